@@ -1,0 +1,39 @@
+"""agentlab: train agents by reinforcement, and reuse their networks for everything else.
+
+Five lines train, evaluate and save an agent::
+
+    import agentlab
+
+    envs = agentlab.make_envs("CartPole-v1", 8)
+    agent = agentlab.make_agent("pg", envs)
+    agentlab.train(agent, envs, steps=200_000)
+    print(agentlab.evaluate(agent, envs).mean)
+    agent.save("my_agent")
+"""
+
+from agentlab.agents import load_agent, make_agent
+from agentlab.agents.agent import Agent
+from agentlab.agents.loop import evaluate, train
+from agentlab.config import option
+from agentlab.envs import Preprocessing, Step, check_env, list_envs, make_env, make_envs
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "AgentlabError",
+    "Preprocessing",
+    "Run",
+    "Step",
+    "check_env",
+    "evaluate",
+    "list_envs",
+    "load_agent",
+    "make_agent",
+    "make_env",
+    "make_envs",
+    "option",
+    "train",
+]

@@ -1,0 +1,94 @@
+"""Agents: the API, the algorithms by name, and the loop that trains them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from agentlab import config as configs
+from agentlab.agents.agent import Agent, read_description
+from agentlab.config import did_you_mean
+from agentlab.envs.vector import VectorEnv
+from agentlab.errors import AgentlabError
+
+ALGORITHMS = {
+    "pg": "agentlab.agents.pg:PolicyGradient",
+    "random": "agentlab.agents.random:RandomAgent",
+    "random_search": "agentlab.agents.random_search:RandomSearch",
+}
+
+__all__ = ["ALGORITHMS", "Agent", "agent_class", "load_agent", "make_agent"]
+
+
+def agent_class(name: str) -> type[Agent]:
+    """Return the class of an algorithm.
+
+    Args:
+        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a class of your own, whose
+            module is found in the current folder or wherever Python finds modules.
+
+    Raises:
+        AgentlabError: where there is no such class, or it is no ``Agent``.
+    """
+    if name in ALGORITHMS:
+        module_name, _, class_name = ALGORITHMS[name].partition(":")
+    elif ":" in name:
+        module_name, _, class_name = name.partition(":")
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+    else:
+        hint = did_you_mean(name, ALGORITHMS) or f"; there are {', '.join(ALGORITHMS)}"
+        raise AgentlabError(f"algo={name!r} is unknown{hint}, or my_module:MyAgent for your own")
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise AgentlabError(f"algo={name!r} cannot be loaded: {error}") from error
+    if not (isinstance(cls, type) and issubclass(cls, Agent)):
+        raise AgentlabError(f"algo={name!r} is not a subclass of agentlab.Agent")
+    return cls
+
+
+def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **options: Any) -> Agent:
+    """Make an agent for ``envs``.
+
+    Args:
+        algo: an algorithm's name, or a subclass of ``Agent``.
+        envs: the environments that it will act in.
+        seed: of everything random in it.
+        options: fields of the algorithm's configuration.
+
+    Raises:
+        AgentlabError: for an unknown algorithm or option, a value out of range, or spaces that
+            the algorithm cannot handle.
+    """
+    cls = agent_class(algo) if isinstance(algo, str) else algo
+    config = configs.from_dict(cls.Config, options)
+    return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+
+
+def load_agent(
+    directory: Path | str, algo: str | None = None, num_envs: int | None = None
+) -> Agent:
+    """Make the agent that ``Agent.save`` wrote to ``directory``.
+
+    Args:
+        directory: where it was saved.
+        algo: must be given where the agent's class is not one of agentlab's, since a file alone
+            is never trusted to say which code to run.
+        num_envs: act in that many environments instead of as many as it was trained in.
+
+    Raises:
+        AgentlabError: for missing, damaged or foreign files.
+    """
+    written = read_description(directory)["algo"]
+    if algo is None:
+        if written not in ALGORITHMS:
+            raise AgentlabError(
+                f"{directory} was saved by {written!r}, which is not part of agentlab: "
+                f"name it yourself, algo={written!r}, to run its code"
+            )
+        algo = written
+    return agent_class(algo).load(directory, num_envs)

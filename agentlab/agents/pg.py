@@ -1,0 +1,299 @@
+"""Policy gradients: REINFORCE with a baseline, up to clipped epochs over a rollout (PPO)."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.agents.agent import Agent, State
+from agentlab.agents.policies import Gaussian, make_policy
+from agentlab.agents.rollout import Rollout, advantages
+from agentlab.config import option
+from agentlab.envs.vector import Array, Step
+from agentlab.errors import AgentlabError
+from agentlab.lazy import tf
+from agentlab.nets import make_torso
+from agentlab.nets.encoding import Encoding
+from agentlab.nets.optimizers import make_optimizer
+from agentlab.nets.sparse import sparse_rows
+
+if TYPE_CHECKING:
+    from agentlab.nets.policy_value import PolicyValue
+
+FIGURES = ("loss/policy", "loss/value", "entropy", "kl", "clipped", "grad_norm")
+
+
+@dataclass(frozen=True)
+class PolicyGradientConfig:
+    """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
+
+    net: str = option("mlp", "torso: mlp, small_cnn or nature_cnn")
+    hidden: tuple[int, ...] = option((64, 64), "units of the mlp's layers")
+    activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
+    shared_torso: bool = option(False, "let policy and value share the torso")
+    rollout: int = option(32, "steps in each environment between updates")
+    gamma: float = option(0.99, "discount of rewards a step")
+    gae_lambda: float = option(0.95, "1 for whole returns, less to lean on the value (GAE)")
+    baseline: Literal["value", "none"] = option("value", "what returns are compared with")
+    normalise: bool = option(True, "scale a batch's advantages to mean 0 and deviation 1")
+    cut_at_reward: bool = option(False, "end returns where a point is scored, as in Pong")
+    epochs: int = option(4, "passes over a rollout")
+    minibatches: int = option(4, "updates a pass")
+    clip: float | None = option(0.2, "PPO's bound on the policy's change; none for plain gradients")
+    entropy_coef: float = option(0.01, "weight of the entropy bonus")
+    value_coef: float = option(0.5, "weight of the value's squared error")
+    optimizer: str = option("adam", "a Keras optimizer by name")
+    learning_rate: float = option(1e-3, "step size of the optimizer")
+    max_grad_norm: float | None = option(0.5, "bound on the gradient's norm; none for no bound")
+    overlap: bool = option(True, "learn while stepping goes on, with a policy one rollout old")
+
+    def __post_init__(self) -> None:
+        for name in ("rollout", "epochs", "minibatches", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
+        for name in ("gamma", "gae_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be between 0 and 1")
+        for name in ("clip", "max_grad_norm"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0, or none")
+        if not self.hidden or min(self.hidden) < 1:
+            raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
+
+
+class PolicyGradient(Agent):
+    """Ascends the expected return along grad log pi(a|s) A(s, a) (Sutton et al. 2000).
+
+    Discrete actions are drawn from a softmax, continuous ones from a Gaussian. Learning runs in a
+    thread of its own on one rollout while the next one is collected, always with the policy that
+    was ready when the rollout began, so that a run repeats exactly under its seed.
+    """
+
+    name = "pg"
+    Config: ClassVar[type] = PolicyGradientConfig
+    config: PolicyGradientConfig
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        num_envs: int,
+        config: PolicyGradientConfig | None = None,
+        seed: int = 0,
+    ) -> None:
+        from agentlab.nets.policy_value import make_actor  # loads TensorFlow
+
+        super().__init__(observation_space, action_space, num_envs, config, seed)
+        steps = num_envs * self.config.rollout
+        self._batch = steps // self.config.minibatches
+        if self._batch < 1:
+            raise AgentlabError(
+                f"minibatches={self.config.minibatches} must not exceed the {steps} steps of a "
+                f"rollout in {num_envs} environments"
+            )
+        self._encoding = Encoding(observation_space)
+        self._sparse = self._encoding.sparse and self.config.net == "mlp"
+        self._policy = make_policy(action_space)
+        self._net = self._build_net(seed)
+        self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
+        self._gradients, self._update = self._compile()
+        self._actor = make_actor(self._net, self._encoding)
+        self._rollout = Rollout(self.config.rollout)
+        self._learner = ThreadPoolExecutor(1, thread_name_prefix="pg-learner")
+        self._learning: Future[dict[str, float]] | None = None
+        self._last_batch: Any = None
+
+    # Acting
+
+    def act(self, observations: Array, explore: bool = True) -> Array:
+        inputs = self._encoding(observations)
+        parameters, values = self._actor(inputs)
+        if not explore:
+            return self._policy.to_env(self._policy.best(parameters))
+        actions, log_probs = self._policy.sample(parameters, self._actor.log_std, self.rng)
+        self._acted = {
+            "inputs": inputs, "actions": actions, "log_probs": log_probs, "values": values
+        }
+        return self._policy.to_env(actions)
+
+    # Learning
+
+    def observe(self, step: Step) -> dict[str, float] | None:
+        cut = step.terminated | step.truncated
+        final_values = np.zeros(self.num_envs, np.float32)
+        if len(step.ended) and not step.terminated.all():
+            # A time limit cuts an episode short of returns that still have a value.
+            _, ended_values = self._actor(self._encoding(step.final_observations))
+            final_values[step.ended] = np.where(step.terminated[step.ended], 0, ended_values)
+        if self.config.cut_at_reward:
+            scored = step.rewards != 0
+            cut, final_values = cut | scored, np.where(scored, 0, final_values)
+        rollout = self._rollout
+        rollout.add(**self._acted, rewards=step.rewards, final_values=final_values, cut=cut)
+        if not rollout.full:
+            return None
+        _, last_values = self._actor(self._encoding(step.next_observations))
+        metrics = self._finish()
+        size = self._batch * self.config.minibatches
+        order = self.rng.permutation(size).reshape(-1, self._batch)
+        self._learning = self._learner.submit(self._learn, rollout, last_values, order)
+        self._rollout = Rollout(self.config.rollout)
+        return metrics if self.config.overlap else self._finish()
+
+    def _learn(self, rollout: Rollout, last_values: Array, order: Array) -> dict[str, float]:
+        """Update on a rollout, in the minibatches of ``order``; runs in the learner's thread."""
+        start, config = time.perf_counter(), self.config
+        values, next_values = rollout.stacked("values"), rollout.next_values(last_values)
+        if config.baseline == "none":
+            values, next_values = np.zeros_like(values), np.zeros_like(values)
+        rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
+        advantage = advantages(rewards, values, next_values, cut, config.gamma, config.gae_lambda)
+        returns, errors = (advantage + values).ravel(), advantage.ravel()
+        if config.normalise:
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        inputs, actions = rollout.flat("inputs"), rollout.flat("actions")
+        log_probs, advantage = rollout.flat("log_probs"), advantage.ravel()
+        fields = [inputs, actions, log_probs, advantage.ravel(), returns]
+        if self._sparse:
+            batches = [[sparse_rows(inputs[i]), *(f[i] for f in fields[1:])] for i in order]
+        else:
+            batches = [field[order] for field in fields]
+        metrics = dict(zip(FIGURES, self._update(batches).numpy().tolist(), strict=True))
+        if config.baseline == "value" and returns.var() > 0:
+            metrics["explained_variance"] = float(1 - errors.var() / returns.var())
+        self._last_batch = batches[-1] if self._sparse else [field[-1] for field in batches]
+        return {**metrics, "time/learn": time.perf_counter() - start}
+
+    def _loss(self, batch: Any) -> tuple[Any, Any]:
+        """The loss of a minibatch and its figures (Schulman et al. 2017, equations 7 and 9)."""
+        config = self.config
+        inputs, actions, old_log_probs, advantage, returns = batch
+        parameters, values = self._net.call(inputs)
+        log_probs, entropy = self._policy.log_prob_and_entropy(
+            parameters, self._net.log_std, actions
+        )
+        ratio = tf.exp(log_probs - old_log_probs)
+        gain, clipped = ratio * advantage, tf.zeros_like(ratio)
+        if config.clip is not None:
+            bounded = tf.clip_by_value(ratio, 1 - config.clip, 1 + config.clip)
+            gain = tf.minimum(gain, bounded * advantage)
+            clipped = tf.cast(ratio != bounded, tf.float32)
+        policy_loss = -tf.reduce_mean(gain)
+        value_loss = tf.reduce_mean(tf.square(values - returns))
+        entropy = tf.reduce_mean(entropy)
+        value_coef = config.value_coef if config.baseline == "value" else 0.0
+        loss = policy_loss + value_coef * value_loss - config.entropy_coef * entropy
+        kl = tf.reduce_mean(ratio - 1 - (log_probs - old_log_probs))
+        return loss, tf.stack([policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped)])
+
+    def _compile(self) -> tuple[Any, Any]:
+        """Compile the gradients of a minibatch, and all epochs of an update, into a call each."""
+        config, variables = self.config, self._net.trainable_variables
+        self._optimizer.build(variables)
+
+        def gradients_of(batch: Any) -> tuple[list[Any], Any]:
+            with tf.GradientTape() as tape:
+                loss, figures = self._loss(batch)
+            return tape.gradient(loss, variables), figures
+
+        @tf.function(jit_compile=True)  # one pass over the weights instead of a dozen
+        def apply(gradients: list[Any]) -> Any:
+            norm = tf.linalg.global_norm(gradients)
+            if config.max_grad_norm is not None:
+                gradients, _ = tf.clip_by_global_norm(gradients, config.max_grad_norm, norm)
+            self._optimizer.apply(gradients, variables)
+            return norm
+
+        def step(batch: Any) -> Any:
+            gradients, figures = gradients_of(batch)
+            return tf.concat([figures, [apply(gradients)]], 0)
+
+        def update(batches: Any) -> Any:
+            total = tf.zeros(len(FIGURES))
+            for _ in tf.range(config.epochs):
+                if self._sparse:  # minibatches of unlike sizes, one after the other
+                    for batch in batches:
+                        total += step(batch)
+                else:  # minibatches as the first axis of every field
+                    for i in tf.range(config.minibatches):
+                        total += step([field[i] for field in batches])
+            return total / (config.epochs * config.minibatches)
+
+        scalars = tf.TensorSpec((self._batch,), tf.float32)
+        actions = tf.TensorSpec((self._batch, *self._policy.shape), self._policy.dtype)
+        inputs = self._encoding.spec(self._batch, self._sparse)
+        batch = [inputs, actions, scalars, scalars, scalars]
+        if self._sparse:
+            batches = [batch] * config.minibatches
+        else:
+            batches = [tf.TensorSpec((config.minibatches, *s.shape), s.dtype) for s in batch]
+        # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
+        jit = config.net == "mlp" and not self._sparse
+        return (
+            tf.function(gradients_of, [batch]),
+            tf.function(update, [batches], jit_compile=jit),
+        )
+
+    def _build_net(self, seed: int) -> PolicyValue:
+        from agentlab.nets.policy_value import PolicyValue
+
+        config, encoding = self.config, self._encoding
+        arguments: dict[str, Any] = {"scale": encoding.scale}
+        if config.net == "mlp":
+            signed = encoding.dtype == np.int8
+            arguments |= {"hidden": config.hidden, "activation": config.activation, "signed": signed}
+
+        def torso(name: str, seed: int) -> Any:
+            return make_torso(config.net, encoding.shape, name=name, seed=seed, **arguments)
+
+        return PolicyValue(
+            torso("torso", seed),
+            self._policy.outputs,
+            isinstance(self._policy, Gaussian),
+            None if config.shared_torso else torso("value_torso", seed + 100),
+            seed=seed + 200,
+            name="net",
+        )
+
+    # Resting and keeping
+
+    def _finish(self) -> dict[str, float] | None:
+        """Wait for the learning under way and act by what it learned from now on."""
+        if self._learning is None:
+            return None
+        metrics, self._learning = self._learning.result(), None
+        self._actor.update()
+        return metrics
+
+    def pause(self) -> dict[str, float] | None:
+        self._rollout = Rollout(self.config.rollout)
+        return self._finish()
+
+    def histograms(self) -> dict[str, npt.NDArray[Any]]:
+        arrays = {f"weights/{v.path}": v.numpy() for v in self._net.trainable_variables}
+        if self._last_batch is not None:
+            gradients, _ = self._gradients(self._last_batch)
+            for variable, gradient in zip(self._net.trainable_variables, gradients, strict=True):
+                arrays[f"gradients/{variable.path}"] = gradient.numpy()
+        return arrays
+
+    def graph(self) -> Any:
+        return self._gradients.get_concrete_function()
+
+    def _variables(self) -> dict[str, Any]:
+        variables = [*self._net.variables, *self._optimizer.variables]
+        return {f"{i:03d}/{variable.path}": variable for i, variable in enumerate(variables)}
+
+    def state(self) -> State:
+        return {name: np.asarray(variable.numpy()) for name, variable in self._variables().items()}
+
+    def restore(self, state: State) -> None:
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+        self._actor.update()

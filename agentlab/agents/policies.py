@@ -1,0 +1,120 @@
+"""The distributions that a policy draws actions from.
+
+Each draws with NumPy, where a call must be quick, and states its log-probabilities with
+TensorFlow, where gradients are needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from agentlab.envs.vector import Array
+from agentlab.errors import AgentlabError
+
+HALF_LOG_2PI = float(0.5 * np.log(2 * np.pi))
+
+
+class Policy(Protocol):
+    """A distribution over actions whose parameters a network gives.
+
+    Attributes:
+        outputs: how many parameters the network gives for each observation.
+        shape: shape of one action as it is learned from.
+        dtype: and its type.
+    """
+
+    outputs: int
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def sample(
+        self, parameters: Array, log_std: Array | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Draw actions ``[n, *shape]`` and return them with their log-probabilities ``[n]``."""
+
+    def best(self, parameters: Array) -> Array:
+        """Return the likeliest actions, ``[n, *shape]``."""
+
+    def to_env(self, actions: Array) -> Array:
+        """Return actions as the environments take them."""
+
+    def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
+        """Return log pi(actions) and the policy's entropy, tensors ``[n]`` each."""
+
+
+class Softmax:
+    """A distribution over discrete actions, by logits."""
+
+    def __init__(self, space: gymnasium.spaces.Discrete) -> None:
+        self.outputs, self.start = int(space.n), int(space.start)
+        self.shape: tuple[int, ...] = ()
+        self.dtype = np.int64
+
+    def sample(
+        self, parameters: Array, log_std: Array | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        shifted = parameters - parameters.max(1, keepdims=True)
+        cumulated = np.exp(shifted).cumsum(1)
+        total = cumulated[:, -1]
+        drawn = rng.random(len(total), np.float32) * total
+        actions = (cumulated[:, :-1] <= drawn[:, None]).sum(1)
+        return actions, shifted[np.arange(len(actions)), actions] - np.log(total)
+
+    def best(self, parameters: Array) -> Array:
+        return parameters.argmax(1)
+
+    def to_env(self, actions: Array) -> Array:
+        return actions + self.start if self.start else actions
+
+    def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        log_probs = tf.nn.log_softmax(parameters)
+        chosen = tf.reduce_sum(log_probs * tf.one_hot(actions, self.outputs), 1)
+        return chosen, -tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
+
+
+class Gaussian:
+    """Independent normal distributions, by means; clipped to the action space on the way out."""
+
+    def __init__(self, space: gymnasium.spaces.Box) -> None:
+        self.space = space
+        self.outputs, self.dtype = int(np.prod(space.shape)), np.float32
+        self.shape = (self.outputs,)
+
+    def sample(
+        self, parameters: Array, log_std: Array | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        noise = rng.standard_normal(parameters.shape, np.float32)
+        log_probs = np.float32(-0.5) * noise**2 - log_std - np.float32(HALF_LOG_2PI)
+        return parameters + np.exp(log_std) * noise, log_probs.sum(1)
+
+    def best(self, parameters: Array) -> Array:
+        return parameters
+
+    def to_env(self, actions: Array) -> Array:
+        shaped = actions.reshape(len(actions), *self.space.shape)
+        return np.clip(shaped, self.space.low, self.space.high)
+
+    def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        noise = (actions - parameters) / tf.exp(log_std)
+        entropy = tf.reduce_sum(log_std + 0.5 + HALF_LOG_2PI) * tf.ones(tf.shape(parameters)[0])
+        return tf.reduce_sum(-0.5 * noise**2 - log_std - HALF_LOG_2PI, 1), entropy
+
+
+def make_policy(space: gymnasium.Space[Any]) -> Policy:
+    """Return the distribution that suits an action space.
+
+    Raises:
+        AgentlabError: where none does.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return Softmax(space)
+    if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        return Gaussian(space)
+    raise AgentlabError(f"the action space {space} is neither Discrete nor a Box of floats")

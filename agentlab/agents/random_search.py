@@ -1,0 +1,117 @@
+"""Random search over small policies with fixed weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.agents.agent import Agent, State
+from agentlab.config import option
+from agentlab.envs.vector import Array, Step
+from agentlab.errors import AgentlabError
+
+
+@dataclass(frozen=True)
+class RandomSearchConfig:
+    """Hyperparameters of ``random_search``."""
+
+    candidates: int = option(10, "how many policies are drawn")
+    games: int = option(10, "episodes that each of them plays")
+    score: Literal["return", "length"] = option("return", "what the best has the highest mean of")
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "games"):
+            if getattr(self, name) < 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
+
+
+class RandomSearch(Agent):
+    """Draws policies, lets each play some episodes, and keeps the one with the best mean score.
+
+    A policy is one layer on the flattened observation: the action with the largest output wins
+    (a sigmoid on top, as in the recipe, would not change which one that is). Weights are normal
+    with variance 1 / inputs, so that outputs differ instead of saturating.
+    """
+
+    name = "random_search"
+    Config: ClassVar[type] = RandomSearchConfig
+    config: RandomSearchConfig
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        num_envs: int,
+        config: RandomSearchConfig | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(observation_space, action_space, num_envs, config, seed)
+        if not isinstance(action_space, gymnasium.spaces.Discrete):
+            raise AgentlabError(f"random_search needs Discrete actions, not {action_space}")
+        if not isinstance(observation_space, gymnasium.spaces.Box):
+            raise AgentlabError(f"random_search needs Box observations, not {observation_space}")
+        inputs, outputs = int(np.prod(observation_space.shape)), int(action_space.n)
+        self._start = int(action_space.start)
+        shape = (self.config.candidates, inputs, outputs)
+        self._weights = self.rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(inputs))
+        self._scores: list[list[float]] = [[] for _ in range(self.config.candidates)]
+        self.pause()
+
+    @property
+    def best(self) -> int:
+        """The candidate with the highest mean score so far."""
+        return int(np.argmax([np.mean(s) if s else -np.inf for s in self._scores]))
+
+    def act(self, observations: Array, explore: bool = True) -> Array:
+        inputs = observations.reshape(len(observations), -1).astype(np.float32)
+        if not explore:
+            return (inputs @ self._weights[self.best]).argmax(1) + self._start
+        actions = np.empty(len(inputs), np.int64)
+        for candidate in np.unique(self._playing):
+            mine = self._playing == candidate
+            actions[mine] = (inputs[mine] @ self._weights[candidate]).argmax(1)
+        return actions + self._start
+
+    def observe(self, step: Step) -> dict[str, float] | None:
+        self._running += step.raw_rewards if self.config.score == "return" else 1
+        over = np.flatnonzero(step.episode_over)
+        for i in over:
+            scores = self._scores[self._playing[i]]
+            if len(scores) < self.config.games:
+                scores.append(float(self._running[i]))
+            self._running[i] = 0
+            self._playing[i] = self._next_candidate()
+        if not len(over):
+            return None
+        played = sum(map(len, self._scores))
+        self.finished = played == self.config.games * self.config.candidates
+        return {"candidates/best": self.best, "candidates/best_score": self._best_score()}
+
+    def pause(self) -> None:
+        self._running = np.zeros(self.num_envs)
+        self._playing = np.full(self.num_envs, -1)
+        for i in range(self.num_envs):
+            self._playing[i] = self._next_candidate()
+
+    def _next_candidate(self) -> int:
+        """The candidate with the fewest games, those under way counted."""
+        under_way = np.bincount(self._playing[self._playing >= 0], minlength=len(self._scores))
+        return int(np.argmin([len(s) for s in self._scores] + under_way))
+
+    def _best_score(self) -> float:
+        return float(np.mean(self._scores[self.best] or [0.0]))
+
+    def histograms(self) -> dict[str, npt.NDArray[Any]]:
+        return {"weights/best": self._weights[self.best]}
+
+    def state(self) -> State:
+        return {"weights": self._weights, "scores": self._scores, "finished": self.finished}
+
+    def restore(self, state: State) -> None:
+        self._weights, self._scores = state["weights"], state["scores"]
+        self.finished = state["finished"]
+        self.pause()

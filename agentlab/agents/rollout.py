@@ -1,0 +1,92 @@
+"""A rollout: some steps of all environments, and the returns and advantages within it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.envs.vector import Array
+
+Floats = npt.NDArray[np.float32]
+
+
+class Rollout:
+    """What happened in ``length`` steps of ``n`` environments, in order."""
+
+    FIELDS = (
+        "inputs",  # what the policy saw, [n, ...]
+        "actions",  # what it drew, [n, ...]
+        "log_probs",  # and how likely that was, float32 [n]
+        "values",  # V(s_t), float32 [n]
+        "rewards",  # float32 [n]
+        "final_values",  # V of the final observation where an episode was truncated, else 0
+        "cut",  # bool [n]: an episode (or a point) ended here, nothing later counts
+    )
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._columns: dict[str, list[Array]] = {name: [] for name in self.FIELDS}
+
+    @property
+    def full(self) -> bool:
+        """Whether ``length`` steps have been added."""
+        return len(self._columns["rewards"]) == self.length
+
+    def add(self, **fields: Array) -> None:
+        """Add one step, by the names in ``FIELDS``."""
+        for name, value in fields.items():
+            self._columns[name].append(value)
+
+    def flat(self, name: str) -> Array:
+        """Return a field with time and environments in one axis, ``[length * n, ...]``."""
+        return np.concatenate(self._columns[name])
+
+    def stacked(self, name: str) -> Array:
+        """Return a field as ``[length, n, ...]``."""
+        return np.stack(self._columns[name])
+
+    def next_values(self, last_values: Floats) -> Floats:
+        """Return V of what really followed each step, float32 ``[length, n]``.
+
+        Args:
+            last_values: V of what the rollout's last step led to, float32 ``[n]``.
+        """
+        following = np.concatenate((self.stacked("values")[1:], last_values[None]))
+        return np.where(self.stacked("cut"), self.stacked("final_values"), following)
+
+
+def advantages(
+    rewards: Floats,
+    values: Floats,
+    next_values: Floats,
+    cut: npt.NDArray[Any],
+    gamma: float,
+    gae_lambda: float,
+) -> Floats:
+    """Generalised advantage estimates (Schulman et al. 2016, equation 16).
+
+    delta_t = r_t + gamma V(s'_t) - V(s_t) and A_t = delta_t + gamma lambda (1 - cut_t) A_{t+1}.
+    With ``gae_lambda=1`` and zero values these are the discounted returns (Williams 1992).
+
+    Args:
+        rewards: float32 ``[time, n]``.
+        values: V(s_t), float32 ``[time, n]``.
+        next_values: V of the state that really followed, float32 ``[time, n]``: 0 where the task
+            terminated, the final observation's where it was truncated.
+        cut: bool ``[time, n]``; where nothing later counts: an episode (or a point) ended.
+        gamma: discount a step.
+        gae_lambda: 0 for one-step differences, 1 for whole returns.
+
+    Returns:
+        Float32 ``[time, n]``.
+    """
+    deltas = rewards + np.float32(gamma) * next_values - values
+    keep = np.float32(gamma * gae_lambda) * ~cut
+    result = np.empty_like(deltas)
+    running = np.zeros_like(deltas[0])
+    for t in range(len(deltas) - 1, -1, -1):
+        running = deltas[t] + keep[t] * running
+        result[t] = running
+    return result

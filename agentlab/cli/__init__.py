@@ -1,0 +1,81 @@
+"""The command line: ``agentlab train``, ``play``, ``envs`` and ``check-env``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from gymnasium.error import Error as EnvironmentFailure
+
+import agentlab
+from agentlab.errors import AgentlabError
+
+COMMANDS = {
+    "train": "train an agent, or go on with a run",
+    "play": "let a trained agent play, and film it",
+    "envs": "list the ids of all environments",
+    "check-env": "say what is wrong with an environment of your own",
+}
+SCRIPTS = {"train": "train_agent.py", "play": "play_agent.py", "envs": "list_envs.py"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        argv: the words after the program's name; ``None`` takes them from ``sys.argv``.
+
+    Returns:
+        0 when all went well, 2 after a mistake in what was given (told in one sentence on
+        stderr), 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    # TensorFlow's remarks about the CPU and missing GPUs say nothing to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # so that --algo my_module:MyAgent finds my_module.py
+    try:
+        return _run(words)
+    except (AgentlabError, EnvironmentFailure) as error:
+        message = " ".join(str(error).split())
+    except OSError as error:
+        message = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    except KeyboardInterrupt:
+        print("\nagentlab: interrupted", file=sys.stderr)
+        return 130
+    print(f"agentlab: error: {message}", file=sys.stderr)
+    return 2
+
+
+def program(command: str) -> str:
+    """Return how to call ``command``: by the script that runs now or its neighbour, or by name."""
+    script = Path(sys.argv[0])
+    if script.name in SCRIPTS.values() and command in SCRIPTS:
+        return f"python {shlex.quote(str(script.with_name(SCRIPTS[command])))}"
+    return f"agentlab {command}"
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: agentlab COMMAND [flags]\n\nTeach agents by reinforcement.\n\ncommands:")
+        for name, text in COMMANDS.items():
+            print(f"  {name:<11}{text}")
+        print("\n`agentlab COMMAND --help` shows a command's flags.")
+        return 0
+    if words[0] == "--version":
+        print(f"agentlab {agentlab.__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        near = get_close_matches(words[0], COMMANDS, n=1)
+        raise AgentlabError(
+            f"{words[0]} is no command; "
+            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}")
+        )
+    module = importlib.import_module(f"agentlab.cli.{words[0].replace('-', '_')}")
+    code: int = module.run(words[1:])
+    return code

@@ -1,0 +1,32 @@
+"""``agentlab envs``: the ids of all environments."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from agentlab.cli import program
+from agentlab.cli.flags import Parser
+from agentlab.envs import list_envs
+
+
+def run(words: list[str]) -> int:
+    """Print the ids that contain the word given, one a line."""
+    parser = Parser(
+        program("envs"),
+        "List the ids of all environments, or those that hold FILTER.",
+        words="[FILTER]",
+    )
+    parser.add_argument("filter", nargs="?", metavar="FILTER", help="a part of the id, in any case")
+    given = parser.given(words)
+    if "help" in given:
+        parser.print_help()
+        return 0
+    ids = list_envs(given.get("filter", ""))
+    if not ids:
+        print(f"no environment's id holds {given['filter']!r}", file=sys.stderr)
+    try:
+        print("\n".join(ids), flush=True)
+    except BrokenPipeError:  # `agentlab envs | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

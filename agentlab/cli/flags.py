@@ -1,0 +1,229 @@
+"""Command line flags made from dataclasses, so that a hyperparameter is written down once."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NoReturn
+
+from agentlab.config import describe_type
+from agentlab.errors import AgentlabError
+
+METAVARS = {int: "N", float: "X", str: "TEXT", bool: "BOOL", type(None): "none"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose flags are the fields of dataclasses and whose complaints are one sentence.
+
+    Args:
+        prog: how the user called the command.
+        description: what the help says first.
+        epilog: what the help says last.
+        words: what may stand beside the flags.
+    """
+
+    def __init__(self, prog: str, description: str, epilog: str = "", words: str = "") -> None:
+        super().__init__(
+            prog=prog,
+            usage=f"{prog} {words} [flags]".replace("  ", " "),
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.hints: dict[str, Any] = {"help": bool}
+        self.add_argument(
+            "-h", "--help", action="store_const", const=True, help="show this help and exit"
+        )
+
+    def add_fields(
+        self,
+        cls: type,
+        title: str,
+        defaults: Mapping[str, Any] | None = None,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add one flag for each field of the dataclass ``cls``.
+
+        Args:
+            cls: a dataclass whose fields all have defaults.
+            title: the heading over the flags in the help.
+            defaults: values to show as defaults instead of those of ``cls``.
+            sources: where such a default comes from, by field.
+
+        Raises:
+            AgentlabError: where ``cls`` is no such dataclass, or a flag exists already.
+        """
+        values = {**default_values(cls), **(defaults or {})}
+        hints = typing.get_type_hints(cls)
+        group = self.add_argument_group(title)
+        for field in dataclasses.fields(cls):
+            flag = flag_of(field.name)
+            if field.name in self.hints:
+                raise AgentlabError(
+                    f"{cls.__qualname__}.{field.name} needs another name: {flag} is taken"
+                )
+            hint = self.hints[field.name] = hints[field.name]
+            default = format_value(values[field.name])
+            origin = (sources or {}).get(field.name, "")
+            note = f"default: {default}, {origin}" if origin else f"default: {default}"
+            text = f"{field.metadata.get('help', '')} ({note})".strip().replace("%", "%%")
+            if hint is bool:
+                group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+            else:
+                nargs, metavar = ("+" if _is_list(hint) else None), _metavar(hint)
+                group.add_argument(flag, nargs=nargs, metavar=metavar, help=text)
+
+    def given(self, words: Sequence[str]) -> dict[str, Any]:
+        """Return what ``words`` says outright, by field name; defaults are left out.
+
+        Raises:
+            AgentlabError: for an unknown flag, with the nearest known one, or an unfit value.
+        """
+        given, rest = self._split(words)
+        if rest:
+            raise AgentlabError(self._complaint(rest))
+        return given
+
+    def given_among_others(self, words: Sequence[str]) -> dict[str, Any]:
+        """Return what ``words`` says about this parser's flags, whatever else it says."""
+        return self._split(words)[0]
+
+    def error(self, message: str) -> NoReturn:
+        raise AgentlabError(message.removeprefix("argument "))
+
+    def _split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        # A leading space keeps argparse from taking a number such as -1e-3 for a flag.
+        shielded = [f" {word}" if re.match(r"-\.?\d", word) else word for word in words]
+        parsed, rest = self.parse_known_args(shielded)
+        given = {}
+        for name, value in vars(parsed).items():
+            if value is None:
+                continue  # not said
+            if name in self.hints and not isinstance(value, bool):
+                text = value if isinstance(value, str) else ",".join(value)
+                value = parse_value(flag_of(name), text, self.hints[name])
+            given[name] = value
+        return given, rest
+
+    def _complaint(self, rest: list[str]) -> str:
+        """Say in one sentence what is wrong with words that no flag took."""
+        word = next((word for word in rest if word.startswith("-")), None)
+        if word is None:
+            return f"{rest[0].strip()!r} is one word too many; flags are named, as --name value"
+        word = word.split("=")[0]
+        known = [flag for action in self._actions for flag in action.option_strings]
+        near = difflib.get_close_matches(word, known, n=1)
+        return f"{word} is unknown; " + (
+            f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+        )
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of the field ``name``."""
+    return "--" + name.replace("_", "-")
+
+
+def default_values(cls: type) -> dict[str, Any]:
+    """Return the defaults of a dataclass by field name.
+
+    Raises:
+        AgentlabError: where ``cls`` is no dataclass or a field has no default.
+    """
+    try:
+        made = cls()
+        return {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    except TypeError as error:
+        raise AgentlabError(
+            f"{cls.__module__}:{cls.__qualname__} must be a dataclass whose fields all have "
+            f"defaults: {error}"
+        ) from None
+
+
+def parse_value(flag: str, text: str, hint: Any) -> Any:
+    """Read ``text`` as a value of the type ``hint``.
+
+    Lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is a whole number too.
+
+    Raises:
+        AgentlabError: where it is none, naming ``flag``.
+    """
+    text = text.strip()
+    try:
+        return _read(text, hint)
+    except ValueError:
+        raise AgentlabError(f"{flag} {text!r} is not {describe_type(hint)}") from None
+
+
+def format_value(value: Any) -> str:
+    """Write a value as ``parse_value`` reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ",".join(map(format_value, value)) or "empty"
+    return str(value)
+
+
+def _read(text: str, hint: Any) -> Any:
+    if _is_union(hint):
+        choices = sorted(typing.get_args(hint), key=lambda choice: choice is not type(None))
+        for choice in choices:
+            try:
+                return _read(text, choice)
+            except ValueError:
+                continue
+    elif hint is type(None):
+        if text.lower() == "none":
+            return None
+    elif typing.get_origin(hint) is Literal:
+        for choice in typing.get_args(hint):
+            if text == str(choice):
+                return choice
+    elif typing.get_origin(hint) is tuple:
+        items = [] if text == "empty" else text.replace(",", " ").split()
+        kinds = typing.get_args(hint)
+        if kinds[-1] is Ellipsis:
+            kinds = kinds[:1] * len(items)
+        return tuple(_read(item, kind) for item, kind in zip(items, kinds, strict=True))
+    elif hint is bool:
+        if text.lower() in ("yes", "true", "no", "false"):
+            return text.lower() in ("yes", "true")
+    elif hint is int:
+        if re.fullmatch(r"[-+]?[\d_]+", text):
+            return int(text)
+        if float(text).is_integer():
+            return int(float(text))
+    elif hint is float:
+        number = float(text)
+        if number == number:
+            return number
+    elif hint is str:
+        return text
+    raise ValueError(text)
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (types.UnionType, typing.Union)
+
+
+def _is_list(hint: Any) -> bool:
+    choices = typing.get_args(hint) if _is_union(hint) else (hint,)
+    return any(typing.get_origin(choice) is tuple for choice in choices)
+
+
+def _metavar(hint: Any) -> str:
+    if _is_union(hint):
+        return "|".join(map(_metavar, typing.get_args(hint)))
+    if typing.get_origin(hint) is Literal:
+        return "{" + ",".join(map(str, typing.get_args(hint))) + "}"
+    if typing.get_origin(hint) is tuple:
+        return _metavar(typing.get_args(hint)[0])
+    return METAVARS.get(hint, "VALUE")

@@ -1,0 +1,35 @@
+"""Keeping TensorFlow's banners off the terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BANNER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d")
+
+
+@contextmanager
+def without_banners() -> Iterator[None]:
+    """Hold back what is written to stderr while TensorFlow loads, and pass on all but its banners.
+
+    They tell of oneDNN and of GPUs that are not there. ``TF_CPP_MIN_LOG_LEVEL`` does not silence
+    them, because they are written from C++ before TensorFlow's logging starts.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            for line in held:
+                if not BANNER.match(line):
+                    os.write(2, line)

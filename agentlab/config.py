@@ -1,0 +1,98 @@
+"""Configurations: frozen dataclasses from which flags, help texts and ``config.json`` are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from agentlab.errors import AgentlabError
+
+T = TypeVar("T")
+
+
+def option(default: Any, help: str) -> Any:
+    """Declare a field of a configuration with its default and its one-line help."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as a dictionary that JSON can hold (tuples become lists)."""
+    return {
+        field.name: list(value) if isinstance(value := getattr(config, field.name), tuple) else value
+        for field in dataclasses.fields(config)
+    }
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Build the configuration ``cls`` from names and values, checking both.
+
+    Raises:
+        AgentlabError: for a name that ``cls`` has no field for, or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in names:
+            raise AgentlabError(f"{cls.__name__} has no option {name!r}{did_you_mean(name, names)}")
+    return cls(**{name: check_type(name, value, hints[name]) for name, value in values.items()})
+
+
+def check_type(name: str, value: Any, hint: Any) -> Any:
+    """Return ``value`` as the type ``hint`` asks for.
+
+    Accepts what JSON makes of a configuration (lists for tuples, integers for floats).
+
+    Raises:
+        AgentlabError: where ``value`` is not of that type.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        for choice in arguments:
+            try:
+                return check_type(name, value, choice)
+            except AgentlabError:
+                continue
+    elif origin is Literal:
+        if value in arguments:
+            return value
+    elif origin is tuple:
+        if isinstance(value, list | tuple):
+            if len(arguments) == 2 and arguments[1] is Ellipsis:
+                return tuple(check_type(name, item, arguments[0]) for item in value)
+            if len(value) == len(arguments):
+                return tuple(map(check_type, [name] * len(value), value, arguments))
+    elif hint is type(None):
+        if value is None:
+            return None
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
+            return float(value)
+    elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise AgentlabError(f"{name}={value!r} is not {describe_type(hint)}")
+
+
+def describe_type(hint: Any) -> str:
+    """Say in words what values the type ``hint`` takes."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(describe_type, arguments))
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return f"a list of items that are each {describe_type(arguments[0])}"
+        return f"a list of {len(arguments)} items"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return words.get(hint, "none" if hint is type(None) else str(hint))
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """Return ``"; did you mean 'a' or 'b'?"`` with the nearest known words, or an empty text."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,0 +1,215 @@
+"""What is done to an environment's pictures and rewards before an agent sees them, as data."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.config import option
+from agentlab.errors import AgentlabError
+
+Frame = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The steps from an environment's frame to an agent's observation, in the order applied."""
+
+    frame_skip: int = option(1, "repeat each action so many times (on top of the id's own skip)")
+    noop_max: int = option(0, "start each episode with 0 to N random no-op steps")
+    fire_reset: bool = option(False, "press FIRE at the start of an episode and after a lost life")
+    life_loss: bool = option(False, "let a lost life count as a termination (the game goes on)")
+    clip_rewards: bool = option(False, "learn from the sign of rewards; returns stay unclipped")
+    grey: bool = option(False, "turn frames grey")
+    max_pool: bool = option(False, "take the brighter of the last two frames (against flicker)")
+    crop: tuple[int, ...] = option((), "keep the rows FIRST,LAST of a frame (LAST excluded)")
+    stride: int = option(1, "keep every N-th row and column")
+    resize: int | None = option(None, "shrink frames to N x N by area averaging")
+    background: tuple[int, ...] = option((), "grey levels that become 0")
+    binary: bool = option(False, "turn what is not 0 into 1")
+    difference: bool = option(False, "give the change from the frame before instead of the frame")
+    stack: int = option(1, "give the last N frames as channels")
+
+    def __post_init__(self) -> None:
+        for name in ("frame_skip", "stride", "stack"):
+            if getattr(self, name) < 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
+        if self.noop_max < 0:
+            raise AgentlabError(f"noop_max={self.noop_max} must be 0 or more")
+        if self.resize is not None and self.resize < 1:
+            raise AgentlabError(f"resize={self.resize} must be 1 or more, or none")
+        if self.crop and not (len(self.crop) == 2 and 0 <= self.crop[0] < self.crop[1]):
+            raise AgentlabError(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
+        if not self.grey:
+            for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
+                if getattr(self, name):
+                    raise AgentlabError(f"{name}={getattr(self, name)} works on grey frames: set grey")
+
+    @property
+    def touches_frames(self) -> bool:
+        """Whether observations are changed at all."""
+        return self.grey or self.stride > 1 or self.stack > 1
+
+    @property
+    def touches_anything(self) -> bool:
+        """Whether an environment behaves differently under it."""
+        return self != Preprocessing()
+
+
+class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment seen through a ``Preprocessing``.
+
+    Observations of image environments become ``[height, width, stack]``: uint8, or int8 and int16
+    for differences of binary and of grey frames. What rewards and lost lives hide is in ``info``:
+    ``raw_reward`` and ``episode_over``.
+
+    Args:
+        env: an environment; with ``grey``, one with uint8 frames ``[h, w]`` or ``[h, w, 3]``.
+        preprocessing: what to do.
+
+    Raises:
+        AgentlabError: where ``env`` has no pictures or no FIRE or no lives though they are asked for.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], preprocessing: Preprocessing) -> None:
+        super().__init__(env)
+        self.preprocessing = preprocessing
+        self._lives, self._fire_due = 0, False
+        self._fire = self._find_fire() if preprocessing.fire_reset else None
+        self._pictures: deque[npt.NDArray[Any]] = deque(maxlen=preprocessing.stack)
+        if preprocessing.touches_frames:
+            self._make_frame_buffers(env)
+
+    def _find_fire(self) -> int:
+        meanings = getattr(self.env.unwrapped, "get_action_meanings", list)()
+        if "FIRE" not in meanings:
+            raise AgentlabError(f"fire_reset=True, but {self.env.unwrapped} has no FIRE action")
+        return int(meanings.index("FIRE"))
+
+    def _make_frame_buffers(self, env: gymnasium.Env[Any, Any]) -> None:
+        space, p = env.observation_space, self.preprocessing
+        if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) in (2, 3)):
+            raise AgentlabError(f"frames are to be preprocessed, but {env} observes {space}, no pictures")
+        if p.crop and p.crop[1] > space.shape[0]:
+            raise AgentlabError(f"crop={p.crop} goes past the frame's {space.shape[0]} rows")
+        self._before: Frame | None = None  # the raw frame before, for max_pool
+        picture = self._picture(np.zeros(space.shape, space.dtype))
+        low, high = (0, 1) if p.binary else (space.low.min(), space.high.max())
+        dtype = picture.dtype
+        if p.difference:
+            low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)
+        self._shape, self._dtype = (*picture.shape[:2], picture.shape[2] * p.stack), dtype
+        self.observation_space = gymnasium.spaces.Box(low, high, self._shape, dtype.type)
+
+    def _picture(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Turn a raw frame into a picture ``[h, w, c]``: all steps but ``difference`` and ``stack``."""
+        p = self.preprocessing
+        if p.grey:
+            frame = _grey(frame)
+        if p.max_pool:
+            before, self._before = self._before, frame
+            frame = frame if before is None else np.maximum(before, frame)
+        if p.crop:
+            frame = frame[p.crop[0] : p.crop[1]]
+        if p.stride > 1:
+            frame = np.ascontiguousarray(frame[:: p.stride, :: p.stride])
+        if p.resize is not None:
+            frame = _shrunk(frame, p.resize)
+        if p.background or p.binary:
+            kept = frame != 0
+            for level in p.background:
+                kept &= frame != level
+            frame = kept.view(np.uint8) if p.binary else frame * kept
+        return frame if frame.ndim == 3 else frame[:, :, None]
+
+    def _see(self, frame: npt.NDArray[Any], first: bool = False) -> npt.NDArray[Any]:
+        """Take in a raw frame and return the observation that it completes."""
+        p = self.preprocessing
+        if not p.touches_frames:
+            return frame
+        if first:
+            self._before = None
+        picture = self._picture(frame)
+        if p.difference:
+            last = picture if first else self._last
+            self._last = picture
+            picture = np.subtract(picture, last, dtype=self._dtype)
+        self._pictures.append(picture)
+        while len(self._pictures) < p.stack:  # an episode starts with its first frame repeated
+            self._pictures.append(picture)
+        if p.stack == 1:
+            return picture
+        observation = np.empty(self._shape, self._dtype)
+        channels = picture.shape[2]
+        for i, picture in enumerate(self._pictures):
+            observation[:, :, i * channels : (i + 1) * channels] = picture
+        return observation
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        frame, info = self.env.reset(**kwargs)
+        for _ in range(int(self.np_random.integers(self.preprocessing.noop_max + 1))):
+            frame, _, terminated, truncated, info = self.env.step(0)
+            if terminated or truncated:
+                frame, info = self.env.reset()
+        if self._fire is not None:
+            frame, _, terminated, truncated, info = self.env.step(self._fire)
+            if terminated or truncated:
+                frame, info = self.env.reset()
+        self._lives, self._fire_due = info.get("lives", 0), False
+        self._pictures.clear()
+        return self._see(frame, first=True), info
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        p = self.preprocessing
+        raw_reward = 0.0
+        if self._fire_due and self._fire is not None:
+            _, reward, _, _, _ = self.env.step(self._fire)
+            raw_reward += float(reward)
+            self._fire_due = False
+        for repeat in range(p.frame_skip):
+            frame, reward, terminated, truncated, info = self.env.step(action)
+            raw_reward += float(reward)
+            if terminated or truncated:
+                break
+            if p.max_pool and repeat == p.frame_skip - 2:
+                self._before = _grey(frame)
+        info["raw_reward"] = raw_reward
+        info["episode_over"] = terminated or truncated
+        if p.life_loss or p.fire_reset:
+            lives = info.get("lives", 0)
+            if lives < self._lives:
+                self._fire_due = p.fire_reset
+                terminated = terminated or p.life_loss
+            self._lives = lives
+        reward = float(np.sign(raw_reward)) if p.clip_rewards else raw_reward
+        return self._see(frame), reward, terminated, truncated, info
+
+
+def _grey(frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Turn ``[h, w, 3]`` into ``[h, w]`` with the luma weights of ITU-R BT.601, as ALE does."""
+    if frame.ndim == 2:
+        return frame
+    return (frame @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+
+
+def _shrunk(frame: Frame, size: int) -> Frame:
+    """Return ``frame [h, w]`` as ``[size, size]``, each cell the mean of the area it covers."""
+    rows, columns = (_shares(long, size) for long in frame.shape)
+    shrunk: Frame = np.rint(rows @ frame.astype(np.float32) @ columns.T).astype(np.uint8)
+    return shrunk
+
+
+@lru_cache
+def _shares(long: int, short: int) -> npt.NDArray[np.float32]:
+    """Return ``[short, long]``: the share each of ``long`` pixels has in each of ``short`` cells."""
+    edges = np.arange(short + 1) * (long / short)
+    pixels = np.arange(long)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    shares: npt.NDArray[np.float32] = (np.clip(covered, 0, None) * short / long).astype(np.float32)
+    return shares

@@ -1,0 +1,86 @@
+"""Convolutional torsos for pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class CNN(keras.Model):  # type: ignore[misc]
+    """Convolutions and one dense layer, ReLU after each: a torso for pictures.
+
+    Input shape: ``[batch, height, width, channels]``; uint8 is divided by ``scale``.
+    Output shape: float32 ``[batch, units]``.
+
+    Args:
+        filters: output channels of each convolution.
+        kernels: side of each convolution's square kernel.
+        strides: stride of each convolution.
+        units: units of the dense layer.
+        scale: what inputs are divided by, 255 for bytes and 1 for zeros and ones.
+        seed: of the initial kernels (orthogonal, gain the square root of 2).
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[int] = (32, 64, 64),
+        kernels: Sequence[int] = (8, 4, 3),
+        strides: Sequence[int] = (4, 2, 1),
+        units: int = 512,
+        scale: float = 255.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters, self.kernels, self.strides = tuple(filters), tuple(kernels), tuple(strides)
+        self.units, self.scale, self.seed, self.features = units, scale, seed, units
+
+        def kernel(i: int) -> keras.initializers.Initializer:
+            own = None if seed is None else seed + i
+            return keras.initializers.Orthogonal(math.sqrt(2), seed=own)
+
+        self.convolutions = [
+            keras.layers.Conv2D(
+                n, side, stride, activation="relu", kernel_initializer=kernel(i), name=f"conv_{i}"
+            )
+            for i, (n, side, stride) in enumerate(
+                zip(self.filters, self.kernels, self.strides, strict=True)
+            )
+        ]
+        self.flatten = keras.layers.Flatten()
+        self.dense = keras.layers.Dense(
+            units, "relu", kernel_initializer=kernel(len(self.filters)), name="dense"
+        )
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the kernels for inputs of ``input_shape`` (the batch first)."""
+        shape = tuple(input_shape)
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+        self.dense.build((None, math.prod(int(size or 0) for size in shape[1:])))
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the features of ``inputs``, float32 ``[batch, units]``."""
+        features = tf.cast(inputs, tf.float32) / self.scale
+        for convolution in self.convolutions:
+            features = convolution(features)
+        return self.dense(self.flatten(features))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of ``__init__``."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernels": self.kernels,
+            "strides": self.strides,
+            "units": self.units,
+            "scale": self.scale,
+            "seed": self.seed,
+        }

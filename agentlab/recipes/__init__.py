@@ -1,0 +1,1 @@
+"""Named, ready configurations: the presets of each algorithm."""

@@ -1,0 +1,18 @@
+"""The run folder: one record of any training, whatever is trained."""
+
+from agentlab.runs.checkpoint import Checkpoint
+from agentlab.runs.plots import plot_returns
+from agentlab.runs.progress import Progress
+from agentlab.runs.run import Run
+from agentlab.runs.seeds import derive_seed, seed_everything
+from agentlab.runs.video import write_video
+
+__all__ = [
+    "Checkpoint",
+    "Progress",
+    "Run",
+    "derive_seed",
+    "plot_returns",
+    "seed_everything",
+    "write_video",
+]

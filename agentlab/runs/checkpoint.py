@@ -1,0 +1,132 @@
+"""Checkpoints: folders that are either whole, and can prove it, or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentlab.errors import AgentlabError
+from agentlab.runs.files import sync
+
+TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint on disk.
+
+    Attributes:
+        path: its folder.
+        number: its number in the run.
+        step: how many environment steps (or updates) had been made.
+        state: what the training loop asked to be kept.
+    """
+
+    path: Path
+    number: int
+    step: int
+    state: dict[str, Any]
+
+
+def write_checkpoint(
+    folder: Path, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
+) -> Path:
+    """Write a checkpoint so that its final name appears only when all of it is on disk.
+
+    Args:
+        folder: where the run's checkpoints lie; made if missing.
+        number: of this checkpoint; its folder is named by it.
+        step: how many steps had been made.
+        write: writes what is to be kept into the folder that it is given; the name
+            ``state.json`` is taken.
+        state: anything that JSON holds.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        OSError: where the disk is full or refuses; what was written has then been removed.
+        FileExistsError: where a checkpoint of that number exists.
+    """
+    path = folder / f"{number:06d}"
+    if path.exists():
+        raise FileExistsError(None, f"checkpoint {number} exists already", str(path))
+    temporary = folder / f"{TEMPORARY}{path.name}"
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+    temporary.mkdir(parents=True)
+    try:
+        write(temporary)
+        files = sorted(file for file in temporary.rglob("*") if file.is_file())
+        content = {
+            "number": number,
+            "step": step,
+            "state": state,
+            "files": {file.relative_to(temporary).as_posix(): _sha256(file) for file in files},
+        }
+        described = {"sha256": _sha256_of_json(content), **content}
+        (temporary / "state.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+        for entry in [*temporary.rglob("*"), temporary]:
+            sync(entry)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync(folder)
+    return path
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and verify every file of it. Runs no code from the files.
+
+    Raises:
+        AgentlabError: naming the file that is missing, truncated or altered.
+    """
+    described = path / "state.json"
+    try:
+        content = json.loads(described.read_bytes())
+        if content.pop("sha256") != _sha256_of_json(content):
+            raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
+        for name, digest in content["files"].items():
+            if _sha256(path / name) != digest:
+                raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
+        return Checkpoint(path, content["number"], content["step"], content["state"])
+    except FileNotFoundError as error:
+        missing = Path(error.filename).relative_to(path)
+        raise AgentlabError(f"checkpoint {path} is damaged: {missing} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AgentlabError(f"checkpoint {path} is damaged: {error}") from error
+
+
+def numbered(folder: Path) -> list[Path]:
+    """Return the checkpoints in ``folder``, whole or not, newest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=_number)[::-1]
+
+
+def remove_after(folder: Path, number: int) -> None:
+    """Remove the checkpoints newer than ``number`` and what unfinished writing left."""
+    for path in numbered(folder):
+        if _number(path) > number:
+            shutil.rmtree(path)
+    for path in folder.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(path)
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _sha256_of_json(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

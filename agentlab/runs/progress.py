@@ -1,0 +1,84 @@
+"""The progress line of a training."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+import time
+
+from tqdm import tqdm
+
+FORMAT = "{n_fmt} of {total_fmt} steps, {rate_noinv_fmt}{postfix}, {remaining} left"
+
+
+class Progress:
+    """Shows steps/s, episodes, mean return and time left, on the standard error stream.
+
+    On a terminal that is one line that changes in place; elsewhere (a log file, a pipe) it is
+    a new line every ten seconds.
+
+    Args:
+        total: how many steps the training takes.
+        initial: how many had been made before it was resumed.
+        quiet: show nothing.
+    """
+
+    def __init__(self, total: int, initial: int = 0, quiet: bool = False) -> None:
+        terminal = sys.stderr.isatty()
+        self._now = (initial, 0, math.nan)
+        self._total = total
+        self._seconds = 0.2 if terminal else 10.0
+        self._due = 0.0
+        self._bar = tqdm(
+            total=total,
+            initial=initial,
+            disable=quiet,
+            file=sys.stderr if terminal else _Lines(),
+            dynamic_ncols=terminal,
+            bar_format="{percentage:3.0f}%" + (" |{bar}| " if terminal else " ") + FORMAT,
+            unit=" steps",
+            unit_scale=True,
+            mininterval=0,
+            miniters=0,
+            delay=1e-9,  # no line before the first update
+        )
+
+    def update(self, steps_done: int, episodes: int, mean_return: float) -> None:
+        """Show how far the training is; cheap enough for every step.
+
+        Args:
+            steps_done: since the training's very start, ``initial`` included.
+            episodes: how many have ended.
+            mean_return: of the latest ones; NaN before the first has ended.
+        """
+        self._now = (steps_done, episodes, mean_return)
+        if time.monotonic() >= self._due:
+            self._bar.update(self._describe() - self._bar.n)
+            self._due = time.monotonic() + self._seconds
+
+    def close(self) -> None:
+        """Show the last figures and end the line."""
+        self._bar.n = self._describe()
+        self._bar.close()
+
+    def _describe(self) -> int:
+        """Set the words of the line, and return the steps that it should show."""
+        steps_done, episodes, mean_return = self._now
+        shown = "none yet" if math.isnan(mean_return) else f"{mean_return:.2f}"
+        self._bar.set_postfix_str(f"{episodes:,} episodes, mean return {shown}", refresh=False)
+        # The last steps of a vector of environments may go beyond the total.
+        return min(steps_done, self._total)
+
+
+class _Lines(io.TextIOBase):
+    """Passes a line on that is written again and again, as one line each time."""
+
+    _last = ""
+
+    def write(self, text: str) -> int:
+        line = text.strip()
+        if line and line != self._last:
+            print(line, file=sys.stderr, flush=True)
+            self._last = line
+        return len(text)

@@ -1,0 +1,89 @@
+"""CSV files that rows, and now and then columns, are added to."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import TextIO
+
+from agentlab.runs.files import replacing
+
+
+class Table:
+    """A CSV file with one row for each logged step; its first column is ``step``.
+
+    Equal rows give equal bytes: numbers are written by ``repr`` and lines end in ``\\n``. A row
+    is in the file when ``append`` returns. A name not seen before becomes a new last column, for
+    which the file is rewritten; cells without a value are empty.
+
+    Args:
+        path: the file; made by the first row.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._columns: list[str] = []
+        self._file: TextIO | None = None
+
+    def append(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a row, unless there are no values."""
+        if not values:
+            return
+        if self._file is None:
+            self._columns = next(iter(self._rows()), [])
+        row = {"step": step, **values}
+        if new := [name for name in row if name not in self._columns]:
+            self._add_columns(new)
+        if self._file is None:
+            self._file = self.path.open("a", encoding="utf-8", newline="")
+        _write(self._file, [_cell(row[name]) if name in row else "" for name in self._columns])
+        self._file.flush()
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy the file, if there is one, into ``folder``."""
+        if self.path.exists():
+            shutil.copyfile(self.path, folder / self.path.name)
+
+    def restore(self, folder: Path | None) -> None:
+        """Make the file again what ``copy_to`` put into ``folder``; ``None`` removes it."""
+        self.close()
+        if folder is None or not (source := folder / self.path.name).exists():
+            self.path.unlink(missing_ok=True)
+            return
+        with replacing(self.path) as temporary:
+            shutil.copyfile(source, temporary)
+
+    def close(self) -> None:
+        """Close the file; a later ``append`` opens it again."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+    def _add_columns(self, names: list[str]) -> None:
+        self.close()
+        self._columns = self._columns + names
+        rows = self._rows()[1:]
+        with (
+            replacing(self.path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            _write(file, self._columns)
+            for row in rows:
+                _write(file, row + [""] * (len(self._columns) - len(row)))
+
+    def _rows(self) -> list[list[str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
+
+
+def _write(file: TextIO, row: Sequence[str]) -> None:
+    csv.writer(file, lineterminator="\n").writerow(row)
+
+
+def _cell(value: float) -> str:
+    return repr(int(value)) if isinstance(value, Integral) else repr(float(value))

@@ -1,0 +1,73 @@
+"""Measurements of the peers; run by ``compare.py`` in the peers' own virtual environment."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from steady import Meter, serve
+
+
+def step_gymnasium(meter: Meter, env: str, n: int) -> None:
+    """Step gymnasium's vector of worker processes with random actions, grey frames."""
+    vector = gymnasium.vector
+    envs = vector.AsyncVectorEnv(
+        [_grey(env)] * n, autoreset_mode=vector.AutoresetMode.SAME_STEP, shared_memory=True
+    )
+    envs.reset(seed=0)
+    actions = _random_actions(envs.single_action_space, n)
+    while not meter.tick(n):
+        envs.step(actions[meter.steps // n % len(actions)])
+    envs.close()
+
+
+def step_sb3(meter: Meter, env: str, n: int) -> None:
+    """Step Stable-Baselines3's vector of worker processes with random actions, grey frames."""
+    from stable_baselines3.common.vec_env import SubprocVecEnv
+
+    envs = SubprocVecEnv([_grey(env)] * n)
+    envs.seed(0)
+    envs.reset()
+    actions = _random_actions(envs.action_space, n)
+    while not meter.tick(n):
+        envs.step(actions[meter.steps // n % len(actions)])
+    envs.close()
+
+
+def train_sb3(meter: Meter, algo: str, env: str, n: int) -> None:
+    """Train Stable-Baselines3's ``algo`` with its default hyperparameters on the CPU."""
+    import stable_baselines3
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.env_util import make_vec_env
+
+    class Metered(BaseCallback):
+        """A rollout starts where collecting and learning of the one before are done."""
+
+        def _on_rollout_start(self) -> None:
+            meter.tick(0)
+
+        def _on_step(self) -> bool:
+            return not meter.tick(n, boundary=False)
+
+    model = getattr(stable_baselines3, algo)(
+        "MlpPolicy", make_vec_env(env, n_envs=n), device="cpu", seed=0
+    )
+    model.learn(10**9, callback=Metered())
+
+
+def _grey(env: str) -> Any:
+    # "ale_py:Pong-v0" also makes a worker process register the Atari environments.
+    return partial(gymnasium.make, f"ale_py:{env}", obs_type="grayscale")
+
+
+def _random_actions(space: gymnasium.Space[Any], n: int) -> Any:
+    return np.random.default_rng(0).integers(space.n, size=(1009, n))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    serve(
+        {"step_gymnasium": step_gymnasium, "step_sb3": step_sb3, "train_sb3": train_sb3},
+        ("torch", "stable-baselines3", "gymnasium", "ale-py", "numpy"),
+    )

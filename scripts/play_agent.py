@@ -1,0 +1,8 @@
+"""Let an agent play: the same as `agentlab play`."""
+
+import sys
+
+from agentlab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["play", *sys.argv[1:]]))

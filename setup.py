@@ -1,0 +1,57 @@
+"""All that pip needs to know about agentlab."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'^__version__ = "(.+)"', (here / "agentlab/__init__.py").read_text(), re.M)
+assert version is not None
+
+test = [
+    "pytest>=8",
+    "hypothesis>=6",
+    "gym==0.26.2",  # the old package itself, to test the adapter of its environments
+    "ruff>=0.12",
+    "mypy>=1.17",
+]
+
+setup(
+    name="agentlab",
+    version=version[1],
+    description="Reinforcement learning on TensorFlow 2 and Keras 3: train, watch, resume, extend",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="agentlab developers",
+    license="MIT",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["agentlab", "agentlab.*"]),
+    package_data={"agentlab": ["py.typed"]},
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15",
+        "gymnasium[classic-control]>=1.4,<2",  # the extra draws CartPole and its like
+        "ale-py>=0.12",
+        "numpy>=2",
+        "pillow>=10",
+        "tensorboard",
+        "cloudpickle",
+        "threadpoolctl",
+        "tqdm",
+        "matplotlib",
+        "imageio",
+        "imageio-ffmpeg",
+    ],
+    extras_require={"test": test, "dev": [*test, "build"]},
+    entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

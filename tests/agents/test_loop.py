@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+import agentlab
+from agentlab.agents.agent import Agent
+from agentlab.agents.loop import WINDOW
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+from tests.agents.toy_envs import Clock, Sign
+
+
+class Recorder(Agent):
+    """Keeps every step that it is shown."""
+
+    name = "recorder"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.steps, self.pauses = [], 0
+
+    def act(self, observations, explore=True):
+        return np.zeros(len(observations), np.int64)
+
+    def observe(self, step):
+        self.steps.append(step)
+
+    def pause(self):
+        self.pauses += 1
+
+
+def recorded(env, steps=8, n=2, **options):
+    envs = agentlab.make_envs(env, n)
+    agent = agentlab.make_agent(Recorder, envs)
+    result = agentlab.train(agent, envs, steps, quiet=True, **options)
+    return agent, result
+
+
+@pytest.mark.parametrize("truncate", [False, True])
+def test_an_agent_sees_the_true_end_and_never_a_reset(truncate):
+    agent, _ = recorded(lambda: Clock(3, truncate))
+    seen = [step.observations[0, 0] for step in agent.steps]
+    following = [step.successors[0, 0] for step in agent.steps]
+    assert seen == [0, 1, 2, 0]
+    assert following == [1, 2, 3, 1]  # the end at 3 is never replaced by the reset's 0
+    third = agent.steps[2]
+    assert third.next_observations[:, 0].tolist() == [0, 0]
+    assert third.final_observations[:, 0].tolist() == [3, 3]
+    assert third.truncated.tolist() == [truncate] * 2
+    assert third.terminated.tolist() == [not truncate] * 2
+
+
+def test_every_step_begins_where_the_one_before_led():
+    agent, _ = recorded(Sign, steps=60)
+    for before, after in zip(agent.steps, agent.steps[1:], strict=False):
+        np.testing.assert_array_equal(before.next_observations, after.observations)
+
+
+def test_the_result_counts_steps_episodes_and_returns():
+    _, result = recorded(lambda: Clock(3), steps=14)
+    assert (result.steps, result.episodes, result.interrupted) == (14, 4, False)
+    assert result.mean_return == 3
+
+
+def test_rewards_are_reported_unclipped():
+    envs = agentlab.make_envs(
+        lambda: Clock(3, reward=5.0), 2, preprocessing=agentlab.Preprocessing(clip_rewards=True)
+    )
+    agent = agentlab.make_agent(Recorder, envs)
+    result = agentlab.train(agent, envs, 12, quiet=True)
+    assert result.mean_return == 15
+    assert agent.steps[0].rewards.tolist() == [1, 1]
+
+
+def test_an_agent_rests_at_every_checkpoint_and_starts_new_episodes(tmp_path):
+    agent, _ = recorded(
+        lambda: Clock(100), steps=16, checkpoint_every=8, run=Run.create(tmp_path, "run", {})
+    )
+    assert agent.pauses == 2
+    assert [step.observations[0, 0] for step in agent.steps] == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_training_ends_early_when_the_agent_has_finished():
+    class Quitter(Recorder):
+        def observe(self, step):
+            self.finished = True
+
+    envs = agentlab.make_envs(Clock, 2)
+    assert agentlab.train(agentlab.make_agent(Quitter, envs), envs, 100, quiet=True).steps == 2
+
+
+def test_a_run_is_logged_at_every_multiple_and_at_the_end(tmp_path):
+    recorded(lambda: Clock(3), steps=30, log_every=10, run=Run.create(tmp_path, "run", {}))
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    steps = [line.split(",")[0] for line in lines]
+    assert steps == ["step", "10", "20", "30"]
+    assert "return/mean" in lines[0]
+
+
+def test_evaluation_plays_the_same_number_of_episodes_everywhere():
+    # One environment in two has episodes ten times as long: the first to end are the short ones.
+    lengths = iter([2, 20])
+    envs = agentlab.make_envs(lambda: Clock(next(lengths)), 2)
+    agent = agentlab.make_agent(Recorder, envs)
+    played = agentlab.evaluate(agent, envs, 7)
+    assert sorted(played.lengths.tolist()) == [2] * 4 + [20] * 3
+    assert played.mean == pytest.approx((2 * 4 + 20 * 3) / 7)
+    assert agent.steps == []
+
+
+def test_evaluation_repeats_under_its_seed():
+    envs = agentlab.make_envs(Sign, 3)
+    agent = agentlab.make_agent("random", envs)
+    state = agent.rng.bit_generator.state
+    first = agentlab.evaluate(agent, envs, 9, seed=4)
+    agent.rng.bit_generator.state = state
+    second = agentlab.evaluate(agent, envs, 9, seed=4)
+    np.testing.assert_array_equal(first.returns, second.returns)
+
+
+@pytest.mark.parametrize("option", ["steps", "log_every", "checkpoint_every"])
+def test_bad_counts_are_refused_by_name(option):
+    with pytest.raises(AgentlabError, match=f"{option}=0 must be 1 or more"):
+        recorded(Clock, **{option: 0})
+
+
+def test_an_agent_for_another_number_of_environments_is_refused():
+    agent = agentlab.make_agent(Recorder, agentlab.make_envs(Clock, 2))
+    with pytest.raises(AgentlabError, match="made for 2 environments, but envs has 3"):
+        agentlab.train(agent, agentlab.make_envs(Clock, 3), 10)
+
+
+def test_the_running_mean_is_over_the_last_hundred_episodes():
+    assert WINDOW == 100
+    rewards = iter([0.0] * 10 + [1.0] * 1000)
+
+    class Rising(Clock):
+        def step(self, action):
+            observation, _, *rest = super().step(action)
+            return observation, next(rewards), *rest
+
+    _, result = recorded(lambda: Rising(1), steps=110, n=1)
+    assert result.mean_return == 1
+
+
+def test_random_actions_come_from_the_whole_action_space():
+    class Anything(Clock):
+        action_space = spaces.Discrete(3, start=-1)
+
+    envs = agentlab.make_envs(Anything, 50)
+    agent = agentlab.make_agent("random", envs)
+    assert set(agent.act(envs.reset(0))) == {-1, 0, 1}
+
+    class Box(Clock):
+        action_space = spaces.Box(-2, 2, (3,))
+
+    envs = agentlab.make_envs(Box, 5)
+    actions = agentlab.make_agent("random", envs).act(envs.reset(0))
+    assert actions.shape == (5, 3)
+    assert np.unique(actions).size == 15

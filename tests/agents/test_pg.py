@@ -1,0 +1,226 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import agentlab
+from agentlab.agents.pg import PolicyGradientConfig
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run, seed_everything
+from tests.agents.toy_envs import Bars, Clock, Sign
+
+SMALL = {"hidden": (16,), "rollout": 16, "minibatches": 2}
+
+
+def pg(env, n=4, seed=0, **options):
+    envs = agentlab.make_envs(env, n)
+    return agentlab.make_agent("pg", envs, seed, **{**SMALL, **options}), envs
+
+
+def test_a_discrete_policy_learns_which_action_pays():
+    agent, envs = pg(Sign, learning_rate=0.01)
+    agentlab.train(agent, envs, 4000, quiet=True)
+    assert agentlab.evaluate(agent, envs, 20).mean == 10
+
+
+def test_a_continuous_policy_learns_which_value_pays():
+    agent, envs = pg(lambda: Sign(continuous=True), learning_rate=0.01)
+    agentlab.train(agent, envs, 12_000, quiet=True)
+    assert agentlab.evaluate(agent, envs, 20).mean > 9
+
+
+@pytest.mark.parametrize("net", ["mlp", "small_cnn"])
+@pytest.mark.parametrize("high", [1, 255])
+def test_a_policy_on_pictures_learns_where_the_bar_is(net, high):
+    agent, envs = pg(lambda: Bars(high=high), net=net, activation="relu", learning_rate=0.003)
+    agentlab.train(agent, envs, 3000, quiet=True)
+    assert agentlab.evaluate(agent, envs, 20).mean > 8
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"baseline": "none", "clip": None, "epochs": 1, "minibatches": 1, "gamma": 0.5},
+        {"clip": None, "epochs": 1, "minibatches": 1, "gae_lambda": 1.0},  # with a baseline
+        {"optimizer": "rmsprop", "max_grad_norm": None},
+        {"shared_torso": True, "overlap": False, "normalise": False},
+    ],
+)
+def test_every_form_of_the_algorithm_learns(options):
+    agent, envs = pg(Sign, learning_rate=0.02, **options)
+    agentlab.train(agent, envs, 12_000, quiet=True)
+    assert agentlab.evaluate(agent, envs, 20).mean > 9.5
+
+
+def learned_from(envs, steps, **options):
+    """Capture what ``pg`` hands to its learner in the first ``steps`` steps."""
+    agent = agentlab.make_agent(
+        "pg", envs, overlap=False, normalise=False, minibatches=1, **{**options, "rollout": steps}
+    )
+    batches = []
+    real = agent._update
+    agent._update = lambda given: (batches.append(given), real(given))[1]
+    observations = envs.reset(0)
+    final_value = agent._actor(np.float32([[3]]))[1][0]
+    for _ in range(steps):
+        step = envs.step(agent.act(observations))
+        agent.observe(step)
+        observations = step.next_observations
+    inputs, *_, returns = (field[0] for field in batches[0])  # the one minibatch
+    order = np.argsort(inputs[:, 0])
+    return returns[order], final_value
+
+
+def test_returns_stop_at_termination():
+    returns, _ = learned_from(agentlab.make_envs(Clock), 3, gamma=0.5, gae_lambda=1.0)
+    np.testing.assert_allclose(returns, [1.75, 1.5, 1], rtol=1e-5)
+
+
+def test_returns_bootstrap_through_truncation_from_the_true_final_observation():
+    envs = agentlab.make_envs(lambda: Clock(truncate=True))
+    returns, final = learned_from(envs, 3, gamma=0.5, gae_lambda=1.0)
+    expected = [1.75 + final / 8, 1.5 + final / 4, 1 + final / 2]
+    np.testing.assert_allclose(returns, expected, rtol=1e-5)
+
+
+def test_returns_are_cut_where_a_point_is_scored():
+    envs = agentlab.make_envs(lambda: Clock(truncate=True))
+    returns, _ = learned_from(envs, 3, gamma=0.5, gae_lambda=1.0, cut_at_reward=True)
+    np.testing.assert_allclose(returns, [1, 1, 1], rtol=1e-5)
+
+
+def test_the_loss_is_the_clipped_objective_of_the_paper():
+    agent, _ = pg(Sign, clip=0.2, entropy_coef=0.1, value_coef=0.5)
+    inputs = np.float32([[-1], [1]])
+    actions, returns = np.array([0, 1]), np.float32([0.3, -0.2])
+    advantage = np.float32([2, -1])
+    logits, values = (np.asarray(x) for x in agent._net(inputs))
+    log_probs = np.asarray(tf.nn.log_softmax(logits))
+    chosen = log_probs[[0, 1], actions]
+    ratio = np.float32([1.5, 0.5])  # the first is clipped to 1.2; the second, worse, to .8
+    loss, figures = agent._loss((inputs, actions, chosen - np.log(ratio), advantage, returns))
+    policy_loss = -(1.2 * 2 + 0.8 * -1) / 2
+    value_loss = ((values - returns) ** 2).mean()
+    entropy = -(np.exp(log_probs) * log_probs).sum(1).mean()
+    kl = (ratio - 1 - np.log(ratio)).mean()
+    np.testing.assert_allclose(figures, [policy_loss, value_loss, entropy, kl, 1], rtol=1e-4)
+    expected = policy_loss + 0.5 * value_loss - 0.1 * entropy
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+
+
+def test_a_gaussian_states_its_density_and_clips_only_what_leaves():
+    from agentlab.agents.policies import Gaussian
+    from gymnasium import spaces
+
+    policy = Gaussian(spaces.Box(-1, 1, (2,)))
+    log_std = np.float32([0.0, np.log(2)])
+    means = np.float32([[0.5, -3]])
+    actions, log_prob = policy.sample(means, log_std, np.random.default_rng(0))
+    stated, entropy = policy.log_prob_and_entropy(means, log_std, actions)
+    noise = (actions - means) / [1, 2]
+    by_hand = -0.5 * (noise**2).sum() - np.log(2) - np.log(2 * np.pi)
+    np.testing.assert_allclose([log_prob[0], stated[0]], by_hand, rtol=1e-5)
+    np.testing.assert_allclose(entropy[0], 1 + np.log(2 * np.pi) + np.log(2), rtol=1e-5)
+    assert policy.to_env(means).tolist() == [[0.5, -1]]
+
+
+def test_a_softmax_draws_as_often_as_it_says():
+    from agentlab.agents.policies import Softmax
+    from gymnasium import spaces
+
+    policy = Softmax(spaces.Discrete(3, start=4))
+    probs = np.float32([0.2, 0.5, 0.3])
+    logits = np.tile(np.log(probs), (20_000, 1))
+    actions, log_probs = policy.sample(logits, None, np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(actions) / 20_000, probs, atol=0.02)
+    np.testing.assert_allclose(log_probs, np.log(probs)[actions], rtol=1e-5)
+    assert set(policy.to_env(actions)) == {4, 5, 6}
+
+
+def trained(steps, seed=0, run=None, **options):
+    seed_everything(seed)
+    agent, envs = pg(Sign, seed=seed, **options)
+    agentlab.train(
+        agent, envs, steps, run=run, seed=seed, log_every=100, checkpoint_every=400, quiet=True
+    )
+    return agent
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not(overlap):
+    one, same, other = (trained(1000, seed, overlap=overlap).state() for seed in (0, 0, 1))
+    assert all((one[name] == same[name]).all() for name in one)
+    assert any((one[name] != other[name]).any() for name in one)
+
+
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
+    unbroken = trained(1600, run=Run.create(tmp_path, "unbroken", {}))
+    trained(1000, run=Run.create(tmp_path, "resumed", {})).pause()
+    # Forget what the end at 1000 saved: as if it had been killed between two checkpoints.
+    latest = sorted((tmp_path / "resumed" / "checkpoints").glob("[0-9]*"))[-1]
+    for file in latest.iterdir():
+        if file.is_file():
+            file.unlink()
+    resumed = trained(1600, run=Run.open(tmp_path / "resumed"))
+    assert all((value == resumed.state()[name]).all() for name, value in unbroken.state().items())
+    assert resumed.rng.bit_generator.state == unbroken.rng.bit_generator.state
+    metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
+    assert metrics[0] == metrics[1]
+
+
+def test_a_saved_agent_acts_as_before_in_any_number_of_environments(tmp_path):
+    agent = trained(400)
+    agent.save(tmp_path / "agent")
+    loaded = agentlab.load_agent(tmp_path / "agent", num_envs=1)
+    observations = np.linspace(-1, 1, 7, dtype=np.float32)[:, None]
+    assert (loaded.act(observations, False) == agent.act(observations, False)).all()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+    run = Run.create(tmp_path, "run", {})
+    trained(400, run=run)
+    agent, envs = pg(lambda: Clock(reward=np.inf))
+    with pytest.raises(AgentlabError, match="diverged at step .* is (nan|inf).*checkpoints/000001"):
+        agentlab.train(agent, envs, 4000, run=_with_agent_of(run, agent), quiet=True)
+    assert [p.name for p in (run.path / "checkpoints").glob("[0-9]*")] == ["000001"]
+
+
+def _with_agent_of(run, agent):
+    """Let the run go on with an agent for other environments."""
+    agent.read = lambda directory: None
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate=0.0 must be more than 0"),
+        ({"gamma": 1.5}, "gamma=1.5 must be between 0 and 1"),
+        ({"clip": -1.0}, "clip=-1.0 must be more than 0, or none"),
+        ({"hidden": ()}, r"hidden=\(\) must be"),
+        ({"minibatches": 1000}, "minibatches=1000 must not exceed"),
+        ({"baseline": "mean"}, "baseline='mean' is not one of value, none"),
+        ({"epochs": "three"}, "epochs='three' is not a whole number"),
+        ({"lerning_rate": 1.0}, "did you mean 'learning_rate'"),
+        ({"activation": "tahn"}, "activation='tahn' is unknown"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(options, says):
+    with pytest.raises(AgentlabError, match=says):
+        pg(Sign, **options)
+
+
+def test_every_field_has_a_help_text():
+    assert all(field.metadata["help"] for field in dataclasses.fields(PolicyGradientConfig))
+
+
+def test_the_graph_and_the_gradients_can_be_shown():
+    agent, envs = pg(Sign)
+    agentlab.train(agent, envs, 400, quiet=True)
+    names = agent.histograms()
+    kinds = {name.split("/")[0] for name in names}
+    assert kinds == {"weights", "gradients"}
+    assert all(np.isfinite(array).all() for array in names.values())
+    assert len(list(itertools.islice(agent.graph().graph.get_operations(), 10))) == 10

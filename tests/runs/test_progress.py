@@ -1,0 +1,63 @@
+"""The progress line, on a terminal and elsewhere."""
+
+import math
+import sys
+
+import pytest
+
+from agentlab.runs import Progress
+
+
+class Terminal:
+    """A stream that says it is a terminal, and remembers what it was sent."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_one_changing_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = Progress(1000, initial=200)
+    progress.update(300, 0, math.nan)
+    progress.update(1010, 12, 3.456)
+    progress.close()
+    assert terminal.text.count("\n") == 1
+    last = terminal.text.split("\r")[-1]
+    assert "100%" in last and "of 1.00k steps" in last and "steps/s" in last
+    assert "12 episodes, mean return 3.46" in last and "left" in last
+    assert "mean return none yet" in terminal.text
+
+
+def test_a_log_file_gets_few_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr("agentlab.runs.progress.time.monotonic", lambda: float(next(clock)))
+    progress = Progress(100)
+    for step in range(1, 41):
+        progress.update(step, 1, 0.0)
+    progress.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert 3 <= len(lines) <= 6
+    assert lines[0].strip().startswith("1%") and lines[-1].strip().startswith("40%")
+    assert not any("\r" in line for line in lines)
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(100, quiet=True)
+    progress.update(50, 1, 0.0)
+    progress.close()
+    assert capsys.readouterr().err == ""

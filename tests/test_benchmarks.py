@@ -1,0 +1,163 @@
+"""benchmarks/compare.py: its command line, its tables, its clock, and a real measurement."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def compare(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("compare")
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("steady")
+
+
+def test_list_names_every_row_and_measures_nothing(compare, capsys):
+    assert compare.main(["--list"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == ["step-pong", "train-pong-ratio", "cartpole-pg"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--only", "step-pnog"], "invalid choice: 'step-pnog'"),
+        (["--rounds", "0"], "--rounds: 0 must be more than 0"),
+        (["--rounds", "two"], "invalid int value: 'two'"),
+        (["--seconds", "-1"], "--seconds: -1 must be more than 0"),
+        (["--seconds", "nan"], "--seconds: nan must be more than 0"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_exit_code_2(compare, capsys, words, complaint):
+    with pytest.raises(SystemExit) as stopped:
+        compare.main(words)
+    assert stopped.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_every_ratio_names_measurements_of_its_row(compare):
+    for row in compare.ROWS:
+        labels = [m.label for m in row.measurements]
+        assert len(set(labels)) == len(labels)
+        assert {label for r in row.ratios for label in (r.above, r.below)} <= set(labels)
+        for m in row.measurements:
+            assert f"def {m.function}(" in (BENCHMARKS / m.script).read_text()
+
+
+def test_table_holds_medians_spans_and_judged_ratios_of_rounds(compare):
+    ours, theirs = (compare.Measurement(name, "ours.py", "f") for name in ("us", "them"))
+    ratios = (
+        compare.Ratio("us", "them", 3.0),
+        compare.Ratio("them", "us", 0.5),
+        compare.Ratio("us", "absent"),
+    )
+    row = compare.Row("name", "the work", (ours, theirs), ratios)
+    text = compare.table(row, {"us": [1000.0, 4000.0, 12000.0], "them": [1000.0] * 3})
+    assert text.splitlines() == [
+        "name: the work",
+        "           steps/s  least    most",
+        "us           4,000  1,000  12,000",
+        "them         1,000  1,000   1,000",
+        "             ratio    bar",
+        "us : them     4.00   3.00     met",
+        "them : us     0.25   0.50  missed",
+    ]
+
+
+def test_lines_take_turns_and_turn_round_every_other_round(compare, monkeypatch, capsys):
+    order = []
+
+    def measured(measurement, seconds, cpus, python):
+        order.append(measurement.label)
+        return {"rate": 1.0, "versions": {"agentlab": "1"}}
+
+    monkeypatch.setattr(compare, "measure", measured)
+    monkeypatch.setattr(compare, "available_cpus", lambda: [0, 1])
+    assert compare.main(["--only", "cartpole-pg", "train-pong-ratio", "--no-peers"]) == 0
+    assert order == [
+        *("agentlab pg", "random steps"),
+        *("random steps", "agentlab pg"),
+        *("agentlab pg", "random steps"),
+        *["agentlab pg"] * 3,
+    ]
+    assert "agentlab: agentlab 1" in capsys.readouterr().out
+
+
+def test_peers_that_cannot_be_installed_end_with_one_sentence(
+    compare, monkeypatch, capsys, tmp_path
+):
+    def offline(command, **_):
+        failed = "pip" in command
+        return subprocess.CompletedProcess(command, failed, "", "why\nERROR: no network\n")
+
+    monkeypatch.setattr(compare, "available_cpus", lambda: [0, 1])
+    monkeypatch.setattr(compare.subprocess, "run", offline)
+    assert compare.main(["--only", "cartpole-pg", "--peers", str(tmp_path / "new")]) == 2
+    assert "could not be installed" in (said := capsys.readouterr().err.splitlines()[-1])
+    assert "ERROR: no network" in said and "--no-peers" in said
+
+
+def test_peers_are_installed_again_only_when_their_list_has_changed(compare, monkeypatch, tmp_path):
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        python = tmp_path / "bin" / "python"
+        python.parent.mkdir(exist_ok=True)
+        python.touch()
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(compare.subprocess, "run", run)
+    for _ in range(2):
+        assert compare.peers_python(tmp_path) == tmp_path / "bin" / "python"
+    assert len(commands) == 2
+    (tmp_path / "peers.txt").write_text("torch==1.0\n")
+    compare.peers_python(tmp_path)
+    assert len(commands) == 4
+
+
+def test_the_clock_runs_from_boundary_to_boundary(steady, monkeypatch):
+    clock = iter([0.0, 1.0, 2.0, 4.0, 9.0, 14.0])  # read when born and at every boundary
+    monkeypatch.setattr(steady.time, "perf_counter", lambda: next(clock))
+    meter = steady.Meter(seconds=10.0, warm_up=3.0)
+    for _ in range(3):  # boundaries at 1, 2 and 4 s: it opens at the third
+        assert not meter.tick(5, boundary=False)
+        assert not meter.tick(5)
+    assert not meter.tick(500)
+    assert not meter.tick(200, boundary=False)
+    assert meter.tick(300)
+    assert meter.rate == 1000 / 10
+
+
+def test_work_that_ends_too_early_gives_no_rate(steady):
+    with pytest.raises(RuntimeError, match="ended before"):
+        _ = steady.Meter(1.0, 1.0).rate
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pins processes to CPUs")
+def test_stepping_pong_is_measured_on_one_core(compare):
+    line = compare.ROWS[0].measurements[1]
+    result = compare.measure(line, 0.5, compare.available_cpus(), Path(sys.executable))
+    assert result["rate"] > 100
+    assert "gymnasium" in result["versions"]
+
+
+def test_a_measurement_that_fails_says_what_happened(compare):
+    line = compare.Measurement(
+        "us", "ours.py", "step_grey", {"env": "Png-v0", "n": 1, "workers": 0}
+    )
+    with pytest.raises(compare.BenchmarkError, match="us failed: .*Png-v0"):
+        compare.measure(line, 0.1, [0], Path(sys.executable))
