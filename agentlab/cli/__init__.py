@@ -23,6 +23,14 @@ COMMANDS = {
 }
 SCRIPTS = {"train": "train_agent.py", "play": "play_agent.py", "envs": "list_envs.py"}
 
+# Remarks on the CPU, on missing GPUs, screens and sound cards say nothing to a user.
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+    "SDL_VIDEODRIVER": "dummy",
+    "SDL_AUDIODRIVER": "dummy",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
@@ -35,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         stderr), 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    # TensorFlow's remarks about the CPU and missing GPUs say nothing to a user.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # so that --algo my_module:MyAgent finds my_module.py
     try:

@@ -136,7 +136,9 @@ class _NumpyMLP:
     def __init__(self, torso: MLP) -> None:
         self._activation = self.ACTIVATIONS[torso.activation]
         self._scale = np.float32(1 / torso.scale)
-        self._layers = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in torso.denses]
+        first, *rest = torso.denses
+        self._layers = [(tf.convert_to_tensor(torso.first_kernel()).numpy(), first.bias.numpy())]
+        self._layers += [(dense.kernel.numpy(), dense.bias.numpy()) for dense in rest]
 
     def __call__(self, inputs: npt.NDArray[Any]) -> Floats:
         features = inputs.reshape(len(inputs), -1)
