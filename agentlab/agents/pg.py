@@ -35,7 +35,6 @@ class PolicyGradientConfig:
 
     net: str = option("mlp", "torso: mlp, small_cnn or nature_cnn")
     hidden: tuple[int, ...] = option((64, 64), "units of the mlp's layers")
-    blocks: tuple[int, ...] = option((), "sides of pixel blocks that share weights in the mlp, too")
     activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
     shared_torso: bool = option(False, "let policy and value share the torso")
     rollout: int = option(32, "steps in each environment between updates")
@@ -249,7 +248,6 @@ class PolicyGradient(Agent):
         if config.net == "mlp":
             signed = encoding.dtype == np.int8
             arguments |= {"hidden": config.hidden, "activation": config.activation, "signed": signed}
-            arguments["blocks"] = config.blocks
 
         def torso(name: str, seed: int) -> Any:
             return make_torso(config.net, encoding.shape, name=name, seed=seed, **arguments)

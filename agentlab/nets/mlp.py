@@ -29,9 +29,6 @@ class MLP(keras.Model):  # type: ignore[misc]
             keeps the variance through ReLU layers (He et al. 2015).
         seed: of the initial kernels.
         signed: whether ``SparseRows`` given may hold minus ones.
-        blocks: for pictures ``[height, width, channels]``: also give each block of N x N pixels a
-            weight, which is added to its pixels' own. What is learned of one place then holds
-            for its neighbourhood at once, at several scales, while each pixel keeps its say.
     """
 
     def __init__(
@@ -42,7 +39,6 @@ class MLP(keras.Model):  # type: ignore[misc]
         gain: float = math.sqrt(2),
         seed: int | None = None,
         signed: bool = False,
-        blocks: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -54,7 +50,7 @@ class MLP(keras.Model):  # type: ignore[misc]
             ) from None
         self.hidden, self.activation = tuple(hidden), activation
         self.scale, self.gain, self.seed = scale, gain, seed
-        self.signed, self.blocks, self.features = signed, tuple(blocks), self.hidden[-1]
+        self.signed, self.features = signed, self.hidden[-1]
         self.denses = [
             keras.layers.Dense(
                 units,
@@ -73,34 +69,18 @@ class MLP(keras.Model):  # type: ignore[misc]
         for dense in self.denses:
             dense.build((None, width))
             width = dense.units
-        self.block_kernels = []
-        for side in self.blocks:
-            height, width, channels = (int(size or 0) for size in input_shape[1:])
-            shape = (-(-height // side), -(-width // side), channels, self.hidden[0])
-            self.block_kernels.append(
-                self.add_weight(shape=shape, initializer="zeros", name=f"blocks_{side}")
-            )
-        self._picture = tuple(input_shape[1:])
         self.built = True
-
-    def first_kernel(self) -> Any:
-        """Return the first layer's kernel with the blocks' share in it, ``[inputs, units]``."""
-        kernel = self.denses[0].kernel
-        for side, blocks in zip(self.blocks, self.block_kernels, strict=True):
-            height, width, _ = self._picture
-            pixels = tf.repeat(tf.repeat(blocks, side, axis=0), side, axis=1)[:height, :width]
-            kernel += tf.reshape(pixels, kernel.shape)
-        return kernel
 
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, float32 ``[batch, hidden[-1]]``."""
-        first, *rest = self.denses
         if isinstance(inputs, SparseRows):
-            product = sparse_matmul(inputs, self.first_kernel(), self.signed)
+            first, *rest = self.denses
+            features = sparse_matmul(inputs, first.kernel, self.signed) + first.bias
+            features = first.activation(features)
         else:
+            rest = self.denses
             flat = tf.reshape(inputs, (tf.shape(inputs)[0], -1))
-            product = tf.cast(flat, tf.float32) / self.scale @ self.first_kernel()
-        features = first.activation(product + first.bias)
+            features = tf.cast(flat, tf.float32) / self.scale
         for dense in rest:
             features = dense(features)
         return features
@@ -115,5 +95,4 @@ class MLP(keras.Model):  # type: ignore[misc]
             "gain": self.gain,
             "seed": self.seed,
             "signed": self.signed,
-            "blocks": self.blocks,
         }

@@ -136,9 +136,7 @@ class _NumpyMLP:
     def __init__(self, torso: MLP) -> None:
         self._activation = self.ACTIVATIONS[torso.activation]
         self._scale = np.float32(1 / torso.scale)
-        first, *rest = torso.denses
-        self._layers = [(tf.convert_to_tensor(torso.first_kernel()).numpy(), first.bias.numpy())]
-        self._layers += [(dense.kernel.numpy(), dense.bias.numpy()) for dense in rest]
+        self._layers = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in torso.denses]
 
     def __call__(self, inputs: npt.NDArray[Any]) -> Floats:
         features = inputs.reshape(len(inputs), -1)
