@@ -22,10 +22,8 @@ def option(default: Any, help: str) -> Any:
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Return a configuration as a dictionary that JSON can hold (tuples become lists)."""
-    return {
-        field.name: list(value) if isinstance(value := getattr(config, field.name), tuple) else value
-        for field in dataclasses.fields(config)
-    }
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:

@@ -40,12 +40,14 @@ def agent_class(name: str) -> type[Agent]:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
     else:
-        hint = did_you_mean(name, ALGORITHMS) or f"; there are {', '.join(ALGORITHMS)}"
-        raise AgentlabError(f"algo={name!r} is unknown{hint}, or my_module:MyAgent for your own")
+        hint = did_you_mean(name, ALGORITHMS)
+        known = f"{', '.join(ALGORITHMS)}, or my_module:MyAgent for your own"
+        raise AgentlabError(f"algo={name!r} is unknown{hint or f'; there are {known}'}")
     try:
         cls = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise AgentlabError(f"algo={name!r} cannot be loaded: {error}") from error
+    except Exception as error:  # whatever a user's own module raises while it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise AgentlabError(f"algo={name!r} cannot be loaded: {why}") from error
     if not (isinstance(cls, type) and issubclass(cls, Agent)):
         raise AgentlabError(f"algo={name!r} is not a subclass of agentlab.Agent")
     return cls
@@ -65,7 +67,7 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
             the algorithm cannot handle.
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
-    config = configs.from_dict(cls.Config, options)
+    config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab import config as configs
-from agentlab.errors import AgentlabError
 from agentlab.envs.vector import Array, Step
+from agentlab.errors import AgentlabError
 
 State = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Agent(ABC):
         """Return everything that learning has changed, by name: NumPy arrays or what JSON holds."""
         return {}
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State) -> None:  # noqa: B027 - nothing to take back is fine
         """Take back what ``state`` returned."""
 
     def save(self, directory: Path | str) -> None:
@@ -114,7 +114,7 @@ class Agent(ABC):
         directory.mkdir(parents=True, exist_ok=True)
         state = self.state()
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        np.savez(directory / "weights.npz", **arrays)
+        np.savez(directory / "weights.npz", allow_pickle=False, **arrays)
         described = {
             "algo": algo_of(type(self)),
             "config": configs.to_dict(self.config),
@@ -207,17 +207,20 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.Box):
         low, high = (
             # A bound that is the same everywhere is written once.
-            bound.flat[0].item() if bound.size and (bound == bound.flat[0]).all() else bound.tolist()
-            for bound in (space.low, space.high)
+            b.flat[0].item() if b.size and (b == b.flat[0]).all() else b.tolist()
+            for b in (space.low, space.high)
         )
-        return {"type": "Box", "low": low, "high": high, "shape": space.shape, "dtype": str(space.dtype)}
+        bounds = {"low": low, "high": high}
+        return {"type": "Box", **bounds, "shape": space.shape, "dtype": str(space.dtype)}
     if isinstance(space, spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
         return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
     if isinstance(space, spaces.MultiBinary):
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
-    raise AgentlabError(f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary")
+    raise AgentlabError(
+        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary"
+    )
 
 
 def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:

@@ -91,7 +91,8 @@ def train(
         AgentlabError: where a loss or a weight is no longer a finite number (the last checkpoint
             stays), or an environment fails.
     """
-    for name, value in {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}.items():
+    counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
+    for name, value in counts.items():
         if value < 1:
             raise AgentlabError(f"{name}={value} must be 1 or more")
     if agent.num_envs != envs.num_envs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import gymnasium
@@ -90,24 +91,17 @@ class PolicyGradient(Agent):
         from agentlab.nets.policy_value import make_actor  # loads TensorFlow
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
-        steps = num_envs * self.config.rollout
-        self._batch = steps // self.config.minibatches
-        if self._batch < 1:
-            raise AgentlabError(
-                f"minibatches={self.config.minibatches} must not exceed the {steps} steps of a "
-                f"rollout in {num_envs} environments"
-            )
         self._encoding = Encoding(observation_space)
         self._sparse = self._encoding.sparse and self.config.net == "mlp"
         self._policy = make_policy(action_space)
         self._net = self._build_net(seed)
         self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
-        self._gradients, self._update = self._compile()
+        self._optimizer.build(self._net.trainable_variables)
         self._actor = make_actor(self._net, self._encoding)
         self._rollout = Rollout(self.config.rollout)
         self._learner = ThreadPoolExecutor(1, thread_name_prefix="pg-learner")
         self._learning: Future[dict[str, float]] | None = None
-        self._last_batch: Any = None
+        self._last_batch: list[Any] = []
 
     # Acting
 
@@ -118,7 +112,10 @@ class PolicyGradient(Agent):
             return self._policy.to_env(self._policy.best(parameters))
         actions, log_probs = self._policy.sample(parameters, self._actor.log_std, self.rng)
         self._acted = {
-            "inputs": inputs, "actions": actions, "log_probs": log_probs, "values": values
+            "inputs": inputs,
+            "actions": actions,
+            "log_probs": log_probs,
+            "values": values,
         }
         return self._policy.to_env(actions)
 
@@ -140,9 +137,10 @@ class PolicyGradient(Agent):
             return None
         _, last_values = self._actor(self._encoding(step.next_observations))
         metrics = self._finish()
-        size = self._batch * self.config.minibatches
-        order = self.rng.permutation(size).reshape(-1, self._batch)
-        self._learning = self._learner.submit(self._learn, rollout, last_values, order)
+        order = self.rng.permutation(self._batch * self.config.minibatches)
+        self._learning = self._learner.submit(
+            self._learn, rollout, last_values, order.reshape(-1, self._batch)
+        )
         self._rollout = Rollout(self.config.rollout)
         return metrics if self.config.overlap else self._finish()
 
@@ -160,6 +158,7 @@ class PolicyGradient(Agent):
         inputs, actions = rollout.flat("inputs"), rollout.flat("actions")
         log_probs, advantage = rollout.flat("log_probs"), advantage.ravel()
         fields = [inputs, actions, log_probs, advantage.ravel(), returns]
+        batches: list[Any]
         if self._sparse:
             batches = [[sparse_rows(inputs[i]), *(f[i] for f in fields[1:])] for i in order]
         else:
@@ -192,15 +191,20 @@ class PolicyGradient(Agent):
         kl = tf.reduce_mean(ratio - 1 - (log_probs - old_log_probs))
         return loss, tf.stack([policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped)])
 
-    def _compile(self) -> tuple[Any, Any]:
-        """Compile the gradients of a minibatch, and all epochs of an update, into a call each."""
-        config, variables = self.config, self._net.trainable_variables
-        self._optimizer.build(variables)
+    def _gradients_of(self, batch: Any) -> tuple[list[Any], Any]:
+        with tf.GradientTape() as tape:
+            loss, figures = self._loss(batch)
+        return tape.gradient(loss, self._net.trainable_variables), figures
 
-        def gradients_of(batch: Any) -> tuple[list[Any], Any]:
-            with tf.GradientTape() as tape:
-                loss, figures = self._loss(batch)
-            return tape.gradient(loss, variables), figures
+    @cached_property
+    def _gradients(self) -> Any:
+        """The gradients and figures of one minibatch, compiled."""
+        return tf.function(self._gradients_of, [self._batch_spec])
+
+    @cached_property
+    def _update(self) -> Any:
+        """All epochs and minibatches of an update, compiled into one call."""
+        config, variables = self.config, self._net.trainable_variables
 
         @tf.function(jit_compile=True)  # one pass over the weights instead of a dozen
         def apply(gradients: list[Any]) -> Any:
@@ -211,7 +215,7 @@ class PolicyGradient(Agent):
             return norm
 
         def step(batch: Any) -> Any:
-            gradients, figures = gradients_of(batch)
+            gradients, figures = self._gradients_of(batch)
             return tf.concat([figures, [apply(gradients)]], 0)
 
         def update(batches: Any) -> Any:
@@ -225,20 +229,31 @@ class PolicyGradient(Agent):
                         total += step([field[i] for field in batches])
             return total / (config.epochs * config.minibatches)
 
+        batch, count = self._batch_spec, config.minibatches
+        if self._sparse:
+            return tf.function(update, [[batch] * count])
+        batches = [tf.TensorSpec((count, *spec.shape), spec.dtype) for spec in batch]
+        # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
+        return tf.function(update, [batches], jit_compile=config.net == "mlp")
+
+    @property
+    def _batch(self) -> int:
+        """Steps in a minibatch."""
+        steps = self.num_envs * self.config.rollout
+        if steps < self.config.minibatches:
+            raise AgentlabError(
+                f"minibatches={self.config.minibatches} must not exceed the {steps} steps of a "
+                f"rollout in {self.num_envs} environments"
+            )
+        return steps // self.config.minibatches
+
+    @property
+    def _batch_spec(self) -> list[Any]:
+        """TensorFlow types of inputs, actions, log-probabilities, advantages and returns."""
         scalars = tf.TensorSpec((self._batch,), tf.float32)
         actions = tf.TensorSpec((self._batch, *self._policy.shape), self._policy.dtype)
         inputs = self._encoding.spec(self._batch, self._sparse)
-        batch = [inputs, actions, scalars, scalars, scalars]
-        if self._sparse:
-            batches = [batch] * config.minibatches
-        else:
-            batches = [tf.TensorSpec((config.minibatches, *s.shape), s.dtype) for s in batch]
-        # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
-        jit = config.net == "mlp" and not self._sparse
-        return (
-            tf.function(gradients_of, [batch]),
-            tf.function(update, [batches], jit_compile=jit),
-        )
+        return [inputs, actions, scalars, scalars, scalars]
 
     def _build_net(self, seed: int) -> PolicyValue:
         from agentlab.nets.policy_value import PolicyValue
@@ -247,7 +262,8 @@ class PolicyGradient(Agent):
         arguments: dict[str, Any] = {"scale": encoding.scale}
         if config.net == "mlp":
             signed = encoding.dtype == np.int8
-            arguments |= {"hidden": config.hidden, "activation": config.activation, "signed": signed}
+            arguments |= {"hidden": config.hidden, "activation": config.activation}
+            arguments["signed"] = signed
 
         def torso(name: str, seed: int) -> Any:
             return make_torso(config.net, encoding.shape, name=name, seed=seed, **arguments)
@@ -277,7 +293,7 @@ class PolicyGradient(Agent):
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {f"weights/{v.path}": v.numpy() for v in self._net.trainable_variables}
-        if self._last_batch is not None:
+        if self._last_batch:
             gradients, _ = self._gradients(self._last_batch)
             for variable, gradient in zip(self._net.trainable_variables, gradients, strict=True):
                 arrays[f"gradients/{variable.path}"] = gradient.numpy()

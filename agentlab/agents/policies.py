@@ -64,7 +64,8 @@ class Softmax:
         return actions, shifted[np.arange(len(actions)), actions] - np.log(total)
 
     def best(self, parameters: Array) -> Array:
-        return parameters.argmax(1)
+        likeliest: Array = parameters.argmax(1)
+        return likeliest
 
     def to_env(self, actions: Array) -> Array:
         return actions + self.start if self.start else actions
@@ -83,11 +84,12 @@ class Gaussian:
     def __init__(self, space: gymnasium.spaces.Box) -> None:
         self.space = space
         self.outputs, self.dtype = int(np.prod(space.shape)), np.float32
-        self.shape = (self.outputs,)
+        self.shape: tuple[int, ...] = (self.outputs,)
 
     def sample(
         self, parameters: Array, log_std: Array | None, rng: np.random.Generator
     ) -> tuple[Array, Array]:
+        assert log_std is not None
         noise = rng.standard_normal(parameters.shape, np.float32)
         log_probs = np.float32(-0.5) * noise**2 - log_std - np.float32(HALF_LOG_2PI)
         return parameters + np.exp(log_std) * noise, log_probs.sum(1)

@@ -17,6 +17,6 @@ class RandomAgent(Agent):
     def act(self, observations: Array, explore: bool = True) -> Array:
         n, space = len(observations), self.action_space
         if isinstance(space, gymnasium.spaces.Discrete):
-            return self.rng.integers(space.n, size=n) + space.start
+            return np.asarray(self.rng.integers(space.n, size=n) + space.start)
         space.seed(int(self.rng.integers(2**31)))  # so that self.rng is all there is to save
         return np.stack([space.sample() for _ in range(n)])

@@ -64,15 +64,14 @@ class RandomSearch(Agent):
     @property
     def best(self) -> int:
         """The candidate with the highest mean score so far."""
-        return int(np.argmax([np.mean(s) if s else -np.inf for s in self._scores]))
+        return int(np.argmax([float(np.mean(s)) if s else -np.inf for s in self._scores]))
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         inputs = observations.reshape(len(observations), -1).astype(np.float32)
-        if not explore:
-            return (inputs @ self._weights[self.best]).argmax(1) + self._start
+        playing = self._playing if explore else np.full(len(inputs), self.best)
         actions = np.empty(len(inputs), np.int64)
-        for candidate in np.unique(self._playing):
-            mine = self._playing == candidate
+        for candidate in np.unique(playing):
+            mine = playing == candidate
             actions[mine] = (inputs[mine] @ self._weights[candidate]).argmax(1)
         return actions + self._start
 

@@ -64,16 +64,13 @@ def make_envs(
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
-    atari = isinstance(env, str) and is_atari(env)
-    if atari and preprocessing.grey:
+    spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
+    if spec is not None and preprocessing.grey:
         kwargs.setdefault("obs_type", "grayscale")  # the same screen, without the detour over RGB
-    threads = n > 1 if workers is None else workers > 0
-    if atari and threads and not render:
-        spec = gymnasium.spec(env)
-        if supports(spec, preprocessing, **kwargs):
-            return AtariVector(spec, n, preprocessing, workers or 0, **kwargs)
     if workers is None:
-        workers = min(n, os.cpu_count() or 1) if atari and n > 1 else 0
+        workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
+    if spec is not None and workers and not render and supports(spec, preprocessing, **kwargs):
+        return AtariVector(spec, n, preprocessing, workers, **kwargs)
     makers = [partial(_make_one, env, preprocessing, kwargs)] * n
     return WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
 

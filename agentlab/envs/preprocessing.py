@@ -46,10 +46,9 @@ class Preprocessing:
             raise AgentlabError(f"resize={self.resize} must be 1 or more, or none")
         if self.crop and not (len(self.crop) == 2 and 0 <= self.crop[0] < self.crop[1]):
             raise AgentlabError(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
-        if not self.grey:
-            for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
-                if getattr(self, name):
-                    raise AgentlabError(f"{name}={getattr(self, name)} works on grey frames: set grey")
+        for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
+            if getattr(self, name) and not self.grey:
+                raise AgentlabError(f"{name}={getattr(self, name)} works on grey frames: set grey")
 
     @property
     def touches_frames(self) -> bool:
@@ -74,20 +73,22 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         preprocessing: what to do.
 
     Raises:
-        AgentlabError: where ``env`` has no pictures or no FIRE or no lives though they are asked for.
+        AgentlabError: where ``env`` has no pictures or no FIRE though they are asked for.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], preprocessing: Preprocessing) -> None:
         super().__init__(env)
         self.preprocessing = preprocessing
         self._lives, self._fire_due = 0, False
+        self._before: Frame | None = None  # the raw frame before, for max_pool
+        self._last: npt.NDArray[Any] | None = None  # the picture before, for difference
         self._fire = self._find_fire() if preprocessing.fire_reset else None
         self._pictures: deque[npt.NDArray[Any]] = deque(maxlen=preprocessing.stack)
         if preprocessing.touches_frames:
             self._make_frame_buffers(env)
 
     def _find_fire(self) -> int:
-        meanings = getattr(self.env.unwrapped, "get_action_meanings", list)()
+        meanings: list[str] = getattr(self.env.unwrapped, "get_action_meanings", list)()
         if "FIRE" not in meanings:
             raise AgentlabError(f"fire_reset=True, but {self.env.unwrapped} has no FIRE action")
         return int(meanings.index("FIRE"))
@@ -95,10 +96,11 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _make_frame_buffers(self, env: gymnasium.Env[Any, Any]) -> None:
         space, p = env.observation_space, self.preprocessing
         if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) in (2, 3)):
-            raise AgentlabError(f"frames are to be preprocessed, but {env} observes {space}, no pictures")
+            raise AgentlabError(
+                f"frames are to be preprocessed, but {env} observes {space}, no pictures"
+            )
         if p.crop and p.crop[1] > space.shape[0]:
             raise AgentlabError(f"crop={p.crop} goes past the frame's {space.shape[0]} rows")
-        self._before: Frame | None = None  # the raw frame before, for max_pool
         picture = self._picture(np.zeros(space.shape, space.dtype))
         low, high = (0, 1) if p.binary else (space.low.min(), space.high.max())
         dtype = picture.dtype
@@ -108,7 +110,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.observation_space = gymnasium.spaces.Box(low, high, self._shape, dtype.type)
 
     def _picture(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn a raw frame into a picture ``[h, w, c]``: all steps but ``difference`` and ``stack``."""
+        """Turn a raw frame into a picture ``[h, w, c]``; all but ``difference`` and ``stack``."""
         p = self.preprocessing
         if p.grey:
             frame = _grey(frame)
@@ -137,7 +139,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._before = None
         picture = self._picture(frame)
         if p.difference:
-            last = picture if first else self._last
+            last = picture if first or self._last is None else self._last
             self._last = picture
             picture = np.subtract(picture, last, dtype=self._dtype)
         self._pictures.append(picture)
@@ -191,11 +193,12 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._see(frame), reward, terminated, truncated, info
 
 
-def _grey(frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _grey(frame: npt.NDArray[Any]) -> Frame:
     """Turn ``[h, w, 3]`` into ``[h, w]`` with the luma weights of ITU-R BT.601, as ALE does."""
     if frame.ndim == 2:
         return frame
-    return (frame @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    grey: Frame = (frame @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    return grey
 
 
 def _shrunk(frame: Frame, size: int) -> Frame:
@@ -207,7 +210,7 @@ def _shrunk(frame: Frame, size: int) -> Frame:
 
 @lru_cache
 def _shares(long: int, short: int) -> npt.NDArray[np.float32]:
-    """Return ``[short, long]``: the share each of ``long`` pixels has in each of ``short`` cells."""
+    """Return ``[short, long]``: the share that each long pixel has in each short one."""
     edges = np.arange(short + 1) * (long / short)
     pixels = np.arange(long)
     covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)

@@ -102,7 +102,7 @@ class VectorEnv(ABC):
     def render(self) -> npt.NDArray[np.uint8]:
         """Return a picture of the first environment, uint8 ``[height, width, 3]``."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release processes and windows."""
 
     def __enter__(self) -> VectorEnv:
@@ -155,9 +155,11 @@ class _Buffers:
 
 
 class _Slice:
-    """Steps the environments ``start .. start + len(envs)`` of a vector and writes to its buffers."""
+    """Steps some environments of a vector, from ``start`` on, and writes to its buffers."""
 
-    def __init__(self, envs: Sequence[gymnasium.Env[Any, Any]], start: int, arrays: dict[str, Array]):
+    def __init__(
+        self, envs: Sequence[gymnasium.Env[Any, Any]], start: int, arrays: dict[str, Array]
+    ):
         self.envs = envs
         stop = start + len(envs)
         self.start = start
@@ -239,7 +241,11 @@ class LocalVector(VectorEnv):
         return step
 
     def render(self) -> npt.NDArray[np.uint8]:
-        return np.asarray(self._envs[0].render(), np.uint8)
+        try:
+            return np.asarray(self._envs[0].render(), np.uint8)
+        except Exception as error:  # whatever a user's environment raises
+            why = f"{type(error).__name__}: {error}"
+            raise AgentlabError(f"env={self.id!r} cannot be drawn: {why}") from error
 
     def close(self) -> None:
         for env in self._envs:
@@ -270,7 +276,7 @@ class WorkerVector(VectorEnv):
         sample = _sample(self.observation_space, id)
         # A file without a name: nothing is left behind however this process ends.
         shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self._file = tempfile.TemporaryFile(dir=shm)
+        self._file = tempfile.TemporaryFile(dir=shm)  # noqa: SIM115 - close() closes it
         self._file.truncate(_Buffers(self.num_envs, sample).nbytes)
         self._buffers = _Buffers(self.num_envs, sample, mmap.mmap(self._file.fileno(), 0))
         self._shares = np.array_split(np.arange(self.num_envs), min(workers, self.num_envs))

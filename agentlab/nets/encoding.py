@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from agentlab.lazy import tf
+from agentlab.nets.sparse import SparseRows
 
 SPARSE_FROM = 1024  # inputs; narrower ones are as quick dense
 
@@ -53,16 +52,14 @@ class Encoding:
     def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return inputs ``[n, *shape]``; one-hot rows for discrete observations."""
         if self._table is not None:
-            return self._table[observations - self._start]
-        return observations.astype(self.dtype, copy=False)
+            rows: npt.NDArray[np.float32] = self._table[observations - self._start]
+            return rows
+        inputs: npt.NDArray[Any] = observations.astype(self.dtype, copy=False)
+        return inputs
 
     def spec(self, batch: int | None, sparse: bool) -> Any:
         """Return the TensorFlow type of a batch of inputs, or of its sparse rows."""
-        import tensorflow as tf
-
         if not sparse:
             return tf.TensorSpec((batch, *self.shape), self.dtype)
-        from agentlab.nets.sparse import SparseRows
-
         places = tf.TensorSpec((None,), tf.int32)
         return SparseRows(places, places, places, places, tf.TensorSpec((), tf.int32))

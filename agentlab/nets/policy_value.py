@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -70,7 +71,9 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         return {
             **super().get_config(),
             "torso": keras.saving.serialize_keras_object(self.torso),
-            "value_torso": None if shared else keras.saving.serialize_keras_object(self.value_torso),
+            "value_torso": keras.saving.serialize_keras_object(
+                None if shared else self.value_torso
+            ),
             "outputs": self.outputs,
             "gaussian": self.gaussian,
             "seed": self.seed,
@@ -131,7 +134,10 @@ class NumpyActor:
 class _NumpyMLP:
     """The forward pass of an ``MLP`` with the weights that it has now."""
 
-    ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0, out=x)}
+    ACTIVATIONS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "tanh": np.tanh,
+        "relu": lambda x: np.maximum(x, 0, out=x),
+    }
 
     def __init__(self, torso: MLP) -> None:
         self._activation = self.ACTIVATIONS[torso.activation]
@@ -139,7 +145,7 @@ class _NumpyMLP:
         self._layers = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in torso.denses]
 
     def __call__(self, inputs: npt.NDArray[Any]) -> Floats:
-        features = inputs.reshape(len(inputs), -1)
+        features: Any = inputs.reshape(len(inputs), -1)
         (kernel, bias), *rest = self._layers
         if features.dtype != np.float32:
             # Of pixels most are 0 in all rows at once: leave those out of the product.
@@ -148,7 +154,7 @@ class _NumpyMLP:
         features = self._activation(features @ kernel + bias)
         for kernel, bias in rest:
             features = self._activation(features @ kernel + bias)
-        return features
+        return np.asarray(features, np.float32)
 
 
 class TensorFlowActor:

@@ -71,7 +71,7 @@ def sparse_matmul(matrix: SparseRows, kernel: Any, signed: bool = False) -> Any:
     if signed:
         kernel = tf.concat([kernel, -kernel], axis=0)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def product(kernel: Any) -> Any:
         def gradient(upstream: Any) -> Any:
             return tf.raw_ops.SparseSegmentSumWithNumSegments(

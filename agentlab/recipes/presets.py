@@ -82,7 +82,10 @@ PRESETS = [
         },
         preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "difference": True},
         training={"steps": 5_000_000, "n_envs": 8},
-        source={"": "the cookbook's recipe 9.5", "cut_at_reward": "Karpathy 2016, which the recipe follows"},
+        source={
+            "": "the cookbook's recipe 9.5",
+            "cut_at_reward": "Karpathy 2016, which the recipe follows",
+        },
     ),
     Preset(
         name="cartpole",

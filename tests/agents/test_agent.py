@@ -91,7 +91,10 @@ def test_an_agent_of_another_algorithm_is_refused(tmp_path):
     [
         ("pgg", "did you mean 'pg'"),
         ("nothing_like_it", "there are pg, random"),
-        ("no_such_module:Agent", "cannot be loaded: No module named 'no_such_module'"),
+        (
+            "no_such_module:Agent",
+            "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",
+        ),
         ("json:Nothing", "cannot be loaded"),
         ("json:JSONDecoder", "not a subclass of agentlab.Agent"),
     ],

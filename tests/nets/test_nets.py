@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from agentlab.errors import AgentlabError
 from agentlab.nets import TORSOS, make_torso
@@ -8,13 +9,18 @@ from agentlab.nets.encoding import Encoding
 from agentlab.nets.optimizers import make_optimizer
 from agentlab.nets.policy_value import NumpyActor, PolicyValue, TensorFlowActor, make_actor
 from agentlab.nets.sparse import sparse_rows
-from gymnasium import spaces
 
 PARAMETERS = {  # of a torso on pictures [84, 84, 4], counted by hand from the papers' shapes
     "mlp": 84 * 84 * 4 * 64 + 64 + 64 * 64 + 64,
     "small_cnn": 8 * 8 * 4 * 16 + 16 + 4 * 4 * 16 * 32 + 32 + 9 * 9 * 32 * 256 + 256,
-    "nature_cnn": 8 * 8 * 4 * 32 + 32 + 4 * 4 * 32 * 64 + 64 + 3 * 3 * 64 * 64 + 64
-    + 7 * 7 * 64 * 512 + 512,
+    "nature_cnn": 8 * 8 * 4 * 32
+    + 32
+    + 4 * 4 * 32 * 64
+    + 64
+    + 3 * 3 * 64 * 64
+    + 64
+    + 7 * 7 * 64 * 512
+    + 512,
 }
 
 
@@ -138,7 +144,10 @@ def test_a_policy_and_value_survive_a_round_trip_through_a_keras_file(tmp_path):
 
 
 def test_discrete_observations_become_one_hot():
-    assert Encoding(spaces.Discrete(3, start=5))(np.array([5, 7])).tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert Encoding(spaces.Discrete(3, start=5))(np.array([5, 7])).tolist() == [
+        [1, 0, 0],
+        [0, 0, 1],
+    ]
 
 
 def test_a_space_without_arrays_is_refused():
