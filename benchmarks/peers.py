@@ -39,6 +39,7 @@ def step_sb3(meter: Meter, env: str, n: int) -> None:
 def train_sb3(meter: Meter, algo: str, env: str, n: int) -> None:
     """Train Stable-Baselines3's ``algo`` with its default hyperparameters on the CPU."""
     import stable_baselines3
+    import torch
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
 
@@ -51,6 +52,8 @@ def train_sb3(meter: Meter, algo: str, env: str, n: int) -> None:
         def _on_step(self) -> bool:
             return not meter.tick(n, boundary=False)
 
+    # Two threads are no faster on such small networks, and stall where a core is busy.
+    torch.set_num_threads(1)
     model = getattr(stable_baselines3, algo)(
         "MlpPolicy", make_vec_env(env, n_envs=n), device="cpu", seed=0
     )

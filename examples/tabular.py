@@ -1,0 +1,39 @@
+"""Epsilon-greedy Q-learning with a table (Watkins 1989): a whole agent in one file."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agentlab import Agent, option
+
+
+@dataclass(frozen=True)
+class Config:  # every field becomes a flag
+    epsilon: float = option(0.1, "share of random actions")
+    learning_rate: float = option(0.1, "how far a value moves towards its target")
+    gamma: float = option(0.99, "discount of rewards a step")
+
+
+class Tabular(Agent):
+    Config = Config
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.q = self.rng.random((self.observation_space.n, self.action_space.n)) * 1e-3
+
+    def act(self, observations, explore=True):
+        best = self.q[observations].argmax(1)
+        random = self.rng.integers(self.action_space.n, size=len(best))
+        return np.where(explore & (self.rng.random(len(best)) < self.config.epsilon), random, best)
+
+    def observe(self, step):
+        target = step.rewards + self.config.gamma * ~step.terminated * self.q[step.successors].max(1)
+        error = target - self.q[step.observations, step.actions]
+        np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * error)
+        return {"loss/td": np.square(error).mean()}
+
+    def state(self):
+        return {"q": self.q}
+
+    def restore(self, state):
+        self.q = state["q"]
