@@ -27,7 +27,9 @@ class Tabular(Agent):
         return np.where(explore & (self.rng.random(len(best)) < self.config.epsilon), random, best)
 
     def observe(self, step):
-        target = step.rewards + self.config.gamma * ~step.terminated * self.q[step.successors].max(1)
+        target = step.rewards + self.config.gamma * ~step.terminated * self.q[step.successors].max(
+            1
+        )
         error = target - self.q[step.observations, step.actions]
         np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * error)
         return {"loss/td": np.square(error).mean()}

@@ -1,6 +1,7 @@
 """A run that is killed again and again ends with the numbers of one that never was."""
 
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,10 +13,10 @@ import pytest
 
 KILLS = 20
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_agent.py"
-START = (
+START = shlex.split(
     "--env CartPole-v1 --algo pg --steps 600000 --n-envs 8 --workers 2 --rollout 16 --epochs 2 "
     "--checkpoint-every 10000 --log-every 2500 --eval-episodes 0 --no-video --seed 7"
-).split()
+)
 
 
 def start(folder, *words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -94,6 +95,8 @@ class PolicyGradient(Agent):
         self._encoding = Encoding(observation_space)
         self._sparse = self._encoding.sparse and self.config.net == "mlp"
         self._policy = make_policy(action_space)
+        if self.config.net == "mlp":
+            _use_one_thread()
         self._net = self._build_net(seed)
         self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
         self._optimizer.build(self._net.trainable_variables)
@@ -169,37 +172,47 @@ class PolicyGradient(Agent):
         self._last_batch = batches[-1] if self._sparse else [field[-1] for field in batches]
         return {**metrics, "time/learn": time.perf_counter() - start}
 
-    def _loss(self, batch: Any) -> tuple[Any, Any]:
-        """The loss of a minibatch and its figures (Schulman et al. 2017, equations 7 and 9)."""
+    def _loss(self, batch: Any, start_log_probs: Any) -> tuple[Any, Any]:
+        """The loss of a minibatch and its figures (Schulman et al. 2017, equations 7 and 9).
+
+        With ``overlap`` actions were drawn by a policy older than the one that the update starts
+        from. The bound then holds around that start, and weights correct for the age: the
+        decoupled objective (Hilton et al. 2022, equation 2).
+        """
         config = self.config
-        inputs, actions, old_log_probs, advantage, returns = batch
-        parameters, values = self._net.call(inputs)
-        log_probs, entropy = self._policy.log_prob_and_entropy(
-            parameters, self._net.log_std, actions
-        )
-        ratio = tf.exp(log_probs - old_log_probs)
-        gain, clipped = ratio * advantage, tf.zeros_like(ratio)
+        inputs, actions, drawn_log_probs, advantage, returns = batch
+        log_probs, entropy, values = self._evaluate(inputs, actions)
+        ratio = tf.exp(log_probs - start_log_probs)
+        weighted = tf.exp(start_log_probs - drawn_log_probs) * advantage
+        gain, clipped = ratio * weighted, tf.zeros_like(ratio)
         if config.clip is not None:
             bounded = tf.clip_by_value(ratio, 1 - config.clip, 1 + config.clip)
-            gain = tf.minimum(gain, bounded * advantage)
+            gain = tf.minimum(gain, bounded * weighted)
             clipped = tf.cast(ratio != bounded, tf.float32)
         policy_loss = -tf.reduce_mean(gain)
         value_loss = tf.reduce_mean(tf.square(values - returns))
         entropy = tf.reduce_mean(entropy)
         value_coef = config.value_coef if config.baseline == "value" else 0.0
         loss = policy_loss + value_coef * value_loss - config.entropy_coef * entropy
-        kl = tf.reduce_mean(ratio - 1 - (log_probs - old_log_probs))
+        kl = tf.reduce_mean(ratio - 1 - (log_probs - start_log_probs))
         return loss, tf.stack([policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped)])
 
-    def _gradients_of(self, batch: Any) -> tuple[list[Any], Any]:
+    def _evaluate(self, inputs: Any, actions: Any) -> tuple[Any, Any, Any]:
+        """Return log pi(a|s), the policy's entropy and V(s), tensors ``[batch]`` each."""
+        parameters, values = self._net.call(inputs)
+        log_std = self._net.log_std
+        return *self._policy.log_prob_and_entropy(parameters, log_std, actions), values
+
+    def _gradients_of(self, batch: Any, start_log_probs: Any) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape:
-            loss, figures = self._loss(batch)
+            loss, figures = self._loss(batch, start_log_probs)
         return tape.gradient(loss, self._net.trainable_variables), figures
 
     @cached_property
     def _gradients(self) -> Any:
         """The gradients and figures of one minibatch, compiled."""
-        return tf.function(self._gradients_of, [self._batch_spec])
+        batch = self._batch_spec
+        return tf.function(self._gradients_of, [batch, batch[2]])
 
     @cached_property
     def _update(self) -> Any:
@@ -214,22 +227,31 @@ class PolicyGradient(Agent):
             self._optimizer.apply(gradients, variables)
             return norm
 
-        def step(batch: Any) -> Any:
-            gradients, figures = self._gradients_of(batch)
+        def step(batch: Any, start_log_probs: Any) -> Any:
+            gradients, figures = self._gradients_of(batch, start_log_probs)
             return tf.concat([figures, [apply(gradients)]], 0)
+
+        def log_probs(batch: Any) -> Any:
+            return self._evaluate(*batch[:2])[0]
+
+        count = config.minibatches
 
         def update(batches: Any) -> Any:
             total = tf.zeros(len(FIGURES))
+            if self._sparse:  # minibatches of unlike sizes, one after the other
+                starts = [log_probs(batch) for batch in batches]
+            else:  # minibatches as the first axis of every field
+                starts = tf.map_fn(log_probs, batches, fn_output_signature=tf.float32)
             for _ in tf.range(config.epochs):
-                if self._sparse:  # minibatches of unlike sizes, one after the other
-                    for batch in batches:
-                        total += step(batch)
-                else:  # minibatches as the first axis of every field
-                    for i in tf.range(config.minibatches):
-                        total += step([field[i] for field in batches])
-            return total / (config.epochs * config.minibatches)
+                if self._sparse:
+                    for batch, start in zip(batches, starts, strict=True):
+                        total += step(batch, start)
+                else:
+                    for i in tf.range(count):
+                        total += step([field[i] for field in batches], starts[i])
+            return total / (config.epochs * count)
 
-        batch, count = self._batch_spec, config.minibatches
+        batch = self._batch_spec
         if self._sparse:
             return tf.function(update, [[batch] * count])
         batches = [tf.TensorSpec((count, *spec.shape), spec.dtype) for spec in batch]
@@ -294,7 +316,7 @@ class PolicyGradient(Agent):
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {f"weights/{v.path}": v.numpy() for v in self._net.trainable_variables}
         if self._last_batch:
-            gradients, _ = self._gradients(self._last_batch)
+            gradients, _ = self._gradients(self._last_batch, self._last_batch[2])
             for variable, gradient in zip(self._net.trainable_variables, gradients, strict=True):
                 arrays[f"gradients/{variable.path}"] = gradient.numpy()
         return arrays
@@ -313,3 +335,14 @@ class PolicyGradient(Agent):
         for name, variable in self._variables().items():
             variable.assign(state[name])
         self._actor.update()
+
+
+def _use_one_thread() -> None:
+    """Keep TensorFlow's idle threads from spinning on the cores that step environments.
+
+    Products as small as an mlp's gain nothing from threads. It is too late, and no harm, where
+    TensorFlow has been used before.
+    """
+    with suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -17,6 +17,7 @@ from agentlab.envs.vector import LocalVector, Step, VectorEnv, WorkerVector
 from agentlab.errors import AgentlabError
 
 __all__ = [
+    "AtariVector",
     "LocalVector",
     "Preprocessed",
     "Preprocessing",

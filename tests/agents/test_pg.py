@@ -100,7 +100,10 @@ def test_the_loss_is_the_clipped_objective_of_the_paper():
     log_probs = np.asarray(tf.nn.log_softmax(logits))
     chosen = log_probs[[0, 1], actions]
     ratio = np.float32([1.5, 0.5])  # the first is clipped to 1.2; the second, worse, to .8
-    loss, figures = agent._loss((inputs, actions, chosen - np.log(ratio), advantage, returns))
+    start = chosen - np.log(ratio)
+    drawn = start - np.log(np.float32([2, 1]))  # drawn by an older policy: weights 2 and 1
+    advantage = advantage / np.float32([2, 1])
+    loss, figures = agent._loss((inputs, actions, drawn, advantage, returns), start)
     policy_loss = -(1.2 * 2 + 0.8 * -1) / 2
     value_loss = ((values - returns) ** 2).mean()
     entropy = -(np.exp(log_probs) * log_probs).sum(1).mean()

@@ -1,0 +1,56 @@
+"""What the README shows is what runs."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
+    code = next(block for block in blocks("python") if "make_envs" in block)
+    lines = [line for line in code.splitlines() if line and not line.startswith("import")]
+    assert len(lines) == 5
+    # No __main__ guard, as a person would type it; fewer steps, as a test must end.
+    script = tmp_path / "five_lines.py"
+    script.write_text(code.replace("100_000", "2_000"))
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) > 5
+    assert (tmp_path / "my_agent" / "weights.npz").exists()
+
+
+def test_the_custom_agent_shown_is_the_example_and_has_fewer_than_forty_lines():
+    example = (ROOT / "examples" / "tabular.py").read_text()
+    assert example in blocks("python")
+    assert len(example.splitlines()) < 40
+
+
+def test_the_custom_agent_learns_from_the_command_line(tmp_path):
+    shutil.copy(ROOT / "examples" / "tabular.py", tmp_path)
+    words = "train --env FrozenLake-v1 --algo tabular:Tabular --steps 150000 --no-video"
+    done = subprocess.run(
+        [sys.executable, "-m", "agentlab", *words.split()],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert float(re.search(r"return mean ([\d.]+)", done.stdout)[1]) > 0.5
+
+
+def test_every_script_and_folder_that_it_names_exists():
+    for path in re.findall(r"`((?:scripts|examples|agentlab|agents|docs)/[\w/.-]*)`", README):
+        found = [ROOT / path, ROOT / "agentlab" / path]
+        assert any(candidate.exists() for candidate in found), path
+
+
+def test_the_test_command_of_ci_is_the_readmes():
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert any("python -m pytest" in block for block in blocks("sh"))
+    assert "\npython -m pytest\n" in ci
