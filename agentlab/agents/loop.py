@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,13 @@ from agentlab.errors import AgentlabError
 from agentlab.runs import Progress, Run, derive_seed
 
 WINDOW = 100  # episodes that running means are taken over, as Gym's leaderboards did
+
+
+class Film(Protocol):
+    """Takes in pictures one by one."""
+
+    def append(self, frame: npt.NDArray[np.uint8], /) -> None:
+        """Add a picture, uint8 ``[height, width, 3]``."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +295,7 @@ def evaluate(
     *,
     seed: int = 0,
     explore: bool = False,
-    frames: list[npt.NDArray[np.uint8]] | None = None,
+    film: Film | None = None,
 ) -> Evaluation:
     """Play whole episodes without learning.
 
@@ -301,7 +308,8 @@ def evaluate(
         episodes: how many.
         seed: of the environments.
         explore: act as in training instead of as well as possible.
-        frames: a list to which a picture of the first environment is added at every step.
+        film: a list, a ``Video`` or the like, to which a picture of the first environment is
+            appended at every step.
 
     Returns:
         Returns (unclipped) and lengths in the order of the environments.
@@ -315,8 +323,8 @@ def evaluate(
     with threadpool_limits(1, "blas"):
         observations = envs.reset(seed)
         while any(len(done) < due for done, due in zip(played, share, strict=True)):
-            if frames is not None:
-                frames.append(envs.render())
+            if film is not None:
+                film.append(envs.render())
             step = envs.step(agent.act(observations, explore))
             observations = step.next_observations
             returns += step.raw_rewards

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,22 +66,21 @@ def run(words: list[str]) -> int:
 def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
     """Play game after game, and print what each one brought."""
     from agentlab.agents.loop import evaluate
-    from agentlab.runs import derive_seed, write_video
+    from agentlab.runs import derive_seed, open_video
 
     returns: list[float] = []
     lengths: list[int] = []
     for game in range(options.episodes):
-        frames: list[Any] | None = [] if options.video is not None and game == 0 else None
         seed = derive_seed(options.seed, game)
-        played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, frames=frames)
+        filmed = options.video is not None and game == 0
+        with open_video(str(options.video)) if filmed else nullcontext() as film:
+            played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, film=film)
         returns += played.returns.tolist()
         lengths += played.lengths.tolist()
         print(f"game {game + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True)
-        if frames is not None:
-            film = write_video(str(options.video), frames)
     print(f"mean      return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
-        print(f"video     {film}")
+        print(f"video     {options.video}")
 
 
 def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:

@@ -179,14 +179,13 @@ def _keep(played: Evaluation, path: Path) -> str:
 def _film(plan: Plan, saved: Path, path: Path, seed: int) -> Path | str:
     """Film one game, or say why that is impossible: no reason to fail after a whole training."""
     from agentlab.agents.loop import evaluate
-    from agentlab.runs import write_video
+    from agentlab.runs import open_video
 
-    frames: list[Any] = []
     try:
-        with plan.make_envs(1, render=True) as screen:
+        with plan.make_envs(1, render=True) as screen, open_video(path) as video:
             agent = agent_class(plan.algo).load(saved, num_envs=1)
-            evaluate(agent, screen, 1, seed=seed, frames=frames)
-        return write_video(path, frames)
+            evaluate(agent, screen, 1, seed=seed, film=video)
+        return path
     except Exception as error:  # whatever drawing packages raise without a display
         return f"none: {' '.join(str(error).split())}"
 

@@ -5,14 +5,14 @@ from agentlab.runs.plots import plot_returns
 from agentlab.runs.progress import Progress
 from agentlab.runs.run import Run
 from agentlab.runs.seeds import derive_seed, seed_everything
-from agentlab.runs.video import write_video
+from agentlab.runs.video import open_video
 
 __all__ = [
     "Checkpoint",
     "Progress",
     "Run",
     "derive_seed",
+    "open_video",
     "plot_returns",
     "seed_everything",
-    "write_video",
 ]

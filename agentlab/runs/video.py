@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +20,36 @@ OPTIONS = {
 }
 
 
-def write_video(path: Path | str, frames: Sequence[npt.NDArray[np.uint8]], fps: int = 30) -> Path:
-    """Write frames as a video; the file appears only when it is whole.
+class Video:
+    """A video that is being written; made by ``open_video``."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self.frames = 0
+
+    def append(self, frame: npt.NDArray[np.uint8]) -> None:
+        """Add a frame, uint8 ``[height, width, 3]``; all must have one shape."""
+        height, width = frame.shape[:2]
+        scale = max(1, round(LONG_SIDE / max(height, width)))
+        large = frame.repeat(scale, axis=0).repeat(scale, axis=1)
+        # MP4 wants even sides.
+        self._writer.append_data(large[: height * scale // 2 * 2, : width * scale // 2 * 2])
+        self.frames += 1
+
+
+@contextmanager
+def open_video(path: Path | str, fps: int = 30) -> Iterator[Video]:
+    """Write a video frame by frame; the file appears only when it is whole.
 
     Small frames, such as Atari's, are enlarged by a whole factor to about 480 pixels, because
-    players blur what is smaller and MP4 halves the resolution of colours.
+    players blur what is smaller and MP4 halves the resolution of colours. ::
+
+        with open_video("game.mp4") as video:
+            video.append(frame)
 
     Args:
         path: ends in ``.mp4`` or ``.gif``; its folder is made if missing.
-        frames: uint8 ``[height, width, 3]`` each, all of one shape; at least one.
         fps: frames a second.
-
-    Returns:
-        ``path``.
 
     Raises:
         AgentlabError: for another ending, no frames, or an unwritable folder.
@@ -40,17 +59,13 @@ def write_video(path: Path | str, frames: Sequence[npt.NDArray[np.uint8]], fps: 
     path = Path(path)
     if path.suffix.lower() not in OPTIONS:
         raise AgentlabError(f"video={str(path)!r} must end in .mp4 or .gif")
-    if not frames:
-        raise AgentlabError(f"video={str(path)!r} would be empty: there are no frames")
-    scale = max(1, round(LONG_SIDE / max(frames[0].shape[:2])))
-    height, width = (side * scale // 2 * 2 for side in frames[0].shape[:2])  # MP4 wants even sides
     with reporting(f"video={str(path)!r} cannot be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             replacing(path) as temporary,
-            imageio.v2.get_writer(temporary, **OPTIONS[path.suffix.lower()](fps)) as video,
+            imageio.v2.get_writer(temporary, **OPTIONS[path.suffix.lower()](fps)) as writer,
         ):
-            for frame in frames:
-                large = frame.repeat(scale, axis=0).repeat(scale, axis=1)
-                video.append_data(large[:height, :width])
-    return path
+            video = Video(writer)
+            yield video
+            if not video.frames:
+                raise AgentlabError(f"video={str(path)!r} would be empty: there are no frames")

@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from agentlab.envs import AtariVector, LocalVector, Preprocessed, Preprocessing, WorkerVector, make_envs
+from agentlab.envs import (
+    AtariVector,
+    LocalVector,
+    Preprocessed,
+    Preprocessing,
+    WorkerVector,
+    make_envs,
+)
 from agentlab.errors import AgentlabError
 
 

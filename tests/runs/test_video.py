@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.runs import write_video
+from agentlab.runs import open_video
+
+
+def write_video(path: Path, frames: list[np.ndarray], fps: int = 30) -> Path:
+    with open_video(path, fps) as video:
+        for frame in frames:
+            video.append(frame)
+    return path
 
 
 def frames(height: int, width: int, count: int = 12) -> list[np.ndarray]:
