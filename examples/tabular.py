@@ -22,15 +22,13 @@ class Tabular(Agent):
         self.q = self.rng.random((self.observation_space.n, self.action_space.n)) * 1e-3
 
     def act(self, observations, explore=True):
-        best = self.q[observations].argmax(1)
-        random = self.rng.integers(self.action_space.n, size=len(best))
-        return np.where(explore & (self.rng.random(len(best)) < self.config.epsilon), random, best)
+        n, epsilon = len(observations), self.config.epsilon if explore else 0
+        random = self.rng.integers(self.action_space.n, size=n)
+        return np.where(self.rng.random(n) < epsilon, random, self.q[observations].argmax(1))
 
     def observe(self, step):
-        target = step.rewards + self.config.gamma * ~step.terminated * self.q[step.successors].max(
-            1
-        )
-        error = target - self.q[step.observations, step.actions]
+        future = ~step.terminated * self.q[step.successors].max(1)
+        error = step.rewards + self.config.gamma * future - self.q[step.observations, step.actions]
         np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * error)
         return {"loss/td": np.square(error).mean()}
 

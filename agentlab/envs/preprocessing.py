@@ -102,7 +102,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         if p.crop and p.crop[1] > space.shape[0]:
             raise AgentlabError(f"crop={p.crop} goes past the frame's {space.shape[0]} rows")
         picture = self._picture(np.zeros(space.shape, space.dtype))
-        low, high = (0, 1) if p.binary else (space.low.min(), space.high.max())
+        low, high = (0, 1) if p.binary else (int(space.low.min()), int(space.high.max()))
         dtype = picture.dtype
         if p.difference:
             low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)

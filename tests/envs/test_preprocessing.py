@@ -71,7 +71,7 @@ def test_crop_and_stride_keep_the_rows_and_columns_they_say():
 def test_resize_averages_areas():
     frame = np.array([[0, 0, 90], [0, 0, 90], [30, 30, 30]], np.uint8)
     # A cell of two thirds of the side covers a pixel and half of the next.
-    expected = [[0, 60], [20, 50]]
+    expected = [[0, 60], [20, 40]]
     assert seen([frame] * 2, resize=2)[0][..., 0].tolist() == expected
 
 
