@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.agent import Agent, State
+from agentlab.agents.encoding import Encoding
 from agentlab.agents.policies import Gaussian, make_policy
 from agentlab.agents.rollout import Rollout, advantages
 from agentlab.config import option
@@ -21,7 +22,6 @@ from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.nets import make_torso
-from agentlab.nets.encoding import Encoding
 from agentlab.nets.optimizers import make_optimizer
 from agentlab.nets.sparse import sparse_rows
 
@@ -100,7 +100,7 @@ class PolicyGradient(Agent):
         self._net = self._build_net(seed)
         self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
         self._optimizer.build(self._net.trainable_variables)
-        self._actor = make_actor(self._net, self._encoding)
+        self._actor = make_actor(self._net, self._encoding.spec(None, sparse=False))
         self._rollout = Rollout(self.config.rollout)
         self._learner = ThreadPoolExecutor(1, thread_name_prefix="pg-learner")
         self._learning: Future[dict[str, float]] | None = None

@@ -152,7 +152,7 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
         played = evaluate(agent, envs, training.eval_episodes, seed=seed)
         _show("evaluation", _keep(played, path / "evaluation.json"))
     if training.video:
-        _show("video", _film(plan, saved, path / "videos" / "game.mp4", seed))
+        _show("video", _film(plan, saved, record, result.steps, seed))
     _show("play it", _command("play", plan, path))
     _show("go on", f"{_command('train', plan, path)} --steps N")
     return 0
@@ -176,15 +176,18 @@ def _keep(played: Evaluation, path: Path) -> str:
     return f"{len(played.returns)} games: return {line}"
 
 
-def _film(plan: Plan, saved: Path, path: Path, seed: int) -> Path | str:
+def _film(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
     """Film one game, or say why that is impossible: no reason to fail after a whole training."""
     from agentlab.agents.loop import evaluate
     from agentlab.runs import open_video
 
+    path = record.path / "videos" / "game.mp4"
     try:
         with plan.make_envs(1, render=True) as screen, open_video(path) as video:
             agent = agent_class(plan.algo).load(saved, num_envs=1)
             evaluate(agent, screen, 1, seed=seed, film=video)
+        if video.last is not None:
+            record.image("game/end", step, video.last)
         return path
     except Exception as error:  # whatever drawing packages raise without a display
         return f"none: {' '.join(str(error).split())}"

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from agentlab.nets.encoding import Encoding
 from agentlab.nets.mlp import MLP
 
 Floats = npt.NDArray[np.float32]
@@ -162,13 +161,13 @@ class TensorFlowActor:
 
     Args:
         net: any ``PolicyValue``.
-        encoding: of the inputs that it takes.
+        spec: TensorFlow's type of a batch of its inputs, of any size.
     """
 
-    def __init__(self, net: PolicyValue, encoding: Encoding) -> None:
+    def __init__(self, net: PolicyValue, spec: Any) -> None:
         self._net = net
         self._copy = PolicyValue.from_config(net.get_config())
-        self._call = tf.function(self._copy.call, input_signature=[encoding.spec(None, False)])
+        self._call = tf.function(self._copy.call, input_signature=[spec])
         self.update()
 
     def update(self) -> None:
@@ -181,8 +180,13 @@ class TensorFlowActor:
         return policy.numpy(), values.numpy()
 
 
-def make_actor(net: PolicyValue, encoding: Encoding) -> Actor:
-    """Choose the quickest actor for ``net``."""
+def make_actor(net: PolicyValue, spec: Any) -> Actor:
+    """Choose the quickest actor for ``net``.
+
+    Args:
+        net: any ``PolicyValue``.
+        spec: TensorFlow's type of a batch of its inputs, of any size.
+    """
     if isinstance(net.torso, MLP) and net.torso.activation in _NumpyMLP.ACTIVATIONS:
         return NumpyActor(net)
-    return TensorFlowActor(net, encoding)
+    return TensorFlowActor(net, spec)

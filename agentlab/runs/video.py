@@ -21,11 +21,15 @@ OPTIONS = {
 
 
 class Video:
-    """A video that is being written; made by ``open_video``."""
+    """A video that is being written; made by ``open_video``.
+
+    Attributes:
+        last: the latest frame, uint8 ``[height, width, 3]``; ``None`` before the first.
+    """
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
-        self.frames = 0
+        self.last: npt.NDArray[np.uint8] | None = None
 
     def append(self, frame: npt.NDArray[np.uint8]) -> None:
         """Add a frame, uint8 ``[height, width, 3]``; all must have one shape."""
@@ -34,7 +38,7 @@ class Video:
         large = frame.repeat(scale, axis=0).repeat(scale, axis=1)
         # MP4 wants even sides.
         self._writer.append_data(large[: height * scale // 2 * 2, : width * scale // 2 * 2])
-        self.frames += 1
+        self.last = frame
 
 
 @contextmanager
@@ -67,5 +71,5 @@ def open_video(path: Path | str, fps: int = 30) -> Iterator[Video]:
         ):
             video = Video(writer)
             yield video
-            if not video.frames:
+            if video.last is None:
                 raise AgentlabError(f"video={str(path)!r} would be empty: there are no frames")

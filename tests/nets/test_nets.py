@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from agentlab.agents.encoding import Encoding
 from agentlab.errors import AgentlabError
 from agentlab.nets import TORSOS, make_torso
-from agentlab.nets.encoding import Encoding
 from agentlab.nets.optimizers import make_optimizer
 from agentlab.nets.policy_value import NumpyActor, PolicyValue, TensorFlowActor, make_actor
 from agentlab.nets.sparse import sparse_rows
@@ -103,7 +103,7 @@ def test_the_numpy_actor_computes_what_the_net_does(kind, activation, shared):
         )  # fmt: skip
 
     net = PolicyValue(torso(0), 3, value_torso=None if shared else torso(1), seed=0)
-    actor = make_actor(net, encoding)
+    actor = make_actor(net, encoding.spec(None, sparse=False))
     assert isinstance(actor, NumpyActor)
     inputs = some_inputs(SPACES[kind], encoding)
     for mine, original in zip(actor(inputs), net(inputs), strict=True):
@@ -124,7 +124,7 @@ def test_an_actor_keeps_its_weights_until_it_is_updated():
     inputs = some_inputs(space, encoding)
     for name, kind in (("mlp", NumpyActor), ("small_cnn", TensorFlowActor)):
         net = PolicyValue(make_torso(name, encoding.shape, scale=255.0, seed=0), 3, seed=0)
-        actor = make_actor(net, encoding)
+        actor = make_actor(net, encoding.spec(None, sparse=False))
         assert isinstance(actor, kind)
         before = actor(inputs)[0]
         net.set_weights([w + 0.1 for w in net.get_weights()])
