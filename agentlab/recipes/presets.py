@@ -54,7 +54,7 @@ PRESETS = [
             "learning_rate": 7e-4,
         },
         preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "stack": 2},
-        training={"steps": 3_000_000, "n_envs": 32},
+        training={"steps": 2_500_000, "n_envs": 32},
         source={"hidden": "the cookbook's recipe 9.5", "": "tuned on Pong-v0"},
     ),
     Preset(
