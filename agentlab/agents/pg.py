@@ -95,6 +95,7 @@ class PolicyGradient(Agent):
         self._encoding = Encoding(observation_space)
         self._sparse = self._encoding.sparse and self.config.net == "mlp"
         self._policy = make_policy(action_space)
+        tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
         if self.config.net == "mlp":
             _use_one_thread()
         self._net = self._build_net(seed)

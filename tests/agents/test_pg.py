@@ -160,6 +160,16 @@ def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not(overlap):
     assert any((one[name] != other[name]).any() for name in one)
 
 
+def test_a_seed_repeats_a_run_on_a_cnn_bit_for_bit():
+    states = []
+    for _ in range(2):
+        seed_everything(0)
+        agent, envs = pg(lambda: Bars(high=255), net="small_cnn", rollout=32)
+        agentlab.train(agent, envs, 1000, quiet=True)
+        states.append(agent.state())
+    assert all((value == states[1][name]).all() for name, value in states[0].items())
+
+
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
     unbroken = trained(1600, run=Run.create(tmp_path, "unbroken", {}))
     trained(1000, run=Run.create(tmp_path, "resumed", {})).pause()
