@@ -111,6 +111,7 @@ def train(
     # BLAS threads that wait for each other cost more than they give on small products.
     with threadpool_limits(1, "blas"), _stop_signals() as stop:
         progress = Progress(steps, session.steps, quiet)
+        progress.update(session.steps, session.episodes, session.mean_return)
         observations = session.reset_envs()
         try:
             while session.steps < steps and not agent.finished and not stop.is_set():
@@ -121,7 +122,8 @@ def train(
                     session.checkpoint()
                     observations = session.reset_envs()
                 progress.update(session.steps, session.episodes, session.mean_return)
-            session.checkpoint()
+            if session.steps > session.saved:  # else it had ended before it was resumed
+                session.checkpoint()
         finally:
             progress.close()
     interrupted = stop.is_set() and session.steps < steps
@@ -133,7 +135,7 @@ class _Session:
 
     def __init__(self, agent: Agent, envs: VectorEnv, run: Run | None, seed: int) -> None:
         self.agent, self.envs, self.run, self.seed = agent, envs, run, seed
-        self.steps = self.episodes = self.number = 0
+        self.steps = self.episodes = self.number = self.saved = 0
         self.returns: deque[float] = deque(maxlen=WINDOW)
         self.lengths: deque[int] = deque(maxlen=WINDOW)
         self.seconds = 0.0  # of training, over all resumes
@@ -159,10 +161,12 @@ class _Session:
             return
         self.agent.read(checkpoint.path / "agent")
         state = checkpoint.state
-        self.steps, self.number = checkpoint.step, checkpoint.number
+        self.steps = self.saved = checkpoint.step
+        self.number = checkpoint.number
         self.episodes, self.seconds = state["episodes"], state["seconds"]
         self.returns.extend(state["returns"])
         self.lengths.extend(state["lengths"])
+        self._clear_timings()
 
     def reset_envs(self) -> Any:
         self._returns[:], self._lengths[:] = 0, 0
@@ -252,6 +256,7 @@ class _Session:
                 raise self._diverged(f"{name} holds values that are no finite numbers")
         if self._sums or self._steps_before < self.steps:
             self.log()
+        self.saved = self.steps
         if self.run is None:
             return
         self.number += 1

@@ -185,6 +185,17 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
     assert metrics[0] == metrics[1]
 
 
+def test_resuming_a_run_that_had_ended_changes_nothing(tmp_path):
+    trained(800, run=Run.create(tmp_path, "run", {}))
+    files = ("metrics.csv", "timings.csv")
+    before = [(tmp_path / "run" / name).read_bytes() for name in files]
+    checkpoints = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    trained(800, run=Run.open(tmp_path / "run"))
+    assert [(tmp_path / "run" / name).read_bytes() for name in files] == before
+    after = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert after == checkpoints
+
+
 def test_a_saved_agent_acts_as_before_in_any_number_of_environments(tmp_path):
     agent = trained(400)
     agent.save(tmp_path / "agent")
