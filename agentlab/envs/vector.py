@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from agentlab.errors import AgentlabError
 
 Array = npt.NDArray[Any]
+PATIENCE = 0.0003  # seconds
 EnvMaker = Callable[[], "gymnasium.Env[Any, Any]"]
 
 
@@ -371,6 +373,11 @@ def _work(pipe_fd: int, memory_fd: int) -> None:
         answer: Any = None
         while True:
             pipe.send(answer)
+            # A core that falls asleep between two steps takes long to wake: wait a little, busily,
+            # but let whatever else wants the core have it.
+            patience = time.perf_counter() + PATIENCE
+            while not pipe.poll() and time.perf_counter() < patience:
+                os.sched_yield()
             verb, value = pipe.recv()
             answer = None
             if verb == "step":
