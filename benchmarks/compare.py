@@ -77,6 +77,19 @@ CARTPOLE = {"env": "CartPole-v1", "n": 8}
 
 ROWS = (
     Row(
+        "step-cores",
+        "Pong-v0 under the default preset of pg, stepped with random actions, no learning",
+        (
+            Measurement(
+                "agentlab, 2 cores", "ours.py", "step_preset", {"env": "Pong-v0", "workers": 2}
+            ),
+            Measurement(
+                "agentlab, 1 core", "ours.py", "step_preset", {"env": "Pong-v0", "workers": 1}, 1
+            ),
+        ),
+        (Ratio("agentlab, 2 cores", "agentlab, 1 core", 1.8),),
+    ),
+    Row(
         "step-pong",
         "16 of Pong-v0 stepped with random actions, whole grey frames, no learning",
         (
@@ -89,7 +102,7 @@ ROWS = (
             Measurement("SB3 SubprocVecEnv", "peers.py", "step_sb3", PONG),
         ),
         (
-            Ratio("agentlab, 2 cores", "agentlab, 1 core", 1.8),
+            Ratio("agentlab, 2 cores", "agentlab, 1 core"),
             Ratio("agentlab, 2 cores", "agentlab, 1 core, no worker"),
             Ratio("agentlab, 2 cores", "Gymnasium AsyncVectorEnv"),
             Ratio("agentlab, 2 cores", "SB3 SubprocVecEnv"),

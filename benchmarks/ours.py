@@ -25,9 +25,9 @@ def step_grey(meter: Meter, env: str, n: int, workers: int) -> None:
         _step_at_random(meter, envs)
 
 
-def step_preset(meter: Meter, env: str) -> None:
+def step_preset(meter: Meter, env: str, workers: int | None = None) -> None:
     """Step with random actions what ``train`` trains in, without learning."""
-    with _make_envs(env, preset("pg", env)) as envs:
+    with _make_envs(env, preset("pg", env), workers=workers) as envs:
         _step_at_random(meter, envs)
 
 
@@ -59,12 +59,14 @@ def train(meter: Meter, env: str, n: int | None = None) -> None:
                 agent.pause()
 
 
-def _make_envs(env: str, chosen: Preset, n: int | None = None) -> VectorEnv:
+def _make_envs(
+    env: str, chosen: Preset, n: int | None = None, workers: int | None = None
+) -> VectorEnv:
     return agentlab.make_envs(
         env,
         n or chosen.training.get("n_envs", 8),
         preprocessing=configs.from_dict(Preprocessing, chosen.preprocessing),
-        workers=chosen.training.get("workers"),
+        workers=workers,
     )
 
 
