@@ -28,7 +28,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_list_names_every_row_and_measures_nothing(compare, capsys):
     assert compare.main(["--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["step-pong", "train-pong-ratio", "cartpole-pg"]
+    assert listed == ["step-cores", "step-pong", "train-pong-ratio", "cartpole-pg"]
 
 
 @pytest.mark.parametrize(
