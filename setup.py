@@ -34,7 +34,6 @@ setup(
         "gymnasium[classic-control]>=1.4,<2",  # the extra draws CartPole and its like
         "ale-py>=0.12",
         "numpy>=2",
-        "pillow>=10",
         "tensorboard",
         "cloudpickle",
         "threadpoolctl",

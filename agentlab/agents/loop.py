@@ -251,7 +251,8 @@ class _Session:
         metrics = self.agent.pause()
         if metrics:
             self._take(metrics)
-        for name, array in self.agent.histograms().items():
+        histograms = self.agent.histograms()
+        for name, array in histograms.items():
             if not np.isfinite(array).all():
                 raise self._diverged(f"{name} holds values that are no finite numbers")
         if self._sums or self._steps_before < self.steps:
@@ -260,7 +261,7 @@ class _Session:
         if self.run is None:
             return
         self.number += 1
-        self.run.histograms(self.steps, self.agent.histograms())
+        self.run.histograms(self.steps, histograms)
         state = {
             "episodes": self.episodes,
             "seconds": self.seconds,

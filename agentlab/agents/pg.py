@@ -128,7 +128,7 @@ class PolicyGradient(Agent):
     def observe(self, step: Step) -> dict[str, float] | None:
         cut = step.terminated | step.truncated
         final_values = np.zeros(self.num_envs, np.float32)
-        if len(step.ended) and not step.terminated.all():
+        if not step.terminated[step.ended].all():
             # A time limit cuts an episode short of returns that still have a value.
             _, ended_values = self._actor(self._encoding(step.final_observations))
             final_values[step.ended] = np.where(step.terminated[step.ended], 0, ended_values)
@@ -161,7 +161,7 @@ class PolicyGradient(Agent):
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         inputs, actions = rollout.flat("inputs"), rollout.flat("actions")
         log_probs, advantage = rollout.flat("log_probs"), advantage.ravel()
-        fields = [inputs, actions, log_probs, advantage.ravel(), returns]
+        fields = [inputs, actions, log_probs, advantage, returns]
         batches: list[Any]
         if self._sparse:
             batches = [[sparse_rows(inputs[i]), *(f[i] for f in fields[1:])] for i in order]
