@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from agentlab.errors import AgentlabError
 
 Array = npt.NDArray[Any]
 PATIENCE = 0.0003  # seconds
+_STEP = b"step"  # no pickle, so as not to be mistaken for another request
 EnvMaker = Callable[[], "gymnasium.Env[Any, Any]"]
 
 
@@ -119,8 +122,11 @@ class _Buffers:
 
     FLAGS = ("terminated", "truncated", "episode_over")
 
-    def __init__(self, n: int, observation: Array, memory: mmap.mmap | None = None) -> None:
+    def __init__(
+        self, n: int, observation: Array, action: Array, memory: mmap.mmap | None = None
+    ) -> None:
         layout = {
+            "actions": ((n, *action.shape), action.dtype),
             "observations": ((n, *observation.shape), observation.dtype),
             "final_observations": ((n, *observation.shape), observation.dtype),
             "rewards": ((n,), np.dtype(np.float32)),
@@ -137,7 +143,7 @@ class _Buffers:
             offset += -(-int(np.prod(shape)) * dtype.itemsize // 64) * 64  # keep arrays aligned
         self.nbytes = offset
 
-    def step(self, observations: Array, actions: Array) -> Step:
+    def step(self, observations: Array, actions: Array, next_observations: Array) -> Step:
         """Copy the arrays out into a ``Step``, so that the next one cannot overwrite it."""
         arrays = self.arrays
         terminated, truncated = arrays["terminated"].copy(), arrays["truncated"].copy()
@@ -147,7 +153,7 @@ class _Buffers:
             actions,
             arrays["rewards"].copy(),
             arrays["raw_rewards"].copy(),
-            arrays["observations"].copy(),
+            next_observations,
             terminated,
             truncated,
             ended,
@@ -199,19 +205,20 @@ def _seed_of(seed: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0] >> 1)
 
 
-def _sample(space: gymnasium.Space[Any], env_id: str) -> Array:
-    """Return an array of the shape and dtype of one observation of ``space``."""
+def _blank(space: gymnasium.Space[Any], what: str, env_id: str) -> Array:
+    """Return an array of the shape and dtype of one element of ``space``."""
     if space.shape is None or space.dtype is None:
+        hint = "; flatten it with gymnasium.wrappers.FlattenObservation"
         raise AgentlabError(
-            f"env={env_id!r} has observations of the space {space}, which is not an array; "
-            "flatten it with gymnasium.wrappers.FlattenObservation"
+            f"env={env_id!r} has {what} of the space {space}, which is not an array"
+            f"{hint if what == 'observations' else ''}"
         )
     return np.zeros(space.shape, space.dtype)
 
 
 def _actions_for_env(actions: Array, space: gymnasium.Space[Any]) -> Any:
-    """Environments with discrete actions want plain integers, the others arrays."""
-    return actions.tolist() if isinstance(space, gymnasium.spaces.Discrete) else actions
+    """Environments with discrete actions want plain integers, the others arrays to keep."""
+    return actions.tolist() if isinstance(space, gymnasium.spaces.Discrete) else actions.copy()
 
 
 class LocalVector(VectorEnv):
@@ -227,7 +234,11 @@ class LocalVector(VectorEnv):
         self._envs = [make() for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
-        self._buffers = _Buffers(self.num_envs, _sample(self.observation_space, id))
+        self._buffers = _Buffers(
+            self.num_envs,
+            _blank(self.observation_space, "observations", id),
+            _blank(self.action_space, "actions", id),
+        )
         self._slice = _Slice(self._envs, 0, self._buffers.arrays)
         self._observations = self._buffers.arrays["observations"].copy()
 
@@ -238,8 +249,9 @@ class LocalVector(VectorEnv):
 
     def step(self, actions: Array) -> Step:
         self._slice.step(_actions_for_env(actions, self.action_space))
-        step = self._buffers.step(self._observations, actions)
-        self._observations = step.next_observations
+        next_observations = self._buffers.arrays["observations"].copy()
+        step = self._buffers.step(self._observations, actions, next_observations)
+        self._observations = next_observations
         return step
 
     def render(self) -> npt.NDArray[np.uint8]:
@@ -275,13 +287,17 @@ class WorkerVector(VectorEnv):
         probe = makers[0]()
         self.observation_space, self.action_space = probe.observation_space, probe.action_space
         probe.close()
-        sample = _sample(self.observation_space, id)
+        blanks = (
+            _blank(self.observation_space, "observations", id),
+            _blank(self.action_space, "actions", id),
+        )
         # A file without a name: nothing is left behind however this process ends.
         shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self._file = tempfile.TemporaryFile(dir=shm)  # noqa: SIM115 - close() closes it
-        self._file.truncate(_Buffers(self.num_envs, sample).nbytes)
-        self._buffers = _Buffers(self.num_envs, sample, mmap.mmap(self._file.fileno(), 0))
-        self._shares = np.array_split(np.arange(self.num_envs), min(workers, self.num_envs))
+        self._file.truncate(_Buffers(self.num_envs, *blanks).nbytes)
+        self._buffers = _Buffers(self.num_envs, *blanks, mmap.mmap(self._file.fileno(), 0))
+        edges = np.linspace(0, self.num_envs, min(workers, self.num_envs) + 1).astype(int).tolist()
+        self._shares = [slice(*edge) for edge in itertools.pairwise(edges)]
         for share in self._shares:
             here, there = multiprocessing.Pipe()
             fds = (there.fileno(), self._file.fileno())
@@ -296,8 +312,8 @@ class WorkerVector(VectorEnv):
             )
             there.close()
             self._pipes.append(here)
-            here.send((int(share[0]), self.num_envs, sample))
-            here.send_bytes(cloudpickle.dumps([makers[i] for i in share]))
+            here.send((share.start, self.num_envs, *blanks))
+            here.send_bytes(cloudpickle.dumps(makers[share]))
         try:
             self._wait()
         except AgentlabError:
@@ -307,21 +323,26 @@ class WorkerVector(VectorEnv):
 
     def reset(self, seed: int | None = None) -> Array:
         for pipe in self._pipes:
-            self._ask(pipe, "reset", seed)
+            self._ask(pipe, pickle.dumps(("reset", seed)))
         self._wait()
         self._observations = self._buffers.arrays["observations"].copy()
         return self._observations
 
     def step(self, actions: Array) -> Step:
+        self._buffers.arrays["actions"][:] = actions
+        for pipe in self._pipes:
+            self._ask(pipe, _STEP)
+        fresh = self._buffers.arrays["observations"]
+        next_observations = np.empty_like(fresh)
         for pipe, share in zip(self._pipes, self._shares, strict=True):
-            self._ask(pipe, "step", _actions_for_env(actions[share], self.action_space))
-        self._wait()
-        step = self._buffers.step(self._observations, actions)
-        self._observations = step.next_observations
+            self._answer(pipe)
+            next_observations[share] = fresh[share]  # while the next worker is still at it
+        step = self._buffers.step(self._observations, actions, next_observations)
+        self._observations = next_observations
         return step
 
     def render(self) -> npt.NDArray[np.uint8]:
-        self._ask(self._pipes[0], "render")
+        self._ask(self._pipes[0], pickle.dumps(("render", None)))
         return np.asarray(self._answer(self._pipes[0]), np.uint8)
 
     def close(self) -> None:
@@ -336,13 +357,14 @@ class WorkerVector(VectorEnv):
         for pipe in self._pipes:
             self._answer(pipe)
 
-    def _ask(self, pipe: Connection, verb: str, value: Any = None) -> None:
+    def _ask(self, pipe: Connection, message: bytes) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            pipe.send((verb, value))  # where the worker is dead, _answer says so
+            pipe.send_bytes(message)  # where the worker is dead, _answer says so
 
     def _answer(self, pipe: Connection) -> Any:
         try:
-            answer = pipe.recv()
+            message = pipe.recv_bytes()
+            answer = pickle.loads(message) if message else None
         except (EOFError, ConnectionResetError):
             answer = _Failure("its worker process died")
         if isinstance(answer, _Failure):
@@ -367,25 +389,27 @@ def _work(pipe_fd: int, memory_fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
     pipe = Connection(pipe_fd)
     try:
-        start, n, sample = pipe.recv()
+        start, n, observation, action = pipe.recv()
         envs = [make() for make in cloudpickle.loads(pipe.recv_bytes())]
-        piece = _Slice(envs, start, _Buffers(n, sample, mmap.mmap(memory_fd, 0)).arrays)
-        answer: Any = None
+        arrays = _Buffers(n, observation, action, mmap.mmap(memory_fd, 0)).arrays
+        piece, actions = _Slice(envs, start, arrays), arrays["actions"][start : start + len(envs)]
+        space, answer = envs[0].action_space, b""
         while True:
-            pipe.send(answer)
+            pipe.send_bytes(answer)
             # A core that falls asleep between two steps takes long to wake: wait a little, busily,
             # but let whatever else wants the core have it.
             patience = time.perf_counter() + PATIENCE
             while not pipe.poll() and time.perf_counter() < patience:
                 os.sched_yield()
-            verb, value = pipe.recv()
-            answer = None
-            if verb == "step":
-                piece.step(value)
-            elif verb == "reset":
-                piece.reset(value)
+            message, answer = pipe.recv_bytes(), b""
+            if message == _STEP:
+                piece.step(_actions_for_env(actions, space))
+                continue
+            verb, seed = pickle.loads(message)
+            if verb == "reset":
+                piece.reset(seed)
             else:
-                answer = envs[0].render()
+                answer = pickle.dumps(envs[0].render())
     except (EOFError, ConnectionResetError, BrokenPipeError):
         pass  # the trainer is gone, and so are we
     except Exception as error:
