@@ -1,0 +1,77 @@
+"""The arrays that the values of a space consist of: one of a Box, several of a Dict or Tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from agentlab.errors import AgentlabError
+
+Array = npt.NDArray[Any]
+_INTEGERS = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One array of a value.
+
+    Attributes:
+        shape: without any batch.
+        dtype: what it is given and returned in.
+        stored: what it is stored in; for a Discrete the smallest that holds it.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    stored: np.dtype[Any]
+
+
+def leaves_of(space: gymnasium.Space[Any]) -> list[Leaf]:
+    """Return the arrays that ``space`` consists of, in the order of ``flatten``.
+
+    Raises:
+        AgentlabError: for a space without fixed arrays, such as Text or Graph.
+    """
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        return [leaf for _, inner in _items(space) for leaf in leaves_of(inner)]
+    if isinstance(space, spaces.Discrete):
+        first, last = int(space.start), int(space.start + space.n - 1)
+        stored = next(d for d in _INTEGERS if np.iinfo(d).min <= first and last <= np.iinfo(d).max)
+        return [Leaf((), np.dtype(space.dtype), np.dtype(stored))]
+    if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
+        dtype = np.dtype(space.dtype)
+        return [Leaf(space.shape, dtype, dtype)]
+    raise AgentlabError(
+        f"the space {space} cannot be replayed: use Box, Discrete, MultiDiscrete, MultiBinary, "
+        "Dict or Tuple"
+    )
+
+
+def flatten(space: gymnasium.Space[Any], value: Any) -> list[Array]:
+    """Return the arrays of a (batched) value of ``space``."""
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        return [array for key, inner in _items(space) for array in flatten(inner, value[key])]
+    return [np.asarray(value)]
+
+
+def unflatten(space: gymnasium.Space[Any], arrays: Iterable[Array]) -> Any:
+    """Put the arrays of ``flatten`` together again."""
+    return _assembled(space, iter(arrays))
+
+
+def _assembled(space: gymnasium.Space[Any], arrays: Iterator[Array]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _assembled(inner, arrays) for key, inner in _items(space)}
+    if isinstance(space, spaces.Tuple):
+        return tuple(_assembled(inner, arrays) for _, inner in _items(space))
+    return next(arrays)
+
+
+def _items(space: Any) -> Iterable[tuple[Any, gymnasium.Space[Any]]]:
+    return space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
