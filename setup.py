@@ -9,7 +9,11 @@ here = Path(__file__).parent
 version = re.search(r'^__version__ = "(.+)"', (here / "agentlab/__init__.py").read_text(), re.M)
 assert version is not None
 
+compress = ["lz4>=4"]  # replay memories that keep observations compressed
+box2d = ["gymnasium[box2d]"]  # LunarLander and its like
 test = [
+    *compress,
+    *box2d,
     "pytest>=8",
     "hypothesis>=6",
     "gym==0.26.2",  # the old package itself, to test the adapter of its environments
@@ -31,7 +35,7 @@ setup(
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",
-        "gymnasium[classic-control]>=1.4,<2",  # the extra draws CartPole and its like
+        "gymnasium[classic-control,toy-text]>=1.4,<2",  # the extras draw CartPole, FrozenLake, ...
         "ale-py>=0.12",
         "numpy>=2",
         "tensorboard",
@@ -42,7 +46,7 @@ setup(
         "imageio",
         "imageio-ffmpeg",
     ],
-    extras_require={"test": test, "dev": [*test, "build"]},
+    extras_require={"compress": compress, "box2d": box2d, "test": test, "dev": [*test, "build"]},
     entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

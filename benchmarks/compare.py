@@ -74,6 +74,51 @@ class Row:
 
 PONG = {"env": "Pong-v0", "n": 16}
 CARTPOLE = {"env": "CartPole-v1", "n": 8}
+ATARI = "PongNoFrameskip-v4"
+# Of the RL Zoo of Stable-Baselines3: the same work for both, whatever each side's presets say.
+ZOO_ATARI = {"learning_rate": 1e-4, "learning_starts": 1000}
+ZOO_CARTPOLE = {"learning_rate": 2.3e-3, "learning_starts": 1000}
+OUR_ZOO_ATARI = {
+    **ZOO_ATARI,
+    "net": "nature_cnn",
+    "batch": 32,
+    "train_every": 4,
+    "updates": 1,
+    "replay": 20_000,
+    "target_every": 1000,
+    "n_step": 1,
+    "double": False,
+    "optimizer": "adam",
+}
+SB3_ZOO_ATARI = {
+    **ZOO_ATARI,
+    "batch_size": 32,
+    "train_freq": 4,
+    "gradient_steps": 1,
+    "buffer_size": 20_000,
+    "target_update_interval": 1000,
+}
+OUR_ZOO_CARTPOLE = {
+    **ZOO_CARTPOLE,
+    "hidden": (256, 256),
+    "batch": 64,
+    "train_every": 256,
+    "updates": 128,
+    "decay_steps": 0,
+    "target_every": 10,
+    "n_step": 1,
+    "double": False,
+    "tau": 1.0,
+}
+SB3_ZOO_CARTPOLE = {
+    **ZOO_CARTPOLE,
+    "policy_kwargs": {"net_arch": [256, 256]},
+    "batch_size": 64,
+    "train_freq": 256,
+    "gradient_steps": 128,
+    "target_update_interval": 10,
+    "buffer_size": 100_000,
+}
 
 ROWS = (
     Row(
@@ -126,6 +171,58 @@ ROWS = (
             Measurement("SB3 PPO", "peers.py", "train_sb3", {**CARTPOLE, "algo": "PPO"}),
         ),
         (Ratio("agentlab pg", "SB3 A2C", 3.0), Ratio("agentlab pg", "SB3 PPO")),
+    ),
+    Row(
+        "pong-dqn",
+        "DQN on PongNoFrameskip-v4: Nature CNN, Adam, batch 32, an update every 4 steps",
+        (
+            Measurement(
+                "agentlab float32",
+                "ours.py",
+                "train",
+                {"env": ATARI, "algo": "dqn", "n": 8, "options": OUR_ZOO_ATARI},
+            ),
+            Measurement(
+                "agentlab bfloat16",
+                "ours.py",
+                "train",
+                {
+                    "env": ATARI,
+                    "algo": "dqn",
+                    "n": 8,
+                    "options": {**OUR_ZOO_ATARI, "precision": "bfloat16"},
+                },
+            ),
+            Measurement(
+                "SB3 DQN",
+                "peers.py",
+                "train_sb3",
+                {"env": ATARI, "algo": "DQN", "n": 1, "options": SB3_ZOO_ATARI},
+            ),
+        ),
+        (
+            Ratio("agentlab float32", "SB3 DQN", 1.6),
+            Ratio("agentlab bfloat16", "SB3 DQN", 2.5),
+        ),
+    ),
+    Row(
+        "cartpole-dqn",
+        "DQN on CartPole-v1: net 256-256, batch 64, 128 updates every 256 steps",
+        (
+            Measurement(
+                "agentlab dqn",
+                "ours.py",
+                "train",
+                {"env": "CartPole-v1", "algo": "dqn", "n": 8, "options": OUR_ZOO_CARTPOLE},
+            ),
+            Measurement(
+                "SB3 DQN",
+                "peers.py",
+                "train_sb3",
+                {"env": "CartPole-v1", "algo": "DQN", "n": 1, "options": SB3_ZOO_CARTPOLE},
+            ),
+        ),
+        (Ratio("agentlab dqn", "SB3 DQN", 4.0),),
     ),
 )
 

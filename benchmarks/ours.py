@@ -31,18 +31,26 @@ def step_preset(meter: Meter, env: str, workers: int | None = None) -> None:
         _step_at_random(meter, envs)
 
 
-def train(meter: Meter, env: str, n: int | None = None) -> None:
-    """Train ``pg`` with the default preset in the one loop, recording a run as the command does.
+def train(
+    meter: Meter,
+    env: str,
+    n: int | None = None,
+    algo: str = "pg",
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Train with the default preset in the one loop, recording a run as the command does.
 
     Args:
         meter: counts the steps; a cycle is over where the agent reports an update.
         env: the environment's id.
         n: how many environments; ``None`` is the preset's number.
+        algo: the algorithm.
+        options: hyperparameters that differ from the preset's.
     """
-    chosen = preset("pg", env)
+    chosen = preset(algo, env)
     every = {k: v for k, v in chosen.training.items() if k in ("log_every", "checkpoint_every")}
     with tempfile.TemporaryDirectory() as folder, _make_envs(env, chosen, n) as envs:
-        agent = agentlab.make_agent("pg", envs, **chosen.config)
+        agent = agentlab.make_agent(algo, envs, **{**chosen.config, **(options or {})})
         observe = agent.observe
 
         def observe_and_count(step: Step) -> Mapping[str, float] | None:

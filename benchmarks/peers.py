@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import ale_py
 import gymnasium
 import numpy as np
 from steady import Meter, serve
+
+gymnasium.register_envs(ale_py)
 
 
 def step_gymnasium(meter: Meter, env: str, n: int) -> None:
@@ -36,12 +39,23 @@ def step_sb3(meter: Meter, env: str, n: int) -> None:
     envs.close()
 
 
-def train_sb3(meter: Meter, algo: str, env: str, n: int) -> None:
-    """Train Stable-Baselines3's ``algo`` with its default hyperparameters on the CPU."""
+def train_sb3(
+    meter: Meter, algo: str, env: str, n: int, options: dict[str, Any] | None = None
+) -> None:
+    """Train Stable-Baselines3's ``algo`` on the CPU.
+
+    Args:
+        meter: counts the steps.
+        algo: a class of Stable-Baselines3.
+        env: the environment's id; Atari games are wrapped as the package does and stacked by 4.
+        n: how many environments.
+        options: hyperparameters that differ from the package's defaults.
+    """
     import stable_baselines3
     import torch
     from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.env_util import make_atari_env, make_vec_env
+    from stable_baselines3.common.vec_env import VecFrameStack
 
     class Metered(BaseCallback):
         """A rollout starts where collecting and learning of the one before are done."""
@@ -52,11 +66,14 @@ def train_sb3(meter: Meter, algo: str, env: str, n: int) -> None:
         def _on_step(self) -> bool:
             return not meter.tick(n, boundary=False)
 
-    # Two threads are no faster on such small networks, and stall where a core is busy.
-    torch.set_num_threads(1)
-    model = getattr(stable_baselines3, algo)(
-        "MlpPolicy", make_vec_env(env, n_envs=n), device="cpu", seed=0
-    )
+    envs: Any
+    if "NoFrameskip" in env:
+        policy, envs = "CnnPolicy", VecFrameStack(make_atari_env(env, n_envs=n, seed=0), 4)
+    else:
+        policy, envs = "MlpPolicy", make_vec_env(env, n_envs=n)
+        # Two threads are no faster on such small networks, and stall where a core is busy.
+        torch.set_num_threads(1)
+    model = getattr(stable_baselines3, algo)(policy, envs, device="cpu", seed=0, **(options or {}))
     model.learn(10**9, callback=Metered())
 
 

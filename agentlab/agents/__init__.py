@@ -15,7 +15,9 @@ from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
 
 ALGORITHMS = {
+    "dqn": "agentlab.agents.dqn:DQN",
     "pg": "agentlab.agents.pg:PolicyGradient",
+    "rainbow": "agentlab.agents.dqn:Rainbow",
     "random": "agentlab.agents.random:RandomAgent",
     "random_search": "agentlab.agents.random_search:RandomSearch",
 }

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab import config as configs
+from agentlab.envs.preprocessing import Frames
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 
@@ -99,6 +100,10 @@ class Agent(ABC):
 
     def graph(self) -> Any:
         """Return a traced TensorFlow function for TensorBoard's graph view, or ``None``."""
+        return None
+
+    def summary(self) -> str | None:
+        """Return what was learned as a text to print after training, or ``None``."""
         return None
 
     def state(self) -> State:
@@ -210,8 +215,10 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
             b.flat[0].item() if b.size and (b == b.flat[0]).all() else b.tolist()
             for b in (space.low, space.high)
         )
-        bounds = {"low": low, "high": high}
-        return {"type": "Box", **bounds, "shape": space.shape, "dtype": str(space.dtype)}
+        described = {"low": low, "high": high, "shape": space.shape, "dtype": str(space.dtype)}
+        if isinstance(space, Frames):
+            return {"type": "Frames", **described, "stack": space.stack}
+        return {"type": "Box", **described}
     if isinstance(space, spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
@@ -227,6 +234,8 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     """Build the space that ``space_to_json`` described."""
     values = dict(described)
     kind = values.pop("type")
+    if kind == "Frames":
+        return Frames(**{**values, "shape": tuple(values["shape"])})
     if kind == "Box":
         shape, dtype = tuple(values["shape"]), np.dtype(values["dtype"])
         low, high = (np.broadcast_to(np.array(values[k], dtype), shape) for k in ("low", "high"))

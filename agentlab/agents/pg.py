@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 
-from agentlab.agents.agent import Agent, State
-from agentlab.agents.encoding import Encoding
+from agentlab.agents.deep import DeepAgent
 from agentlab.agents.policies import Gaussian, make_policy
 from agentlab.agents.rollout import Rollout, advantages
 from agentlab.config import option
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets import make_torso
-from agentlab.nets.optimizers import make_optimizer
+from agentlab.nets.optimizers import compiled_apply, make_optimizer
 from agentlab.nets.sparse import sparse_rows
 
 if TYPE_CHECKING:
@@ -69,12 +64,11 @@ class PolicyGradientConfig:
             raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
 
 
-class PolicyGradient(Agent):
+class PolicyGradient(DeepAgent):
     """Ascends the expected return along grad log pi(a|s) A(s, a) (Sutton et al. 2000).
 
-    Discrete actions are drawn from a softmax, continuous ones from a Gaussian. Learning runs in a
-    thread of its own on one rollout while the next one is collected, always with the policy that
-    was ready when the rollout began, so that a run repeats exactly under its seed.
+    Discrete actions are drawn from a softmax, continuous ones from a Gaussian. One rollout is
+    learned from while the next one is collected.
     """
 
     name = "pg"
@@ -92,20 +86,13 @@ class PolicyGradient(Agent):
         from agentlab.nets.policy_value import make_actor  # loads TensorFlow
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
-        self._encoding = Encoding(observation_space)
         self._sparse = self._encoding.sparse and self.config.net == "mlp"
         self._policy = make_policy(action_space)
-        tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
-        if self.config.net == "mlp":
-            _use_one_thread()
         self._net = self._build_net(seed)
         self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
         self._optimizer.build(self._net.trainable_variables)
         self._actor = make_actor(self._net, self._encoding.spec(None, sparse=False))
         self._rollout = Rollout(self.config.rollout)
-        self._learner = ThreadPoolExecutor(1, thread_name_prefix="pg-learner")
-        self._learning: Future[dict[str, float]] | None = None
-        self._last_batch: list[Any] = []
 
     # Acting
 
@@ -142,9 +129,7 @@ class PolicyGradient(Agent):
         _, last_values = self._actor(self._encoding(step.next_observations))
         metrics = self._finish()
         order = self.rng.permutation(self._batch * self.config.minibatches)
-        self._learning = self._learner.submit(
-            self._learn, rollout, last_values, order.reshape(-1, self._batch)
-        )
+        self._start(self._learn, rollout, last_values, order.reshape(-1, self._batch))
         self._rollout = Rollout(self.config.rollout)
         return metrics if self.config.overlap else self._finish()
 
@@ -170,7 +155,8 @@ class PolicyGradient(Agent):
         metrics = dict(zip(FIGURES, self._update(batches).numpy().tolist(), strict=True))
         if config.baseline == "value" and returns.var() > 0:
             metrics["explained_variance"] = float(1 - errors.var() / returns.var())
-        self._last_batch = batches[-1] if self._sparse else [field[-1] for field in batches]
+        last = batches[-1] if self._sparse else [field[-1] for field in batches]
+        self._last_batch = (last, last[2])
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def _loss(self, batch: Any, start_log_probs: Any) -> tuple[Any, Any]:
@@ -220,13 +206,7 @@ class PolicyGradient(Agent):
         """All epochs and minibatches of an update, compiled into one call."""
         config, variables = self.config, self._net.trainable_variables
 
-        @tf.function(jit_compile=True)  # one pass over the weights instead of a dozen
-        def apply(gradients: list[Any]) -> Any:
-            norm = tf.linalg.global_norm(gradients)
-            if config.max_grad_norm is not None:
-                gradients, _ = tf.clip_by_global_norm(gradients, config.max_grad_norm, norm)
-            self._optimizer.apply(gradients, variables)
-            return norm
+        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm)
 
         def step(batch: Any, start_log_probs: Any) -> Any:
             gradients, figures = self._gradients_of(batch, start_log_probs)
@@ -281,69 +261,15 @@ class PolicyGradient(Agent):
     def _build_net(self, seed: int) -> PolicyValue:
         from agentlab.nets.policy_value import PolicyValue
 
-        config, encoding = self.config, self._encoding
-        arguments: dict[str, Any] = {"scale": encoding.scale}
-        if config.net == "mlp":
-            signed = encoding.dtype == np.int8
-            arguments |= {"hidden": config.hidden, "activation": config.activation}
-            arguments["signed"] = signed
-
-        def torso(name: str, seed: int) -> Any:
-            return make_torso(config.net, encoding.shape, name=name, seed=seed, **arguments)
-
         return PolicyValue(
-            torso("torso", seed),
+            self._make_torso("torso", seed),
             self._policy.outputs,
             isinstance(self._policy, Gaussian),
-            None if config.shared_torso else torso("value_torso", seed + 100),
+            None if self.config.shared_torso else self._make_torso("value_torso", seed + 100),
             seed=seed + 200,
             name="net",
         )
 
-    # Resting and keeping
-
-    def _finish(self) -> dict[str, float] | None:
-        """Wait for the learning under way and act by what it learned from now on."""
-        if self._learning is None:
-            return None
-        metrics, self._learning = self._learning.result(), None
-        self._actor.update()
-        return metrics
-
     def pause(self) -> dict[str, float] | None:
         self._rollout = Rollout(self.config.rollout)
         return self._finish()
-
-    def histograms(self) -> dict[str, npt.NDArray[Any]]:
-        arrays = {f"weights/{v.path}": v.numpy() for v in self._net.trainable_variables}
-        if self._last_batch:
-            gradients, _ = self._gradients(self._last_batch, self._last_batch[2])
-            for variable, gradient in zip(self._net.trainable_variables, gradients, strict=True):
-                arrays[f"gradients/{variable.path}"] = gradient.numpy()
-        return arrays
-
-    def graph(self) -> Any:
-        return self._gradients.get_concrete_function()
-
-    def _variables(self) -> dict[str, Any]:
-        variables = [*self._net.variables, *self._optimizer.variables]
-        return {f"{i:03d}/{variable.path}": variable for i, variable in enumerate(variables)}
-
-    def state(self) -> State:
-        return {name: np.asarray(variable.numpy()) for name, variable in self._variables().items()}
-
-    def restore(self, state: State) -> None:
-        for name, variable in self._variables().items():
-            variable.assign(state[name])
-        self._actor.update()
-
-
-def _use_one_thread() -> None:
-    """Keep TensorFlow's idle threads from spinning on the cores that step environments.
-
-    Products as small as an mlp's gain nothing from threads. It is too late, and no harm, where
-    TensorFlow has been used before.
-    """
-    with suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -151,6 +151,8 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
     if training.eval_episodes:
         played = evaluate(agent, envs, training.eval_episodes, seed=seed)
         _show("evaluation", _keep(played, path / "evaluation.json"))
+    if summary := agent.summary():
+        print(f"\n{summary}\n")
     if training.video:
         _show("video", _film(plan, saved, record, result.steps, seed))
     _show("play it", _command("play", plan, path))

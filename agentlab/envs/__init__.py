@@ -12,12 +12,13 @@ import gymnasium
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalogue import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
-from agentlab.envs.preprocessing import Preprocessed, Preprocessing
+from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import LocalVector, Step, VectorEnv, WorkerVector
 from agentlab.errors import AgentlabError
 
 __all__ = [
     "AtariVector",
+    "Frames",
     "LocalVector",
     "Preprocessed",
     "Preprocessing",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ale_py.vector_env import AtariVectorEnv
 from gymnasium.envs.registration import EnvSpec
 
-from agentlab.envs.preprocessing import Preprocessing
+from agentlab.envs.preprocessing import Frames, Preprocessing
 from agentlab.envs.vector import Array, Step, VectorEnv
 from agentlab.errors import AgentlabError
 
@@ -117,7 +117,7 @@ class AtariVector(VectorEnv):
             reward_clipping=False,
         )
         shape = (size, size, preprocessing.stack)
-        self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        self.observation_space = Frames(0, 255, shape, np.uint8, preprocessing.stack)
         self.action_space = gymnasium.spaces.Discrete(len(self._env.ale.get_action_set()))
         self._last_action = int(self.action_space.n) - 1
         self._observations = np.zeros((n, *shape), np.uint8)

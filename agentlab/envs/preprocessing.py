@@ -61,6 +61,26 @@ class Preprocessing:
         return self != Preprocessing()
 
 
+class Frames(gymnasium.spaces.Box):
+    """The space of the last ``stack`` pictures as one, ``[height, width, channels * stack]``.
+
+    The newest picture is last. An episode begins with its first picture repeated.
+
+    Args:
+        low: least value of a pixel.
+        high: greatest value of a pixel.
+        shape: of an observation, all pictures together.
+        dtype: of a pixel.
+        stack: how many pictures.
+    """
+
+    def __init__(
+        self, low: int, high: int, shape: tuple[int, ...], dtype: npt.DTypeLike, stack: int
+    ) -> None:
+        super().__init__(low, high, shape, np.dtype(dtype).type)
+        self.stack = stack
+
+
 class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment seen through a ``Preprocessing``.
 
@@ -107,7 +127,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         if p.difference:
             low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)
         self._shape, self._dtype = (*picture.shape[:2], picture.shape[2] * p.stack), dtype
-        self.observation_space = gymnasium.spaces.Box(low, high, self._shape, dtype.type)
+        self.observation_space = Frames(low, high, self._shape, dtype, p.stack)
 
     def _picture(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn a raw frame into a picture ``[h, w, c]``; all but ``difference`` and ``stack``."""

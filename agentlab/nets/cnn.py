@@ -15,13 +15,14 @@ class CNN(keras.Model):  # type: ignore[misc]
     """Convolutions and one dense layer, ReLU after each: a torso for pictures.
 
     Input shape: ``[batch, height, width, channels]``; uint8 is divided by ``scale``.
-    Output shape: float32 ``[batch, units]``.
+    Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
 
     Args:
         filters: output channels of each convolution.
         kernels: side of each convolution's square kernel.
         strides: stride of each convolution.
-        units: units of the dense layer.
+        units: units of the dense layer; ``None`` for no such layer: the features are then the
+            last convolution's outputs.
         scale: what inputs are divided by, 255 for bytes and 1 for zeros and ones.
         seed: of the initial kernels (orthogonal, gain the square root of 2).
     """
@@ -31,14 +32,14 @@ class CNN(keras.Model):  # type: ignore[misc]
         filters: Sequence[int] = (32, 64, 64),
         kernels: Sequence[int] = (8, 4, 3),
         strides: Sequence[int] = (4, 2, 1),
-        units: int = 512,
+        units: int | None = 512,
         scale: float = 255.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.filters, self.kernels, self.strides = tuple(filters), tuple(kernels), tuple(strides)
-        self.units, self.scale, self.seed, self.features = units, scale, seed, units
+        self.units, self.scale, self.seed = units, scale, seed
 
         def kernel(i: int) -> keras.initializers.Initializer:
             own = None if seed is None else seed + i
@@ -46,16 +47,28 @@ class CNN(keras.Model):  # type: ignore[misc]
 
         self.convolutions = [
             keras.layers.Conv2D(
-                n, side, stride, activation="relu", kernel_initializer=kernel(i), name=f"conv_{i}"
+                n,
+                side,
+                stride,
+                activation="relu",
+                kernel_initializer=kernel(i),
+                name=f"conv_{i}",
+                dtype=self.dtype_policy,
             )
             for i, (n, side, stride) in enumerate(
                 zip(self.filters, self.kernels, self.strides, strict=True)
             )
         ]
-        self.flatten = keras.layers.Flatten()
-        self.dense = keras.layers.Dense(
-            units, "relu", kernel_initializer=kernel(len(self.filters)), name="dense"
-        )
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.dense = None
+        if units is not None:
+            self.dense = keras.layers.Dense(
+                units,
+                "relu",
+                kernel_initializer=kernel(len(self.filters)),
+                name="dense",
+                dtype=self.dtype_policy,
+            )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the kernels for inputs of ``input_shape`` (the batch first)."""
@@ -63,15 +76,19 @@ class CNN(keras.Model):  # type: ignore[misc]
         for convolution in self.convolutions:
             convolution.build(shape)
             shape = convolution.compute_output_shape(shape)
-        self.dense.build((None, math.prod(int(size or 0) for size in shape[1:])))
+        self.features = math.prod(int(size or 0) for size in shape[1:])
+        if self.dense is not None:
+            self.dense.build((None, self.features))
+            self.features = self.dense.units
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the features of ``inputs``, float32 ``[batch, units]``."""
-        features = tf.cast(inputs, tf.float32) / self.scale
+        """Return the features of ``inputs``, ``[batch, features]``."""
+        features = tf.cast(inputs, self.compute_dtype) / self.scale
         for convolution in self.convolutions:
             features = convolution(features)
-        return self.dense(self.flatten(features))
+        features = self.flatten(features)
+        return features if self.dense is None else self.dense(features)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from agentlab.errors import AgentlabError
@@ -19,10 +21,10 @@ class MLP(keras.Model):  # type: ignore[misc]
 
     Input shape: ``[batch, ...]`` of any number type, flattened; or ``SparseRows``, for which the
     first layer costs only what the non-zeros cost.
-    Output shape: float32 ``[batch, hidden[-1]]``.
+    Output shape: float32 ``[batch, features]``.
 
     Args:
-        hidden: units of each layer.
+        hidden: units of each layer; none at all leaves the flat inputs as features.
         activation: a Keras activation by name.
         scale: what inputs are divided by: 255 for bytes of pictures.
         gain: scale of the orthogonal initial kernels (Saxe et al. 2014); the square root of 2
@@ -50,7 +52,7 @@ class MLP(keras.Model):  # type: ignore[misc]
             ) from None
         self.hidden, self.activation = tuple(hidden), activation
         self.scale, self.gain, self.seed = scale, gain, seed
-        self.signed, self.features = signed, self.hidden[-1]
+        self.signed = signed
         self.denses = [
             keras.layers.Dense(
                 units,
@@ -69,10 +71,11 @@ class MLP(keras.Model):  # type: ignore[misc]
         for dense in self.denses:
             dense.build((None, width))
             width = dense.units
+        self.features = width
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the features of ``inputs``, float32 ``[batch, hidden[-1]]``."""
+        """Return the features of ``inputs``, float32 ``[batch, features]``."""
         if isinstance(inputs, SparseRows):
             first, *rest = self.denses
             features = sparse_matmul(inputs, first.kernel, self.signed) + first.bias
@@ -96,3 +99,43 @@ class MLP(keras.Model):  # type: ignore[misc]
             "seed": self.seed,
             "signed": self.signed,
         }
+
+
+class NumpyMLP:
+    """The forward pass of an ``MLP`` by NumPy, with the weights that it has now.
+
+    On a small net ten times faster than a call of TensorFlow.
+
+    Args:
+        torso: a built ``MLP`` whose activation is one of ``ACTIVATIONS``.
+    """
+
+    ACTIVATIONS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "tanh": np.tanh,
+        "relu": lambda x: np.maximum(x, 0, out=x),
+    }
+
+    def __init__(self, torso: MLP) -> None:
+        self.activation = self.ACTIVATIONS[torso.activation]
+        self._scale = np.float32(1 / torso.scale)
+        self._layers = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in torso.denses]
+
+    def __call__(self, inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the features of ``inputs``, float32 ``[batch, features]``."""
+        features: Any = inputs.reshape(len(inputs), -1)
+        layers = self._layers
+        if features.dtype != np.float32:
+            if not layers:
+                return np.asarray(features * self._scale, np.float32)
+            # Of pixels most are 0 in all rows at once: leave those out of the product.
+            (kernel, bias), *layers = layers
+            used = np.flatnonzero(features.any(axis=0))
+            features = self.activation((features[:, used] * self._scale) @ kernel[used] + bias)
+        for kernel, bias in layers:
+            features = self.activation(features @ kernel + bias)
+        return np.asarray(features, np.float32)
+
+
+def runs_in_numpy(torso: keras.Model) -> bool:
+    """Whether ``NumpyMLP`` can stand in for ``torso``."""
+    return isinstance(torso, MLP) and torso.activation in NumpyMLP.ACTIVATIONS

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from agentlab.nets.mlp import MLP
+from agentlab.nets.mlp import NumpyMLP, runs_in_numpy
 
 Floats = npt.NDArray[np.float32]
 
@@ -115,9 +114,9 @@ class NumpyActor:
 
     def update(self) -> None:
         net = self._net
-        self._torso = _NumpyMLP(net.torso)
+        self._torso = NumpyMLP(net.torso)
         shared = net.value_torso is net.torso
-        self._value_torso = self._torso if shared else _NumpyMLP(net.value_torso)
+        self._value_torso = self._torso if shared else NumpyMLP(net.value_torso)
         self._policy_head = [w.numpy() for w in net.policy_head.weights]
         self._value_head = [w.numpy() for w in net.value_head.weights]
         self.log_std = None if net.log_std is None else net.log_std.numpy()
@@ -128,32 +127,6 @@ class NumpyActor:
         kernel, bias = self._policy_head
         value_kernel, value_bias = self._value_head
         return features @ kernel + bias, (own @ value_kernel + value_bias)[:, 0]
-
-
-class _NumpyMLP:
-    """The forward pass of an ``MLP`` with the weights that it has now."""
-
-    ACTIVATIONS: ClassVar[dict[str, Callable[..., Any]]] = {
-        "tanh": np.tanh,
-        "relu": lambda x: np.maximum(x, 0, out=x),
-    }
-
-    def __init__(self, torso: MLP) -> None:
-        self._activation = self.ACTIVATIONS[torso.activation]
-        self._scale = np.float32(1 / torso.scale)
-        self._layers = [(dense.kernel.numpy(), dense.bias.numpy()) for dense in torso.denses]
-
-    def __call__(self, inputs: npt.NDArray[Any]) -> Floats:
-        features: Any = inputs.reshape(len(inputs), -1)
-        (kernel, bias), *rest = self._layers
-        if features.dtype != np.float32:
-            # Of pixels most are 0 in all rows at once: leave those out of the product.
-            used = np.flatnonzero(features.any(axis=0))
-            features, kernel = features[:, used] * self._scale, kernel[used]
-        features = self._activation(features @ kernel + bias)
-        for kernel, bias in rest:
-            features = self._activation(features @ kernel + bias)
-        return np.asarray(features, np.float32)
 
 
 class TensorFlowActor:
@@ -187,6 +160,6 @@ def make_actor(net: PolicyValue, spec: Any) -> Actor:
         net: any ``PolicyValue``.
         spec: TensorFlow's type of a batch of its inputs, of any size.
     """
-    if isinstance(net.torso, MLP) and net.torso.activation in _NumpyMLP.ACTIVATIONS:
+    if runs_in_numpy(net.torso):
         return NumpyActor(net)
     return TensorFlowActor(net, spec)

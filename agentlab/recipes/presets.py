@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentlab.config import did_you_mean
+from agentlab.envs import list_envs
 from agentlab.errors import AgentlabError
 
 
@@ -36,7 +37,53 @@ class Preset:
 
 
 PONG = r"(ALE/)?Pong(NoFrameskip|Deterministic)?-v\d+"
+GAMES = "|".join(
+    re.escape(id.removesuffix("NoFrameskip-v4"))
+    for id in list_envs("NoFrameskip-v4")
+    if not id.startswith("ALE/") and "-ram" not in id
+)
 ATARI_FRAMES = {"grey": True, "crop": (34, 194), "stride": 2}
+
+# What DQN papers see of a game: Mnih et al. 2015, "Methods"; rewards' signs, lives as episodes.
+DQN_FRAMES = {
+    "grey": True,
+    "resize": 84,
+    "stack": 4,
+    "clip_rewards": True,
+    "life_loss": True,
+    "noop_max": 30,
+}
+FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # where the id itself skips none
+ZOO = "the RL Zoo of Stable-Baselines3"
+DQN_ATARI: dict[str, Any] = {
+    "net": "nature_cnn",
+    "learning_rate": 1e-4,
+    "replay": 100_000,
+    "learning_starts": 20_000,
+    "epsilon_end": 0.01,
+    "epsilon_steps": 250_000,
+    "eval_epsilon": 0.001,
+}
+DQN_ATARI_SOURCE = {
+    "": ZOO,
+    "learning_starts": "tuned",
+    "epsilon_steps": "Castro et al. 2018 (Dopamine)",
+    "eval_epsilon": "Castro et al. 2018 (Dopamine)",
+}
+RAINBOW_ATARI: dict[str, Any] = {
+    "net": "nature_cnn",
+    "learning_rate": 6.25e-5,
+    "optimizer_epsilon": 1.5e-4,
+    "replay": 100_000,
+    "learning_starts": 20_000,
+    "target_every": 8_000,
+    "eval_epsilon": 0.001,
+}
+RAINBOW_ATARI_SOURCE = {
+    "": "Hessel et al. 2018, table 1",
+    "replay": "tuned",
+    "eval_epsilon": "Castro et al. 2018 (Dopamine)",
+}
 
 PRESETS = [
     Preset(
@@ -101,6 +148,91 @@ PRESETS = [
         preprocessing={"grey": True},
         training={"steps": 500_000, "n_envs": 10},
         source={"": "the cookbook's recipe 9.2"},
+    ),
+    Preset(
+        name="cartpole",
+        algo="dqn",
+        env=r"CartPole-v[01]",
+        config={
+            "hidden": (256, 256),
+            "batch": 64,
+            "learning_starts": 1_000,
+            "train_every": 256,
+            "updates": 128,
+            "epsilon_end": 0.04,
+            "epsilon_steps": 8_000,
+            "double": True,
+            "n_step": 5,
+            "target_every": 256,
+            "learning_rate": 7e-4,
+            "decay_steps": 100_000,
+        },
+        training={"steps": 100_000, "n_envs": 8, "checkpoint_every": 50_000},
+        source={
+            "": ZOO,
+            **dict.fromkeys(
+                ("double", "n_step", "target_every", "learning_rate", "decay_steps", "steps"),
+                "tuned on CartPole-v1",
+            ),
+        },
+    ),
+    Preset(
+        name="lunarlander",
+        algo="dqn",
+        env=r"LunarLander-v[23]",
+        config={
+            "hidden": (256, 256),
+            "learning_rate": 6.3e-4,
+            "batch": 128,
+            "replay": 50_000,
+            "target_every": 250,
+            "epsilon_end": 0.1,
+            "epsilon_steps": 12_000,
+        },
+        training={"steps": 200_000, "n_envs": 8},
+        source={"": ZOO, "steps": "tuned"},
+    ),
+    Preset(
+        name="pong",
+        algo="dqn",
+        env=r"PongNoFrameskip-v\d",
+        config={
+            **DQN_ATARI,
+            "double": True,
+            "n_step": 3,
+            "learning_rate": 2.5e-4,
+            "learning_starts": 5_000,
+            "epsilon_steps": 50_000,
+            "precision": "bfloat16",
+        },
+        preprocessing={**DQN_FRAMES, **FOUR_FRAMES},
+        training={"steps": 500_000, "n_envs": 8, "checkpoint_every": 250_000},
+        source={
+            "": ZOO,
+            **dict.fromkeys(
+                ("double", "n_step", "learning_rate", "learning_starts", "epsilon_steps", "steps"),
+                "tuned on PongNoFrameskip-v4",
+            ),
+        },
+    ),
+    *(
+        Preset(
+            name=name,
+            algo=algo,
+            env=env,
+            config=config,
+            preprocessing=frames,
+            training={"steps": 2_500_000, "n_envs": 8},
+            source={**source, **dict.fromkeys(frames, "Mnih et al. 2015")},
+        )
+        for algo, config, source in (
+            ("dqn", DQN_ATARI, DQN_ATARI_SOURCE),
+            ("rainbow", RAINBOW_ATARI, RAINBOW_ATARI_SOURCE),
+        )
+        for name, env, frames in (
+            ("atari", rf"({GAMES})NoFrameskip-v\d", {**DQN_FRAMES, **FOUR_FRAMES}),
+            ("atari-skipping", rf"(ALE/)?({GAMES})(Deterministic)?-v\d", DQN_FRAMES),
+        )
     ),
 ]
 

@@ -1,0 +1,105 @@
+"""What agents with a network have in common: learning in a thread, keeping, and showing weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.agents.agent import Agent, State
+from agentlab.agents.encoding import Encoding
+from agentlab.lazy import tf
+from agentlab.nets import make_torso
+
+
+class DeepAgent(Agent):
+    """An agent that acts by a copy of its net while the net learns in a thread of its own.
+
+    What is learned is acted on from the moment that learning is waited for, which follows from
+    the steps made alone, so that a run repeats exactly under its seed. A subclass sets ``_net``,
+    ``_optimizer`` and ``_actor``, and defines ``_gradients``.
+    """
+
+    _net: Any
+    _optimizer: Any
+    _actor: Any
+    _gradients: Any  # compiled: the gradients and figures of one minibatch
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        num_envs: int,
+        config: Any = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(observation_space, action_space, num_envs, config, seed)
+        self._encoding = Encoding(observation_space)
+        tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
+        if self.config.net == "mlp":
+            _use_one_thread()
+        self._learner = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-learner")
+        self._learning: Future[dict[str, float]] | None = None
+        self._last_batch: tuple[Any, ...] = ()  # arguments of _gradients
+
+    def _make_torso(self, name: str, seed: int, **arguments: Any) -> Any:
+        """Build the torso that ``config.net`` names for this agent's observations."""
+        encoding, config = self._encoding, self.config
+        arguments = {"scale": encoding.scale, "name": name, "seed": seed, **arguments}
+        if config.net == "mlp":
+            signed = encoding.dtype == np.int8
+            defaults = {"hidden": config.hidden, "activation": config.activation, "signed": signed}
+            arguments = {**defaults, **arguments}
+        return make_torso(config.net, encoding.shape, **arguments)
+
+    def _start(self, learn: Callable[..., dict[str, float]], *arguments: Any) -> None:
+        """Let ``learn`` run in the learner's thread."""
+        self._learning = self._learner.submit(learn, *arguments)
+
+    def _finish(self) -> dict[str, float] | None:
+        """Wait for the learning under way and act by what it learned from now on."""
+        if self._learning is None:
+            return None
+        metrics, self._learning = self._learning.result(), None
+        self._actor.update()
+        return metrics
+
+    def histograms(self) -> dict[str, npt.NDArray[Any]]:
+        arrays = {f"weights/{v.path}": v.numpy() for v in self._net.trainable_variables}
+        if self._last_batch:
+            gradients, _ = self._gradients(*self._last_batch)
+            for variable, gradient in zip(self._net.trainable_variables, gradients, strict=True):
+                arrays[f"gradients/{variable.path}"] = gradient.numpy()
+        return arrays
+
+    def graph(self) -> Any:
+        return self._gradients.get_concrete_function()
+
+    def _variables(self) -> dict[str, Any]:
+        """All that learning changes, by name."""
+        variables = [*self._net.variables, *self._optimizer.variables]
+        return {f"{i:03d}/{variable.path}": variable for i, variable in enumerate(variables)}
+
+    def state(self) -> State:
+        return {name: np.asarray(variable.numpy()) for name, variable in self._variables().items()}
+
+    def restore(self, state: State) -> None:
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+        self._actor.update()
+
+
+def _use_one_thread() -> None:
+    """Keep TensorFlow's idle threads from spinning on the cores that step environments.
+
+    Products as small as an mlp's gain nothing from threads. It is too late, and no harm, where
+    TensorFlow has been used before.
+    """
+    with suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
