@@ -180,7 +180,7 @@ ROWS = (
                 "agentlab float32",
                 "ours.py",
                 "train",
-                {"env": ATARI, "algo": "dqn", "n": 8, "options": OUR_ZOO_ATARI},
+                {"env": ATARI, "algo": "dqn", "n": 16, "options": OUR_ZOO_ATARI},
             ),
             Measurement(
                 "agentlab bfloat16",
@@ -213,7 +213,7 @@ ROWS = (
                 "agentlab dqn",
                 "ours.py",
                 "train",
-                {"env": "CartPole-v1", "algo": "dqn", "n": 8, "options": OUR_ZOO_CARTPOLE},
+                {"env": "CartPole-v1", "algo": "dqn", "n": 16, "options": OUR_ZOO_CARTPOLE},
             ),
             Measurement(
                 "SB3 DQN",
@@ -421,16 +421,21 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     return said[-1] if said else f"exit code {done.returncode}"
 
 
-def machine() -> str:
-    """Describe the machine in one line, with its load, which spoils numbers where it is not 0."""
+def cpu_model() -> str:
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     models = [
         line.partition(":")[2].strip()
         for line in (info.read_text().splitlines() if info.exists() else [])
         if line.startswith("model name")
     ]
+    return models[0] if models else platform.processor()
+
+
+def machine() -> str:
+    """Describe the machine in one line, with its load, which spoils numbers where it is not 0."""
     return (
-        f"{models[0] if models else platform.processor()}, {len(os.sched_getaffinity(0))} CPUs "
+        f"{cpu_model()}, {len(os.sched_getaffinity(0))} CPUs "
         f"(2 used), {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, load {os.getloadavg()[0]:.2f} at the start"
     )

@@ -28,7 +28,10 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_list_names_every_row_and_measures_nothing(compare, capsys):
     assert compare.main(["--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["step-cores", "step-pong", "train-pong-ratio", "cartpole-pg"]
+    assert listed == [row.name for row in compare.ROWS]
+    assert {"step-cores", "train-pong-ratio", "cartpole-pg", "pong-dqn", "cartpole-dqn"} <= {
+        *listed
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from agentlab.errors import AgentlabError
 ALGORITHMS = {
     "dqn": "agentlab.agents.dqn:DQN",
     "pg": "agentlab.agents.pg:PolicyGradient",
+    "q_linear": "agentlab.agents.q_linear:QLinear",
+    "q_table": "agentlab.agents.q_table:QTable",
     "rainbow": "agentlab.agents.dqn:Rainbow",
     "random": "agentlab.agents.random:RandomAgent",
     "random_search": "agentlab.agents.random_search:RandomSearch",

@@ -16,6 +16,8 @@ from agentlab.agents.encoding import Encoding
 from agentlab.lazy import tf
 from agentlab.nets import make_torso
 
+WIDE = 256  # units from which a layer's products are quicker on several threads
+
 
 class DeepAgent(Agent):
     """An agent that acts by a copy of its net while the net learns in a thread of its own.
@@ -41,7 +43,7 @@ class DeepAgent(Agent):
         super().__init__(observation_space, action_space, num_envs, config, seed)
         self._encoding = Encoding(observation_space)
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
-        if self.config.net == "mlp":
+        if self.config.net == "mlp" and max(self.config.hidden) < WIDE:
             _use_one_thread()
         self._learner = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-learner")
         self._learning: Future[dict[str, float]] | None = None
@@ -97,8 +99,8 @@ class DeepAgent(Agent):
 def _use_one_thread() -> None:
     """Keep TensorFlow's idle threads from spinning on the cores that step environments.
 
-    Products as small as an mlp's gain nothing from threads. It is too late, and no harm, where
-    TensorFlow has been used before.
+    Products as small as a narrow mlp's gain nothing from threads. It is too late, and no harm,
+    where TensorFlow has been used before.
     """
     with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -212,16 +212,18 @@ class DQN(DeepAgent):
         due = self._steps // config.train_every - before // config.train_every
         if not due or self._steps < config.learning_starts or not len(self._replay):
             return None
+        updates = due * config.updates
+        progress = min(1.0, self._steps / config.beta_steps) if config.beta_steps else 1.0
+        beta = config.beta + (1 - config.beta) * progress
+        # Drawn while the learning before may still be under way, whose priorities come too late.
+        sampled = self._replay.sample(updates * config.batch, self.rng, beta)
         metrics = self._finish()
         if config.decay_steps:
             left = max(0.0, 1 - self._steps / config.decay_steps)
             self._optimizer.learning_rate.assign(config.learning_rate * left)
         syncs = self._steps // config.target_every - self._synced // config.target_every
         self._synced = self._steps
-        updates = due * config.updates
-        progress = min(1.0, self._steps / config.beta_steps) if config.beta_steps else 1.0
-        beta = config.beta + (1 - config.beta) * progress
-        self._sampled = self._replay.sample(updates * config.batch, self.rng, beta)
+        self._sampled = sampled
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         self._start(self._learn, self._sampled, updates, 1 - (1 - config.tau) ** syncs, seed)
         metrics = metrics if config.overlap else self._finish()
@@ -266,18 +268,22 @@ class DQN(DeepAgent):
         self._sampled = None
         return metrics
 
+    def _numbers(self, net: Any, observations: Any, seed: Any) -> Any:
+        """Return what ``net`` says of observations as the memory holds them."""
+        if self._frames_first:
+            from agentlab.nets.cnn import frames_last
+
+            observations = frames_last(observations)
+        return net.call(observations, seed if self.config.noisy else None)
+
     def _loss(self, batch: Any, seed: Any) -> tuple[Any, Any, Any]:
         """Return a minibatch's loss, its errors ``[b]`` (what priorities follow) and mean Q."""
         observations, actions, returns, next_observations, discounts, weights = batch
-        config, frames = self.config, [0, 2, 3, 1]
-        if self._frames_first:
-            observations = tf.transpose(observations, frames)
-            next_observations = tf.transpose(next_observations, frames)
-        noise = [seed, seed + [1, 0], seed + [2, 0]] if config.noisy else [None] * 3
-        numbers = self._net.call(observations, noise[0])
-        chosen = tf.gather(numbers, actions, batch_dims=1)
-        next_numbers = self._target.call(next_observations, noise[1])
-        selecting = self._net.call(next_observations, noise[2]) if config.double else next_numbers
+        config, net = self.config, self._net
+        chosen = tf.gather(self._numbers(net, observations, seed), actions, batch_dims=1)
+        selecting = next_numbers = self._numbers(self._target, next_observations, seed + [1, 0])
+        if config.double:
+            selecting = self._numbers(net, next_observations, seed + [2, 0])
         best = tf.argmax(self._values(selecting), axis=1)
         follow = tf.stop_gradient(tf.gather(next_numbers, best, batch_dims=1))
         if config.distribution == "c51":
@@ -317,7 +323,8 @@ class DQN(DeepAgent):
     def _update(self) -> Any:
         """All updates that are due at a time, compiled into one call."""
         config, variables = self.config, self._net.trainable_variables
-        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm)
+        small = config.net == "mlp"
+        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm, xla=small)
 
         def update(batches: Any, seed: Any) -> tuple[Any, Any]:
             count = tf.shape(batches[1])[0]
@@ -333,7 +340,7 @@ class DQN(DeepAgent):
 
         signature = self._specs(None, config.batch)
         # XLA makes small nets several times faster, but convolutions on a CPU slower.
-        return tf.function(update, input_signature=signature, jit_compile=config.net == "mlp")
+        return tf.function(update, input_signature=signature, jit_compile=small)
 
     @cached_property
     def _follow(self) -> Any:

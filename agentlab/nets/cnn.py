@@ -10,6 +10,20 @@ import keras
 import tensorflow as tf
 
 
+def frames_last(frames: Any) -> Any:
+    """Return stacked frames ``[batch, stack, height, width]`` as ``[batch, height, width, stack]``.
+
+    Four bytes, the usual stack, are put together as one number of 32 bits: on a CPU more than twice
+    as quick as ``tf.transpose``.
+    """
+    _, stack, height, width = frames.shape
+    if stack != 4 or frames.dtype != tf.uint8:
+        return tf.transpose(frames, [0, 2, 3, 1])
+    a, b, c, d = tf.unstack(tf.cast(tf.reshape(frames, (-1, 4, height * width)), tf.int32), axis=1)
+    packed = tf.bitcast(a + 2**8 * b + 2**16 * c + 2**24 * d, tf.uint8)
+    return tf.reshape(packed, (-1, height, width, 4))
+
+
 @keras.saving.register_keras_serializable("agentlab")
 class CNN(keras.Model):  # type: ignore[misc]
     """Convolutions and one dense layer, ReLU after each: a torso for pictures.

@@ -1,0 +1,291 @@
+"""Q-learning, SARSA and expected SARSA with a table: one number for each state and action."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.agents.agent import Agent, State
+from agentlab.agents.exploration import Schedule, check_exploration, epsilon
+from agentlab.config import option
+from agentlab.envs.vector import Array, Step
+from agentlab.errors import AgentlabError
+
+MAX_ENTRIES = 20_000_000  # of 16 bytes each, visits counted
+REPORT = 1000  # steps between figures
+
+
+@dataclass(frozen=True)
+class QTableConfig:
+    """Hyperparameters of ``q_table``."""
+
+    method: Literal["q_learning", "sarsa", "expected_sarsa"] = option(
+        "q_learning", "what the next state is worth: its best, its next or its expected action"
+    )
+    learning_rate: float = option(0.1, "share of an error that one update takes away")
+    learning_rate_decay: float = option(
+        0.0, "divide it by an entry's visits to this power; 0 keeps it"
+    )
+    gamma: float = option(0.99, "discount of rewards a step")
+    epsilon_start: float = option(1.0, "share of random actions at first")
+    epsilon_end: float = option(0.05, "share of random actions in the end")
+    epsilon_steps: int = option(50_000, "steps from the one to the other")
+    epsilon_schedule: Schedule = option("linear", "how it goes from the one to the other")
+    initial: float = option(0.0, "values before learning; high ones make it try everything")
+    bins: int = option(10, "how many pieces each dimension of a Box is cut into")
+    low: tuple[float, ...] = option((), "where the pieces begin; none for the space's own bounds")
+    high: tuple[float, ...] = option((), "where the pieces end; none for the space's own bounds")
+    grid: tuple[int, ...] = option((), "rows and columns of the map, to print the policy on it")
+    arrows: str = option("", "a sign for each action on that map; none for the actions' numbers")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate <= 1:
+            raise AgentlabError(
+                f"learning_rate={self.learning_rate} must be more than 0 and at most 1"
+            )
+        for name in ("learning_rate_decay", "gamma"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be between 0 and 1")
+        check_exploration(self.epsilon_start, self.epsilon_end, self.epsilon_steps)
+        if not math.isfinite(self.initial):
+            raise AgentlabError(f"initial={self.initial} must be finite")
+        if self.bins < 1:
+            raise AgentlabError(f"bins={self.bins} must be 1 or more")
+        if self.grid and (len(self.grid) != 2 or min(self.grid) < 1):
+            raise AgentlabError(f"grid={self.grid} must be two positive numbers, rows and columns")
+
+
+class QTable(Agent):
+    """Moves Q(s, a) towards r + gamma V(s'), where V is (Sutton & Barto 2018, chapter 6)
+
+    - ``q_learning``: max_a Q(s', a) (Watkins 1989; equation 6.8);
+    - ``sarsa``: Q(s', a') of the action that is taken next (equation 6.7), so that an update
+      waits for the next step;
+    - ``expected_sarsa``: the mean of Q(s', a) under the epsilon-greedy policy (equation 6.9).
+
+    V(s') is 0 where the task terminated. Where an episode was only cut, s' is its true last
+    observation (and SARSA's a' is drawn there from the policy). Targets of one step of all
+    environments come from the table as it was before; updates of the same entry follow one
+    another, since adding them up could overshoot.
+
+    Steps shrink as learning_rate / visits(s, a) ** learning_rate_decay. With a power between 1/2
+    and 1 the table converges although outcomes are random (Even-Dar & Mansour 2003).
+
+    Attributes:
+        table: Q, float64 ``[states, actions]``.
+        visits: updates of each entry, int64 ``[states, actions]``.
+    """
+
+    name = "q_table"
+    Config: ClassVar[type] = QTableConfig
+    config: QTableConfig
+
+    def __init__(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        num_envs: int,
+        config: QTableConfig | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(observation_space, action_space, num_envs, config, seed)
+        if not isinstance(action_space, gymnasium.spaces.Discrete):
+            raise AgentlabError(f"q_table needs Discrete actions, not {action_space}")
+        self._states = StateNumbers(observation_space, self.config)
+        self._first_action, actions = int(action_space.start), int(action_space.n)
+        if self._states.count * actions > MAX_ENTRIES:
+            raise AgentlabError(
+                f"q_table would need more than {MAX_ENTRIES:,} entries for {observation_space} "
+                f"with bins={self.config.bins} and {actions} actions"
+            )
+        self._check_map(actions)
+        self.table = np.full((self._states.count, actions), self.config.initial)
+        self.visits = np.zeros(self.table.shape, np.int64)
+        self._steps = 0
+        self._errors: list[float] = []  # since the last figures
+        self._last: tuple[Array, Array, Array]  # states, actions and rewards of SARSA's last step
+        self.pause()
+
+    def _check_map(self, actions: int) -> None:
+        grid, arrows = self.config.grid, self.config.arrows
+        if grid and math.prod(grid) != self._states.count:
+            raise AgentlabError(f"grid={grid} must have as many cells as there are states")
+        if arrows and len(arrows) != actions:
+            raise AgentlabError(f"arrows={arrows!r} must be one sign for each of {actions} actions")
+
+    @property
+    def epsilon(self) -> float:
+        """The share of random actions now."""
+        c = self.config
+        return epsilon(
+            self._steps, c.epsilon_start, c.epsilon_end, c.epsilon_steps, c.epsilon_schedule
+        )
+
+    def act(self, observations: Array, explore: bool = True) -> Array:
+        states = self._states(observations)
+        chosen = self._draw(states) if explore else self.table[states].argmax(1)
+        return np.asarray(chosen + self._first_action)
+
+    def _draw(self, states: Array) -> Array:
+        """Draw actions from the epsilon-greedy policy; ties are broken at random."""
+        values = self.table[states]
+        order = self.rng.random(values.shape)
+        best = np.where(values == values.max(1, keepdims=True), order, -1).argmax(1)
+        anything = self.rng.random(len(states)) < self.epsilon
+        return np.asarray(np.where(anything, order.argmax(1), best))
+
+    def observe(self, step: Step) -> dict[str, float] | None:
+        states, successors = self._states(step.observations), self._states(step.successors)
+        actions, rewards = step.actions - self._first_action, step.rewards.astype(np.float64)
+        due = np.arange(self.num_envs)
+        if self.config.method == "sarsa":
+            self._learn_waiting(states, actions)
+            due = step.ended  # the others wait for their next action
+            self._waiting[:] = True
+            self._waiting[due] = False
+            self._last = (states, actions, rewards)
+        values = np.where(step.terminated[due], 0, self._values(successors[due]))
+        self._learn(states[due], actions[due], rewards[due] + self.config.gamma * values)
+        self._steps += self.num_envs
+        return self._figures() if self._steps % REPORT < self.num_envs else None
+
+    def _learn_waiting(self, next_states: Array, next_actions: Array) -> None:
+        """Make SARSA's updates that waited for this step's actions."""
+        states, actions, rewards = self._last
+        following = self.table[next_states, next_actions]
+        targets = rewards + self.config.gamma * following
+        self._learn(states[self._waiting], actions[self._waiting], targets[self._waiting])
+
+    def _values(self, states: Array) -> npt.NDArray[np.float64]:
+        """V of the class's docstring, for states that are not followed by an action."""
+        rows = self.table[states]
+        best: npt.NDArray[np.float64] = rows.max(1)
+        if self.config.method == "q_learning":
+            return best
+        if self.config.method == "expected_sarsa":
+            return np.asarray((1 - self.epsilon) * best + self.epsilon * rows.mean(1))
+        return np.asarray(rows[np.arange(len(states)), self._draw(states)])
+
+    def _learn(self, states: Array, actions: Array, targets: Array) -> None:
+        rate, power = self.config.learning_rate, self.config.learning_rate_decay
+        for entry in zip(states.tolist(), actions.tolist(), targets.tolist(), strict=True):
+            where, target = entry[:2], entry[2]
+            self.visits[where] += 1
+            error = target - self.table[where]
+            self.table[where] += rate / self.visits[where] ** power * error
+            self._errors.append(abs(error))
+
+    def _figures(self) -> dict[str, float] | None:
+        errors, self._errors = self._errors, []
+        return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
+
+    def pause(self) -> dict[str, float] | None:
+        metrics = self._figures()
+        self._waiting = np.zeros(self.num_envs, np.bool_)
+        nothing = np.zeros(self.num_envs, np.int64)
+        self._last = (nothing, nothing, np.zeros(self.num_envs))
+        return metrics
+
+    def summary(self) -> str | None:
+        """The greedy policy as a map, where the option ``grid`` says what the map looks like."""
+        if not self.config.grid:
+            return None
+        return f"The greedy policy (. where it never acted):\n{policy_text(self, self.config.grid)}"
+
+    def histograms(self) -> dict[str, npt.NDArray[Any]]:
+        return {"q": self.table}
+
+    def state(self) -> State:
+        return {"table": self.table, "visits": self.visits, "steps": self._steps}
+
+    def restore(self, state: State) -> None:
+        self.table, self.visits = state["table"].copy(), state["visits"].copy()
+        self._steps = state["steps"]
+        self.pause()
+
+
+class StateNumbers:
+    """Numbers the observations of a space 0, 1, 2, ...
+
+    A Box is cut into ``bins`` pieces of equal width in each dimension, between ``low`` and
+    ``high`` of the configuration, or the space's own bounds. A piece holds its lower edge; what
+    lies beyond the range belongs to the outermost piece.
+
+    Attributes:
+        count: how many numbers there are.
+
+    Args:
+        space: Discrete, MultiDiscrete or Box.
+        config: for the pieces of a Box.
+
+    Raises:
+        AgentlabError: for another space, a dimension without bounds that has no range either, or
+            a range that does not fit the space.
+    """
+
+    def __init__(self, space: gymnasium.Space[Any], config: QTableConfig) -> None:
+        self._bins = 0
+        if isinstance(space, gymnasium.spaces.Discrete):
+            sizes, self._low = [int(space.n)], np.array([space.start])
+        elif isinstance(space, gymnasium.spaces.MultiDiscrete):
+            sizes, self._low = space.nvec.ravel().tolist(), space.start.ravel()
+        elif isinstance(space, gymnasium.spaces.Box):
+            self._low, high = _range(space, config)
+            self._bins, self._width = config.bins, high - self._low
+            sizes = [config.bins] * len(high)
+        else:
+            raise AgentlabError(
+                f"q_table needs Discrete, MultiDiscrete or Box observations, not {space}"
+            )
+        self.count = math.prod(sizes)
+        if self.count <= MAX_ENTRIES:  # else the agent refuses the space
+            self._strides = np.cumprod([1, *sizes[:0:-1]])[::-1]
+
+    def __call__(self, observations: Array) -> npt.NDArray[np.int64]:
+        """Return the numbers, int64 ``[n]``, of observations ``[n, ...]``."""
+        places = observations.reshape(len(observations), -1) - self._low
+        if self._bins:
+            places = np.floor(places / self._width * self._bins).clip(0, self._bins - 1)
+        numbers: npt.NDArray[np.int64] = places.astype(np.int64) @ self._strides
+        return numbers
+
+
+def _range(space: gymnasium.spaces.Box, config: QTableConfig) -> tuple[Array, Array]:
+    """The range that each dimension of a Box is cut up in, float64 ``[dimensions]`` each."""
+    ends = []
+    for name in ("low", "high"):
+        given: tuple[float, ...] = getattr(config, name)
+        end = np.asarray(given or getattr(space, name), np.float64).ravel()
+        if len(end) != math.prod(space.shape):
+            raise AgentlabError(f"{name}={given} must hold a number for each dimension of {space}")
+        # Some environments write the largest float where they mean no bound.
+        if (np.abs(end) >= np.finfo(np.float32).max).any():
+            raise AgentlabError(f"{name}={given} must be set, since {space} has no finite bounds")
+        ends.append(end)
+    if (ends[0] >= ends[1]).any():
+        raise AgentlabError(
+            f"low={config.low} must be less than high={config.high} in each dimension of {space}"
+        )
+    return ends[0], ends[1]
+
+
+def policy_text(agent: QTable, shape: tuple[int, ...]) -> str:
+    """Return the greedy policy of ``agent`` as a map, one line for each row.
+
+    Args:
+        agent: its states are the map's cells, row by row; the option ``arrows`` has a sign for
+            each action, else their numbers are written.
+        shape: rows and columns of the map.
+    """
+    numbers = range(agent._first_action, agent._first_action + agent.table.shape[1])
+    signs = list(agent.config.arrows) or [str(number) for number in numbers]
+    width = max(map(len, signs))
+    best, known = agent.table.argmax(1).tolist(), agent.visits.sum(1).tolist()
+    cells = [signs[b] if k else "." for b, k in zip(best, known, strict=True)]
+    rows = np.array([cell.rjust(width) for cell in cells]).reshape(shape)
+    return "\n".join(" ".join(row) for row in rows)
