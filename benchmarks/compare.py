@@ -206,6 +206,30 @@ ROWS = (
         ),
     ),
     Row(
+        "pong-dqn-compressed",
+        "the same with the replay memory compressed, and not",
+        (
+            Measurement(
+                "compressed",
+                "ours.py",
+                "train",
+                {
+                    "env": ATARI,
+                    "algo": "dqn",
+                    "n": 16,
+                    "options": {**OUR_ZOO_ATARI, "compress": True},
+                },
+            ),
+            Measurement(
+                "plain",
+                "ours.py",
+                "train",
+                {"env": ATARI, "algo": "dqn", "n": 16, "options": OUR_ZOO_ATARI},
+            ),
+        ),
+        (Ratio("compressed", "plain", 1 / 1.3),),
+    ),
+    Row(
         "cartpole-dqn",
         "DQN on CartPole-v1: net 256-256, batch 64, 128 updates every 256 steps",
         (

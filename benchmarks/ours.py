@@ -74,7 +74,7 @@ def _make_envs(
         env,
         n or chosen.training.get("n_envs", 8),
         preprocessing=configs.from_dict(Preprocessing, chosen.preprocessing),
-        workers=workers,
+        workers=chosen.training.get("workers") if workers is None else workers,
     )
 
 

@@ -28,6 +28,12 @@ def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
     assert (tmp_path / "my_agent" / "weights.npz").exists()
 
 
+def test_the_replay_memory_draws_as_shown():
+    code = next(block for block in blocks("python") if "Replay" in block)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(32, 4) ")
+
+
 def test_the_custom_agent_shown_is_the_example_and_has_fewer_than_forty_lines():
     example = (ROOT / "examples" / "tabular.py").read_text()
     assert example in blocks("python")

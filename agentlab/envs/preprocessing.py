@@ -77,7 +77,8 @@ class Frames(gymnasium.spaces.Box):
     def __init__(
         self, low: int, high: int, shape: tuple[int, ...], dtype: npt.DTypeLike, stack: int
     ) -> None:
-        super().__init__(low, high, shape, np.dtype(dtype).type)
+        scalar: type[Any] = np.dtype(dtype).type
+        super().__init__(low, high, shape, scalar)
         self.stack = stack
 
 

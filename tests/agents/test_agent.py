@@ -8,6 +8,7 @@ from gymnasium import spaces
 import agentlab
 from agentlab.agents import agent_class
 from agentlab.agents.agent import Agent, space_from_json, space_to_json
+from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
 from tests.agents.toy_envs import Sign
 
@@ -23,6 +24,12 @@ SPACES = [
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_spaces_survive_json(space):
     assert space_from_json(json.loads(json.dumps(space_to_json(space)))) == space
+
+
+def test_a_space_of_stacked_frames_keeps_its_stack():
+    space = Frames(-1, 1, (8, 8, 6), np.int8, stack=3)
+    again = space_from_json(json.loads(json.dumps(space_to_json(space))))
+    assert (again, again.stack, again.dtype) == (space, 3, np.int8)
 
 
 def test_a_space_that_cannot_be_saved_is_refused():
@@ -90,7 +97,7 @@ def test_an_agent_of_another_algorithm_is_refused(tmp_path):
     ("name", "says"),
     [
         ("pgg", "did you mean 'pg'"),
-        ("nothing_like_it", "there are pg, random"),
+        ("nothing_like_it", "there are dqn, pg"),
         (
             "no_such_module:Agent",
             "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",

@@ -53,6 +53,14 @@ def table(text):
     return {name: (value, origin) for name, value, origin in rows}
 
 
+def test_a_table_on_a_grid_world_prints_its_policy(call):
+    tiny = TINY.replace("--steps 400", "--steps 4000")
+    result = call(f"train --env FrozenLake-v1 --algo q_table {tiny}")
+    assert result.code == 0
+    policy = result.out.partition("The greedy policy")[2].splitlines()[1:5]
+    assert all(len(row.split()) == 4 and set(row) <= set("←↓→↑. ") for row in policy)
+
+
 def test_it_prints_settings_with_their_origin_and_where_everything_lies(call):
     result = call(RANDOM)
     assert result.code == 0

@@ -1,11 +1,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from gymnasium import spaces
 
 from agentlab.agents.encoding import Encoding
 from agentlab.errors import AgentlabError
 from agentlab.nets import TORSOS, make_torso
+from agentlab.nets.cnn import frames_last
 from agentlab.nets.optimizers import make_optimizer
 from agentlab.nets.policy_value import NumpyActor, PolicyValue, TensorFlowActor, make_actor
 from agentlab.nets.sparse import sparse_rows
@@ -32,6 +34,28 @@ def test_every_torso_has_its_golden_parameter_count_and_output_shape(name):
     features = torso(pictures)
     assert features.shape == (3, torso.features)
     assert features.dtype == "float32"
+
+
+def test_a_cnn_without_its_dense_layer_ends_in_the_last_convolutions_outputs():
+    torso = make_torso("nature_cnn", (84, 84, 4), units=None)
+    assert torso.features == 7 * 7 * 64
+    assert torso(np.zeros((2, 84, 84, 4), np.uint8)).shape == (2, 7 * 7 * 64)
+
+
+def test_bfloat16_computes_nearly_what_float32_does():
+    exact = make_torso("small_cnn", (84, 84, 4), seed=1)
+    rough = make_torso("small_cnn", (84, 84, 4), seed=1, dtype="mixed_bfloat16")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
+    features = rough(pictures)
+    assert features.dtype == "bfloat16"
+    difference = np.abs(features.numpy().astype(np.float32) - exact(pictures))
+    assert 0 < difference.max() < 0.05
+
+
+@pytest.mark.parametrize(("stack", "dtype"), [(4, "uint8"), (4, "int8"), (3, "uint8")])
+def test_frames_are_put_last_whatever_their_number(stack, dtype):
+    frames = np.random.default_rng(0).integers(0, 127, (2, stack, 5, 7)).astype(dtype)
+    assert np.array_equal(frames_last(tf.constant(frames)), np.moveaxis(frames, 1, -1))
 
 
 @pytest.mark.parametrize("name", TORSOS)
