@@ -157,7 +157,7 @@ class DQN(DeepAgent):
         self._optimizer = make_optimizer(config.optimizer, config.learning_rate, **arguments)
         self._optimizer.build(self._net.trainable_variables)
         self._actor = make_q_actor(self._net, self._encoding.spec(None, sparse=False))
-        self._steps = self._synced = 0
+        self._steps = self._synced = 0  # steps made, and those at the target net's last update
         self._sampled: Batch | None = None
         self._errors: Array = np.zeros(0)
         self._saved_replay: Path | None = None
@@ -427,7 +427,7 @@ class DQN(DeepAgent):
 
     def save(self, directory: Path | str) -> None:
         super().save(directory)
-        if "_replay" in self.__dict__:
+        if self._steps:
             self._replay.save(Path(directory) / "replay")
 
     def read(self, directory: Path | str) -> None:
@@ -440,11 +440,11 @@ class DQN(DeepAgent):
         return {**super()._variables(), **targets}
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "steps": self._steps}
+        return {**super().state(), "steps": self._steps, "synced": self._synced}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        self._steps = self._synced = int(state["steps"])
+        self._steps, self._synced = int(state["steps"]), int(state["synced"])
 
 
 class Rainbow(DQN):

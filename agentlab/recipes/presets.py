@@ -53,6 +53,7 @@ DQN_FRAMES = {
     "life_loss": True,
     "noop_max": 30,
 }
+SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}  # random skips or sticky actions vary games
 FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # where the id itself skips none
 ZOO = "the RL Zoo of Stable-Baselines3"
 DQN_ATARI: dict[str, Any] = {
@@ -313,7 +314,7 @@ PRESETS = [
         )
         for name, env, frames in (
             ("atari", rf"({GAMES})NoFrameskip-v\d", {**DQN_FRAMES, **FOUR_FRAMES}),
-            ("atari-skipping", rf"(ALE/)?({GAMES})(Deterministic)?-v\d", DQN_FRAMES),
+            ("atari-skipping", rf"(ALE/)?({GAMES})(Deterministic)?-v\d", SKIPPED_FRAMES),
         )
     ),
 ]

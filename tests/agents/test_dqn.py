@@ -310,7 +310,11 @@ def test_a_seed_repeats_a_run_on_stacked_pictures_bit_for_bit():
     assert equal(*runs)
 
 
-@pytest.mark.parametrize("options", [{"compress": True}, SIX], ids=["compressed", "all six"])
+@pytest.mark.parametrize(
+    "options",
+    [{"compress": True, "train_every": 48, "target_every": 70}, SIX],
+    ids=["compressed", "all six"],
+)
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, options):
     unbroken = trained(1600, Run.create(tmp_path, "unbroken", {}), **options)
     trained(1000, Run.create(tmp_path, "resumed", {}), **options).pause()
@@ -332,6 +336,16 @@ def test_a_saved_agent_plays_without_its_memory(tmp_path):
     observations = np.array([[1.0], [-1.0]], np.float32)
     assert np.array_equal(loaded.act(observations, False), agent.act(observations, False))
     assert "_replay" not in loaded.__dict__  # nothing was read or allocated
+
+
+def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
+    agent = trained(800)
+    agent.save(tmp_path / "agent")
+    loaded = agentlab.load_agent(tmp_path / "agent")
+    loaded.save(tmp_path / "again")
+    again = agentlab.load_agent(tmp_path / "again")
+    draws = [a._replay.sample(9, np.random.default_rng(0)) for a in (agent, again)]
+    assert np.array_equal(draws[0].observations, draws[1].observations)
 
 
 # Refusals and views
