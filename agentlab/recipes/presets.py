@@ -287,7 +287,7 @@ PRESETS = [
         },
         preprocessing={**DQN_FRAMES, **FOUR_FRAMES},
         training={
-            "steps": 1_200_000,
+            "steps": 800_000,
             "n_envs": 16,
             "workers": 1,
             "checkpoint_every": 200_000,
