@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ def main(words: list[str] | None = None) -> int:
         if not options.write and work.name in (options.only or names):
             for seed in range(work.seeds):
                 train(work, seed, options.runs)
-    TABLE.parent.mkdir(exist_ok=True)
+    for work in WORKS:
+        for path in evaluated(work, options.runs)[:1]:
+            shutil.copy(path / "plots" / "returns.png", TABLE.parent / picture(work))
     TABLE.write_text(page(options.runs), encoding="utf-8")
     print(f"wrote {TABLE}")
     return 0
@@ -136,7 +139,10 @@ def page(runs: Path) -> str:
         "| flags | frames | seeds | return | worst | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [row(work, found) for work in WORKS if (found := evaluated(work, runs))]
+    done = [work for work in WORKS if evaluated(work, runs)]
+    lines += [row(work, evaluated(work, runs)) for work in done]
+    lines += ["", "The first seed's returns while it trained, exploration included:"]
+    lines += [f"\n`{work.flags}`\n\n![returns over steps]({picture(work)})" for work in done]
     return "\n".join(lines) + "\n"
 
 
@@ -144,6 +150,11 @@ def evaluated(work: Work, runs: Path) -> list[Path]:
     """Return the runs of a row that have been evaluated."""
     paths = [runs / f"{work.name}-{seed}" for seed in range(work.seeds)]
     return [path for path in paths if (path / "evaluation.json").exists()]
+
+
+def picture(work: Work) -> str:
+    """Return where a row's curve lies, seen from the table."""
+    return f"img/{work.name}.png"
 
 
 def row(work: Work, paths: list[Path]) -> str:

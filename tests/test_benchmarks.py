@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from agentlab.agents import agent_class
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -164,3 +167,48 @@ def test_a_measurement_that_fails_says_what_happened(compare):
     )
     with pytest.raises(compare.BenchmarkError, match="us failed: .*Png-v0"):
         compare.measure(line, 0.1, [0], Path(sys.executable))
+
+
+@pytest.fixture
+def learning(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("learning")
+
+
+def finished_run(path, mean, steps=1000, seconds=50.0):
+    (path / "plots").mkdir(parents=True)
+    (path / "plots" / "returns.png").write_bytes(b"picture")
+    (path / "evaluation.json").write_text(json.dumps({"mean": mean}))
+    (path / "timings.csv").write_text(f"step,seconds\n500,20.0\n{steps},{seconds}\n")
+    (path / "machine.txt").write_text("a machine, 2 CPUs")
+
+
+def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp_path):
+    monkeypatch.setattr(learning, "TABLE", tmp_path / "docs" / "learning.md")
+    (tmp_path / "docs" / "img").mkdir(parents=True)
+    finished_run(tmp_path / "runs" / "lunarlander-dqn-0", 200.0)
+    finished_run(tmp_path / "runs" / "lunarlander-dqn-1", 260.0, seconds=150.0)
+    assert learning.main(["--write", "--runs", str(tmp_path / "runs")]) == 0
+    page = (tmp_path / "docs" / "learning.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) == 1  # no row for what was not trained
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
+    # Mean of 200 and 260, their deviation 60 / sqrt(2); 1000 steps in 100 s on average.
+    assert cells[1:8] == ["1,000", "2", "230.0 ± 42.4", "200.0", "10", "1.7", "a machine, 2 CPUs"]
+    assert (tmp_path / "docs" / "img" / "lunarlander-dqn.png").read_bytes() == b"picture"
+    assert "img/lunarlander-dqn.png" in page
+
+
+def test_every_row_trains_by_flags_that_exist(learning):
+    for work in learning.WORKS:
+        words = work.flags.split()
+        assert words[::2] == ["--env", "--algo"]
+        assert agent_class(words[3]).name == words[3]
+
+
+def test_the_replay_benchmark_measures_every_kind(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    assert importlib.import_module("replay").main(["--capacity", "400"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    sizes = {line[:18].strip(): int(line[18:38].replace(",", "")) for line in lines[3:]}
+    assert sizes["compressed"] < 1500 < sizes["uniform"] < 7300 + 28_224 * 8 / 400
