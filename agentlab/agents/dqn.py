@@ -264,7 +264,9 @@ class DQN(DeepAgent):
     def _finish(self) -> dict[str, float] | None:
         metrics = super()._finish()
         if self.config.prioritized and self._sampled is not None:
-            self._replay.update_priorities(self._sampled.indices, self._errors + 1e-6)
+            priorities = np.maximum(self._errors, 0) + 1e-6
+            if np.isfinite(priorities).all():  # else the loop stops at the loss
+                self._replay.update_priorities(self._sampled.indices, priorities)
         self._sampled = None
         return metrics
 

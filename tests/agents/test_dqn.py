@@ -328,6 +328,14 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, options):
     assert metrics[0] == metrics[1]
 
 
+@pytest.mark.parametrize("options", [{}, SIX], ids=["plain", "all six"])
+def test_a_loss_that_is_no_number_stops_the_run(options):
+    agent, envs = dqn(Sign, **options)
+    agent._net.variables[0].assign(np.full(agent._net.variables[0].shape, np.nan))
+    with pytest.raises(AgentlabError, match="training diverged at step .* is nan"):
+        agentlab.train(agent, envs, 400, quiet=True)
+
+
 def test_a_saved_agent_plays_without_its_memory(tmp_path):
     agent = trained(800)
     agent.save(tmp_path / "agent")
