@@ -132,9 +132,10 @@ def page(runs: Path) -> str:
     lines = [
         "# What the algorithms learn",
         "",
-        "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is the",
-        "command `python scripts/train_agent.py FLAGS --seed N`; its return is the mean of 100",
-        "evaluation games, and what follows ± the deviation of these means over the seeds.",
+        "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
+        "the command `python scripts/train_agent.py FLAGS --seed N`; its return is the mean of the",
+        "games that the run plays at its end, 100 unless a preset says otherwise, and what follows",
+        "± the deviation of these means over the seeds.",
         "",
         "| flags | frames | seeds | return | worst | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -162,21 +163,26 @@ def row(work: Work, paths: list[Path]) -> str:
     means = [json.loads((path / "evaluation.json").read_text())["mean"] for path in paths]
     ends = [last_row(path / "timings.csv") for path in paths]
     steps, seconds = (mean(float(end[name]) for end in ends) for name in ("step", "seconds"))
-    spread = f" ± {stdev(means):.1f}" if len(means) > 1 else ""
+    spread = f" ± {figure(stdev(means))}" if len(means) > 1 else ""
     machines = sorted({(path / "machine.txt").read_text() for path in paths})
     published = f"{work.published}: {work.source}" if work.published else ""
     cells = (
         f"`{work.flags}`",
         f"{steps * work.frames_a_step:,.0f}",
         str(len(means)),
-        f"{mean(means):.1f}{spread}",
-        f"{min(means):.1f}",
+        f"{figure(mean(means))}{spread}",
+        figure(min(means)),
         f"{steps / seconds:,.0f}",
         f"{seconds / 60:.1f}",
         "; ".join(machines),
         published,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def figure(value: float) -> str:
+    """Write a return: a share with two digits, any other with one."""
+    return f"{value:.{2 if abs(value) <= 1 else 1}f}"
 
 
 def last_row(path: Path) -> dict[str, str]:
