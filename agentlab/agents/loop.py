@@ -116,11 +116,12 @@ def train(
         try:
             while session.steps < steps and not agent.finished and not stop.is_set():
                 observations = session.step(observations)
-                if session.passed(log_every):
-                    session.log()
-                if session.passed(checkpoint_every) and session.steps < steps:
+                ending = session.steps >= steps or agent.finished or stop.is_set()
+                if session.passed(checkpoint_every) and not ending:
                     session.checkpoint()
                     observations = session.reset_envs()
+                elif session.passed(log_every) and not ending:  # a checkpoint logs, too
+                    session.log()
                 progress.update(session.steps, session.episodes, session.mean_return)
             if session.steps > session.saved:  # else it had ended before it was resumed
                 session.checkpoint()

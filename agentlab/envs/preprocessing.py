@@ -176,12 +176,9 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         frame, info = self.env.reset(**kwargs)
-        for _ in range(int(self.np_random.integers(self.preprocessing.noop_max + 1))):
-            frame, _, terminated, truncated, info = self.env.step(0)
-            if terminated or truncated:
-                frame, info = self.env.reset()
-        if self._fire is not None:
-            frame, _, terminated, truncated, info = self.env.step(self._fire)
+        noops = int(self.np_random.integers(self.preprocessing.noop_max + 1))
+        for action in [0] * noops + ([] if self._fire is None else [self._fire]):
+            frame, _, terminated, truncated, info = self.env.step(action)
             if terminated or truncated:
                 frame, info = self.env.reset()
         self._lives, self._fire_due = info.get("lives", 0), False

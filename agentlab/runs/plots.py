@@ -22,7 +22,7 @@ def plot_returns(run_path: Path | str) -> Path:
     """Draw a run's mean return over its steps, and the spread where it was logged.
 
     Reads ``metrics.csv`` (``return/mean``; ``return/min`` and ``return/max``, or ``return/std``;
-    ``episodes``) and ``timings.csv`` (``seconds``, for a second axis in minutes).
+    ``episodes``) and ``timings.csv`` (``seconds``, for a second axis).
 
     Returns:
         The picture, ``plots/returns.png`` in the run's folder.
@@ -69,7 +69,7 @@ def plot_returns(run_path: Path | str) -> Path:
     axes.spines[["left", "bottom"]].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK)
     axes.legend(frameon=False, loc="best", labelcolor=INK)
-    _add_minutes(axes, _columns(run_path / "timings.csv"))
+    _add_clock(axes, _columns(run_path / "timings.csv"))
 
     path = run_path / "plots" / "returns.png"
     with reporting(f"plot={str(path)!r} cannot be written"):
@@ -85,20 +85,22 @@ def _title(run_path: Path, metrics: dict[str, Column]) -> str:
     return f"{name} · {int(episodes[-1]):,} episodes" if np.isfinite(episodes[-1:]).any() else name
 
 
-def _add_minutes(axes: Any, timings: dict[str, Column]) -> None:
-    """Put a second axis on top: the wall-clock minutes at which the steps were reached."""
+def _add_clock(axes: Any, timings: dict[str, Column]) -> None:
+    """Put a second axis on top: the wall-clock time at which the steps were reached."""
     seconds = timings.get("seconds", np.empty(0))
     known = np.isfinite(seconds)
     if known.sum() < 2:
         return
     steps = np.append(0.0, timings["step"][known])
-    minutes = np.append(0.0, seconds[known] / 60)
-    if not ((np.diff(steps) > 0).all() and (np.diff(minutes) > 0).all()):
+    unit, times = "seconds", np.append(0.0, seconds[known])
+    if times[-1] > 120:
+        unit, times = "minutes", times / 60
+    if not ((np.diff(steps) > 0).all() and (np.diff(times) > 0).all()):
         return
     top = axes.secondary_xaxis(
-        "top", functions=(_stretched(steps, minutes), _stretched(minutes, steps))
+        "top", functions=(_stretched(steps, times), _stretched(times, steps))
     )
-    top.set_xlabel("wall-clock minutes", color=MUTED)
+    top.set_xlabel(f"wall-clock {unit}", color=MUTED)
     top.tick_params(colors=MUTED)
     top.spines["top"].set_visible(False)
 

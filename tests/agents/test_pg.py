@@ -185,6 +185,15 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
     assert metrics[0] == metrics[1]
 
 
+def test_no_step_is_logged_twice_though_learning_ends_after_it(tmp_path):
+    agent, envs = pg(Sign)
+    with Run.create(tmp_path, "run", {}) as run:
+        agentlab.train(agent, envs, 800, run=run, log_every=100, checkpoint_every=400, quiet=True)
+    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [str(step) for step in range(100, 900, 100)]
+    assert rows[-1].split(",")[-1]  # what was learned last is in the last row
+
+
 def test_resuming_a_run_that_had_ended_changes_nothing(tmp_path):
     trained(800, run=Run.create(tmp_path, "run", {}))
     files = ("metrics.csv", "timings.csv")
