@@ -120,6 +120,13 @@ SB3_ZOO_CARTPOLE = {
     "buffer_size": 100_000,
 }
 
+
+def _pong_dqn(label: str, **options: Any) -> Measurement:
+    """Return our DQN on Pong with the zoo's settings and ``options``."""
+    arguments = {"env": ATARI, "algo": "dqn", "n": 16, "options": {**OUR_ZOO_ATARI, **options}}
+    return Measurement(label, "ours.py", "train", arguments)
+
+
 ROWS = (
     Row(
         "step-cores",
@@ -176,23 +183,9 @@ ROWS = (
         "pong-dqn",
         "DQN on PongNoFrameskip-v4: Nature CNN, Adam, batch 32, an update every 4 steps",
         (
-            Measurement(
-                "agentlab float32",
-                "ours.py",
-                "train",
-                {"env": ATARI, "algo": "dqn", "n": 16, "options": OUR_ZOO_ATARI},
-            ),
-            Measurement(
-                "agentlab bfloat16",
-                "ours.py",
-                "train",
-                {
-                    "env": ATARI,
-                    "algo": "dqn",
-                    "n": 8,
-                    "options": {**OUR_ZOO_ATARI, "precision": "bfloat16"},
-                },
-            ),
+            _pong_dqn("agentlab float32"),
+            _pong_dqn("agentlab bfloat16", precision="bfloat16"),
+            _pong_dqn("agentlab float32, compressed", compress=True),
             Measurement(
                 "SB3 DQN",
                 "peers.py",
@@ -203,31 +196,8 @@ ROWS = (
         (
             Ratio("agentlab float32", "SB3 DQN", 1.6),
             Ratio("agentlab bfloat16", "SB3 DQN", 2.5),
+            Ratio("agentlab float32, compressed", "agentlab float32", 1 / 1.3),
         ),
-    ),
-    Row(
-        "pong-dqn-compressed",
-        "the same with the replay memory compressed, and not",
-        (
-            Measurement(
-                "compressed",
-                "ours.py",
-                "train",
-                {
-                    "env": ATARI,
-                    "algo": "dqn",
-                    "n": 16,
-                    "options": {**OUR_ZOO_ATARI, "compress": True},
-                },
-            ),
-            Measurement(
-                "plain",
-                "ours.py",
-                "train",
-                {"env": ATARI, "algo": "dqn", "n": 16, "options": OUR_ZOO_ATARI},
-            ),
-        ),
-        (Ratio("compressed", "plain", 1 / 1.3),),
     ),
     Row(
         "cartpole-dqn",
