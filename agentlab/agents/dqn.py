@@ -144,7 +144,8 @@ class DQN(DeepAgent):
                 f"algo={self.name!r} needs discrete actions, but the environment has "
                 f"{action_space}; use algo='pg'"
             )
-        from agentlab.nets.q_network import clone, make_q_actor  # loads TensorFlow
+        from agentlab.nets.copies import clone  # loads TensorFlow
+        from agentlab.nets.q_network import make_q_actor
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
         config = self.config
@@ -152,8 +153,8 @@ class DQN(DeepAgent):
         self._stack = observation_space.stack if isinstance(observation_space, Frames) else 1
         self._net = self._build_net(seed)
         self._target = clone(self._net)
-        epsilon = config.optimizer_epsilon
-        arguments = {} if epsilon is None else {"epsilon": epsilon}
+        given = config.optimizer_epsilon
+        arguments = {} if given is None else {"epsilon": given}
         self._optimizer = make_optimizer(config.optimizer, config.learning_rate, **arguments)
         self._optimizer.build(self._net.trainable_variables)
         self._actor = make_q_actor(self._net, self._encoding.spec(None, sparse=False))

@@ -123,16 +123,21 @@ class _Buffers:
     FLAGS = ("terminated", "truncated", "episode_over")
 
     def __init__(
-        self, n: int, observation: Array, action: Array, memory: mmap.mmap | None = None
+        self,
+        n: int,
+        observation: Array,
+        action: Array | None = None,
+        memory: mmap.mmap | None = None,
     ) -> None:
         layout = {
-            "actions": ((n, *action.shape), action.dtype),
             "observations": ((n, *observation.shape), observation.dtype),
             "final_observations": ((n, *observation.shape), observation.dtype),
             "rewards": ((n,), np.dtype(np.float32)),
             "raw_rewards": ((n,), np.dtype(np.float32)),
             **{flag: ((n,), np.dtype(np.bool_)) for flag in self.FLAGS},
         }
+        if action is not None:
+            layout["actions"] = ((n, *action.shape), action.dtype)
         self.arrays: dict[str, Array] = {}
         offset = 0
         for name, (shape, dtype) in layout.items():
@@ -217,8 +222,8 @@ def _blank(space: gymnasium.Space[Any], what: str, env_id: str) -> Array:
 
 
 def _actions_for_env(actions: Array, space: gymnasium.Space[Any]) -> Any:
-    """Environments with discrete actions want plain integers, the others arrays to keep."""
-    return actions.tolist() if isinstance(space, gymnasium.spaces.Discrete) else actions.copy()
+    """Environments with discrete actions want plain integers, the others arrays."""
+    return actions.tolist() if isinstance(space, gymnasium.spaces.Discrete) else actions
 
 
 class LocalVector(VectorEnv):
@@ -234,11 +239,8 @@ class LocalVector(VectorEnv):
         self._envs = [make() for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
-        self._buffers = _Buffers(
-            self.num_envs,
-            _blank(self.observation_space, "observations", id),
-            _blank(self.action_space, "actions", id),
-        )
+        observation = _blank(self.observation_space, "observations", id)
+        self._buffers = _Buffers(self.num_envs, observation)
         self._slice = _Slice(self._envs, 0, self._buffers.arrays)
         self._observations = self._buffers.arrays["observations"].copy()
 
@@ -403,7 +405,8 @@ def _work(pipe_fd: int, memory_fd: int) -> None:
                 os.sched_yield()
             message, answer = pipe.recv_bytes(), b""
             if message == _STEP:
-                piece.step(_actions_for_env(actions, space))
+                # An environment may keep its action, so it gets one that nobody overwrites.
+                piece.step(_actions_for_env(actions.copy(), space))
                 continue
             verb, seed = pickle.loads(message)
             if verb == "reset":

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from agentlab.nets.copies import clone, copy_weights
 from agentlab.nets.mlp import NumpyMLP, runs_in_numpy
 
 Floats = npt.NDArray[np.float32]
@@ -139,13 +140,12 @@ class TensorFlowActor:
 
     def __init__(self, net: PolicyValue, spec: Any) -> None:
         self._net = net
-        self._copy = PolicyValue.from_config(net.get_config())
+        self._copy = clone(net)
         self._call = tf.function(self._copy.call, input_signature=[spec])
         self.update()
 
     def update(self) -> None:
-        for own, original in zip(self._copy.variables, self._net.variables, strict=True):
-            own.assign(original)
+        copy_weights(self._net, self._copy)
         self.log_std = None if self._net.log_std is None else self._net.log_std.numpy()
 
     def __call__(self, inputs: npt.NDArray[Any]) -> tuple[Floats, Floats]:

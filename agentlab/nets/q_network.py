@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from agentlab.nets.copies import clone, copy_weights
 from agentlab.nets.mlp import NumpyMLP, runs_in_numpy
 from agentlab.nets.noisy import NoisyDense, noisy_weights
 
@@ -159,8 +160,10 @@ class NumpyQActor:
         self, layers: list[tuple[Floats, ...]], features: Floats, rng: np.random.Generator | None
     ) -> Floats:
         for i, weights in enumerate(layers):
-            noisy = self._net.noisy and rng is not None
-            kernel, bias = noisy_weights(weights, rng) if noisy and rng else weights[:2]
+            if self._net.noisy and rng is not None:
+                kernel, bias = noisy_weights(weights, rng)
+            else:
+                kernel, bias = weights[:2]
             features = features @ kernel + bias
             if i < len(layers) - 1:
                 features = NumpyMLP.ACTIVATIONS[self._net.activation](features)
@@ -200,16 +203,3 @@ def make_q_actor(net: QNetwork, spec: Any) -> QActor:
         spec: TensorFlow's type of a batch of its inputs, of any size.
     """
     return NumpyQActor(net) if runs_in_numpy(net.torso) else TensorFlowQActor(net, spec)
-
-
-def clone(net: QNetwork) -> QNetwork:
-    """Return a net of its own with the weights that ``net`` has now."""
-    copy = QNetwork.from_config(net.get_config())
-    copy_weights(net, copy)
-    return copy
-
-
-def copy_weights(source: QNetwork, target: QNetwork) -> None:
-    """Give ``target`` the weights of ``source``, a net of the same form."""
-    for old, new in zip(target.variables, source.variables, strict=True):
-        old.assign(new)

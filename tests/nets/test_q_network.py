@@ -4,9 +4,10 @@ import pytest
 import tensorflow as tf
 
 from agentlab.nets import make_torso
+from agentlab.nets.copies import clone
 from agentlab.nets.noisy import NoisyDense, noisy_weights
 from agentlab.nets.optimizers import compiled_apply, make_optimizer
-from agentlab.nets.q_network import QNetwork, TensorFlowQActor, clone, make_q_actor
+from agentlab.nets.q_network import QNetwork, TensorFlowQActor, make_q_actor
 
 SEED = tf.constant([3, 4], tf.int32)
 
