@@ -304,6 +304,32 @@ PRESETS = [
             **dict.fromkeys({**DQN_FRAMES, **FOUR_FRAMES}, "Mnih et al. 2015"),
         },
     ),
+    Preset(
+        name="breakout",
+        algo="dqn",
+        env=r"BreakoutNoFrameskip-v\d",
+        config={
+            **DQN_ATARI,
+            "net": "small_cnn",
+            "n_step": 3,
+            "double": True,
+            "learning_rate": 1.5e-4,
+            "replay": 200_000,
+            "target_every": 2000,
+            "eval_epsilon": 0.01,
+        },
+        preprocessing={**DQN_FRAMES, **FOUR_FRAMES},
+        training={"steps": 800_000, "n_envs": 16, "workers": 1, "checkpoint_every": 100_000},
+        source={
+            **DQN_ATARI_SOURCE,
+            **dict.fromkeys(
+                ("double", "n_step", "learning_rate", "replay", "target_every", "eval_epsilon"),
+                "tuned on BreakoutNoFrameskip-v4 for an hour on 2 cores",
+            ),
+            "net": "Mnih et al. 2013",
+            **dict.fromkeys({**DQN_FRAMES, **FOUR_FRAMES}, "Mnih et al. 2015"),
+        },
+    ),
     *(
         Preset(
             name=name,
