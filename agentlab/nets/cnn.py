@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from agentlab.nets.stack import as_pictures, picture_shape
+
 
 def frames_last(frames: Any) -> Any:
     """Return stacked frames ``[batch, stack, height, width]`` as ``[batch, height, width, stack]``.
@@ -28,7 +30,8 @@ def frames_last(frames: Any) -> Any:
 class CNN(keras.Model):  # type: ignore[misc]
     """Convolutions and one dense layer, ReLU after each: a torso for pictures.
 
-    Input shape: ``[batch, height, width, channels]``; uint8 is divided by ``scale``.
+    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for grey
+    pictures; any number type, divided by ``scale``.
     Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
 
     Args:
@@ -86,7 +89,7 @@ class CNN(keras.Model):  # type: ignore[misc]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the kernels for inputs of ``input_shape`` (the batch first)."""
-        shape = tuple(input_shape)
+        shape = picture_shape(input_shape)
         for convolution in self.convolutions:
             convolution.build(shape)
             shape = convolution.compute_output_shape(shape)
@@ -98,7 +101,7 @@ class CNN(keras.Model):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
-        features = tf.cast(inputs, self.compute_dtype) / self.scale
+        features = as_pictures(inputs, self.scale, self.compute_dtype)
         for convolution in self.convolutions:
             features = convolution(features)
         features = self.flatten(features)

@@ -60,6 +60,7 @@ class MLP(keras.Model):  # type: ignore[misc]
                 kernel_initializer=keras.initializers.Orthogonal(
                     gain, seed=None if seed is None else seed + i
                 ),
+                dtype=self.dtype_policy,  # also where it is loaded under another policy
                 name=f"dense_{i}",
             )
             for i, units in enumerate(self.hidden)
@@ -83,7 +84,9 @@ class MLP(keras.Model):  # type: ignore[misc]
         else:
             rest = self.denses
             flat = tf.reshape(inputs, (tf.shape(inputs)[0], -1))
-            features = tf.cast(flat, tf.float32) / self.scale
+            # Float32 also where the rest is in 16 bits; float64 where that is asked for.
+            dtype = keras.backend.result_type(self.compute_dtype, "float32")
+            features = tf.cast(flat, dtype) / self.scale
         for dense in rest:
             features = dense(features)
         return features

@@ -1,33 +1,82 @@
-"""Optimizers by name."""
+"""Optimizers and learning-rate schedules by name."""
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 
+SCHEDULES = (
+    "constant",
+    "linear",
+    "cosine",
+    "exponential",
+    "inverse_time",
+    "step",
+    "restarts",
+    "inverse_sqrt",
+)
 
-def make_optimizer(name: str, learning_rate: float, **arguments: Any) -> Any:
+
+def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
     """Make the Keras optimizer ``name`` (``adam``, ``rmsprop``, ``sgd``, ...; case is ignored).
 
     Args:
         name: a Keras optimizer's class name.
-        learning_rate: step size.
+        learning_rate: step size, or a schedule that ``make_schedule`` made.
         arguments: passed to its class.
 
     Raises:
-        AgentlabError: for a name that Keras does not know.
+        AgentlabError: for a name that Keras does not know, or arguments that it does not take.
     """
-    known = {
+    known = {  # the base class, and optimizers that wrap others, take no learning rate
         key.lower(): cls
         for key, cls in vars(keras.optimizers).items()
-        if isinstance(cls, type) and key not in ("Optimizer", "LossScaleOptimizer")
+        if isinstance(cls, type) and "learning_rate" in signature(cls).parameters
     }
     if name.lower() not in known:
         raise AgentlabError(f"optimizer={name!r} is unknown; there are {', '.join(sorted(known))}")
     name = name.lower()
+    taken = signature(known[name]).parameters
+    for argument, value in arguments.items():
+        if argument not in taken:
+            raise AgentlabError(f"{argument}={value!r} is nothing that optimizer={name!r} takes")
     return known[name](learning_rate=learning_rate, name=name, **arguments)
+
+
+def make_schedule(name: str, learning_rate: float, steps: int, warmup: int = 0) -> Any:
+    """Make a learning rate that changes from update to update.
+
+    ``constant``; ``linear`` and ``cosine`` (Loshchilov & Hutter 2017) fall to 0 at the last
+    update; ``exponential`` falls to a hundredth; ``inverse_time`` to a tenth; ``step`` is divided
+    by ten at half and again at three quarters; ``restarts`` is cosine with warm restarts, each
+    twice as long; ``inverse_sqrt`` falls with the root of the updates made (Vaswani et al. 2017).
+
+    Args:
+        name: one of these, ``SCHEDULES``.
+        learning_rate: at its highest.
+        steps: how many updates there will be, those of the warmup included.
+        warmup: updates over which it first rises from 0, in a straight line.
+
+    Returns:
+        A Keras schedule, or ``learning_rate`` itself where it stays.
+
+    Raises:
+        AgentlabError: for an unknown name, or a warmup that leaves no updates.
+    """
+    if name not in SCHEDULES:
+        raise AgentlabError(f"schedule={name!r} is unknown; there are {', '.join(SCHEDULES)}")
+    if not 0 <= warmup < max(steps, 1):
+        raise AgentlabError(
+            f"warmup={warmup} must be less than the {steps} updates of the training"
+        )
+    if name == "constant" and not warmup:
+        return learning_rate
+    from agentlab.nets.schedules import Schedule
+
+    return Schedule(name, learning_rate, steps, warmup)
 
 
 def compiled_apply(
@@ -44,8 +93,9 @@ def compiled_apply(
             usual choice for large nets, runs by TensorFlow's own kernel, quicker still as it
             uses all cores.
     """
-    fused = not xla and type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad
-    update = _fused_adam(optimizer) if fused else optimizer.apply
+    plain_adam = type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad
+    fused = plain_adam and optimizer.weight_decay is None and not xla
+    update = _fused_adam(optimizer, len(variables)) if fused else optimizer.apply
 
     def apply(gradients: list[Any]) -> Any:
         norm = tf.sqrt(tf.add_n([_sum_of_squares(gradient) for gradient in gradients]))
@@ -65,11 +115,12 @@ def _sum_of_squares(gradient: Any) -> Any:
     return tf.reduce_sum(tf.linalg.matvec(tf.square(gradient), tf.ones(gradient.shape[1])))
 
 
-def _fused_adam(optimizer: Any) -> Any:
+def _fused_adam(optimizer: Any, count: int) -> Any:
     """Return Adam's step (Kingma & Ba 2015, algorithm 1) on ``optimizer``'s own moments."""
-    _, _, *moments = optimizer.variables  # after the iteration and the learning rate
+    moments = optimizer.variables[-2 * count :]
 
     def update(gradients: list[Any], variables: list[Any]) -> None:
+        learning_rate = tf.convert_to_tensor(optimizer.learning_rate)  # of a schedule: before
         optimizer.iterations.assign_add(1)
         steps = tf.cast(optimizer.iterations, tf.float32)
         beta_1, beta_2 = tf.constant(optimizer.beta_1), tf.constant(optimizer.beta_2)
@@ -82,7 +133,7 @@ def _fused_adam(optimizer: Any) -> Any:
                 v=velocity.value.handle,
                 beta1_power=beta_1**steps,
                 beta2_power=beta_2**steps,
-                lr=tf.convert_to_tensor(optimizer.learning_rate),
+                lr=learning_rate,
                 beta1=beta_1,
                 beta2=beta_2,
                 epsilon=optimizer.epsilon,

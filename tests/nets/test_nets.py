@@ -6,7 +6,7 @@ from gymnasium import spaces
 
 from agentlab.agents.encoding import Encoding
 from agentlab.errors import AgentlabError
-from agentlab.nets import TORSOS, make_torso
+from agentlab.nets import make_torso
 from agentlab.nets.cnn import frames_last
 from agentlab.nets.optimizers import make_optimizer
 from agentlab.nets.policy_value import NumpyActor, PolicyValue, TensorFlowActor, make_actor
@@ -26,7 +26,7 @@ PARAMETERS = {  # of a torso on pictures [84, 84, 4], counted by hand from the p
 }
 
 
-@pytest.mark.parametrize("name", TORSOS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_every_torso_has_its_golden_parameter_count_and_output_shape(name):
     torso = make_torso(name, (84, 84, 4))
     assert torso.count_params() == PARAMETERS[name]
@@ -58,7 +58,7 @@ def test_frames_are_put_last_whatever_their_number(stack, dtype):
     assert np.array_equal(frames_last(tf.constant(frames)), np.moveaxis(frames, 1, -1))
 
 
-@pytest.mark.parametrize("name", TORSOS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_every_torso_survives_a_round_trip_through_a_keras_file(name, tmp_path):
     torso = make_torso(name, (84, 84, 4), seed=1)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
@@ -85,7 +85,7 @@ def test_the_torso_of_bytes_divides_by_its_scale():
     [
         ("mpl", (4,), "did you mean 'mlp'"),
         ("nature_cnn", (4,), "needs pictures"),
-        ("nature_cnn", (8, 8, 1), "does not fit observations of the shape [8, 8, 1]"),
+        ("nature_cnn", (8, 8, 1), "does not fit inputs of the shape [8, 8, 1]"),
     ],
 )
 def test_a_torso_that_cannot_be_is_refused_in_words(name, shape, says):

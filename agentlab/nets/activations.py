@@ -1,0 +1,88 @@
+"""Activation functions, and pictures of them with their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from agentlab.runs.plots import CONTRAST, LINE, MUTED, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Doubles = npt.NDArray[np.float64]
+
+
+def threshold(x: Any) -> Any:
+    """Return 1 where ``x`` is 0 or more, else 0 (McCulloch & Pitts 1943); its derivative is 0."""
+    return tf.cast(x >= 0, x.dtype)
+
+
+def softmax_of_three(x: Any) -> Any:
+    """Return the softmax of the logits ``x``, 0 and 0 at the first of them."""
+    logits = tf.stack([x, tf.zeros_like(x), tf.zeros_like(x)], axis=-1)
+    return tf.nn.softmax(logits)[..., 0]
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {  # and their formulas
+    "threshold": (threshold, r"$1\ \mathrm{if}\ x \geq 0\ \mathrm{else}\ 0$"),
+    "linear": (keras.activations.linear, "$x$"),
+    "sigmoid": (keras.activations.sigmoid, r"$1 / (1 + e^{-x})$"),
+    "tanh": (keras.activations.tanh, r"$(e^x - e^{-x}) / (e^x + e^{-x})$"),
+    "softmax": (softmax_of_three, "$e^x / (e^x + e^0 + e^0)$"),
+    "relu": (keras.activations.relu, r"$\max(0, x)$"),
+    "leaky_relu": (keras.activations.leaky_relu, r"$\max(0.2 x, x)$"),
+    "elu": (keras.activations.elu, r"$x\ \mathrm{if}\ x > 0\ \mathrm{else}\ e^x - 1$"),
+    "selu": (
+        keras.activations.selu,
+        r"$1.05 x\ \mathrm{if}\ x > 0\ \mathrm{else}\ 1.76 (e^x - 1)$",
+    ),
+    "softplus": (keras.activations.softplus, r"$\ln(1 + e^x)$"),
+    "gelu": (keras.activations.gelu, r"$x\, \Phi(x)$"),
+    "silu": (keras.activations.silu, r"$x\, \mathrm{sigmoid}(x)$"),
+}
+
+
+def curve(name: str, x: npt.ArrayLike) -> tuple[Doubles, Doubles]:
+    """Return an activation function's values and its derivatives, both of the shape of ``x``.
+
+    Args:
+        name: a key of ``FUNCTIONS``.
+        x: where.
+    """
+    points = tf.constant(np.asarray(x, np.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        values = FUNCTIONS[name][0](points)
+    slopes = tape.gradient(values, points, unconnected_gradients="zero")
+    return values.numpy(), slopes.numpy()
+
+
+def draw_activations() -> Figure:
+    """Draw every function of ``FUNCTIONS`` from -4 to 4, with its derivative."""
+    across = 4
+    down = -(-len(FUNCTIONS) // across)
+    figure = new_figure(3.3 * across, 2.7 * down + 0.4)
+    x = np.linspace(-4, 4, 801)
+    panels = figure.subplots(down, across, sharex=True).flat
+    for axes, (name, (_, formula)) in zip(panels, FUNCTIONS.items(), strict=False):
+        values, slopes = curve(name, x)
+        if name == "threshold":
+            values[np.argmax(values)] = np.nan  # a jump is no line
+        axes.plot(x, slopes, color=CONTRAST, lw=1.4, ls="--", label="derivative")
+        axes.plot(x, values, color=LINE, lw=2, label="function")
+        axes.axhline(0, color=MUTED, lw=0.7, zorder=0)
+        axes.axvline(0, color=MUTED, lw=0.7, zorder=0)
+        tidy(axes, f"{name}   {formula}")
+        axes.title.set_fontsize(9)
+        axes.set_ylim((-1.3, 1.3) if values[-1] < 1.1 else (-2.2, 4.2))
+    for axes in figure.axes[len(FUNCTIONS) :]:
+        axes.remove()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside upper right", ncols=2, frameon=False)
+    return figure

@@ -1,0 +1,257 @@
+"""Recurrent cells over time, with gradients written out by hand.
+
+TensorFlow's own gradient of a loop adds one product to the recurrent kernel's gradient at every
+step. Here the loop back in time keeps only what must be sequential; the kernel's gradient is one
+product over all steps, as in cuDNN (Appleyard et al. 2016, "Optimizing Performance of Recurrent
+Neural Networks on GPUs").
+
+Everything in this file is time-major. With ``x`` the projected inputs of a step (bias included)
+and ``r`` the product of the last ``h`` and the recurrent kernel, a cell says how the state goes on
+(``forward``) and, for gradients of the new state, what those of ``x``, ``r`` and the old state are
+(``backward``). All of that is in float32; only the products use the inputs' dtype.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+State = tuple[Any, ...]  # (h,) or (h, c), float32 [batch, units] each
+
+
+def _sigmoid_gradient(y: Any, dy: Any) -> Any:
+    return tf.raw_ops.SigmoidGrad(y=y, dy=dy)
+
+
+def _tanh_gradient(y: Any, dy: Any) -> Any:
+    return tf.raw_ops.TanhGrad(y=y, dy=dy)
+
+
+class Cell(Protocol):
+    """How one step changes the state.
+
+    Attributes:
+        gates: how many blocks of ``units`` columns ``x`` and ``r`` have.
+        saved: how many tensors ``[batch, units]`` go from ``forward`` to ``backward``.
+        states: how many tensors the state has; the first is the output.
+        extra: rows of the cell's additional weights ``[extra, units]``.
+    """
+
+    gates: int
+    saved: int
+    states: int
+    extra: int
+
+    def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
+        """Return the new state and what ``backward`` needs besides."""
+
+    def backward(
+        self, saved: State, old: State, new: State, d: State, extra: Any
+    ) -> tuple[Any, Any, State]:
+        """Return the gradients of ``x``, of ``r``, and of ``old`` where it does not go by ``r``."""
+
+    def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
+        """Return the gradient of the additional weights from all steps ``[time, batch, ...]``."""
+
+
+class Simple:
+    """``h = tanh(x + r)`` (Elman 1990)."""
+
+    gates, saved, states, extra = 1, 0, 1, 0
+
+    def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
+        return (tf.tanh(x + r),), ()
+
+    def backward(
+        self, saved: State, old: State, new: State, d: State, extra: Any
+    ) -> tuple[Any, Any, State]:
+        dx = _tanh_gradient(new[0], d[0])
+        return dx, dx, (0.0,)
+
+    def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
+        return tf.zeros((0, dr.shape[-1]), new[0].dtype)
+
+
+class LSTM:
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gates: Gers et al. 2000).
+
+    Gates in the order input, forget, candidate, output, as in Keras.
+    """
+
+    gates, saved, states, extra = 4, 5, 2, 0
+
+    def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
+        i, f, g, o = tf.split(x + r, 4, axis=-1)
+        i, f, g = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g)
+        c = f * old[1] + i * g
+        o, squashed = tf.sigmoid(o), tf.tanh(c)
+        return (o * squashed, c), (i, f, g, o, squashed)
+
+    def backward(
+        self, saved: State, old: State, new: State, d: State, extra: Any
+    ) -> tuple[Any, Any, State]:
+        i, f, g, o, squashed = saved
+        do = _sigmoid_gradient(o, d[0] * squashed)
+        dc = d[1] + _tanh_gradient(squashed, d[0] * o)
+        di, df = _sigmoid_gradient(i, dc * g), _sigmoid_gradient(f, dc * old[1])
+        dx = tf.concat([di, df, _tanh_gradient(g, dc * i), do], axis=-1)
+        return dx, dx, (0.0, dc * f)
+
+    def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
+        return tf.zeros((0, new[0].shape[-1]), new[0].dtype)
+
+
+class Peephole:
+    """An LSTM whose gates also see the memory ``c`` (Gers & Schmidhuber 2000).
+
+    The additional weights are those of ``c`` in the input, forget and output gate.
+    """
+
+    gates, saved, states, extra = 4, 5, 2, 3
+
+    def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
+        i, f, g, o = tf.split(x + r, 4, axis=-1)
+        i, f = tf.sigmoid(i + extra[0] * old[1]), tf.sigmoid(f + extra[1] * old[1])
+        g = tf.tanh(g)
+        c = f * old[1] + i * g
+        o, squashed = tf.sigmoid(o + extra[2] * c), tf.tanh(c)
+        return (o * squashed, c), (i, f, g, o, squashed)
+
+    def backward(
+        self, saved: State, old: State, new: State, d: State, extra: Any
+    ) -> tuple[Any, Any, State]:
+        i, f, g, o, squashed = saved
+        do = _sigmoid_gradient(o, d[0] * squashed)
+        dc = d[1] + _tanh_gradient(squashed, d[0] * o) + do * extra[2]
+        di, df = _sigmoid_gradient(i, dc * g), _sigmoid_gradient(f, dc * old[1])
+        dx = tf.concat([di, df, _tanh_gradient(g, dc * i), do], axis=-1)
+        return dx, dx, (0.0, dc * f + di * extra[0] + df * extra[1])
+
+    def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
+        di, df, _, do = tf.split(tf.cast(dr, new[0].dtype), 4, axis=-1)
+        products = [di * old[1], df * old[1], do * new[1]]
+        return tf.stack([tf.reduce_sum(product, axis=[0, 1]) for product in products])
+
+
+class GRU:
+    """The gated recurrent unit (Cho et al. 2014), reset after the product as in cuDNN and Keras.
+
+    Gates in the order update, reset, candidate. The additional weights are the biases of ``r``.
+    """
+
+    gates, saved, states, extra = 3, 4, 1, 3
+
+    def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
+        xz, xr, xg = tf.split(x, 3, axis=-1)
+        rz, rr, rg = tf.split(r, 3, axis=-1)
+        z, reset = tf.sigmoid(xz + rz + extra[0]), tf.sigmoid(xr + rr + extra[1])
+        rg += extra[2]
+        g = tf.tanh(xg + reset * rg)
+        return (g + z * (old[0] - g),), (z, reset, g, rg)
+
+    def backward(
+        self, saved: State, old: State, new: State, d: State, extra: Any
+    ) -> tuple[Any, Any, State]:
+        z, reset, g, rg = saved
+        through = d[0] * z
+        dz = _sigmoid_gradient(z, d[0] * (old[0] - g))
+        dg = _tanh_gradient(g, d[0] - through)
+        dreset = _sigmoid_gradient(reset, dg * rg)
+        dr = tf.concat([dz, dreset, dg * reset], axis=-1)
+        return tf.concat([dz, dreset, dg], axis=-1), dr, (through,)
+
+    def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
+        return tf.reshape(tf.reduce_sum(tf.cast(dr, new[0].dtype), axis=[0, 1]), (3, -1))
+
+
+CELLS: dict[str, Cell] = {"simple": Simple(), "lstm": LSTM(), "peephole": Peephole(), "gru": GRU()}
+
+
+def recur(
+    cell: Cell, x: Any, kernel: Any, extra: Any, state: State, keep: Any = None, mask: Any = None
+) -> tuple[Any, State]:
+    """Run ``cell`` over time; differentiable in ``x``, ``kernel``, ``extra`` and ``state``.
+
+    Args:
+        cell: one of ``CELLS``.
+        x: projected inputs, ``[time, batch, gates * units]``; their dtype is that of the products.
+        kernel: the recurrent kernel, float32 ``[units, gates * units]``.
+        extra: the cell's additional weights, float32 ``[cell.extra, units]``.
+        state: float32 ``[batch, units]`` each.
+        keep: float32 ``[time, batch, 1]``, 0 where the state is forgotten before the step, else 1.
+        mask: bool ``[time, batch, 1]``, false where the step leaves the state as it is.
+
+    Returns:
+        The outputs ``[time, batch, units]`` in the dtype of ``x``, and the last state.
+    """
+    dtype, exact = x.dtype, kernel.dtype
+    steps, units = tf.shape(x)[0], kernel.shape[0]
+
+    def arrays(count: int, width: int = units, dtype: Any = exact) -> State:
+        shape = (x.shape[1], width)
+        return tuple(tf.TensorArray(dtype, steps, element_shape=shape) for _ in range(count))
+
+    def kept(state: State, t: Any) -> State:
+        return state if keep is None else tuple(s * keep[t] for s in state)
+
+    def chosen(t: Any, new: State, old: State) -> State:
+        return tuple(tf.where(mask[t], n, o) for n, o in zip(new, old, strict=True))
+
+    @tf.custom_gradient
+    def loop(x: Any, kernel: Any, extra: Any, *first: Any) -> Any:
+        product = tf.cast(kernel, dtype)
+
+        def step(t: Any, state: State, stored: State, news: State) -> Any:
+            old = kept(state, t)
+            r = tf.cast(tf.cast(old[0], dtype) @ product, exact)
+            new, saved = cell.forward(tf.cast(x[t], exact), r, old, extra)
+            if mask is not None:
+                new = chosen(t, new, old)
+            stored = tuple(a.write(t, s) for a, s in zip(stored, saved, strict=True))
+            news = tuple(a.write(t, s) for a, s in zip(news, new, strict=True))
+            return t + 1, new, stored, news
+
+        start = (0, first, arrays(cell.saved), arrays(cell.states))
+        if x.shape[0] == 1:
+            _, last, stored, news = step(*start)
+        else:
+            _, last, stored, news = tf.while_loop(lambda t, *_: t < steps, step, start)
+        news = tuple(a.stack() for a in news)
+
+        def gradient(d_outputs: Any, *d_last: Any) -> Any:
+            olds = tuple(
+                tf.concat([s[None], all_[:-1]], axis=0) for s, all_ in zip(first, news, strict=True)
+            )
+            if keep is not None:
+                olds = tuple(old * keep for old in olds)
+            transposed = tf.transpose(product)
+
+            def back(t: Any, d: State, dxs: State) -> Any:
+                d = (d[0] + tf.cast(d_outputs[t], exact), *d[1:])
+                through = d
+                if mask is not None:
+                    d = chosen(t, d, tuple(tf.zeros_like(s) for s in d))
+                saved = tuple(a.read(t) for a in stored)
+                old, new = (tuple(s[t] for s in states) for states in (olds, news))
+                dx, dr, d = cell.backward(saved, old, new, d, extra)
+                written = [tf.cast(s, dtype) for s in ([dr] if dr is dx else [dr, dx])]
+                d = (tf.cast(written[0] @ transposed, exact) + d[0], *d[1:])
+                if mask is not None:
+                    d = chosen(t, d, tuple(a + b for a, b in zip(d, through, strict=True)))
+                dxs = tuple(a.write(t, s) for a, s in zip(dxs, written, strict=True))
+                return t - 1, kept(d, t), dxs
+
+            different = 2 if isinstance(cell, GRU) else 1
+            start = (steps - 1, d_last, arrays(different, cell.gates * units, dtype))
+            _, d, dxs = tf.while_loop(lambda t, *_: t >= 0, back, start)
+            stacked = [a.stack() for a in dxs]
+            dr, dx = stacked[0], stacked[-1]
+            rows = tf.reshape(tf.cast(olds[0], dtype), (-1, units))
+            d_kernel = tf.matmul(rows, tf.reshape(dr, (-1, cell.gates * units)), transpose_a=True)
+            return dx, tf.cast(d_kernel, exact), cell.extra_gradient(dr, olds, news), *d
+
+        return (tf.cast(news[0], dtype), *last), gradient
+
+    outputs, *last = loop(x, kernel, extra, *state)
+    return outputs, tuple(last)

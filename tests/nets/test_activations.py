@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from agentlab.nets.activations import FUNCTIONS, curve, draw_activations
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "value", "slope"),
+    [
+        ("threshold", -0.1, 0, 0),
+        ("threshold", 0.0, 1, 0),
+        ("linear", -3.0, -3, 1),
+        ("sigmoid", 0.0, 0.5, 0.25),
+        ("tanh", 0.0, 0, 1),
+        ("softmax", 0.0, 1 / 3, 2 / 9),
+        ("softmax", np.log(2), 1 / 2, 1 / 4),
+        ("relu", -1.0, 0, 0),
+        ("relu", 2.0, 2, 1),
+        ("leaky_relu", -1.0, -0.2, 0.2),
+        ("elu", -1.0, np.exp(-1) - 1, np.exp(-1)),
+        ("selu", 1.0, 1.05070098, 1.05070098),
+        ("softplus", 0.0, np.log(2), 0.5),
+        ("gelu", 0.0, 0, 0.5),
+        ("silu", 0.0, 0, 0.5),
+    ],
+)
+def test_values_and_derivatives_are_those_of_the_formulas(name, x, value, slope):
+    values, slopes = curve(name, [x])
+    np.testing.assert_allclose(values, [value], atol=1e-7)
+    np.testing.assert_allclose(slopes, [slope], atol=1e-7)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives_are_the_slopes_of_the_functions(name):
+    x = np.array([-2.3, -0.7, 0.4, 1.9])
+    (high, slopes), (low, _) = curve(name, x + 1e-6), curve(name, x - 1e-6)
+    np.testing.assert_allclose((high - low) / 2e-6, slopes, atol=1e-5)
+
+
+def test_the_picture_has_a_panel_for_each_function_with_both_curves():
+    figure = draw_activations()
+    assert len(figure.axes) == len(FUNCTIONS)
+    for axes, name in zip(figure.axes, FUNCTIONS, strict=True):
+        assert axes.get_title(loc="left").startswith(name)
+        assert [line.get_label() for line in axes.lines[:2]] == ["derivative", "function"]

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from agentlab.nets import make_torso
+from agentlab.nets.numpy_rnn import NumpyRNN
+
+
+@pytest.mark.parametrize("net", ["simple_rnn", "lstm", "peephole", "gru"])
+def test_steps_by_numpy_are_those_of_the_torso(net):
+    torso = make_torso(net, (None, 3), units=(6, 5), scale=2.0, seed=0)
+    rng = np.random.default_rng(0)
+    for weight in torso.weights:  # biases and peepholes start at 0, which would hide them
+        weight.assign(rng.standard_normal(weight.shape, np.float32))
+    inputs = rng.standard_normal((4, 7, 3), np.float32)
+    state = [part.numpy() for part in torso.initial_state(4)]
+    expected, last = torso.run(inputs, state)
+    step = NumpyRNN(torso)
+    assert step.states == len(state) == (4 if net in ("lstm", "peephole") else 2)
+    for t in range(7):
+        features, state = step(inputs[:, t], state)
+        np.testing.assert_allclose(features, expected[:, t], rtol=1e-4, atol=1e-5)
+    for part, end in zip(state, last, strict=True):
+        np.testing.assert_allclose(part, end, rtol=1e-4, atol=1e-5)
+
+
+def test_large_numbers_saturate_without_a_warning(recwarn):
+    torso = make_torso("lstm", (None, 1), units=(2,), seed=0)
+    state = [part.numpy() for part in torso.initial_state(1)]
+    features, _ = NumpyRNN(torso)(np.full((1, 1), -1e6, np.float32), state)
+    assert np.isfinite(features).all() and not recwarn.list
