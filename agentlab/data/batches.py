@@ -1,0 +1,132 @@
+"""Batches: how data reaches a trainer, whether it lies in memory or streams from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.errors import AgentlabError
+
+Array = npt.NDArray[Any]
+ArrayOrTuple = Array | tuple[Array, ...]
+
+
+class Batch(NamedTuple):
+    """Some examples.
+
+    Attributes:
+        inputs: an array ``[b, ...]``, or several as a tuple.
+        targets: likewise.
+        weights: float32 ``[b]`` or ``[b, time]``: what each loss counts for; 0 masks it.
+    """
+
+    inputs: ArrayOrTuple
+    targets: ArrayOrTuple
+    weights: npt.NDArray[np.float32]
+
+
+class Batches(Protocol):
+    """Data that can be gone through again and again.
+
+    Attributes:
+        size: how many examples one epoch has.
+        ragged: whether the second axis (time) differs between batches.
+    """
+
+    size: int
+    ragged: bool
+
+    def count(self, batch: int) -> int:
+        """Return how many batches an epoch has."""
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Go through all examples once, ``batch`` at a time; the last batch may be smaller.
+
+        Args:
+            batch: examples in a batch.
+            seed: shuffles them; ``None`` keeps their order. Equal seeds give equal orders.
+        """
+
+
+class Arrays:
+    """Examples that lie in memory as arrays with a common first axis.
+
+    Args:
+        inputs: an array ``[n, ...]``, or several as a tuple.
+        targets: likewise.
+        weights: float32 ``[n]`` or ``[n, time]``; ``None`` counts every example once.
+
+    Raises:
+        AgentlabError: where there are no examples, or the arrays differ in number.
+    """
+
+    ragged = False
+
+    def __init__(
+        self,
+        inputs: ArrayOrTuple,
+        targets: ArrayOrTuple,
+        weights: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        self.size = len(inputs[0] if isinstance(inputs, tuple) else inputs)
+        if not self.size:
+            raise AgentlabError("there are no examples; at least one is needed")
+        if weights is None:
+            weights = np.ones(self.size, np.float32)
+        self.inputs, self.targets, self.weights = inputs, targets, weights
+        for name, array in (("targets", targets), ("weights", weights)):
+            for part in array if isinstance(array, tuple) else (array,):
+                if len(part) != self.size:
+                    raise AgentlabError(
+                        f"{name} has {len(part)} rows, but inputs has {self.size}; they must match"
+                    )
+
+    def count(self, batch: int) -> int:
+        """Return how many batches an epoch has."""
+        return -(-self.size // batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Go through all examples once; see ``Batches``."""
+        order = None if seed is None else np.random.default_rng(seed).permutation(self.size)
+        for start in range(0, self.size, batch):
+            chosen = slice(start, start + batch) if order is None else order[start : start + batch]
+            yield Batch(
+                _rows(self.inputs, chosen), _rows(self.targets, chosen), self.weights[chosen]
+            )
+
+
+def _rows(arrays: ArrayOrTuple, chosen: Any) -> ArrayOrTuple:
+    if isinstance(arrays, tuple):
+        return tuple(array[chosen] for array in arrays)
+    chosen_rows: Array = arrays[chosen]
+    return chosen_rows
+
+
+def split_indices(n: int, shares: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
+    """Deal ``n`` examples out at random.
+
+    Args:
+        n: how many there are.
+        shares: of each part; they sum to 1. A share above 0 gets one example at least.
+        seed: of the dealing.
+
+    Returns:
+        The examples' numbers, an increasing array for each share.
+
+    Raises:
+        AgentlabError: where the shares do not sum to 1, or there are fewer examples than parts.
+    """
+    if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise AgentlabError(f"shares={tuple(shares)} must be positive and sum to 1")
+    wanted = sum(share > 0 for share in shares)
+    if n < wanted:
+        raise AgentlabError(f"{n} examples are too few to split into {wanted} parts")
+    sizes = np.diff(np.rint(n * np.cumsum([0, *shares])).astype(np.int64))
+    for part in np.flatnonzero((np.asarray(shares) > 0) & (sizes == 0)):
+        sizes[sizes.argmax()] -= 1
+        sizes[part] = 1
+    order = np.random.default_rng(seed).permutation(n)
+    return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]

@@ -1,0 +1,198 @@
+"""What each column of a table is: found out from its training part, chunk by chunk."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.columns import BOOLEANS, Column, Columns, days
+from agentlab.data.csv_files import Chunk, CSVFiles
+from agentlab.data.target_column import CLASSES, EXAMPLES, Moments, TargetColumn, refuse_mistakes
+from agentlab.errors import AgentlabError
+
+CATEGORIES = 100  # columns of more different texts are left out
+DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+IDENTIFIER = re.compile(r"(?i:(.*[\s_.-])?(id|uuid|guid))|.*[a-z]I[dD]")
+Numbers = npt.NDArray[np.float64]
+
+
+class NumberColumn:
+    """A column that holds nothing but numbers, as far as it has been seen."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.moments = Moments()
+        self.missing = 0
+        self.examples: list[str] = []
+        self._low, self._high = np.inf, -np.inf
+        self._counts_rows = True
+
+    def add(self, values: Numbers, rows: npt.NDArray[np.intp]) -> None:
+        """Take in the training rows of a chunk, and the numbers of these rows in their file."""
+        known = ~np.isnan(values)
+        self.missing += len(values) - int(known.sum())
+        values, rows = values[known], rows[known]
+        if not len(values):
+            return
+        self.moments.add(values)
+        self._low, self._high = min(self._low, values.min()), max(self._high, values.max())
+        first = values[0] - rows[0]
+        self._counts_rows &= bool(first in (0, 1) and (values - rows == first).all())
+        if not self.examples:
+            self.examples = list(dict.fromkeys(f"{value:.6g}" for value in values[:50]))[:EXAMPLES]
+
+    def column(self, forced: bool) -> Column:
+        """Return what the column is; ``forced`` keeps it whatever it holds."""
+        note = ""
+        if not self.moments.count:
+            note = "it is empty"
+        elif self._low == self._high and not self.missing:
+            note = "it is the same everywhere"
+        elif self._counts_rows:
+            note = "it counts the rows"
+        examples = tuple(self.examples)
+        if note and not forced:
+            return Column(self.name, "dropped", self.missing, examples, note)
+        mean, deviation = self.moments.mean, self.moments.deviation
+        return Column(self.name, "number", self.missing, examples, mean=mean, deviation=deviation)
+
+
+class TextColumn:
+    """A column that holds texts, perhaps beside numbers: categories, booleans or dates."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.missing = self.known = 0
+        self.counts: Counter[str] = Counter()
+        self._dates: Moments | None = Moments()
+
+    def add(self, texts: Any) -> None:
+        """Take in the training rows of a chunk."""
+        import pandas as pd
+
+        self.missing += int(texts.isna().sum())
+        texts = texts.dropna()
+        self.known += len(texts)
+        if len(self.counts) <= CLASSES:
+            codes, values = pd.factorize(texts)
+            self.counts.update(dict(zip(values, np.bincount(codes).tolist(), strict=True)))
+        if self._dates is not None and len(texts):
+            values = days(texts) if DATE.fullmatch(texts.iloc[0]) else np.array([np.nan])
+            if np.isnan(values).any():
+                self._dates = None
+            else:
+                self._dates.add(values)
+
+    def column(self, files: CSVFiles, forced: bool) -> Column:
+        """Return what the column is; ``forced`` makes it categories.
+
+        Raises:
+            AgentlabError: where nearly all cells are numbers, so that the rest looks like mistakes.
+        """
+        name, missing, different = self.name, self.missing, len(self.counts)
+        examples = tuple(list(self.counts)[:EXAMPLES])
+        if not different:
+            return Column(name, "dropped", missing, note="it is empty")
+        if different == 1 and not missing:
+            return Column(name, "dropped", missing, examples, "it is the same everywhere")
+        limit = CLASSES
+        if not forced:
+            if boolean := self._boolean(examples):
+                return boolean
+            if self._dates is not None:
+                mean, deviation = self._dates.mean, self._dates.deviation
+                return Column(name, "date", missing, examples, mean=mean, deviation=deviation)
+            identifier = IDENTIFIER.fullmatch(name)
+            if not identifier:
+                refuse_mistakes(files, name, self.counts)
+            limit = min(CATEGORIES, max(0 if identifier else 10, self.known // 2))
+        if different > limit:
+            many = f"{different:,}" if different <= CLASSES else f"more than {CLASSES:,}"
+            if forced:
+                raise AgentlabError(
+                    f"column {name!r} has {many} categories; at most {limit:,} are possible"
+                )
+            note = f"it has {many} different values in {self.known:,} rows"
+            return Column(name, "dropped", missing, examples, note)
+        categories = tuple(sorted(self.counts))
+        usual = categories.index(max(categories, key=lambda text: self.counts[text]))
+        return Column(name, "category", missing, examples, categories=categories, usual=usual)
+
+    def _boolean(self, examples: tuple[str, ...]) -> Column | None:
+        if len(self.counts) > 10:
+            return None
+        words: Counter[str] = Counter()
+        for text, count in self.counts.items():
+            words[text.strip().lower()] += count
+        for pair in BOOLEANS:
+            if set(words) <= set(pair):
+                usual = int(words[pair[1]] > words[pair[0]])
+                return Column(
+                    self.name, "boolean", self.missing, examples, categories=pair, usual=usual
+                )
+        return None
+
+
+def fit_columns(
+    files: CSVFiles,
+    target: TargetColumn,
+    kinds: Mapping[str, Literal["number", "category", "drop"]],
+    parts_of: Callable[[Chunk], npt.NDArray[np.uint8]],
+) -> Columns:
+    """Find out what each column is; one pass over the files, and one more over columns of texts.
+
+    Args:
+        files: the table.
+        target: the column to predict; it is filled.
+        kinds: what some columns are, by name, where that shall not be found out.
+        parts_of: gives the part of each row of a chunk; 0 is the training part, all that is
+            learned from.
+
+    Raises:
+        AgentlabError: where nothing is left to learn from, or cells look like mistakes.
+    """
+    features = [name for name in files.names if name != target.name]
+    kept = [name for name in features if kinds.get(name) != "drop"]
+    texts = {
+        name: TextColumn(name)
+        for name in kept
+        if (kinds[name] == "category" if name in kinds else IDENTIFIER.fullmatch(name))
+    }
+    numbers = {name: NumberColumn(name) for name in kept if name not in texts}
+    types: dict[str, type | None] = dict.fromkeys(files.names)
+    types |= {name: float for name in kept if kinds.get(name) == "number"}
+    for chunk in files.chunks({**types, **dict.fromkeys([target.name, *texts], str)}):
+        parts = parts_of(chunk)
+        rows = np.flatnonzero(target.add(chunk, parts) & (parts == 0))
+        for name in list(numbers):
+            if chunk.frame[name].dtype.kind in "iuf":
+                values = chunk.frame[name].to_numpy(np.float64)[rows]
+                numbers[name].add(values, rows + chunk.first)
+            else:
+                texts[name] = TextColumn(name)
+                del numbers[name]
+    if texts:
+        for chunk in files.chunks(dict.fromkeys([target.name, *texts], str)):
+            mine = (parts_of(chunk) == 0) & chunk.frame[target.name].notna().to_numpy()
+            rows = np.flatnonzero(mine)
+            for name, text in texts.items():
+                text.add(chunk.frame[name].take(rows))
+    goal = target.target(files)
+    columns = []
+    for name in features:
+        if name in numbers:
+            columns.append(numbers[name].column(forced=name in kinds))
+        elif name in texts:
+            columns.append(texts[name].column(files, forced=name in kinds))
+        else:
+            columns.append(Column(name, "dropped", note="as asked"))
+    if not any(column.inputs for column in columns):
+        raise AgentlabError(
+            f"{files.paths[0]} has no column beside {target.name!r} that could be learned from"
+        )
+    return Columns(columns, goal)

@@ -1,0 +1,154 @@
+"""The original files of public data sets, and where a user may have copies of them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from pathlib import Path
+
+from agentlab.data.cache import cache_folder, checksum, fetch
+from agentlab.errors import AgentlabError
+
+KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
+
+# File names, where they are, and their SHA-256.
+FILES = {
+    "mnist.npz": (KERAS, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"),
+    "boston_housing.npz": (
+        KERAS,
+        "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
+    ),
+    "cifar-10-binary.tar.gz": (
+        "https://www.cs.toronto.edu/~kriz/",
+        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ),
+    "aclImdb_v1.tar.gz": (
+        "https://ai.stanford.edu/~amaas/data/sentiment/",
+        "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+    ),
+    "shakespeare.txt": (
+        "https://storage.googleapis.com/download.tensorflow.org/data/",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    "monthly-sunspots.csv": (
+        "https://raw.githubusercontent.com/jbrownlee/Datasets/master/",
+        "c4ec8cc57d9f6fb6ecdb3e1f37f25b6f4badd5124c55931052b0cd2fc3bc71f3",
+    ),
+    "train.en.gz": (MULTI30K, "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"),
+    "train.de.gz": (MULTI30K, "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"),
+    "train.fr.gz": (MULTI30K, "622e75069e9f4c577425c4f277116ce66e63a2401c0a2312d90073cb12379a3c"),
+    "val.en.gz": (MULTI30K, "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
+    "val.de.gz": (MULTI30K, "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"),
+    "val.fr.gz": (MULTI30K, "ca3106f1a72390591d25f6c45cb4cd39dec4cd3f123e099748a3ce5256c160e9"),
+    "test_2016_flickr.en.gz": (
+        MULTI30K,
+        "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
+    ),
+    "test_2016_flickr.de.gz": (
+        MULTI30K,
+        "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
+    ),
+    "test_2016_flickr.fr.gz": (
+        MULTI30K,
+        "6d326e188d259fb1d04ac19eae3af956559b3a0b93d7635e56c90987c40c8b90",
+    ),
+}
+
+
+class Originals:
+    """Finds the files of one set: in a folder that the user names, or else by download.
+
+    Args:
+        folder: the set's name, of its folder in the cache and perhaps in ``data_dir``.
+        data_dir: the user's folder with copies, which lie in it or in its ``folder``; ``None``
+            downloads.
+        instead: ends the sentence that says that a download failed.
+        quiet: show no progress of downloads.
+
+    Attributes:
+        used: all files that were found, in that order.
+        altered: those of them that are copies, but not byte by byte.
+
+    Raises:
+        AgentlabError: where ``data_dir`` is no folder.
+    """
+
+    def __init__(
+        self, folder: str, data_dir: Path | str | None, instead: str = "", quiet: bool = False
+    ) -> None:
+        self.folder, self.instead, self.quiet = folder, instead, quiet
+        self.data_dir = None if data_dir is None else Path(data_dir)
+        if self.data_dir is not None and not self.data_dir.is_dir():
+            raise AgentlabError(f"data_dir={str(data_dir)!r} is no folder")
+        self.used: list[Path] = []
+        self.altered: list[Path] = []
+
+    def find(self, original: str, *others: str) -> Path | None:
+        """Return the path of a file, downloaded where no folder of copies is named.
+
+        Args:
+            original: its name in ``FILES``.
+            others: further names, or patterns of names, under which a copy may be found.
+
+        Returns:
+            ``None`` where the folder of copies has none.
+        """
+        base, sha256 = FILES[original]
+        if self.data_dir is None:
+            path = fetch(
+                base + original, sha256, cache_folder() / self.folder, self.instead, self.quiet
+            )
+            self.used.append(path)
+            return path
+        for pattern in (original, *others):
+            for folder in (self.data_dir / self.folder, self.data_dir):
+                for path in sorted(folder.glob(pattern)):
+                    self.used.append(path)
+                    if sha256 not in (checksum(path), _checksum_inside(path)):
+                        self.altered.append(path)
+                    return path
+        return None
+
+    def get(self, original: str, *others: str) -> Path:
+        """Return the path of a file as ``find`` does.
+
+        Raises:
+            AgentlabError: where the folder of copies has none.
+        """
+        path = self.find(original, *others)
+        if path is None:
+            raise self.missing(original, *others)
+        return path
+
+    def missing(self, *names: str) -> AgentlabError:
+        """Return the error that tells under which names files were sought."""
+        return AgentlabError(
+            f"data_dir={str(self.data_dir)!r} holds no {' or '.join(names)}, neither itself nor "
+            f"in a folder {self.folder}"
+        )
+
+    @property
+    def origin(self) -> str:
+        """Where the files are from: a folder of copies, a URL, or the folder of several URLs."""
+        if self.data_dir is not None:
+            return str(self.used[0].parent)
+        urls = [FILES[path.name][0] + path.name for path in self.used]
+        return urls[0] if len(urls) == 1 else os.path.commonprefix(urls).rpartition("/")[0]
+
+
+def contents(path: Path) -> bytes:
+    """Return a file's bytes, decompressed where they are gzip's."""
+    stored = path.read_bytes()
+    return gzip.decompress(stored) if stored.startswith(b"\x1f\x8b") else stored
+
+
+def _checksum_inside(path: Path) -> str:
+    """Return the SHA-256 of what a compressed text holds; an empty text for other files."""
+    if path.suffixes[-2:] != [".txt", ".gz"]:
+        return ""
+    try:
+        return hashlib.sha256(contents(path)).hexdigest()
+    except (OSError, EOFError):  # damaged, as its reader will say
+        return ""

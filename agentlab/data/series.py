@@ -1,0 +1,115 @@
+"""Numbers over time from a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.batches import split_indices
+from agentlab.data.csv_files import CSVFiles
+from agentlab.errors import AgentlabError
+
+Values = npt.NDArray[np.float64]
+
+
+def read_series(
+    path: Path | str,
+    columns: Sequence[str] | None = None,
+    missing: Literal["refuse", "interpolate"] = "refuse",
+) -> tuple[Values, list[str]]:
+    """Read series that lie side by side in the columns of a CSV file, a row for each moment.
+
+    Rows stay in the file's order. Blank lines at its end are no rows.
+
+    Args:
+        path: the file; ``CSVFiles`` says what forms are understood.
+        columns: names of those to read, in that order; ``None`` takes every column but for those
+            that begin with a text, such as dates, and those that are empty.
+        missing: ``"interpolate"`` puts values on the line between their neighbours in time (at
+            either end, the nearest value), and so looks at what comes later; ``"refuse"`` raises.
+
+    Returns:
+        The values, float64 ``[time, columns]``, and the columns' names.
+
+    Raises:
+        AgentlabError: naming the file, row and column of a missing value or of a text among
+            numbers, a column that does not exist, or a file without numbers.
+    """
+    if missing not in ("refuse", "interpolate"):
+        raise AgentlabError(f"missing={missing!r} must be refuse or interpolate")
+    files = CSVFiles([path])
+    if columns is not None:
+        files.need(columns)
+    elif all(map(_numeric, files.names)):
+        raise AgentlabError(
+            f"{path}: the first row, {', '.join(files.names[:20])}, seems to hold values; it must "
+            "name the columns"
+        )
+    texts = dict.fromkeys(files.names, str)
+    parts = [
+        np.stack([chunk.numbers(name) for name in files.names], axis=1)
+        for chunk in files.chunks(texts)
+    ]
+    values = np.concatenate([np.empty((0, len(files.names))), *parts])
+    known = np.flatnonzero(~np.isnan(values).all(axis=1))
+    values = values[: known[-1] + 1 if len(known) else 0]
+    names = list(columns) if columns is not None else _numbers_only(values, files.names)
+    values = values[:, [files.names.index(name) for name in names]]
+    if not values.size:
+        raise AgentlabError(f"{path} holds no series: no column of numbers")
+    if np.isinf(values).any():
+        raise files.find_text(names) or AgentlabError(f"{path} holds infinite values")
+    gaps = np.isnan(values)
+    if gaps.all(axis=0).any():
+        raise AgentlabError(f"{path}: column {names[gaps.all(axis=0).argmax()]!r} is empty")
+    if gaps.any():
+        row, column = np.argwhere(gaps)[0]
+        if missing == "refuse":
+            raise AgentlabError(
+                f"{files.place(0, int(row))}, column {names[column]!r} is empty; fill it in, or "
+                "set missing='interpolate'"
+            )
+        _interpolate(values, gaps)
+    return np.ascontiguousarray(values), names
+
+
+def split_series(values: Values, shares: Sequence[float]) -> list[Values]:
+    """Cut series into parts that follow one another in time.
+
+    Args:
+        values: ``[time, ...]``.
+        shares: of each part, the earliest first; they sum to 1. A share above 0 gets one row at
+            least.
+
+    Returns:
+        The parts, views of ``values``.
+
+    Raises:
+        AgentlabError: where the shares do not sum to 1, or there are fewer rows than parts.
+    """
+    sizes = [len(part) for part in split_indices(len(values), shares, seed=0)]
+    return np.split(values, np.cumsum(sizes)[:-1])
+
+
+def _numbers_only(values: Values, names: Sequence[str]) -> list[str]:
+    """Return the names of the columns whose first value that is not missing is a number."""
+    first = [column[~np.isnan(column)][:1] for column in values.T]
+    return [name for name, value in zip(names, first, strict=True) if np.isfinite(value).sum()]
+
+
+def _interpolate(values: Values, gaps: npt.NDArray[np.bool_]) -> None:
+    times = np.arange(len(values))
+    for column, gap in zip(values.T, gaps.T, strict=True):
+        column[gap] = np.interp(times[gap], times[~gap], column[~gap])
+
+
+def _numeric(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""Public data sets by name, from their sources on the net or from a folder of copies.
+
+::
+
+    mnist = load("mnist")
+    classifier.fit(*mnist.train, classes=mnist.classes).score(*mnist.test)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from agentlab.config import did_you_mean
+from agentlab.data import set_readers
+from agentlab.data.data_set import DataSet
+from agentlab.data.originals import Originals
+from agentlab.data.stand_ins import STAND_INS
+from agentlab.errors import AgentlabError
+
+__all__ = ["SETS", "DataSet", "PublicSet", "load"]
+
+
+@dataclass(frozen=True)
+class PublicSet:
+    """A set that can be loaded by name.
+
+    Attributes:
+        read: makes the set of its files.
+        folder: its name on the disk.
+        unit: what it has many of.
+        sizes: of the original's parts.
+        credit: who made it, and the licence.
+    """
+
+    read: Callable[[Originals], DataSet]
+    folder: str
+    unit: str
+    sizes: dict[str, int]
+    credit: str
+
+
+def load(
+    name: str, data_dir: Path | str | None = None, stand_in: bool = False, quiet: bool = False
+) -> DataSet:
+    """Load a public set: the original from the cache or the net, or what the user names instead.
+
+    Args:
+        name: one of ``SETS``. What ``train`` and ``test`` are:
+
+            - ``mnist``, ``cifar10``: pictures uint8 ``[n, 28, 28]`` and ``[n, 32, 32, 3]``, and
+              classes int32 ``[n]``.
+            - ``boston``: 13 features float64 ``[n, 13]``, and prices in $1000 float64 ``[n]``. A
+              fifth is the test part.
+            - ``imdb``: reviews, an object array ``[n]`` of texts, and classes int32 ``[n]``.
+            - ``shakespeare``: a text. The last tenth is the test part.
+            - ``multi30k-en-de``, ``multi30k-en-fr``: two lists of sentences, translations of one
+              another. The test part is "flickr 2016".
+            - ``sunspots``: monthly means from 1749, float64 ``[time, 1]``. The last fifth is the
+              test part.
+        data_dir: a folder with copies, used instead of a download. One that is not the
+            original file is used too, but ``notes`` says so.
+        stand_in: take other, smaller data that an installed package ships; ``notes`` says so.
+        quiet: show no progress of downloads.
+
+    Raises:
+        AgentlabError: for an unknown name, no network, a folder without copies, a damaged copy,
+            or a set that nothing can stand in for.
+    """
+    if name not in SETS:
+        hint = did_you_mean(name, SETS) or f"; there are {', '.join(SETS)}"
+        raise AgentlabError(f"data set {name!r} is unknown{hint}")
+    public, instead = SETS[name], "; name a folder that holds a copy by --data-dir"
+    if name in STAND_INS:
+        what, unit, make = STAND_INS[name]
+        if stand_in:
+            found = make()
+            note = f"{what} stand in for {name}, and figures do not compare: {_count(found, unit)}"
+            return replace(found, notes=(note,))
+        instead += f", or take {what} by --stand-in"
+    elif stand_in:
+        raise AgentlabError(f"no installed package ships data that could stand in for {name}")
+    files = Originals(public.folder, data_dir, instead, quiet)
+    try:
+        found = public.read(files)
+    except set_readers.DAMAGE as error:
+        reason = str(error.args[0] if isinstance(error, KeyError) else error).partition("\n")[0]
+        raise AgentlabError(f"{files.used[-1]} is damaged or in another form: {reason}") from error
+    first = f"{name}: {_count(found, public.unit)} from {files.origin}; {public.credit}"
+    return replace(found, notes=(first, *_altered(files, found, public), *found.notes))
+
+
+def _count(found: DataSet, unit: str) -> str:
+    return " and ".join(f"{n:,} {part}" for part, n in found.sizes().items()) + f" {unit}"
+
+
+def _altered(files: Originals, found: DataSet, public: PublicSet) -> list[str]:
+    """Say what is not the original, and how many examples it has in place of the original's."""
+    if not files.altered:
+        return []
+    less = [
+        f"{n:,} of the original's {public.sizes[part]:,} {part} {public.unit}"
+        for part, n in found.sizes().items()
+        if n != public.sizes[part]
+    ]
+    names = " and ".join(path.name for path in files.altered)
+    verb = "is not the original file" if len(files.altered) == 1 else "are not the original files"
+    return [f"{names} {verb}: {', '.join(less) or 'as many examples, but other bytes'}"]
+
+
+TRANSLATIONS = {"training": 29_000, "validation": 1_014, "test": 1_000}
+CAPTIONS = "Elliott et al. 2016, CC BY-NC-SA 4.0"
+SETS = {
+    "mnist": PublicSet(
+        set_readers.mnist,
+        "mnist",
+        "pictures",
+        {"training": 60_000, "test": 10_000},
+        "LeCun, Cortes and Burges, CC BY-SA 3.0",
+    ),
+    "cifar10": PublicSet(
+        set_readers.cifar10,
+        "cifar10",
+        "pictures",
+        {"training": 50_000, "test": 10_000},
+        "Krizhevsky 2009, free for research",
+    ),
+    "boston": PublicSet(
+        set_readers.boston,
+        "boston",
+        "houses",
+        {"training": 405, "test": 101},
+        "Harrison and Rubinfeld 1978, public",
+    ),
+    "imdb": PublicSet(
+        set_readers.imdb,
+        "imdb",
+        "reviews",
+        {"training": 25_000, "test": 25_000},
+        "Maas et al. 2011, free for research",
+    ),
+    "shakespeare": PublicSet(
+        set_readers.shakespeare,
+        "shakespeare",
+        "characters",
+        {"training": 1_003_855, "test": 111_539},
+        "public domain",
+    ),
+    "multi30k-en-de": PublicSet(
+        partial(set_readers.multi30k, "en", "de"),
+        "multi30k",
+        "pairs of sentences",
+        TRANSLATIONS,
+        CAPTIONS,
+    ),
+    "multi30k-en-fr": PublicSet(
+        partial(set_readers.multi30k, "en", "fr"),
+        "multi30k",
+        "pairs of sentences",
+        TRANSLATIONS,
+        CAPTIONS,
+    ),
+    "sunspots": PublicSet(
+        set_readers.sunspots,
+        "sunspots",
+        "months",
+        {"training": 2_256, "test": 564},
+        "monthly means from 1749 to 1983, public",
+    ),
+}

@@ -1,0 +1,134 @@
+"""Pieces of words, cut by sentencepiece."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Self
+
+from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length
+from agentlab.errors import AgentlabError
+
+START, END, UNKNOWN = 1, 2, 3
+
+
+class Subwords(Vocabulary):
+    """Pieces of words, so that no word is unknown but for characters never seen.
+
+    Frequent words are one piece, rare ones several. 0 is padding, 1 the start of a sentence,
+    2 its end and 3 an unknown character. Unicode is normalised (NFKC), so that decoding gives
+    the text but for extra blanks and forms such as "…" for "...".
+
+    Args:
+        model: a sentencepiece model, such as ``fit`` makes.
+        length: ids of every encoded text.
+
+    Raises:
+        AgentlabError: where ``model`` is none, or has other ids for padding, start and end.
+    """
+
+    kind = "subwords"
+
+    def __init__(self, model: bytes, length: int | None = None) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        try:
+            self._processor = SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error:
+            raise AgentlabError("the model of subwords is damaged") from error
+        p = self._processor
+        if (p.pad_id(), p.bos_id(), p.eos_id(), p.unk_id()) != (PADDING, START, END, UNKNOWN):
+            raise AgentlabError(
+                "the model of subwords is damaged, or has other ids for padding, start and end"
+            )
+        check_length(length)
+        self.model, self.length = model, length
+        self.size: int = p.get_piece_size()
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Iterable[str],
+        size: int = 8_000,
+        method: Literal["unigram", "bpe"] = "unigram",
+        length: int | None = None,
+    ) -> Self:
+        """Learn the pieces of the training part; equal texts give equal pieces.
+
+        Args:
+            texts: sentences of the training part, of one language or of several together.
+            size: ids at most, the four special ones included; fewer if the texts hold fewer.
+            method: unigram (Kudo 2018) or bpe, byte-pair encoding (Sennrich et al. 2016).
+            length: see the class.
+
+        Raises:
+            AgentlabError: for texts without characters, or a size too small for all of them.
+        """
+        from sentencepiece import SentencePieceTrainer
+
+        if method not in ("unigram", "bpe"):
+            raise AgentlabError(f"method={method!r} must be unigram or bpe")
+        texts = [text for text in texts if text.strip()]
+        if not texts:
+            raise AgentlabError("the training texts are empty")
+        model = io.BytesIO()
+        try:
+            SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                vocab_size=size,
+                model_type=method,
+                pad_id=PADDING,
+                bos_id=START,
+                eos_id=END,
+                unk_id=UNKNOWN,
+                character_coverage=1.0,
+                hard_vocab_limit=False,
+                max_sentence_length=1 << 20,  # longer ones would be left out without a word
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            characters = len(set().union(*texts))
+            raise AgentlabError(
+                f"size={size} is too small for texts of {characters} different characters"
+            ) from error
+        return cls(model.getvalue(), length)
+
+    def _ids(self, text: str, start: bool = False, end: bool = False) -> list[int]:
+        ids: list[int] = self._processor.encode(text, add_bos=start, add_eos=end)
+        return ids
+
+    def encode(self, texts: str | Sequence[str], start: bool = False, end: bool = False) -> Ids:
+        """Turn a text, or several, into ids; see ``Vocabulary``.
+
+        Args:
+            texts: one or several.
+            start: whether each begins with the id 1.
+            end: whether each ends with the id 2; one that is cut to ``length`` has lost it.
+        """
+        several = [texts] if isinstance(texts, str) else list(texts)
+        ids = self._padded([self._ids(text, start, end) for text in several])
+        return ids[0] if isinstance(texts, str) else ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of one sequence of ids up to the first 2; see ``Vocabulary``."""
+        known = self._checked(ids)
+        known = known[: known.index(END)] if END in known else known
+        text: str = self._processor.decode(known)
+        return text
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """Return each id's piece as it is written; ``▁`` marks the start of a word."""
+        pieces: list[str] = self._processor.id_to_piece(self._checked(ids))
+        return pieces
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all that was fitted as what JSON holds."""
+        return {"model": base64.b64encode(self.model).decode("ascii"), "length": self.length}
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> Self:
+        """Take back what ``to_json`` gave."""
+        return cls(base64.b64decode(described["model"], validate=True), described["length"])

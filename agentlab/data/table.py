@@ -1,0 +1,252 @@
+"""``Table``: CSV files to train on, validate with and test on, however large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.config import check_type
+from agentlab.data.batches import Arrays, Batch, Batches
+from agentlab.data.column_kinds import fit_columns
+from agentlab.data.columns import Floats, Task
+from agentlab.data.csv_files import Chunk, CSVFiles
+from agentlab.data.csv_form import Source
+from agentlab.data.parts import MEMORY, PARTS, check_shares, choose_kept, say_sizes
+from agentlab.data.target_column import TargetColumn
+from agentlab.errors import AgentlabError
+
+BLOCK = 10  # successive rows, of which each part gets its share
+PAGE = 1000  # blocks that are dealt at once
+Piece = tuple[Floats, npt.NDArray[Any]]
+
+
+class Table:
+    """A table in CSV files, dealt at random into parts; everything is fitted on the training part.
+
+    What each column is, its mean or its categories are found out from the training rows alone;
+    missing numbers become the mean, missing categories the most frequent one, and a further input
+    tells of them. Parts that fit into ``memory`` are kept there as arrays; others are read from
+    the files anew each epoch, through a buffer that shuffles them. A seed gives the same order
+    each time.
+
+    Args:
+        files: a CSV file, a folder of them, or several with the same columns; see ``CSVFiles``.
+        target: the column to predict. Rows without it are left out.
+        task: ``None`` finds it out: classification where the target holds text, or whole numbers
+            of few different values.
+        seed: of the dealing.
+        validation, test: shares of the rows; 0 makes no such part.
+        memory: bytes for encoded rows, kept or in the shuffle buffer.
+        kinds: what columns are, where that is not found out rightly: ``number``, ``category`` or
+            ``drop``, by name.
+        separator: of cells; ``None`` finds it out.
+
+    Attributes:
+        columns: the fitted encoder.
+        train: ``Batches``: float32 inputs ``[b, len(columns.inputs)]``, targets float32 ``[b]``
+            (regression) or int32 ``[b]`` (classification).
+        validation, test: likewise; ``None`` where the share is 0.
+        task: regression or classification.
+
+    Raises:
+        AgentlabError: for files or columns that are missing, cells that are not of their column's
+            kind, a target of one class, or too few rows; naming file, row and column.
+    """
+
+    def __init__(
+        self,
+        files: Source,
+        target: str,
+        task: Task | None = None,
+        seed: int = 0,
+        validation: float = 0.1,
+        test: float = 0.2,
+        memory: int = MEMORY,
+        kinds: Mapping[str, Literal["number", "category", "drop"]] | None = None,
+        separator: str | None = None,
+    ) -> None:
+        check_type("task", task, Task | None)
+        check_shares(seed, validation, test)
+        self.files = CSVFiles(files, separator)
+        self.files.need([target, *(kinds or {})])
+        for name, kind in (kinds or {}).items():
+            check_type(f"the kind of column {name!r}", kind, Literal["number", "category", "drop"])
+        self._dealing = _Dealing(seed, validation, test)
+        goal = TargetColumn(target, task, len(PARTS))
+        self.columns = fit_columns(self.files, goal, kinds or {}, self._dealing.parts)
+        self.task: Task = self.columns.task
+        self._inferred = task is None
+        self._missing = goal.missing
+        self._unknown, sizes = [0] * len(PARTS), list(goal.present)
+        if self.task == "classification":
+            sizes = [sum(counts[label] for label in self.columns.classes) for counts in goal.counts]
+            self._unknown = [n - size for n, size in zip(goal.present, sizes, strict=True)]
+        for name, share, size in zip(PARTS, self._dealing.shares, sizes, strict=True):
+            if share > 0 and not size:
+                raise AgentlabError(
+                    f"{self.files.paths[0]} has too few rows for a {name} part, {share:.3g} of them"
+                )
+        self._row_bytes = 4 * (len(self.columns.inputs) + 2)
+        kept = choose_kept([size * self._row_bytes for size in sizes], memory)
+        self._memory = memory - sum(sizes[part] for part in kept) * self._row_bytes
+        arrays = self._encode(kept, sizes)
+        self._batches: list[Batches | None] = [
+            arrays.get(part) or (_Streamed(self, part, size) if size else None)
+            for part, size in enumerate(sizes)
+        ]
+        train, self.validation, self.test = self._batches
+        assert train is not None
+        self.train: Batches = train
+
+    def describe(self) -> str:
+        """Return what a user is shown: what each column becomes, the task and the parts."""
+        target, sizes = self.columns.target, [part.size if part else 0 for part in self._batches]
+        asked = "found out" if self._inferred else "as asked"
+        what = f"{target.name!r} is a number"
+        if self.task == "classification":
+            listed = ", ".join(target.classes[:10]) + (", ..." if len(target.classes) > 10 else "")
+            what = f"{target.name!r} is one of {listed}"
+        lines = [
+            self.columns.describe(),
+            f"task: {self.task} ({asked}): {what}",
+            f"rows: {say_sizes(sizes)}",
+        ]
+        if self._missing:
+            lines.append(f"left out: {self._missing:,} rows without {target.name!r}")
+        for name, n in zip(PARTS, self._unknown, strict=True):
+            if n:
+                lines.append(f"left out: {n:,} {name} rows of classes that training does not see")
+        return "\n".join(lines)
+
+    def _encode(self, kept: list[int], sizes: list[int]) -> dict[int, Arrays]:
+        """Encode whole parts, in one pass over the files."""
+        inputs = {
+            part: np.empty((sizes[part], len(self.columns.inputs)), np.float32) for part in kept
+        }
+        dtype = np.int32 if self.task == "classification" else np.float32
+        targets = {part: np.empty(sizes[part], dtype) for part in kept}
+        filled = dict.fromkeys(kept, 0)
+        for part, (some, their) in self._pieces(kept) if kept else ():
+            rows = slice(filled[part], filled[part] + len(some))
+            inputs[part][rows], targets[part][rows] = some, their
+            filled[part] += len(some)
+        return {part: Arrays(inputs[part], targets[part]) for part in kept}
+
+    def _pieces(
+        self, wanted: list[int], order: list[int] | None = None
+    ) -> Iterator[tuple[int, Piece]]:
+        """Read the files, in ``order``, and yield encoded rows of the parts that are wanted."""
+        columns = self.columns
+        for chunk in self.files.chunks({**columns.types, **columns.target_type}, order):
+            targets, present = columns.targets(chunk)
+            parts = self._dealing.parts(chunk)
+            for part in wanted:
+                rows = np.flatnonzero(present & (parts == part))
+                yield part, (columns.encode(chunk, rows), targets[rows])
+
+
+class _Streamed:
+    """A part that is read from the files each epoch; ``Batches``."""
+
+    ragged = False
+
+    def __init__(self, table: Table, part: int, size: int) -> None:
+        self.size = size
+        self._table, self._part = table, part
+
+    def count(self, batch: int) -> int:
+        """Return how many batches an epoch has."""
+        return -(-self.size // batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Go through all rows once; see ``Batches``."""
+        table, order = self._table, None
+        if seed is not None:
+            rng = np.random.default_rng(seed)
+            order = rng.permutation(len(table.files.paths)).tolist()
+        pieces: Iterator[Piece] = (piece for _, piece in table._pieces([self._part], order))
+        if seed is not None:
+            capacity = max(table.files.rows, table._memory // table._row_bytes)
+            pieces = shuffled(pieces, min(capacity, self.size), rng)
+        return in_batches(pieces, batch)
+
+
+class _Dealing:
+    """Gives each row its part, by its file and number alone, so that all passes agree."""
+
+    def __init__(self, seed: int, validation: float, test: float) -> None:
+        self.seed, self.shares = seed, (1 - validation - test, validation, test)
+
+    def parts(self, chunk: Chunk) -> npt.NDArray[np.uint8]:
+        """Return the part of each row of a chunk."""
+        first, end, size = chunk.first, chunk.first + len(chunk.frame), BLOCK * PAGE
+        pages = [self._page(chunk.file, n) for n in range(first // size, -(-end // size))]
+        dealt = np.concatenate([np.empty(0, np.uint8), *pages])
+        return dealt[first % size :][: end - first]
+
+    def _page(self, file: int, page: int) -> npt.NDArray[np.uint8]:
+        """Deal out the rows of ``PAGE`` blocks."""
+        # Rounding up or down from a random start gives each part its share, in short files too.
+        starts = np.random.default_rng([self.seed, file]).random(len(PARTS))
+        edges = np.arange(page * PAGE, (page + 1) * PAGE + 1) * BLOCK
+        _, held, test = (
+            np.diff(np.floor(edges * share + start))[:, None]
+            for share, start in zip(self.shares, starts, strict=True)
+        )
+        ranks = np.tile(np.arange(BLOCK), (PAGE, 1))
+        ranks = np.random.default_rng([self.seed, file, page]).permuted(ranks, axis=1)
+        return (
+            np.where(ranks < test, 2, np.where(ranks < test + held, 1, 0)).astype(np.uint8).ravel()
+        )
+
+
+def shuffled(pieces: Iterator[Piece], capacity: int, rng: np.random.Generator) -> Iterator[Piece]:
+    """Pass rows on in a random order, by a buffer of ``capacity`` rows that they wait in.
+
+    Each row that comes takes the place of one drawn at random, which is passed on.
+    """
+    waiting: Piece | None = None
+    filled = 0
+    for inputs, targets in pieces:
+        if waiting is None:
+            waiting = (
+                np.empty((capacity, *inputs.shape[1:]), inputs.dtype),
+                np.empty(capacity, targets.dtype),
+            )
+        free = min(capacity - filled, len(inputs))
+        waiting[0][filled : filled + free] = inputs[:free]
+        waiting[1][filled : filled + free] = targets[:free]
+        filled += free
+        for start in range(free, len(inputs), capacity):
+            chosen = slice(start, start + capacity)
+            places = rng.choice(capacity, len(inputs[chosen]), replace=False)
+            yield waiting[0][places], waiting[1][places]
+            waiting[0][places], waiting[1][places] = inputs[chosen], targets[chosen]
+    if waiting is not None:
+        order = rng.permutation(filled)
+        for start in range(0, filled, 10_000):
+            places = order[start : start + 10_000]
+            yield waiting[0][places], waiting[1][places]
+
+
+def in_batches(pieces: Iterator[Piece], batch: int) -> Iterator[Batch]:
+    """Cut pieces of any length into batches, each but the last of ``batch`` rows."""
+    rest: list[Piece] = []
+    waiting = 0
+    for piece in pieces:
+        rest.append(piece)
+        waiting += len(piece[1])
+        if waiting < batch:
+            continue
+        inputs, targets = (np.concatenate(arrays) for arrays in zip(*rest, strict=True))
+        whole = waiting - waiting % batch
+        for start in range(0, whole, batch):
+            rows = slice(start, start + batch)
+            yield Batch(inputs[rows], targets[rows], np.ones(batch, np.float32))
+        rest, waiting = [(inputs[whole:], targets[whole:])], waiting - whole
+    if waiting:
+        inputs, targets = (np.concatenate(arrays) for arrays in zip(*rest, strict=True))
+        yield Batch(inputs, targets, np.ones(waiting, np.float32))

@@ -1,0 +1,145 @@
+"""What the column to predict is: numbers or classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.columns import Target, Task
+from agentlab.data.csv_files import Chunk, CSVFiles
+from agentlab.errors import AgentlabError
+
+CLASSES = 1000  # more different values are refused
+LEVELS = 20  # whole numbers of at most so many different values are taken for classes
+EXAMPLES = 3
+
+
+class Moments:
+    """Running count, mean and standard deviation of numbers (Chan et al. 1979); skips NaN."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, values: npt.NDArray[np.float64]) -> None:
+        """Take in some numbers."""
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return
+        count, mean = self.count + len(values), float(values.mean())
+        squares = float(np.square(values - mean).sum())
+        self._squares += squares + (mean - self.mean) ** 2 * self.count * len(values) / count
+        self.mean += (mean - self.mean) * len(values) / count
+        self.count = count
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation (that of the training part itself), 1 where it is nothing."""
+        deviation = float(np.sqrt(self._squares / max(self.count, 1)))
+        return deviation if deviation > 1e-12 * abs(self.mean) else 1.0
+
+
+class TargetColumn:
+    """The column to predict: its rows are counted in all parts, and learned in the training part.
+
+    Args:
+        name: of the column.
+        task: ``None`` finds it out.
+        parts: how many there are; the first is the training part.
+
+    Attributes:
+        present: how many rows of each part have a value.
+        missing: how many rows have none.
+        counts: how often each text is in each part, of the first ``CLASSES`` or so.
+    """
+
+    def __init__(self, name: str, task: Task | None, parts: int) -> None:
+        self.name, self.task = name, task
+        self.present, self.missing = [0] * parts, 0
+        self.counts: list[Counter[str]] = [Counter() for _ in range(parts)]
+        self._moments = Moments()
+        self._training_missing = 0
+        self._pure = self._whole = True  # nothing but numbers; nothing but whole ones
+
+    def add(self, chunk: Chunk, parts: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Take in a chunk, given each row's part; return which rows have a value."""
+        import pandas as pd
+
+        cells = chunk.frame[self.name]
+        present: npt.NDArray[np.bool_] = cells.notna().to_numpy()
+        self.missing += int((~present).sum())
+        self._training_missing += int((~present & (parts == 0)).sum())
+        codes, values = pd.factorize(cells)
+        for part, counts in enumerate(self.counts):
+            mine = codes[(parts == part) & present]
+            self.present[part] += len(mine)
+            if len(counts) <= CLASSES:
+                found = np.bincount(mine, minlength=len(values))
+                seen = np.flatnonzero(found)
+                counts.update(dict(zip(values[seen], found[seen].tolist(), strict=True)))
+        if self.task != "classification":
+            numbers = chunk.numbers(self.name)
+            self._pure &= not np.isinf(numbers).any()
+            numbers = numbers[(parts == 0) & np.isfinite(numbers)]
+            self._whole &= bool((numbers == np.round(numbers)).all())
+            self._moments.add(numbers)
+        return present
+
+    def target(self, files: CSVFiles) -> Target:
+        """Return what the target is, by its training part.
+
+        Raises:
+            AgentlabError: for text among numbers, one class only, or far too many.
+        """
+        counts = self.counts[0]
+        where = f"target={self.name!r}, a column of {files.paths[0]},"
+        if not counts:
+            raise AgentlabError(f"{where} holds no value in the training part")
+        by_size = numbers_among(files, counts)
+        numeric = len(by_size) == len(counts)
+        task = self.task
+        if task is None:
+            refuse_mistakes(files, self.name, counts)
+            few = self._whole and len(counts) <= LEVELS
+            task = "regression" if numeric and not few else "classification"
+        target = Target(self.name, task, (), self._training_missing, tuple(list(counts)[:EXAMPLES]))
+        if task == "regression":
+            if not self._pure and (error := files.find_text([self.name])):
+                raise error
+            return replace(target, mean=self._moments.mean, deviation=self._moments.deviation)
+        if len(counts) == 1:
+            raise AgentlabError(
+                f"{where} holds one class only, {next(iter(counts))!r}; two are needed at least"
+            )
+        if len(counts) > CLASSES:
+            raise AgentlabError(
+                f"{where} holds more than {CLASSES:,} different values, too many for classes; "
+                + ("use task='regression'" if numeric else "name another target")
+            )
+        classes = sorted(counts, key=lambda text: (by_size.get(text, np.inf), text))
+        return replace(target, classes=tuple(classes))
+
+
+def numbers_among(files: CSVFiles, texts: Iterable[str]) -> dict[str, float]:
+    """Return those texts that are numbers, with the numbers."""
+    import pandas as pd
+
+    texts = list(texts)
+    numbers = files.to_numbers(pd.Series(texts, dtype=object)).tolist()
+    return {text: n for text, n in zip(texts, numbers, strict=True) if np.isfinite(n)}
+
+
+def refuse_mistakes(files: CSVFiles, name: str, counts: Counter[str]) -> None:
+    """Raise an error where nearly all values are numbers, so that the rest looks like mistakes."""
+    numeric = len(numbers_among(files, counts))
+    few = numeric <= LEVELS and numeric < len(counts)  # such as 0, 1, 2, 3+
+    if not few and numeric > 0.9 * len(counts):
+        why = (
+            "where nearly all others are numbers; correct it, or tell what the column is by "
+            f"kinds={{{name!r}: 'category'}}"
+        )
+        if error := files.find_text([name], why):
+            raise error

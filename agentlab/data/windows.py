@@ -1,0 +1,79 @@
+"""Stretches of series: a past to forecast from, and the future to be forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agentlab.data.batches import Batch
+from agentlab.data.series import Values
+
+
+class Targets(NamedTuple):
+    """What comes after some pasts.
+
+    Attributes:
+        future: normalised like the past, float32 ``[b, horizon, columns]``.
+        last: the past's last values, the naive forecast, float32 ``[b, columns]``.
+        spread: what turns normalised errors into the series' units (but for one factor common to
+            all, ``Windows.unit``), float32 ``[b, columns]``.
+    """
+
+    future: Any
+    last: Any
+    spread: Any
+
+
+class Windows:
+    """All stretches of ``past + horizon`` rows, as ``Batches`` of past and ``Targets``.
+
+    Each is normalised by the mean and the deviation of its own past, column by column.
+
+    Args:
+        values: float64 ``[time, columns]``, at least ``past + horizon`` rows.
+        past: rows of the past.
+        horizon: rows to be forecast.
+        usual: float64 ``[columns]``, stands in for the deviation of a past that never changes.
+    """
+
+    ragged = False
+
+    def __init__(self, values: Values, past: int, horizon: int, usual: Values) -> None:
+        self.values, self.past, self.horizon, self.usual = values, past, horizon, usual
+        self.unit = float(usual.max())
+        self.size = len(values) - past - horizon + 1
+
+    def count(self, batch: int) -> int:
+        """Return how many batches an epoch has."""
+        return -(-self.size // batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Go through all windows once; see ``Batches``."""
+        order = np.arange(self.size)
+        if seed is not None:
+            order = np.random.default_rng(seed).permutation(self.size)
+        for start in range(0, self.size, batch):
+            rows = self.rows(order[start : start + batch])
+            mean, std = normalisation(rows[:, : self.past], self.usual)
+            inputs, future = np.split(
+                ((rows - mean[:, None]) / std[:, None]).astype(np.float32), [self.past], axis=1
+            )
+            targets = Targets(future, inputs[:, -1], (std / self.unit).astype(np.float32))
+            yield Batch(inputs, targets, np.ones(len(rows), np.float32))
+
+    def rows(self, numbers: Any) -> Values:
+        """Return the windows of some numbers as they are, float64 ``[n, rows, columns]``."""
+        offsets = np.arange(self.past + self.horizon)
+        return self.values[np.asarray(numbers)[:, None] + offsets]
+
+
+def normalisation(pasts: Values, usual: Values) -> tuple[Values, Values]:
+    """Return mean and deviation of each past ``[n, past, columns]``, float64 ``[n, columns]``.
+
+    The deviation of a past that never changes is ``usual``, float64 ``[columns]``; what the net is
+    shown is zeros then in any case.
+    """
+    mean, std = pasts.mean(axis=1), pasts.std(axis=1)
+    return mean, np.where(std > 1e-12 * np.abs(mean), std, usual)

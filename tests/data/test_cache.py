@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import hashlib
+import stat
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from agentlab.data.cache import cache_folder, fetch
+from agentlab.errors import AgentlabError
+
+CONTENT = bytes(range(256)) * 2000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Files(BaseHTTPRequestHandler):
+    """Serves /good.bin whole, /cut.bin in half; anything else is not there."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path not in ("/good.bin", "/cut.bin"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT if self.path == "/good.bin" else CONTENT[: len(CONTENT) // 2])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        server.asked = []
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_file_is_downloaded_once(server, tmp_path):
+    path = fetch(f"{server.url}/good.bin", SHA256, tmp_path / "new" / "folder")
+    assert path == tmp_path / "new" / "folder" / "good.bin"
+    assert path.read_bytes() == CONTENT
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert fetch(f"{server.url}/good.bin", SHA256, path.parent) == path
+    assert server.asked == ["/good.bin"]
+    assert [p.name for p in path.parent.iterdir()] == ["good.bin"]
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_anew(server, tmp_path):
+    (tmp_path / "good.bin").write_bytes(CONTENT[:-1])
+    assert fetch(f"{server.url}/good.bin", SHA256, tmp_path).read_bytes() == CONTENT
+
+
+def test_another_checksum_is_refused_and_nothing_is_kept(server, tmp_path):
+    url = f"{server.url}/good.bin"
+    with pytest.raises(AgentlabError, match=f"{url} gave another file.* is {SHA256}, not 0000"):
+        fetch(url, "0" * 64, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_named_with_the_servers_answer(server, tmp_path):
+    with pytest.raises(AgentlabError, match=r"/other\.bin cannot be .*: the server answered 404"):
+        fetch(f"{server.url}/other.bin", SHA256, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_that_is_cut_leaves_nothing(server, tmp_path):
+    with pytest.raises(AgentlabError, match="cut after 256,000 of 512,000 bytes; bring a copy"):
+        fetch(f"{server.url}/cut.bin", SHA256, tmp_path, "; bring a copy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_network_the_sentence_says_what_to_do_instead(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    url = f"{server.url}/good.bin"
+    with pytest.raises(AgentlabError) as told:
+        fetch(url, SHA256, tmp_path, "; name a folder")
+    assert str(told.value) == f"{url} cannot be downloaded: Connection refused; name a folder"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AgentlabError, match=r"file/good\.bin cannot be kept: "):
+        fetch("http://127.0.0.1/good.bin", SHA256, tmp_path / "file")
+
+
+def test_an_environment_variable_moves_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv("AGENTLAB_DATA", "")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert str(cache_folder()) == "/home/somebody/.cache/agentlab"

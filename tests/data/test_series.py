@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agentlab.data.series import read_series, split_series
+from agentlab.errors import AgentlabError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "series.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_columns_of_numbers_are_read_in_the_files_order(tmp_path):
+    path = write(tmp_path, "Date,usd,note,eur\n2024-02,2,b,20.5\n2024-01,1,a,-1e1\n\n")
+    values, names = read_series(path)
+    assert names == ["usd", "eur"]
+    assert values.dtype == np.float64
+    assert values.tolist() == [[2, 20.5], [1, -10]]
+
+
+def test_columns_that_are_named_are_read_in_that_order(tmp_path):
+    path = write(tmp_path, "a;b;c\n1,5;2;3\n4,5;5;6\n")
+    values, names = read_series(path, ["c", "a"])
+    assert names == ["c", "a"] and values.tolist() == [[3, 1.5], [6, 4.5]]
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(AgentlabError, match=r"series\.csv has no column 'prise'.* 'price'"):
+        read_series(write(tmp_path, "price\n1\n"), ["prise"])
+
+
+def test_a_missing_value_is_told_with_row_and_column(tmp_path):
+    path = write(tmp_path, "day,price\n1,10\n2,\n3,30\n")
+    with pytest.raises(AgentlabError, match=r"series\.csv, row 3, column 'price' is empty"):
+        read_series(path)
+
+
+def test_missing_values_can_be_put_on_the_line_between_their_neighbours(tmp_path):
+    path = write(tmp_path, "day,price\nMo,\nTu,10\nWe,\nTh,NA\nFr,40\nSa,\n")
+    values, names = read_series(path, missing="interpolate")
+    assert names == ["price"]
+    assert values[:, 0].tolist() == [10, 10, 20, 30, 40, 40]
+
+
+def test_a_text_among_numbers_is_told_with_row_and_column(tmp_path):
+    path = write(tmp_path, "day,price\n1,10\n2,x9\n")
+    with pytest.raises(AgentlabError, match="row 3, column 'price' holds 'x9', which is no number"):
+        read_series(path)
+    with pytest.raises(AgentlabError, match="row 2, column 'day' holds 'Mo'"):
+        read_series(write(tmp_path, "day,price\nMo,10\n"), ["day"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to hold values; it must name the columns"),
+        ("day,price\n", "holds no series"),
+        ("day,price\nMo,\nTu,\n", "holds no series"),
+        ("", "is empty"),
+    ],
+)
+def test_a_file_without_series_is_refused(tmp_path, text, told):
+    with pytest.raises(AgentlabError, match=rf"series\.csv.*{told}"):
+        read_series(write(tmp_path, text))
+
+
+def test_a_column_without_numbers_that_was_asked_for_is_refused(tmp_path):
+    path = write(tmp_path, "day,price\n1,\n2,\n")
+    with pytest.raises(AgentlabError, match=r"series\.csv: column 'price' is empty"):
+        read_series(path, ["day", "price"], missing="interpolate")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(AgentlabError, match=r"there is no CSV file .*none\.csv"):
+        read_series(tmp_path / "none.csv")
+    with pytest.raises(AgentlabError, match="missing='drop' must be refuse or interpolate"):
+        read_series(tmp_path / "none.csv", missing="drop")
+
+
+def test_a_series_is_split_in_the_order_of_time():
+    parts = split_series(np.arange(20.0).reshape(10, 2), (0.7, 0.1, 0.2))
+    assert [part[:, 0].tolist() for part in parts] == [
+        [0, 2, 4, 6, 8, 10, 12],
+        [14],
+        [16, 18],
+    ]
+
+
+def test_a_series_too_short_to_split_is_refused():
+    with pytest.raises(AgentlabError, match="1 examples are too few to split into 2 parts"):
+        split_series(np.zeros((1, 1)), (0.5, 0.5))
+    with pytest.raises(AgentlabError, match="must be positive and sum to 1"):
+        split_series(np.zeros((9, 1)), (0.5, 0.6))
