@@ -29,9 +29,9 @@ class NoConfig:
 class Agent(ABC):
     """Chooses actions for a vector of environments, and learns from what follows.
 
-    A custom agent overrides ``act``; one that learns overrides ``observe``; one that has
-    something to keep overrides ``state`` and ``restore``. Everything is batched over the
-    environments: a leading axis ``n``.
+    A custom agent overrides ``act``; one that learns overrides ``observe``; one that remembers
+    what it saw overrides ``restart``; one that has something to keep overrides ``state`` and
+    ``restore``. Everything is batched over the environments: a leading axis ``n``.
 
     Attributes:
         name: the algorithm's name on the command line.
@@ -74,6 +74,24 @@ class Agent(ABC):
 
         Returns:
             Actions, ``[n, ...]``, of the action space's dtype.
+        """
+
+    def begin(self) -> None:  # noqa: B027 - most have nothing to read
+        """Read what learning starts with, such as another run's weights.
+
+        Called before the first step of a training, but not where a run goes on: only its start
+        may depend on other folders.
+        """
+
+    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:  # noqa: B027 - most forget anyway
+        """Forget what was seen in environments where a new episode begins.
+
+        Called before the first ``act`` in all environments, and in training and evaluation alike
+        after every step that ended an episode.
+
+        Args:
+            fresh: bool ``[n]``, true where the next observation is the first of its episode. A
+                new ``n`` means other environments.
         """
 
     def observe(self, step: Step) -> Mapping[str, float] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -13,10 +15,32 @@ import numpy.typing as npt
 
 from agentlab.agents.agent import Agent, State
 from agentlab.agents.encoding import Encoding
+from agentlab.agents.pretrained import read_torso, take_over
+from agentlab.config import option
+from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets import make_torso
+from agentlab.nets import TORSOS, make_torso
 
 WIDE = 256  # units from which a layer's products are quicker on several threads
+
+
+@dataclass(frozen=True)
+class DeepConfig:
+    """What is to be chosen about an agent's network."""
+
+    net: str = option("mlp", "torso by name, such as mlp, nature_cnn or small_cnn")
+    hidden: tuple[int, ...] = option((64, 64), "units of the layers of an mlp or recurrent net")
+    activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
+    encoder: str | None = option(
+        None, "start with the torso of this run (of a trainer or an agent) or saved trainer"
+    )
+    freeze_encoder: bool = option(False, "keep that torso's weights as they are")
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(self.hidden) < 1:
+            raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
+        if self.freeze_encoder and self.encoder is None:
+            raise AgentlabError("freeze_encoder=True needs an encoder: set encoder to a run")
 
 
 class DeepAgent(Agent):
@@ -25,7 +49,12 @@ class DeepAgent(Agent):
     What is learned is acted on from the moment that learning is waited for, which follows from
     the steps made alone, so that a run repeats exactly under its seed. A subclass sets ``_net``,
     ``_optimizer`` and ``_actor``, and defines ``_gradients``.
+
+    Attributes:
+        remembers: whether it can learn with a recurrent net.
     """
+
+    remembers: ClassVar[bool] = False
 
     _net: Any
     _optimizer: Any
@@ -41,9 +70,19 @@ class DeepAgent(Agent):
         seed: int = 0,
     ) -> None:
         super().__init__(observation_space, action_space, num_envs, config, seed)
+        net = self.config.net
+        self._recurrent = net in TORSOS and TORSOS[net].takes == "sequences"
+        if self._recurrent and not self.remembers:
+            raise AgentlabError(
+                f"net={net!r} remembers, but algo={self.name!r} learns from single steps; use "
+                "algo='pg'"
+            )
+        # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
+        self._xla = net == "mlp" or self._recurrent
         self._encoding = Encoding(observation_space)
+        self._encoder = self.config.encoder  # until it has been read
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
-        if self.config.net == "mlp" and max(self.config.hidden) < WIDE:
+        if self._xla and max(self.config.hidden) < WIDE:
             _use_one_thread()
         self._learner = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-learner")
         self._learning: Future[dict[str, float]] | None = None
@@ -57,7 +96,25 @@ class DeepAgent(Agent):
             signed = encoding.dtype == np.int8
             defaults = {"hidden": config.hidden, "activation": config.activation, "signed": signed}
             arguments = {**defaults, **arguments}
-        return make_torso(config.net, encoding.shape, **arguments)
+        shape: tuple[Any, ...] = encoding.shape
+        if self._recurrent:
+            arguments["units"], shape = config.hidden, (None, math.prod(shape))
+        torso = make_torso(config.net, shape, **arguments)
+        torso.trainable = not config.freeze_encoder
+        return torso
+
+    def _torsos(self) -> list[Any]:
+        """All torsos that an encoder stands for."""
+        return [self._net.torso]
+
+    def begin(self) -> None:
+        if self._encoder is None:
+            return
+        found = read_torso(self._encoder)
+        for torso in self._torsos():
+            take_over(torso, found, self._encoder)
+        self._encoder = None
+        self._actor.update()
 
     def _start(self, learn: Callable[..., dict[str, float]], *arguments: Any) -> None:
         """Let ``learn`` run in the learner's thread."""
@@ -93,6 +150,7 @@ class DeepAgent(Agent):
     def restore(self, state: State) -> None:
         for name, variable in self._variables().items():
             variable.assign(state[name])
+        self._encoder = None  # its weights, or what became of them, are among these
         self._actor.update()
 
 

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.agents.deep import DeepAgent
+from agentlab.agents.deep import DeepAgent, DeepConfig
 from agentlab.agents.exploration import Schedule, check_exploration, epsilon
 from agentlab.config import option
 from agentlab.envs import Frames
@@ -26,10 +26,9 @@ FIGURES = ("loss", "q", "grad_norm")
 
 
 @dataclass(frozen=True)
-class DQNConfig:
+class DQNConfig(DeepConfig):
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
 
-    net: str = option("mlp", "torso: mlp, small_cnn or nature_cnn")
     hidden: tuple[int, ...] = option((256, 256), "units of the mlp's layers")
     activation: str = option("relu", "activation of the mlp's layers, by its Keras name")
     gamma: float = option(0.99, "discount of rewards a step")
@@ -74,6 +73,7 @@ class DQNConfig:
     overlap: bool = option(True, "learn while stepping goes on, acting by the weights before")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive = ("n_step", "replay", "batch", "train_every", "updates", "target_every")
         for name in (*positive, "learning_rate"):
             if getattr(self, name) <= 0:
@@ -101,8 +101,6 @@ class DQNConfig:
             raise AgentlabError(f"atoms={self.atoms} must be 2 or more")
         if self.v_min >= self.v_max:
             raise AgentlabError(f"v_min={self.v_min} must be less than v_max={self.v_max}")
-        if not self.hidden or min(self.hidden) < 1:
-            raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
 
 
 @dataclass(frozen=True)
@@ -399,6 +397,9 @@ class DQN(DeepAgent):
             seed=seed + 200,
             name="net",
         )
+
+    def _torsos(self) -> list[Any]:
+        return [self._net.torso, self._target.torso]
 
     # Resting and keeping
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from agentlab.agents.agent import Agent
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
-from agentlab.runs import Progress, Run, derive_seed
+from agentlab.runs import Progress, Run, derive_seed, stop_signals
 
 WINDOW = 100  # episodes that running means are taken over, as Gym's leaderboards did
 
@@ -109,9 +106,9 @@ def train(
     session = _Session(agent, envs, run, seed)
     session.resume()
     # BLAS threads that wait for each other cost more than they give on small products.
-    with threadpool_limits(1, "blas"), _stop_signals() as stop:
+    with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, session.steps, quiet)
-        progress.update(session.steps, session.episodes, session.mean_return)
+        progress.update(session.steps, session.note)
         observations = session.reset_envs()
         try:
             while session.steps < steps and not agent.finished and not stop.is_set():
@@ -122,7 +119,7 @@ def train(
                     observations = session.reset_envs()
                 elif session.passed(log_every) and not ending:  # a checkpoint logs, too
                     session.log()
-                progress.update(session.steps, session.episodes, session.mean_return)
+                progress.update(session.steps, session.note)
             if session.steps > session.saved:  # else it had ended before it was resumed
                 session.checkpoint()
         finally:
@@ -152,10 +149,12 @@ class _Session:
     def resume(self) -> None:
         """Take back what the run's newest checkpoint holds, if it has one."""
         if self.run is None:
+            self.agent.begin()
             return
         checkpoint = self.run.latest_checkpoint()
         self.run.rewind(checkpoint)
         if checkpoint is None:
+            self.agent.begin()
             graph = self.agent.graph()
             if graph is not None:
                 self.run.graph(graph)
@@ -171,6 +170,7 @@ class _Session:
 
     def reset_envs(self) -> Any:
         self._returns[:], self._lengths[:] = 0, 0
+        self.agent.restart(np.ones(self.envs.num_envs, np.bool_))
         return self.envs.reset(derive_seed(self.seed, self.number))
 
     def step(self, observations: Any) -> Any:
@@ -182,6 +182,8 @@ class _Session:
         step = self.envs.step(actions)
         stepped = clock()
         metrics = self.agent.observe(step)
+        if len(step.ended):
+            self.agent.restart(step.terminated | step.truncated)
         self._act_seconds += acted - start
         self._env_seconds += stepped - acted
         self._observe_seconds += clock() - stepped
@@ -193,6 +195,11 @@ class _Session:
         if metrics:
             self._take(metrics)
         return step.next_observations
+
+    def note(self) -> str:
+        """Say for the progress line how it goes."""
+        mean = "none yet" if math.isnan(self.mean_return) else f"{self.mean_return:.2f}"
+        return f"{self.episodes:,} episodes, mean return {mean}"
 
     def passed(self, every: int) -> bool:
         """Whether the last step reached or went beyond a multiple of ``every``."""
@@ -274,27 +281,6 @@ class _Session:
         )
 
 
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a flag, so that a step is never cut in half."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread can catch signals
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.is_set():  # asked twice: do not wait for the checkpoint
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
 def evaluate(
     agent: Agent,
     envs: VectorEnv,
@@ -329,11 +315,14 @@ def evaluate(
     returns, lengths = np.zeros(n), np.zeros(n, np.int64)
     with threadpool_limits(1, "blas"):
         observations = envs.reset(seed)
+        agent.restart(np.ones(n, np.bool_))
         while any(len(done) < due for done, due in zip(played, share, strict=True)):
             if film is not None:
                 film.append(envs.render())
             step = envs.step(agent.act(observations, explore))
             observations = step.next_observations
+            if len(step.ended):
+                agent.restart(step.terminated | step.truncated)
             returns += step.raw_rewards
             lengths += 1
             for i in np.flatnonzero(step.episode_over):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 
-from agentlab.agents.deep import DeepAgent
+from agentlab.agents.deep import DeepAgent, DeepConfig
 from agentlab.agents.policies import Gaussian, make_policy
 from agentlab.agents.rollout import Rollout, advantages
 from agentlab.config import option
@@ -27,12 +28,10 @@ FIGURES = ("loss/policy", "loss/value", "entropy", "kl", "clipped", "grad_norm")
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig:
+class PolicyGradientConfig(DeepConfig):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
-    net: str = option("mlp", "torso: mlp, small_cnn or nature_cnn")
-    hidden: tuple[int, ...] = option((64, 64), "units of the mlp's layers")
-    activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
+    net: str = option("mlp", "torso by name, such as mlp, nature_cnn, or lstm and gru to remember")
     shared_torso: bool = option(False, "let policy and value share the torso")
     rollout: int = option(32, "steps in each environment between updates")
     gamma: float = option(0.99, "discount of rewards a step")
@@ -51,6 +50,7 @@ class PolicyGradientConfig:
     overlap: bool = option(True, "learn while stepping goes on, with a policy one rollout old")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("rollout", "epochs", "minibatches", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
@@ -60,18 +60,18 @@ class PolicyGradientConfig:
         for name in ("clip", "max_grad_norm"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0, or none")
-        if not self.hidden or min(self.hidden) < 1:
-            raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
 
 
 class PolicyGradient(DeepAgent):
     """Ascends the expected return along grad log pi(a|s) A(s, a) (Sutton et al. 2000).
 
     Discrete actions are drawn from a softmax, continuous ones from a Gaussian. One rollout is
-    learned from while the next one is collected.
+    learned from while the next one is collected. A recurrent net learns from the whole sequence
+    that a rollout holds of an environment, from what it remembered when the rollout began.
     """
 
     name = "pg"
+    remembers = True
     Config: ClassVar[type] = PolicyGradientConfig
     config: PolicyGradientConfig
 
@@ -107,8 +107,12 @@ class PolicyGradient(DeepAgent):
             "actions": actions,
             "log_probs": log_probs,
             "values": values,
+            **self._actor.remembered,
         }
         return self._policy.to_env(actions)
+
+    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:
+        self._actor.restart(fresh)
 
     # Learning
 
@@ -117,7 +121,7 @@ class PolicyGradient(DeepAgent):
         final_values = np.zeros(self.num_envs, np.float32)
         if not step.terminated[step.ended].all():
             # A time limit cuts an episode short of returns that still have a value.
-            _, ended_values = self._actor(self._encoding(step.final_observations))
+            ended_values = self._actor.values(self._encoding(step.final_observations), step.ended)
             final_values[step.ended] = np.where(step.terminated[step.ended], 0, ended_values)
         if self.config.cut_at_reward:
             scored = step.rewards != 0
@@ -126,12 +130,20 @@ class PolicyGradient(DeepAgent):
         rollout.add(**self._acted, rewards=step.rewards, final_values=final_values, cut=cut)
         if not rollout.full:
             return None
-        _, last_values = self._actor(self._encoding(step.next_observations))
+        last_values = self._actor.values(self._encoding(step.next_observations))
         metrics = self._finish()
-        order = self.rng.permutation(self._batch * self.config.minibatches)
-        self._start(self._learn, rollout, last_values, order.reshape(-1, self._batch))
+        self._start(self._learn, rollout, last_values, self._order())
         self._rollout = Rollout(self.config.rollout)
         return metrics if self.config.overlap else self._finish()
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Draw which of a rollout's steps make which minibatch, ``[minibatches, steps]``."""
+        count, length = self.config.minibatches, self.config.rollout
+        if not self._recurrent:
+            return self.rng.permutation(self._batch * count).reshape(count, -1)
+        envs = self.rng.permutation(self.num_envs)[: self._batch // length * count]
+        steps = envs[:, None] + self.num_envs * np.arange(length)
+        return steps.reshape(count, -1)
 
     def _learn(self, rollout: Rollout, last_values: Array, order: Array) -> dict[str, float]:
         """Update on a rollout, in the minibatches of ``order``; runs in the learner's thread."""
@@ -144,18 +156,21 @@ class PolicyGradient(DeepAgent):
         returns, errors = (advantage + values).ravel(), advantage.ravel()
         if config.normalise:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        inputs, actions = rollout.flat("inputs"), rollout.flat("actions")
-        log_probs, advantage = rollout.flat("log_probs"), advantage.ravel()
-        fields = [inputs, actions, log_probs, advantage, returns]
+        actions, log_probs = rollout.flat("actions"), rollout.flat("log_probs")
+        fields = [actions, log_probs, advantage.ravel(), returns]
         batches: list[Any]
         if self._sparse:
-            batches = [[sparse_rows(inputs[i]), *(f[i] for f in fields[1:])] for i in order]
+            inputs = rollout.flat("inputs")
+            batches = [[sparse_rows(inputs[i]), *(field[i] for field in fields)] for i in order]
+        elif self._recurrent:
+            rows = order.reshape(len(order), -1, rollout.length)
+            batches = [rollout.sequences(rows), *(field[order] for field in fields)]
         else:
-            batches = [field[order] for field in fields]
+            batches = [field[order] for field in (rollout.flat("inputs"), *fields)]
         metrics = dict(zip(FIGURES, self._update(batches).numpy().tolist(), strict=True))
         if config.baseline == "value" and returns.var() > 0:
             metrics["explained_variance"] = float(1 - errors.var() / returns.var())
-        last = batches[-1] if self._sparse else [field[-1] for field in batches]
+        last = batches[-1] if self._sparse else _minibatch(batches, -1)
         self._last_batch = (last, last[2])
         return {**metrics, "time/learn": time.perf_counter() - start}
 
@@ -186,7 +201,8 @@ class PolicyGradient(DeepAgent):
 
     def _evaluate(self, inputs: Any, actions: Any) -> tuple[Any, Any, Any]:
         """Return log pi(a|s), the policy's entropy and V(s), tensors ``[batch]`` each."""
-        parameters, values = self._net.call(inputs)
+        net = self._net
+        parameters, values = net.run(*inputs) if self._recurrent else net.call(inputs)
         log_std = self._net.log_std
         return *self._policy.log_prob_and_entropy(parameters, log_std, actions), values
 
@@ -229,26 +245,34 @@ class PolicyGradient(DeepAgent):
                         total += step(batch, start)
                 else:
                     for i in tf.range(count):
-                        total += step([field[i] for field in batches], starts[i])
+                        total += step(_minibatch(batches, i), starts[i])
             return total / (config.epochs * count)
 
         batch = self._batch_spec
         if self._sparse:
             return tf.function(update, [[batch] * count])
-        batches = [tf.TensorSpec((count, *spec.shape), spec.dtype) for spec in batch]
-        # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
-        return tf.function(update, [batches], jit_compile=config.net == "mlp")
+        batches = tf.nest.map_structure(
+            lambda spec: tf.TensorSpec((count, *spec.shape), spec.dtype), batch
+        )
+        return tf.function(update, [batches], jit_compile=self._xla)
 
     @property
     def _batch(self) -> int:
-        """Steps in a minibatch."""
-        steps = self.num_envs * self.config.rollout
-        if steps < self.config.minibatches:
+        """Steps in a minibatch; of a recurrent net all those of some environments."""
+        n, count, length = self.num_envs, self.config.minibatches, self.config.rollout
+        if self._recurrent:
+            if n < count:
+                raise AgentlabError(
+                    f"minibatches={count} must not exceed the {n} environments, as a recurrent "
+                    "net learns from all steps of one together"
+                )
+            return n // count * length
+        if n * length < count:
             raise AgentlabError(
-                f"minibatches={self.config.minibatches} must not exceed the {steps} steps of a "
-                f"rollout in {self.num_envs} environments"
+                f"minibatches={count} must not exceed the {n * length} steps of a "
+                f"rollout in {n} environments"
             )
-        return steps // self.config.minibatches
+        return n * length // count
 
     @property
     def _batch_spec(self) -> list[Any]:
@@ -256,6 +280,11 @@ class PolicyGradient(DeepAgent):
         scalars = tf.TensorSpec((self._batch,), tf.float32)
         actions = tf.TensorSpec((self._batch, *self._policy.shape), self._policy.dtype)
         inputs = self._encoding.spec(self._batch, self._sparse)
+        if self._recurrent:
+            envs, length = self._batch // self.config.rollout, self.config.rollout
+            memory = [tf.TensorSpec(part.shape) for part in self._net.initial_memory(envs)]
+            sequences = tf.TensorSpec((envs, length, *self._encoding.shape), inputs.dtype)
+            inputs = (sequences, memory, tf.TensorSpec((envs, length), tf.bool))
         return [inputs, actions, scalars, scalars, scalars]
 
     def _build_net(self, seed: int) -> PolicyValue:
@@ -270,6 +299,14 @@ class PolicyGradient(DeepAgent):
             name="net",
         )
 
+    def _torsos(self) -> list[Any]:
+        return list(self._net.torsos)
+
     def pause(self) -> dict[str, float] | None:
         self._rollout = Rollout(self.config.rollout)
         return self._finish()
+
+
+def _minibatch(batches: list[Any], i: Any) -> Any:
+    """Return the ``i``-th minibatch of fields whose first axis counts minibatches."""
+    return tf.nest.map_structure(lambda field: field[i], batches)

@@ -23,10 +23,12 @@ class Rollout:
         "rewards",  # float32 [n]
         "final_values",  # V of the final observation where an episode was truncated, else 0
         "cut",  # bool [n]: an episode (or a point) ended here, nothing later counts
+        "fresh",  # bool [n], of a recurrent policy: what it saw was the first of an episode
     )
 
     def __init__(self, length: int) -> None:
         self.length = length
+        self.memory: list[Floats] = []  # of a recurrent policy before the first step, [n, units]
         self._columns: dict[str, list[Array]] = {name: [] for name in self.FIELDS}
 
     @property
@@ -34,8 +36,10 @@ class Rollout:
         """Whether ``length`` steps have been added."""
         return len(self._columns["rewards"]) == self.length
 
-    def add(self, **fields: Array) -> None:
-        """Add one step, by the names in ``FIELDS``."""
+    def add(self, memory: list[Floats] | None = None, **fields: Array) -> None:
+        """Add one step, by the names in ``FIELDS``; ``memory`` counts for the first only."""
+        if memory is not None and not self._columns["rewards"]:
+            self.memory = memory
         for name, value in fields.items():
             self._columns[name].append(value)
 
@@ -46,6 +50,22 @@ class Rollout:
     def stacked(self, name: str) -> Array:
         """Return a field as ``[length, n, ...]``."""
         return np.stack(self._columns[name])
+
+    def sequences(self, rows: npt.NDArray[np.int64]) -> tuple[Array, list[Floats], Array]:
+        """Return what a recurrent net learns from.
+
+        Args:
+            rows: of a ``flat`` field, ``[minibatches, environments, length]``: all steps of each
+                environment in order.
+
+        Returns:
+            Inputs ``[*rows.shape, ...]``, what was remembered before the first of them
+            ``[minibatches, environments, units]`` each, and where it is to be forgotten, bool
+            ``[*rows.shape]``.
+        """
+        envs = rows[..., 0]  # the rows of the first step
+        memory = [part[envs] for part in self.memory]
+        return self.flat("inputs")[rows], memory, self.flat("fresh")[rows]
 
     def next_values(self, last_values: Floats) -> Floats:
         """Return V of what really followed each step, float32 ``[length, n]``.

@@ -80,6 +80,13 @@ TORSOS: dict[str, Registered] = {
         (28, 28, 1),
         "two 5x5 convolutions with pooling, for digits (LeCun et al. 1998)",
     ),
+    "small_lenet": Registered(
+        "agentlab.nets.lenet:LeNet",
+        {"filters": (8, 16), "units": 128, "dropout": 0.0},
+        "pictures",
+        (28, 28, 1),
+        "the same with a quarter of the filters, and no dropout",
+    ),
     "vgg": Registered(
         "agentlab.nets.vgg:VGG",
         {},

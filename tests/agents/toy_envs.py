@@ -78,3 +78,25 @@ class Bars(gymnasium.Env):
         self.t += 1
         reward = float(bool(action) == self.right)
         return self.picture(), reward, self.t == 10, False, {}
+
+
+class Recall(gymnasium.Env):
+    """Shows +1 or -1 once, then nothing for ``delay`` steps; paid 1 for naming it at the end."""
+
+    observation_space = spaces.Box(-1, 1, (1,))
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, delay=4):
+        self.delay = delay
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        self.sign = int(self.np_random.choice([-1, 1]))
+        return np.array([self.sign], np.float32), {}
+
+    def step(self, action):
+        self.t += 1
+        over = self.t > self.delay
+        reward = float(over and (action == 1) == (self.sign > 0))
+        return np.zeros(1, np.float32), reward, over, False, {}

@@ -1,0 +1,196 @@
+"""Agents that start from a torso that was trained before."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import agentlab
+from agentlab.cli import main
+from agentlab.data import Arrays
+from agentlab.errors import AgentlabError
+from agentlab.nets import make_torso
+from agentlab.nets.headed import Headed
+from agentlab.runs import Run, seed_everything
+from agentlab.supervised import Classifier
+from tests.agents.toy_envs import Bars, Clock, Sign
+
+PG = {"net": "small_cnn", "rollout": 16, "minibatches": 2, "learning_rate": 0.003}
+DQN = {"net": "small_cnn", "learning_starts": 64, "train_every": 16, "batch": 16}
+
+
+@pytest.fixture(scope="module")
+def told_apart(tmp_path_factory):
+    """A run of a classifier that tells bars on the left from bars on the right."""
+    rng = np.random.default_rng(0)
+    columns = rng.integers(36, size=400)
+    x = np.zeros((400, 36, 36, 1), np.uint8)
+    x[np.arange(400), :, columns] = 255
+    run = Run.create(tmp_path_factory.mktemp("runs"), "bars", {})
+    classifier = Classifier("small_cnn", epochs=2, batch=32)
+    examples = Arrays(x, (columns >= 18).astype(np.int32))
+    with run:
+        classifier.fit(examples, classes=("left", "right"), run=run, quiet=True)
+    classifier.save(run.path / "saved")
+    return run.path
+
+
+def make(algo="pg", env=lambda: Bars(high=255), **options):
+    seed_everything(0)
+    envs = agentlab.make_envs(env, 4)
+    defaults = {"pg": PG, "dqn": DQN}[algo]
+    return agentlab.make_agent(algo, envs, 0, **{**defaults, **options}), envs
+
+
+def known(run):
+    newest = run / "checkpoints" / sorted(p.name for p in (run / "checkpoints").iterdir())[-1]
+    return keras.saving.load_model(newest / "trainer" / "net.keras").torso.get_weights()
+
+
+def same(torso, weights):
+    return all((a == b).all() for a, b in zip(torso.get_weights(), weights, strict=True))
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_policy_starts_from_what_a_classifier_saw_in_pictures(told_apart, freeze):
+    agent, envs = make(encoder=str(told_apart), freeze_encoder=freeze)
+    assert not same(agent._net.torso, known(told_apart))
+    agent.begin()
+    assert same(agent._net.torso, known(told_apart))
+    assert same(agent._net.value_torso, known(told_apart))
+    observations = envs.reset(0)
+    acted, _ = agent._actor(observations)
+    np.testing.assert_allclose(acted, agent._net(observations)[0], rtol=1e-4, atol=1e-6)
+    agentlab.train(agent, envs, 1600, quiet=True)
+    assert agentlab.evaluate(agent, envs, 20).mean > 8
+    assert same(agent._net.torso, known(told_apart)) == freeze
+    # What was learned is not overwritten by training on.
+    learned = agent.state()
+    agent.begin()
+    assert all((value == learned[name]).all() for name, value in agent.state().items())
+
+
+def test_dqn_starts_with_both_its_nets(told_apart):
+    agent, envs = make("dqn", encoder=str(told_apart))
+    agentlab.train(agent, envs, 4, quiet=True)
+    assert same(agent._net.torso, known(told_apart))
+    assert same(agent._target.torso, known(told_apart))
+    observations = envs.reset(0)
+    acted = agent._actor(observations, None)
+    np.testing.assert_allclose(acted, agent._net(observations), rtol=1e-4, atol=1e-6)
+    agentlab.train(agent, envs, 200, quiet=True)
+    assert not same(agent._net.torso, known(told_apart))
+
+
+def test_saved_trainers_bare_nets_and_other_agents_serve_too(told_apart, tmp_path):
+    net = Headed(make_torso("small_cnn", (36, 36, 1), seed=7, name="seen"), 2)
+    net.save(tmp_path / "net.keras")
+    agent, envs = make(encoder=str(tmp_path / "net.keras"))
+    agent.begin()
+    assert same(agent._net.torso, net.torso.get_weights())
+    agent.save(tmp_path / "agent")
+    with Run.create(tmp_path, "run", {}) as run:
+        agentlab.train(agent, envs, 64, run=run, quiet=True)
+    for encoder, weights in (
+        (told_apart / "saved", known(told_apart)),
+        (tmp_path, net.torso.get_weights()),  # a folder with net.keras only
+        (tmp_path / "agent", net.torso.get_weights()),
+        (tmp_path / "run", agent._net.torso.get_weights()),
+    ):
+        other, _ = make("dqn", encoder=str(encoder))
+        other.begin()
+        assert same(other._net.torso, weights), encoder
+
+
+def trained(run, encoder):
+    agent, envs = make(encoder=str(encoder))
+    agentlab.train(agent, envs, 256, run=run, checkpoint_every=128, log_every=64, quiet=True)
+    return agent
+
+
+def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
+    encoder = shutil.copytree(told_apart, tmp_path / "encoder")
+    Run.create(tmp_path, "whole", {}).close()
+    whole = trained(Run.open(tmp_path / "whole"), encoder)  # no checkpoint: it starts here
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    shutil.rmtree(tmp_path / "resumed" / "checkpoints" / "000002")  # as if killed before it
+    shutil.rmtree(encoder)
+    resumed = trained(Run.open(tmp_path / "resumed"), encoder)
+    assert all((value == resumed.state()[name]).all() for name, value in whole.state().items())
+    resumed.save(tmp_path / "agent")
+    loaded = agentlab.load_agent(tmp_path / "agent")
+    assert loaded.config.encoder == str(encoder)
+    agentlab.train(loaded, agentlab.make_envs(lambda: Bars(high=255), 4), 4, quiet=True)
+    with pytest.raises(AgentlabError, match=r"encoder=.* there is no such folder"):
+        trained(Run.create(tmp_path, "new", {}), encoder)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"net": "nature_cnn"}, r"has conv_0/kernel of the shape \[8, 8, 1, 16\] where the agent's "
+         r"net has conv_0/kernel of the shape \[8, 8, 1, 32\]"),
+        ({"net": "mlp"}, "is a CNN, but the agent's net is a MLP; choose the same net for both"),
+        ({"encoder": "nowhere"}, "encoder='nowhere' cannot be used: .* there is no such folder"),
+        ({"env": lambda: Bars(side=52)}, r"has dense/kernel of the shape \[288, 256\] where .* "
+         r"\[800, 256\]"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_a_sentence(told_apart, options, says):
+    agent, _ = make(**{"encoder": str(told_apart), **options})
+    with pytest.raises(AgentlabError, match=says) as error:
+        agent.begin()
+    assert "\n" not in str(error.value)
+
+
+def test_an_activation_that_differs_is_refused(tmp_path):
+    for name, activation in (("relu", "relu"), ("tanh", "tanh")):
+        agent, _ = make(env=Sign, net="mlp", hidden=(8,), activation=activation)
+        agent.save(tmp_path / name)
+    other, _ = make(env=Sign, net="mlp", hidden=(8,), encoder=str(tmp_path / "relu"))
+    with pytest.raises(AgentlabError, match="has activation='relu', but the agent's net .*'tanh'"):
+        other.begin()
+    other, _ = make(env=Sign, net="mlp", hidden=(8,), encoder=str(tmp_path / "tanh"))
+    other.begin()
+
+
+def test_a_net_for_standardised_numbers_is_refused(tmp_path):
+    x = np.random.default_rng(0).standard_normal((40, 1), np.float32)
+    options = {"hidden": (8,), "activation": "tanh", "epochs": 1}
+    for standardise in (True, False):
+        classifier = Classifier("mlp", standardise=standardise, **options)
+        classifier.fit(x, x[:, 0] > 0, quiet=True).save(tmp_path / str(standardise))
+    agent, _ = make(env=Clock, net="mlp", hidden=(8,), encoder=str(tmp_path / "True"))
+    with pytest.raises(AgentlabError, match="it was trained on standardised numbers"):
+        agent.begin()
+    agent, _ = make(env=Clock, net="mlp", hidden=(8,), encoder=str(tmp_path / "False"))
+    agent.begin()
+
+
+def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
+    agent = agentlab.make_agent("random", agentlab.make_envs(Clock))
+    agent.save(tmp_path / "random")
+    damaged = shutil.copytree(told_apart / "saved", tmp_path / "damaged")
+    (damaged / "net.keras").write_bytes(b"nothing")
+    Run.create(tmp_path, "empty", {}).close()
+    for folder, says in (
+        ("random", "it holds no net with a torso"),
+        ("damaged", "it is not the file that was saved"),
+        ("empty", "the run has saved no net yet"),
+    ):
+        agent, _ = make(encoder=str(tmp_path / folder))
+        with pytest.raises(AgentlabError, match=f"encoder=.* cannot be used: .*{says}"):
+            agent.begin()
+
+
+def test_freezing_needs_an_encoder():
+    with pytest.raises(AgentlabError, match="freeze_encoder=True needs an encoder"):
+        make(freeze_encoder=True)
+
+
+def test_a_command_that_names_no_encoder_leaves_no_run(tmp_path, capsys):
+    words = "train --env CartPole-v1 --algo pg --steps 64 --encoder nowhere --runs-dir"
+    assert main([*words.split(), str(tmp_path / "runs")]) == 2
+    assert "encoder='nowhere' cannot be used" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
