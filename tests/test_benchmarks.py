@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from agentlab.agents import agent_class
+from agentlab.recipes.supervised import find_recipe
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -184,7 +185,7 @@ def finished_run(path, mean, steps=1000, seconds=50.0):
 
 
 def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp_path):
-    monkeypatch.setattr(learning, "TABLE", tmp_path / "docs" / "learning.md")
+    monkeypatch.setattr(learning, "DOCS", tmp_path / "docs")
     (tmp_path / "docs" / "img").mkdir(parents=True)
     finished_run(tmp_path / "runs" / "lunarlander-dqn-0", 200.0)
     finished_run(tmp_path / "runs" / "lunarlander-dqn-1", 260.0, seconds=150.0)
@@ -199,11 +200,33 @@ def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp
     assert "img/lunarlander-dqn.png" in page
 
 
+def test_what_nets_reach_is_told_from_the_runs_alone(learning, monkeypatch, tmp_path):
+    monkeypatch.setattr(learning, "DOCS", tmp_path / "docs")
+    (tmp_path / "docs" / "img").mkdir(parents=True)
+    for seed, accuracy in enumerate((0.91, 0.93)):
+        path = tmp_path / "runs" / f"mnist-logistic-{seed}"
+        finished_run(path, 0.0, steps=30, seconds=90.0)
+        (path / "plots" / "history.png").write_bytes(b"history")
+        kept = {"figures": {"loss": 0.25, "accuracy": accuracy}, "data": ["10,000 pictures"]}
+        (path / "test.json").write_text(json.dumps(kept))
+    assert learning.main(["--write", "--runs", str(tmp_path / "runs")]) == 0
+    page = (tmp_path / "docs" / "supervised.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) == 1
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
+    assert cells[1:3] == ["2", "accuracy 0.92 ± 0.014, loss 0.25 ± 0"]
+    assert cells[5:] == ["30", "1.5", "a machine, 2 CPUs"]
+    assert "10,000 pictures" in page and "img/mnist-logistic.png" in page
+
+
 def test_every_row_trains_by_flags_that_exist(learning):
     for work in learning.WORKS:
         words = work.flags.split()
         assert words[::2] == ["--env", "--algo"]
         assert agent_class(words[3]).name == words[3]
+    for work in learning.FITS:
+        assert work.flags.split()[0] == "--recipe"
+        assert find_recipe(work.flags.split()[1])
 
 
 def test_the_replay_benchmark_measures_every_kind(monkeypatch, capsys):

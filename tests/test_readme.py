@@ -34,6 +34,15 @@ def test_the_replay_memory_draws_as_shown():
     assert done.stdout.startswith("(32, 4) ")
 
 
+def test_the_classifier_learns_and_is_saved_as_shown(tmp_path):
+    code = next(block for block in blocks("python") if "Classifier" in block)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout.split()[-1]) > 0.85
+    assert (tmp_path / "my_classifier" / "net.keras").exists()
+
+
 def test_the_custom_agent_shown_is_the_example_and_has_fewer_than_forty_lines():
     example = (ROOT / "examples" / "tabular.py").read_text()
     assert example in blocks("python")

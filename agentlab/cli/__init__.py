@@ -1,4 +1,4 @@
-"""The command line: ``agentlab train``, ``play``, ``envs`` and ``check-env``."""
+"""The command line: ``agentlab train``, ``play``, ``fit``, ``predict`` and what lists things."""
 
 from __future__ import annotations
 
@@ -18,10 +18,19 @@ from agentlab.errors import AgentlabError
 COMMANDS = {
     "train": "train an agent, or go on with a run",
     "play": "let a trained agent play, and film it",
+    "fit": "train a net on examples: a recipe, a table, pictures, a text, a series",
+    "predict": "let a trained net predict",
+    "nets": "list all nets, summarise or draw one",
     "envs": "list the ids of all environments",
     "check-env": "say what is wrong with an environment of your own",
 }
-SCRIPTS = {"train": "train_agent.py", "play": "play_agent.py", "envs": "list_envs.py"}
+SCRIPTS = {
+    "train": "train_agent.py",
+    "play": "play_agent.py",
+    "fit": "train_supervised.py",
+    "predict": "predict.py",
+    "envs": "list_envs.py",
+}
 
 # Remarks on the CPU, on missing GPUs, screens and sound cards say nothing to a user.
 QUIET = {
@@ -48,7 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # so that --algo my_module:MyAgent finds my_module.py
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `agentlab envs | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (AgentlabError, EnvironmentFailure) as error:
         message = " ".join(str(error).split())
     except OSError as error:
@@ -70,7 +84,8 @@ def program(command: str) -> str:
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
-        print("usage: agentlab COMMAND [flags]\n\nTeach agents by reinforcement.\n\ncommands:")
+        print("usage: agentlab COMMAND [flags]\n")
+        print("Train agents by reinforcement, and nets on examples.\n\ncommands:")
         for name, text in COMMANDS.items():
             print(f"  {name:<11}{text}")
         print("\n`agentlab COMMAND --help` shows a command's flags.")

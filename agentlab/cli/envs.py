@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from agentlab.cli import program
@@ -25,8 +24,5 @@ def run(words: list[str]) -> int:
     ids = list_envs(given.get("filter", ""))
     if not ids:
         print(f"no environment's id holds {given['filter']!r}", file=sys.stderr)
-    try:
-        print("\n".join(ids), flush=True)
-    except BrokenPipeError:  # `agentlab envs | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("\n".join(ids))
     return 0

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
+from agentlab import config as configs
 from agentlab.config import describe_type
 from agentlab.errors import AgentlabError
 
@@ -128,6 +129,14 @@ class Parser(argparse.ArgumentParser):
 def flag_of(name: str) -> str:
     """Return the flag of the field ``name``."""
     return "--" + name.replace("_", "-")
+
+
+def fill(cls: type, defaults: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
+    """Make the dataclass ``cls`` of a preset's values and, before those, of what was said."""
+    names = {field.name for field in dataclasses.fields(cls)}
+    return configs.from_dict(
+        cls, {**defaults, **{name: value for name, value in said.items() if name in names}}
+    )
 
 
 def default_values(cls: type) -> dict[str, Any]:

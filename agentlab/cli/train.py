@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentlab import config as configs
 from agentlab.agents import ALGORITHMS, agent_class
 from agentlab.agents.agent import Agent
 from agentlab.cli import program
-from agentlab.cli.flags import Parser, flag_of, format_value
+from agentlab.cli.flags import Parser, fill, flag_of
 from agentlab.cli.plan import Plan, Training, is_foreign
+from agentlab.cli.report import print_settings, show
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv
 from agentlab.errors import AgentlabError
@@ -79,13 +79,14 @@ def _start(env: str, algo: str, chosen: Preset, said: Mapping[str, Any]) -> int:
         env,
         algo,
         chosen.name,
-        _fill(agent_class(algo).Config, chosen.config, said),
-        _fill(Preprocessing, chosen.preprocessing, said),
-        _fill(Training, chosen.training, said),
+        fill(agent_class(algo).Config, chosen.config, said),
+        fill(Preprocessing, chosen.preprocessing, said),
+        fill(Training, chosen.training, said),
     )
     origins = {**_preset_origins(chosen), **dict.fromkeys(said, "flag")}
     with plan.make_envs() as envs:
         agent = plan.make_agent(envs)
+        agent.begin()  # before there is a run, so that none is left where it fails
         name = said.get("name") or plan.default_name
         with Run.create(said.get("runs_dir", "runs"), name, plan.to_json()) as record:
             _print_table(plan, origins)
@@ -125,8 +126,8 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
 
     path, training = record.path, plan.training
     print()
-    _show("run", path)
-    _show("watch it", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
+    show("run", path)
+    show("watch it", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
     result = train(
         agent,
         envs,
@@ -142,26 +143,22 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
         print(f"stopped at step {result.steps} and saved; resume with: {again}")
         return 130
     saved = _save(agent, path)
-    _show("agent", saved)
+    show("agent", saved)
     try:
-        _show("plot", plot_returns(path))
+        show("plot", plot_returns(path))
     except AgentlabError as error:  # too short a training for a whole episode
-        _show("plot", f"none: {error}")
+        show("plot", f"none: {error}")
     seed = derive_seed(training.seed, EVALUATION)
     if training.eval_episodes:
         played = evaluate(agent, envs, training.eval_episodes, seed=seed)
-        _show("evaluation", _keep(played, path / "evaluation.json"))
+        show("evaluation", _keep(played, path / "evaluation.json"))
     if summary := agent.summary():
         print(f"\n{summary}\n")
     if training.video:
-        _show("video", _film(plan, saved, record, result.steps, seed))
-    _show("play it", _command("play", plan, path))
-    _show("go on", f"{_command('train', plan, path)} --steps N")
+        show("video", _film(plan, saved, record, result.steps, seed))
+    show("play it", _command("play", plan, path))
+    show("go on", f"{_command('train', plan, path)} --steps N")
     return 0
-
-
-def _show(what: str, value: object) -> None:
-    print(f"{what:<12}{value}", flush=True)
 
 
 def _keep(played: Evaluation, path: Path) -> str:
@@ -215,14 +212,6 @@ def _command(verb: str, plan: Plan, path: Path) -> str:
     return f"{program(verb)} {shlex.join(words)}"
 
 
-def _fill(cls: type, defaults: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
-    """Make the dataclass ``cls`` of a preset's values and, before those, of what was said."""
-    names = {field.name for field in dataclasses.fields(cls)}
-    return configs.from_dict(
-        cls, {**defaults, **{name: value for name, value in said.items() if name in names}}
-    )
-
-
 def _preset_origins(chosen: Preset) -> dict[str, str]:
     """Say of each setting that a preset makes where it comes from."""
     told = chosen.source
@@ -263,10 +252,4 @@ def _print_table(plan: Plan, origins: Mapping[str, str]) -> None:
     if plan.preprocessing == Preprocessing():
         values = {name: values[name] for name in values if not hasattr(plan.preprocessing, name)}
         values["preprocessing"] = None
-    rows = [
-        (flag_of(name)[2:], format_value(value), origins.get(name, "default"))
-        for name, value in values.items()
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
-    for name, value, origin in rows:
-        print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+    print_settings(values, origins)

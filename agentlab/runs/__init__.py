@@ -5,6 +5,7 @@ from agentlab.runs.plots import plot_returns
 from agentlab.runs.progress import Progress
 from agentlab.runs.run import Run
 from agentlab.runs.seeds import derive_seed, seed_everything
+from agentlab.runs.stopping import stop_signals
 from agentlab.runs.video import open_video
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "open_video",
     "plot_returns",
     "seed_everything",
+    "stop_signals",
 ]

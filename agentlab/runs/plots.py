@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,12 @@ import numpy.typing as npt
 from agentlab.errors import AgentlabError
 from agentlab.runs.files import replacing, reporting
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Column = npt.NDArray[np.float64]
 
-INK, MUTED, LINE = "#222222", "#777777", "#1f6fb4"
+INK, MUTED, LINE, CONTRAST = "#222222", "#777777", "#1f6fb4", "#d1601f"
 
 
 def plot_returns(run_path: Path | str) -> Path:
@@ -30,7 +33,6 @@ def plot_returns(run_path: Path | str) -> Path:
     Raises:
         AgentlabError: where the run has logged no returns, or the folder cannot be written to.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
     run_path = Path(run_path)
@@ -41,7 +43,7 @@ def plot_returns(run_path: Path | str) -> Path:
         raise AgentlabError(f"run={str(run_path)!r} has no returns to plot: no episode has ended")
     steps, mean = metrics["step"][drawn], mean[drawn]
 
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    figure = new_figure(8, 4.8)
     axes = figure.add_subplot()
     if {"return/min", "return/max"} <= metrics.keys():
         low, high = metrics["return/min"][drawn], metrics["return/max"][drawn]
@@ -52,31 +54,119 @@ def plot_returns(run_path: Path | str) -> Path:
         std = metrics["return/std"][drawn]
         label = "± standard deviation"
         axes.fill_between(steps, mean - std, mean + std, color=LINE, alpha=0.14, lw=0, label=label)
-    marker = "o" if len(steps) == 1 else ""
-    axes.plot(steps, mean, color=LINE, lw=1.8, marker=marker, label="mean of the last 100 episodes")
+    _draw_line(axes, steps, mean, LINE, "mean of the last 100 episodes")
     axes.annotate(
         f" {mean[-1]:.4g}", (steps[-1], mean[-1]), color=LINE, va="center", annotation_clip=False
     )
-
-    axes.set_title(_title(run_path, metrics), loc="left", color=INK)
-    axes.set_xlabel("environment steps", color=INK)
-    axes.set_ylabel("return (sum of an episode's rewards)", color=INK)
+    tidy(
+        axes,
+        _title(run_path, metrics),
+        "environment steps",
+        "return (sum of an episode's rewards)",
+    )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.legend(frameon=False, loc="best", labelcolor=INK)
+    _add_clock(axes, _columns(run_path / "timings.csv"))
+    return save_figure(figure, run_path / "plots" / "returns.png")
+
+
+def plot_history(run_path: Path | str) -> Path:
+    """Draw how each figure of a supervised run changed over its epochs, a panel for each.
+
+    Reads ``metrics.csv``: every ``train/NAME`` and ``validation/NAME``.
+
+    Returns:
+        The picture, ``plots/history.png`` in the run's folder.
+
+    Raises:
+        AgentlabError: where no epoch has ended, or the folder cannot be written to.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    run_path = Path(run_path)
+    metrics = _columns(run_path / "metrics.csv")
+    parts = {"train": ("training data", LINE), "validation": ("held-out data", CONTRAST)}
+    drawn = {name for name, column in metrics.items() if np.isfinite(column).any()}
+    paths = [name.partition("/") for name in metrics if name in drawn]
+    names = list(dict.fromkeys(name for part, _, name in paths if part in parts))
+    if not names:
+        raise AgentlabError(f"run={str(run_path)!r} has no history to plot: no epoch has ended")
+
+    across = min(len(names), 3)
+    down = -(-len(names) // across)
+    figure = new_figure(max(4.8 * across, 6), 3.6 * down + 0.3)
+    for name, axes in zip(names, figure.subplots(down, across, squeeze=False).flat, strict=False):
+        for part, (label, colour) in parts.items():
+            if (column := f"{part}/{name}") in drawn:
+                known = np.isfinite(metrics[column])
+                values = metrics[column][known]
+                label = f"{label}: {values[-1]:.4g} at last"
+                _draw_line(axes, metrics["step"][known], values, colour, label)
+        tidy(axes, name, "epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False, loc="best", labelcolor=INK)
+    for axes in figure.axes[len(names) :]:
+        axes.remove()
+    figure.suptitle(run_path.resolve().name, x=0.01, ha="left", color=INK)
+    return save_figure(figure, run_path / "plots" / "history.png")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, which gives every text the room that it needs."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def tidy(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+    """Give axes their titles and the look that all pictures share."""
+    axes.set_title(title, loc="left", color=INK)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
     axes.margins(x=0.02)
     axes.grid(color="#e6e6e6", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK)
-    axes.legend(frameon=False, loc="best", labelcolor=INK)
-    _add_clock(axes, _columns(run_path / "timings.csv"))
 
-    path = run_path / "plots" / "returns.png"
+
+def plain(text: object, width: int) -> str:
+    """Return a text on one line of at most ``width`` characters, in which no formula begins.
+
+    The middle is left out of a longer one, since names often differ at their ends.
+    """
+    line = " ".join(str(text).split())
+    if len(line) > width:
+        line = line[: width // 2] + "…" + line[len(line) - (width - width // 2 - 1) :]
+    return line.replace("$", r"\$")
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG, whole or not at all, and return its path.
+
+    Raises:
+        AgentlabError: where the folder, which is made if missing, cannot be written to.
+    """
     with reporting(f"plot={str(path)!r} cannot be written"):
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=150)
     return path
+
+
+def figure_to_array(figure: Figure) -> npt.NDArray[np.uint8]:
+    """Return a figure as a picture for TensorBoard, uint8 ``[height, width, 3]``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _draw_line(axes: Any, x: Column, y: Column, colour: str, label: str) -> None:
+    """Draw a curve; a point where there is but one."""
+    axes.plot(x, y, color=colour, lw=1.8, marker="o" if len(x) == 1 else "", label=label)
 
 
 def _title(run_path: Path, metrics: dict[str, Column]) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
 import sys
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
-FORMAT = "{n_fmt} of {total_fmt} steps, {rate_noinv_fmt}{postfix}, {remaining} left"
+FORMAT = "{n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}{postfix}, {remaining} left"
 
 
 class Progress:
-    """Shows steps/s, episodes, mean return and time left, on the standard error stream.
+    """Shows steps/s, time left and a note such as the mean return, on the standard error stream.
 
     On a terminal that is one line that changes in place; elsewhere (a log file, a pipe) it is
     a new line every ten seconds.
@@ -22,11 +22,14 @@ class Progress:
         total: how many steps the training takes.
         initial: how many had been made before it was resumed.
         quiet: show nothing.
+        unit: what a step is called.
     """
 
-    def __init__(self, total: int, initial: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, initial: int = 0, quiet: bool = False, unit: str = "steps"
+    ) -> None:
         terminal = sys.stderr.isatty()
-        self._now = (initial, 0, math.nan)
+        self._now: tuple[int, Callable[[], str]] = (initial, str)
         self._total = total
         self._seconds = 0.2 if terminal else 10.0
         self._due = 0.0
@@ -37,25 +40,29 @@ class Progress:
             file=sys.stderr if terminal else _Lines(),
             dynamic_ncols=terminal,
             bar_format="{percentage:3.0f}%" + (" |{bar}| " if terminal else " ") + FORMAT,
-            unit=" steps",
+            unit=f" {unit}",
             unit_scale=True,
             mininterval=0,
             miniters=0,
             delay=1e-9,  # no line before the first update
         )
 
-    def update(self, steps_done: int, episodes: int, mean_return: float) -> None:
+    def update(self, steps_done: int, note: Callable[[], str]) -> None:
         """Show how far the training is; cheap enough for every step.
 
         Args:
             steps_done: since the training's very start, ``initial`` included.
-            episodes: how many have ended.
-            mean_return: of the latest ones; NaN before the first has ended.
+            note: gives the words to show beside it; called only when they are shown.
         """
-        self._now = (steps_done, episodes, mean_return)
+        self._now = (steps_done, note)
         if time.monotonic() >= self._due:
             self._bar.update(self._describe() - self._bar.n)
             self._due = time.monotonic() + self._seconds
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the progress."""
+        if not self._bar.disable:
+            self._bar.write(line)
 
     def close(self) -> None:
         """Show the last figures and end the line."""
@@ -64,9 +71,8 @@ class Progress:
 
     def _describe(self) -> int:
         """Set the words of the line, and return the steps that it should show."""
-        steps_done, episodes, mean_return = self._now
-        shown = "none yet" if math.isnan(mean_return) else f"{mean_return:.2f}"
-        self._bar.set_postfix_str(f"{episodes:,} episodes, mean return {shown}", refresh=False)
+        steps_done, note = self._now
+        self._bar.set_postfix_str(note(), refresh=False)
         # The last steps of a vector of environments may go beyond the total.
         return min(steps_done, self._total)
 

@@ -1,12 +1,14 @@
-"""The picture of returns."""
+"""The pictures of returns and of a supervised run's history."""
 
 from pathlib import Path
 
 import imageio.v3
+import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, plot_returns
+from agentlab.runs.plots import figure_to_array, new_figure, plain, plot_history
 
 
 def picture_of(path: Path, **columns: list[float]) -> float:
@@ -41,3 +43,54 @@ def test_a_run_without_returns(tmp_path: Path) -> None:
     run.log(10, {"return/mean": float("nan")}, {})
     with pytest.raises(AgentlabError, match="no returns to plot"):
         plot_returns(run.path)
+
+
+def history_of(path: Path, rows: list[dict[str, float]]) -> np.ndarray:
+    """Plot a supervised run with the given figures; return the picture."""
+    run = Run.create(path, "run", {})
+    for epoch, row in enumerate(rows, 1):
+        run.log(epoch, row, {})
+    plot = plot_history(run.path)
+    assert plot == run.path / "plots" / "history.png"
+    return imageio.v3.imread(plot)[..., :3]
+
+
+def has_colour(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
+    return bool((np.abs(image.astype(int) - rgb) < 8).all(-1).sum() > 100)
+
+
+def test_each_figure_of_a_history_has_a_panel_with_both_parts(tmp_path: Path) -> None:
+    row = {"train/loss": 1.0, "validation/loss": 1.2}
+    rows = [{name: value / epoch for name, value in row.items()} for epoch in (1, 2, 3)]
+    one = history_of(tmp_path, rows)
+    two = history_of(tmp_path, [{**row, "train/accuracy": 0.5, "grad_norm": 3.0} for row in rows])
+    four = history_of(
+        tmp_path, [{**row, "train/a": 1.0, "train/b": 1.0, "validation/c": 1.0} for row in rows]
+    )
+    assert two.shape[0] == one.shape[0] and two.shape[1] > one.shape[1]
+    assert four.shape[0] > 1.8 * one.shape[0]
+    assert has_colour(one, (0x1F, 0x6F, 0xB4)) and has_colour(one, (0xD1, 0x60, 0x1F))
+
+
+def test_a_history_without_held_out_data_and_with_a_single_epoch(tmp_path: Path) -> None:
+    image = history_of(tmp_path, [{"train/loss": 1.0}])
+    assert has_colour(image, (0x1F, 0x6F, 0xB4)) and not has_colour(image, (0xD1, 0x60, 0x1F))
+
+
+def test_a_run_without_history(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "run", {})
+    run.log(1, {"return/mean": 1.0, "train/loss": float("nan")}, {})
+    with pytest.raises(AgentlabError, match="no history to plot"):
+        plot_history(run.path)
+
+
+def test_a_figure_as_a_picture() -> None:
+    image = figure_to_array(new_figure(3, 2))
+    assert image.shape == (200, 300, 3) and image.dtype == np.uint8 and (image == 255).all()
+
+
+def test_long_texts_lose_their_middle_and_dollars_begin_no_formula() -> None:
+    assert plain("a  very\nlong name", 40) == "a very long name"
+    assert plain("abcdefghij", 5) == "ab…ij"
+    assert plain("abcdefghij", 6) == "abc…ij"
+    assert plain("from $5 to $9", 40) == r"from \$5 to \$9"

@@ -1,6 +1,5 @@
 """The progress line, on a terminal and elsewhere."""
 
-import math
 import sys
 
 import pytest
@@ -31,14 +30,14 @@ def test_a_terminal_shows_one_changing_line(monkeypatch: pytest.MonkeyPatch) -> 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     progress = Progress(1000, initial=200)
-    progress.update(300, 0, math.nan)
-    progress.update(1010, 12, 3.456)
+    progress.update(300, lambda: "no episodes")
+    progress.update(1010, lambda: "12 episodes, mean return 3.46")
     progress.close()
     assert terminal.text.count("\n") == 1
     last = terminal.text.split("\r")[-1]
     assert "100%" in last and "of 1.00k steps" in last and "steps/s" in last
     assert "12 episodes, mean return 3.46" in last and "left" in last
-    assert "mean return none yet" in terminal.text
+    assert "no episodes" in terminal.text
 
 
 def test_a_log_file_gets_few_lines(
@@ -48,7 +47,7 @@ def test_a_log_file_gets_few_lines(
     monkeypatch.setattr("agentlab.runs.progress.time.monotonic", lambda: float(next(clock)))
     progress = Progress(100)
     for step in range(1, 41):
-        progress.update(step, 1, 0.0)
+        progress.update(step, str)
     progress.close()
     lines = capsys.readouterr().err.splitlines()
     assert 3 <= len(lines) <= 6
@@ -56,8 +55,15 @@ def test_a_log_file_gets_few_lines(
     assert not any("\r" in line for line in lines)
 
 
+def test_steps_may_have_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(100, unit="batches")
+    progress.update(50, str)
+    progress.close()
+    assert "50.0 of 100 batches" in capsys.readouterr().err
+
+
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(100, quiet=True)
-    progress.update(50, 1, 0.0)
+    progress.update(50, str)
     progress.close()
     assert capsys.readouterr().err == ""

@@ -1,0 +1,225 @@
+"""What a supervised training learns from: a public set, or files of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from agentlab.config import option
+from agentlab.data import Encoder
+from agentlab.errors import AgentlabError
+from agentlab.recipes.supervised import Recipe
+
+# What becomes of (0, 0), (0, 1), (1, 0) and (1, 1).
+BOOLEAN = {
+    "and": [0, 0, 0, 1],
+    "or": [0, 1, 1, 1],
+    "nand": [1, 1, 1, 0],
+    "nor": [1, 0, 0, 0],
+    "xor": [0, 1, 1, 0],
+}
+OWN = ("csv", "images", "text", "series", "pairs")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the data come from."""
+
+    csv: tuple[str, ...] | None = option(None, "CSV files, or a folder of them, with a header")
+    target: str | None = option(None, "the column of the CSV that is to be predicted")
+    task: Literal["regression", "classification"] | None = option(
+        None, "what the CSV's target is; none looks at it"
+    )
+    images: str | None = option(None, "a folder with a folder of pictures for each class")
+    size: int | None = option(None, "side that pictures are brought to; none: the first's own")
+    text: str | None = option(None, "a text file to learn to write like")
+    series: str | None = option(None, "a CSV of numbers over time to forecast")
+    columns: tuple[str, ...] | None = option(None, "which columns of the series; none: all numbers")
+    pairs: str | None = option(None, "a file of sentences and, after a tab, their translations")
+    test: float = option(
+        0.1, "share kept for the test at the end, where the data name no test part"
+    )
+    function: Literal["and", "or", "nand", "nor", "xor"] = option(
+        "and", "what the recipe perceptron learns of two truth values"
+    )
+    data_dir: str | None = option(
+        None, "a folder with copies of public sets, instead of a download"
+    )
+    stand_in: bool = option(False, "take the small set that an installed package ships instead")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.test < 1:
+            raise AgentlabError(f"test={self.test} must be more than 0 and less than 1")
+
+    @property
+    def own(self) -> str | None:
+        """Which of the user's own files it is: a name in ``OWN``, or ``None``."""
+        given = [name for name in OWN if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise AgentlabError(
+                f"only one of {', '.join(f'--{name}' for name in given)} can be given"
+            )
+        return given[0] if given else None
+
+
+@dataclass
+class Material:
+    """Data in the parts that a trainer asks for.
+
+    Attributes:
+        trainer: which trainer they suit, by name.
+        train: what ``fit`` takes.
+        test: what ``evaluate`` takes, never used before the end.
+        validation: held out for choosing; ``None`` lets the trainer split it off.
+        options: further arguments of ``fit``.
+        encoder: what made numbers of files.
+        notes: lines to print: what was loaded, from where, how much.
+    """
+
+    trainer: str
+    train: tuple[Any, ...]
+    test: tuple[Any, ...]
+    validation: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+    encoder: Encoder | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
+    """Return the trainer for some data by name; ``None`` where only the data can tell."""
+    if recipe is not None:
+        return recipe.trainer
+    if source.own == "csv":
+        return {"regression": "regressor", "classification": "classifier", None: None}[source.task]
+    own = {"images": "classifier", "text": "language_model", "series": "forecaster"}
+    return own.get(source.own or "", "translator")
+
+
+def gather(source: Source, recipe: Recipe | None, seed: int, validation: float) -> Material:
+    """Load the data of a recipe or of the user's own files.
+
+    Args:
+        source: where they come from.
+        recipe: whose set to load; ``None`` for own files.
+        seed: of the splits.
+        validation: share of the training part to hold out, where files are split here.
+
+    Raises:
+        AgentlabError: for missing or unfit files, naming file, row and column.
+    """
+    if recipe is not None:
+        return _public(source, recipe)
+    if source.own is None:
+        raise AgentlabError(
+            "what is to be learned? give --recipe NAME (--list shows them), or --csv, --images, "
+            "--text, --series or --pairs"
+        )
+    gatherers = {
+        "csv": _csv,
+        "images": _images,
+        "text": _text,
+        "series": _series,
+        "pairs": _pairs,
+    }
+    return gatherers[source.own](source, seed, validation)
+
+
+def _public(source: Source, recipe: Recipe) -> Material:
+    if recipe.trainer == "perceptron":
+        x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+        rows = x, np.array(BOOLEAN[source.function])
+        return Material("perceptron", rows, rows, notes=[f"all 4 rows of {source.function}"])
+    from agentlab.data.sets import load
+
+    found = load(recipe.data, source.data_dir, source.stand_in)
+    options: dict[str, Any] = {}
+    if recipe.trainer == "classifier":
+        options["classes"] = found.classes
+    elif recipe.trainer == "forecaster":
+        options["names"] = found.names
+    return Material(
+        recipe.trainer,
+        found.train,
+        found.test,
+        found.validation,
+        options=options,
+        notes=list(found.notes),
+    )
+
+
+def _csv(source: Source, seed: int, validation: float) -> Material:
+    from agentlab.data.table import Table
+
+    if source.target is None:
+        raise AgentlabError("--target is missing: which column of the CSV is to be predicted?")
+    assert source.csv is not None
+    table = Table(source.csv, source.target, source.task, seed, validation, source.test)
+    classification = table.task == "classification"
+    return Material(
+        "classifier" if classification else "regressor",
+        (table.train,),
+        (table.test,),
+        table.validation,
+        {"classes": table.columns.classes} if classification else {},
+        table.columns,
+        table.describe().splitlines(),
+    )
+
+
+def _images(source: Source, seed: int, validation: float) -> Material:
+    from agentlab.data.images import ImageFolder
+
+    folder = ImageFolder(str(source.images), source.size, seed, validation, source.test)
+    return Material(
+        "classifier",
+        (folder.train,),
+        (folder.test,),
+        folder.validation,
+        {"classes": folder.classes},
+        folder.encoder,
+        folder.describe().splitlines(),
+    )
+
+
+def _text(source: Source, seed: int, validation: float) -> Material:
+    from agentlab.data.text import read_text
+
+    text = read_text(str(source.text))
+    begin = round(len(text) * (1 - source.test))
+    middle = round(begin * (1 - validation))
+    parts = [text[:middle], text[middle:begin], text[begin:]]
+    if not all(parts):
+        raise AgentlabError(f"--text {source.text} holds {len(text)} characters, which are too few")
+    note = f"{source.text}: {len(text):,} characters; the last {len(parts[2]):,} are the test part"
+    return Material("language_model", (parts[0],), (parts[2],), parts[1], notes=[note])
+
+
+def _series(source: Source, seed: int, validation: float) -> Material:
+    from agentlab.data.series import read_series, split_series
+
+    values, names = read_series(str(source.series), source.columns)
+    shares = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
+    train, held_out, test = split_series(values, shares)
+    note = (
+        f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test part"
+    )
+    return Material("forecaster", (train,), (test,), held_out, {"names": names}, notes=[note])
+
+
+def _pairs(source: Source, seed: int, validation: float) -> Material:
+    from agentlab.data import split_indices
+    from agentlab.data.text import read_text
+
+    lines = [line for line in read_text(str(source.pairs)).splitlines() if line.strip()]
+    pairs = [line.split("\t") for line in lines]
+    for number, pair in enumerate(pairs, 1):
+        if len(pair) != 2:
+            raise AgentlabError(
+                f"--pairs {source.pairs}: line {number} has {len(pair) - 1} tabs; it must have one"
+            )
+    train, test = split_indices(len(pairs), (1 - source.test, source.test), seed)
+    parts = [tuple([pairs[i][side] for i in rows] for side in (0, 1)) for rows in (train, test)]
+    note = f"{source.pairs}: {len(train):,} pairs to learn from and {len(test):,} for the test"
+    return Material("translator", parts[0], parts[1], notes=[note])

@@ -1,0 +1,260 @@
+"""Recipes: named supervised trainings, with their data, settings and what they reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentlab.config import did_you_mean
+from agentlab.errors import AgentlabError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training that is ready to run.
+
+    Attributes:
+        name: what ``--recipe`` calls it.
+        about: the net and the task, in a line.
+        data: the set by its name in ``agentlab.data.sets``.
+        size: how much that is.
+        trainer: the trainer by its name in ``agentlab.supervised``.
+        config: fields of the trainer's configuration.
+        expected: what it reaches on data never used before.
+        source: where the settings come from.
+    """
+
+    name: str
+    about: str
+    data: str
+    size: str
+    trainer: str
+    config: dict[str, Any] = field(default_factory=dict)
+    expected: str = ""
+    source: str = ""
+
+
+BOSTON = "506 rows of 13 numbers, 57 KB"
+MNIST = "60,000 + 10,000 pictures 28x28, 11 MB"
+
+TRANSLATOR = {
+    "net": "luong",
+    "epochs": 14,
+    "learning_rate": 4e-3,
+    "schedule": "cosine",
+    "warmup": 200,
+    "clip_norm": 1.0,
+    "dropout": 0.3,
+    "validation": 0.03,
+}
+
+RECIPES = [
+    Recipe(
+        "mnist-logistic",
+        "logistic regression on handwritten digits",
+        "mnist",
+        MNIST,
+        "classifier",
+        {"hidden": (), "epochs": 30, "batch": 128, "schedule": "cosine", "l2": 1e-5},
+        "accuracy 0.925",
+    ),
+    Recipe(
+        "mnist-mlp",
+        "two layers of 256 ReLUs on handwritten digits",
+        "mnist",
+        MNIST,
+        "classifier",
+        {
+            "hidden": (256, 256),
+            "epochs": 25,
+            "batch": 128,
+            "dropout": 0.3,
+            "schedule": "cosine",
+            "shift": 0.08,
+            "rotate": 8.0,
+        },
+        "accuracy 0.985",
+    ),
+    Recipe(
+        "mnist-cnn",
+        "two 5x5 convolutions, pooled, and a layer of 1,024 (LeNet's form)",
+        "mnist",
+        MNIST,
+        "classifier",
+        {
+            "net": "lenet",
+            "epochs": 12,
+            "batch": 128,
+            "dropout": 0.5,
+            "schedule": "cosine",
+            "shift": 0.08,
+            "rotate": 10.0,
+        },
+        "accuracy 0.994",
+    ),
+    Recipe(
+        "cifar10-cnn",
+        "three 3x3 convolutions, pooled, and a layer of 512, on moved pictures of ten things",
+        "cifar10",
+        "50,000 + 10,000 pictures 32x32x3, 170 MB",
+        "classifier",
+        {
+            "net": "vgg",
+            "epochs": 60,
+            "batch": 96,
+            "schedule": "cosine",
+            "flip": True,
+            "rotate": 15.0,
+            "shift": 0.1,
+        },
+    ),
+    Recipe(
+        "cifar10-resnet",
+        "a residual net of 20 layers on moved pictures of ten things; wants a GPU",
+        "cifar10",
+        "50,000 + 10,000 pictures 32x32x3, 170 MB",
+        "classifier",
+        {
+            "net": "resnet20",
+            "epochs": 160,
+            "batch": 128,
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "nesterov": True,
+            "learning_rate": 0.1,
+            "schedule": "cosine",
+            "warmup": 400,
+            "l2": 1e-4,
+            "flip": True,
+            "shift": 0.125,
+        },
+        source="He et al. 2016, section 4.2; cosine instead of steps",
+    ),
+    Recipe(
+        "boston-linear",
+        "linear regression on house prices, solved in closed form",
+        "boston",
+        BOSTON,
+        "linear_regression",
+    ),
+    Recipe(
+        "boston-linear-sgd",
+        "the same by stochastic gradient descent",
+        "boston",
+        BOSTON,
+        "regressor",
+        {
+            "hidden": (),
+            "epochs": 200,
+            "batch": 16,
+            "optimizer": "sgd",
+            "learning_rate": 0.01,
+            "schedule": "linear",
+        },
+    ),
+    Recipe(
+        "boston-mlp",
+        "two layers on house prices",
+        "boston",
+        BOSTON,
+        "regressor",
+        {
+            "hidden": (64, 64),
+            "epochs": 200,
+            "batch": 16,
+            "schedule": "cosine",
+            "l2": 1e-3,
+            "dropout": 0.1,
+            "validation": 0.0,
+        },
+    ),
+    Recipe(
+        "imdb-textcnn",
+        "convolutions over words (Kim 2014) on film reviews, good or bad",
+        "imdb",
+        "25,000 + 25,000 reviews, 84 MB",
+        "classifier",
+        {"net": "text_cnn", "vocabulary": 20_000, "length": 400, "epochs": 4, "batch": 50},
+        source="Kim 2014, section 3.1",
+    ),
+    Recipe(
+        "shakespeare",
+        "a character model of Shakespeare's plays",
+        "shakespeare",
+        "1,115,394 characters, 1.1 MB",
+        "language_model",
+        {
+            "units": (448, 448),
+            "dropout": 0.4,
+            "batch": 32,
+            "length": 64,
+            "epochs": 10,
+            "validation": 0.05,
+        },
+    ),
+    Recipe(
+        "translate-en-de",
+        "English captions of pictures to German",
+        "multi30k-en-de",
+        "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
+        "translator",
+        TRANSLATOR,
+    ),
+    Recipe(
+        "translate-en-fr",
+        "English captions of pictures to French",
+        "multi30k-en-fr",
+        "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
+        "translator",
+        TRANSLATOR,
+    ),
+    Recipe(
+        "forecast",
+        "sunspots of the next 40 months from those of the last ones",
+        "sunspots",
+        "2,820 months, 45 KB",
+        "forecaster",
+        {"past": 132, "epochs": 12},
+        "RMSE 0.60 of the naive forecast's",
+    ),
+    Recipe(
+        "siamese-mnist",
+        "twin nets that put digits on a plane, equal ones together",
+        "mnist",
+        MNIST,
+        "siamese",
+        {
+            "net": "small_lenet",
+            "epochs": 12,
+            "batch": 256,
+            "learning_rate": 3e-3,
+            "schedule": "cosine",
+            "warmup": 200,
+        },
+        "accuracy of 5 nearest neighbours 0.977",
+        "Hadsell, Chopra & LeCun 2006",
+    ),
+    Recipe(
+        "perceptron",
+        "Rosenblatt's perceptron on a Boolean function (--function)",
+        "Boolean function",
+        "4 rows",
+        "perceptron",
+        {},
+        "all 4 rows right",
+    ),
+]
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe ``name``.
+
+    Raises:
+        AgentlabError: where there is none.
+    """
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    names = [recipe.name for recipe in RECIPES]
+    hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+    raise AgentlabError(f"recipe={name!r} is unknown{hint}")

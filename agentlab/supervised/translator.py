@@ -1,0 +1,338 @@
+"""Translation: nets that read a sentence and write it in another language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from agentlab.config import option
+from agentlab.data import split_indices
+from agentlab.data.sentence_pairs import SentencePairs
+from agentlab.data.subwords import START, Subwords
+from agentlab.data.vocabulary import Ids
+from agentlab.errors import AgentlabError
+from agentlab.lazy import tf
+from agentlab.runs import Run
+from agentlab.supervised.trainer import Trainer, TrainerConfig
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Languages = tuple[Sequence[str], Sequence[str]]
+
+AT_A_TIME = 64  # sentences that are translated together
+SHOWN = 4  # sentences in pictures and texts
+
+
+@dataclass(frozen=True)
+class TranslatorConfig(TrainerConfig):
+    """Hyperparameters of ``translator``."""
+
+    net: Literal["luong", "bahdanau", "none", "transformer"] = option(
+        "luong", "a recurrent net with this attention or none, or a transformer"
+    )
+    units: int = option(256, "units of each layer, over both directions and all heads")
+    layers: int = option(1, "layers of the encoder, and of the decoder")
+    cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of a recurrent net")
+    bidirectional: bool = option(True, "whether a recurrent net's encoder runs both ways")
+    embedding: int = option(256, "numbers that stand for a token in a recurrent net")
+    heads: int = option(4, "heads of a transformer's attentions")
+    feed_forward: int = option(512, "units between a transformer's two dense layers")
+    dropout: float = option(0.2, "share of units that training drops")
+    vocabulary: int = option(6000, "subwords that are told apart, at most")
+    joint: bool = option(True, "whether both languages share subwords and their embedding")
+    tied: bool = option(True, "whether the output layer's kernel is the target's embedding")
+    max_length: int = option(128, "most subwords of a sentence, its end included")
+    label_smoothing: float = option(0.1, "share of each target spread over all subwords")
+    bleu_every: int = option(1, "epochs between measurements of BLEU; 0 for never")
+    bleu_sentences: int = option(300, "held-out sentences that it is then measured on, by greedy")
+    length_penalty: float = option(0.6, "exponent of the length by which a beam is judged")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be from 0 to below 1")
+        for name in ("units", "layers", "embedding", "heads", "feed_forward", "bleu_sentences"):
+            if getattr(self, name) < 1:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
+        for name in ("bleu_every", "length_penalty"):
+            if getattr(self, name) < 0:
+                raise AgentlabError(f"{name}={getattr(self, name)} must be 0 or more")
+        if self.max_length < 2:
+            raise AgentlabError(f"max_length={self.max_length} must be 2 or more")
+
+
+class Translator(Trainer):
+    """Minimises the cross-entropy of each subword of the translation, given those before it.
+
+    Attributes:
+        encoder: the source's subwords.
+    """
+
+    name = "translator"
+    Config: ClassVar[type] = TranslatorConfig
+    merit = "bleu"
+    config: TranslatorConfig
+    encoder: Subwords | None
+    _target: Subwords | None = None
+    _held_out: Languages | None = None
+
+    @property
+    def target_encoder(self) -> Subwords | None:
+        """The target's subwords; the same object as ``encoder`` where they are joint."""
+        return self._target or self.encoder
+
+    @property
+    def _encoders(self) -> tuple[Subwords, Subwords]:
+        assert self.encoder is not None
+        return self.encoder, self._target or self.encoder
+
+    def fit(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        *,
+        validation: Languages | None = None,
+        run: Run | None = None,
+        quiet: bool = False,
+    ) -> Self:
+        """Learn to translate.
+
+        Args:
+            sources: sentences.
+            targets: their translations.
+            validation: sources and targets held out; ``None`` splits off the share that the
+                configuration says.
+            run: where figures and checkpoints go, and where they are taken up again.
+            quiet: show no progress.
+
+        Raises:
+            AgentlabError: for lists of different lengths, a sentence that is empty or longer than
+                ``max_length``.
+        """
+        self._begin()
+        sources, targets = _paired(sources, targets)
+        if validation is None and self.config.validation:
+            shares = (1 - self.config.validation, self.config.validation)
+            rows, held = split_indices(len(sources), shares, self.seed)
+            validation = [sources[i] for i in held], [targets[i] for i in held]
+            sources, targets = [sources[i] for i in rows], [targets[i] for i in rows]
+        self._learn_subwords(sources, targets)
+        train = self._pairs(sources, targets)
+        held_out = None
+        if validation is not None:
+            self._held_out = _paired(*validation)
+            held_out = self._pairs(*self._held_out).by_length()
+        if self.net is None:
+            with self._precision():
+                self.net = self._build()
+            self.net.build(((None, None), (None, None)))
+        self._train(train, held_out, run, quiet)
+        return self
+
+    def _learn_subwords(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        size = self.config.vocabulary
+        if self.config.joint:
+            self.encoder, self._target = Subwords.fit([*sources, *targets], size, "bpe"), None
+        else:
+            self.encoder, self._target = (Subwords.fit(s, size, "bpe") for s in (sources, targets))
+
+    def _build(self) -> Any:
+        config = self.config
+        source, target = self._encoders
+        common: dict[str, Any] = {
+            "source_vocabulary": source.size,
+            "target_vocabulary": target.size,
+            "layers": config.layers,
+            "dropout": config.dropout,
+            "shared": config.joint,
+            "tied": config.tied,
+            "seed": self.seed,
+        }
+        if config.net == "transformer":
+            from agentlab.nets.transformer import Transformer
+
+            return Transformer(
+                **common,
+                width=config.units,
+                heads=config.heads,
+                feed_forward=config.feed_forward,
+                limit=config.max_length,
+            )
+        from agentlab.nets.seq2seq import Seq2Seq
+
+        return Seq2Seq(
+            **common,
+            embedding=config.embedding,
+            units=config.units,
+            cell=config.cell,
+            attention=config.net,
+            bidirectional=config.bidirectional,
+        )
+
+    def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
+        source, target = self._encoders
+        return SentencePairs(
+            self._ids("sources", sources, source), self._ids("targets", targets, target)
+        )
+
+    def _ids(self, name: str, texts: Sequence[str], encoder: Subwords) -> Ids:
+        """Return int32 ``[n, time]``, each row with its end, and none longer than allowed."""
+        ids, limit = encoder.encode(texts, end=True), self.config.max_length
+        if ids.shape[1] > limit:
+            row = int((ids != 0).sum(axis=1).argmax())
+            raise AgentlabError(
+                f"{name}[{row}] has {(ids[row] != 0).sum()} subwords, more than "
+                f"max_length={limit}: {texts[row][:40]!r}..."
+            )
+        return ids
+
+    def _loss(self, outputs: Any, targets: Any) -> Any:
+        from agentlab.nets.losses import cross_entropy
+
+        return cross_entropy(outputs, targets)
+
+    def _objective(self, outputs: Any, targets: Any) -> Any:
+        from agentlab.nets.losses import cross_entropy
+
+        return cross_entropy(outputs, targets, self.config.label_smoothing)
+
+    def predict(self, texts: str | Sequence[str], beam: int = 5) -> list[str]:
+        """Translate.
+
+        Args:
+            texts: sentences, or one.
+            beam: how many translations are kept in mind at a time; 1 always takes the likeliest
+                next subword.
+
+        Raises:
+            AgentlabError: for a sentence that is longer than ``max_length``.
+        """
+        self._need_net()
+        source, target = self._encoders
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if beam < 1:
+            raise AgentlabError(f"beam={beam} must be 1 or more")
+        ids = self._ids("texts", texts, source)
+        lengths = (ids != 0).sum(axis=1)
+        order, search = np.argsort(lengths, kind="stable"), self._search(beam)
+        translated = [""] * len(texts)
+        for start in range(0, len(order), AT_A_TIME):
+            rows = order[start : start + AT_A_TIME]
+            longest = int(lengths[rows].max())
+            limit = min(self.config.max_length, 2 * longest + 10)
+            for row, tokens in zip(rows, search(ids[rows, :longest], limit).numpy(), strict=True):
+                if texts[row].strip():
+                    translated[row] = target.decode(tokens)
+        return translated
+
+    def _search(self, beam: int) -> Any:
+        """Return a compiled function of sources and a limit that returns int32 ``[n, time]``."""
+        from agentlab.nets.decoding import beam_search, compiled, greedy
+
+        def best(net: Any, source_ids: Any, limit: Any) -> Any:
+            found = beam_search(net, source_ids, limit, beam, self.config.length_penalty)
+            return found.tokens[:, 0]
+
+        if beam not in self._searches:
+            self._searches[beam] = compiled(greedy if beam == 1 else best, self.net)
+        return self._searches[beam]
+
+    def evaluate(
+        self, sources: Sequence[str], targets: Sequence[str], beam: int = 5
+    ) -> dict[str, float]:
+        """Compare translations with the true ones.
+
+        Returns:
+            ``bleu`` and ``chrf`` (0 to 100) of the whole, by sacreBLEU on cased, detokenised text
+            (Post 2018), and ``loss``, nats a subword without smoothing.
+
+        Raises:
+            AgentlabError: as ``fit``.
+        """
+        self._need_net()
+        sources, targets = _paired(sources, targets)
+        loss = self._evaluate(self._pairs(sources, targets).by_length())
+        return {**scores(self.predict(sources, beam), targets), **loss}
+
+    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
+        """Measure BLEU on some held-out sentences, and show translations in TensorBoard."""
+        every, some = self.config.bleu_every, self.config.bleu_sentences
+        if not every or epoch % every or self._held_out is None:
+            return {}
+        sources, targets = (part[:some] for part in self._held_out)
+        translated = self.predict(sources, beam=1)
+        if run is not None:
+            rows = list(zip(sources, targets, translated, strict=True))[:SHOWN]
+            table = ["| source | true | translated |", "|---|---|---|"]
+            table += ["| " + " | ".join(row) + " |" for row in rows]
+            run.text("translations", epoch, "\n".join(table))
+        return {"validation/bleu": scores(translated, targets)["bleu"]}
+
+    def figures(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
+        """Draw where the net looks in the source while it writes its translation.
+
+        Of some of the sources; a net without attention has no such picture.
+        """
+        from agentlab.supervised.pictures import attention_map
+
+        self._need_net()
+        if self.config.net == "none":
+            return {}
+        drawn, encoders = {}, self._encoders
+        ids = tf.TensorSpec((None, None), tf.int32)
+        attention = tf.function(lambda *ids: self.net.attention(ids), input_signature=[ids, ids])
+        for number, source in enumerate(sources[:SHOWN], 1):
+            texts = source, self.predict(source)[0]
+            read, written = (e.encode(t, end=True) for e, t in zip(encoders, texts, strict=True))
+            shifted = np.concatenate([[START], written[:-1]]).astype(np.int32)
+            weights = attention(read[None], shifted[None]).numpy()[0]
+            names = (e.pieces(ids) for e, ids in zip(encoders, (read, written), strict=True))
+            drawn[f"attention_{number}"] = attention_map(weights, *names)
+        return drawn
+
+    @cached_property
+    def _searches(self) -> dict[int, Any]:
+        return {}
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.__dict__.pop("_searches", None)
+
+    def _fitted(self) -> dict[str, Any]:
+        return {"target": None if self._target is None else self._target.to_json()}
+
+    def _restore_fitted(self, described: Mapping[str, Any]) -> None:
+        target = described["target"]
+        self._target = None if target is None else Subwords.from_json(target)
+
+
+def scores(translated: Sequence[str], true: Sequence[str]) -> dict[str, float]:
+    """Return ``bleu`` (Papineni et al. 2002) and ``chrf`` (Popović 2015) of a whole text."""
+    from sacrebleu import corpus_bleu, corpus_chrf
+
+    references = [list(true)]
+    return {
+        "bleu": corpus_bleu(list(translated), references).score,
+        "chrf": corpus_chrf(list(translated), references).score,
+    }
+
+
+def _paired(sources: Sequence[str], targets: Sequence[str]) -> Languages:
+    """Return sentences and their translations, after a check that they belong together."""
+    sources, targets = list(sources), list(targets)
+    if len(sources) != len(targets) or not sources:
+        raise AgentlabError(
+            f"there are {len(sources)} sources and {len(targets)} targets; "
+            "each sentence needs its translation"
+        )
+    for name, texts in (("sources", sources), ("targets", targets)):
+        for row, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise AgentlabError(f"{name}[{row}] is {text!r}, but must be a sentence")
+    return sources, targets

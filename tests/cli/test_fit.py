@@ -1,0 +1,177 @@
+"""`agentlab fit`: recipes, own data, what a run leaves behind, resuming, mistakes."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SHORT = "--epochs 2 --hidden 8 --batch 16"
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    """A table with two numbers, a category with gaps, and a class that follows from them."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "flowers.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["length", "width", "colour", "kind"])
+        for _ in range(300):
+            length, width = rng.normal(size=2)
+            colour = rng.choice(["red", "blue", ""])
+            kind = "tall" if length + width > 0 else "short"
+            table.writerow([f"{length:.3f}", f"{width:.3f}", colour, kind])
+    return path
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """A folder with a folder of small pictures for each of two classes."""
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "shapes" / name).mkdir(parents=True)
+        for i in range(20):
+            picture = rng.integers(level - 30, level + 30, (12, 12, 3)).astype(np.uint8)
+            Image.fromarray(picture).save(tmp_path / "shapes" / name / f"{i}.png")
+    return tmp_path / "shapes"
+
+
+def test_list_shows_every_recipe_with_its_data(call):
+    text = call("fit --list").out
+    assert "mnist-cnn" in text and "translate-en-de" in text and "11 MB" in text
+
+
+def test_a_table_is_learned_and_tested_once_at_the_end(call, flowers):
+    result = call(
+        f"fit --csv {flowers} --target kind --epochs 15 --hidden 16 --batch 16 --learning-rate 0.01"
+    )
+    assert result.code == 0
+    assert "colour" in result.out and "category" in result.out  # the inferred types are shown
+    figures = json.loads(Path("runs/flowers/test.json").read_text())["figures"]
+    assert figures["accuracy"] > 0.85
+    rows = list(csv.DictReader(Path("runs/flowers/metrics.csv").read_text().splitlines()))
+    assert len(rows) == 15
+    assert {"train/loss", "validation/accuracy"} <= rows[0].keys()
+    for name in ("history.png", "confusion.png"):
+        with Image.open(f"runs/flowers/plots/{name}") as picture:
+            assert min(picture.size) > 200
+    assert "predict runs/flowers INPUT" in result.out
+
+
+def test_a_run_is_never_overwritten(call, flowers):
+    words = f"fit --csv {flowers} --target kind {SHORT}"
+    assert call(words).code == call(words).code == 0
+    first, second = (
+        Path(f"runs/{name}/metrics.csv").read_text() for name in ("flowers", "flowers-2")
+    )
+    assert first == second  # and equal seeds give equal runs
+
+
+def test_a_finished_run_goes_on_for_more_epochs(call, flowers):
+    assert call(f"fit --csv {flowers} --target kind {SHORT}").code == 0
+    assert call(f"fit --csv {flowers} --target kind --epochs 3 --hidden 8 --batch 16").code == 0
+    result = call("fit --resume runs/flowers --epochs 3")
+    assert result.code == 0
+    on, whole = (Path(f"runs/{name}/metrics.csv").read_text() for name in ("flowers", "flowers-2"))
+    assert on == whole
+
+
+def test_what_a_resumed_run_cannot_change_is_refused(call, refused, flowers):
+    call(f"fit --csv {flowers} --target kind {SHORT}")
+    refused("fit --resume runs/flowers --batch 8", "--batch cannot be changed", "--epochs")
+
+
+def test_a_folder_of_pictures_is_learned(call, shapes):
+    result = call(
+        f"fit --images {shapes} --epochs 20 --batch 8 --hidden empty --learning-rate 0.01"
+    )
+    assert result.code == 0
+    assert json.loads(Path("runs/shapes/test.json").read_text())["figures"]["accuracy"] == 1.0
+    predicted = call(f"predict runs/shapes {shapes}/dark/0.png").out
+    assert predicted.startswith("dark ")
+
+
+def test_predictions_for_a_table_need_no_target(call, flowers, tmp_path):
+    call(f"fit --csv {flowers} --target kind {SHORT}")
+    new = tmp_path / "new.csv"
+    new.write_text("length,width,colour\n3,3,red\n-3,-3,green\n")
+    lines = call(f"predict runs/flowers {new}").out.splitlines()
+    assert len(lines) == 2
+    assert all("tall " in line and "short " in line for line in lines)
+
+
+def test_a_text_is_learned_and_written_on(call, tmp_path):
+    (tmp_path / "log.txt").write_text("the cat sat on the mat. " * 100)
+    words = "fit --text log.txt --epochs 2 --units 16 --batch 4 --length 16 --learning-rate 0.02"
+    assert call(words).code == 0
+    assert json.loads(Path("runs/log/test.json").read_text())["figures"]["perplexity"] < 15
+    result = call(["predict", "runs/log", "the ", "--length", "20", "--seed", "1"])
+    assert result.out.startswith("the ") and len(result.out) == len("the ") + 20 + 1
+
+
+def test_a_series_is_forecast_beside_the_naive_forecast(call, tmp_path):
+    values = 10 + np.sin(np.arange(300) / 3)
+    (tmp_path / "waves.csv").write_text("height\n" + "\n".join(f"{v:.4f}" for v in values))
+    words = "fit --series waves.csv --past 20 --horizon 5 --units 8 --epochs 4 --batch 16"
+    assert call(words).code == 0
+    figures = json.loads(Path("runs/waves/test.json").read_text())["figures"]
+    assert figures["ratio"] < 0.8
+    rows = call("predict runs/waves waves.csv").out.splitlines()
+    assert rows[0] == "height" and len(rows) == 6
+    assert all(8 < float(row) < 12 for row in rows[1:])
+
+
+def test_a_boolean_function_is_learned_and_an_inseparable_one_refused(call):
+    assert call("fit --recipe perceptron --function or").code == 0
+    result = call("fit --recipe perceptron --function xor")
+    assert result.code == 2
+    assert "no line parts the two classes" in result.err.splitlines()[-1]
+
+
+def test_a_stand_in_is_taken_only_when_asked_for(call, tmp_path):
+    words = "fit --recipe mnist-logistic --stand-in --epochs 2"
+    result = call(words)
+    assert result.code == 0
+    assert "digits" in result.out and "scikit-learn" in result.out
+
+
+def test_folds_test_every_row_once(call):
+    result = call("fit --recipe boston-linear --stand-in --folds 5")
+    assert result.code == 0
+    kept = json.loads(Path("runs/boston-linear-5-folds/test.json").read_text())
+    assert len(kept["parts"]) == 5
+    mean = np.mean([part["rmse"] for part in kept["parts"]])
+    assert kept["figures"]["rmse"] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("fit", ("--recipe NAME", "--csv")),
+        ("fit --recipe mnist-cn", ("recipe='mnist-cn' is unknown", "mnist-cnn")),
+        ("fit --csv missing.csv --target y", ("missing.csv",)),
+        ("fit --csv flowers.csv", ("--target is missing",)),
+        ("fit --csv flowers.csv --target size", ("size", "length")),
+        ("fit --csv flowers.csv --target kind --task regression", ("kind", "flowers.csv")),
+        ("fit --csv flowers.csv --text flowers.csv", ("only one of --csv, --text",)),
+        ("fit --recipe mnist-mlp --csv flowers.csv", ("leave --csv out",)),
+        ("fit --images empty", ("empty",)),
+        ("fit --csv flowers.csv --target kind --epochs 0", ("epochs=0",)),
+        ("fit --csv flowers.csv --target kind --net mpl", ("net='mpl' is unknown", "mlp")),
+        ("fit --recipe mnist-mlp --folds 1", ("folds=1",)),
+        ("predict", ("RUN INPUT",)),
+        ("predict nowhere new.csv", ("nowhere",)),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(refused, flowers, tmp_path, words, parts):
+    (tmp_path / "empty").mkdir()
+    refused(words, *parts)
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_an_agents_run_is_no_trainers(run, refused):
+    refused("fit --resume runs/done", "trains an agent")
+    refused("predict runs/done x.csv", "trained an agent")

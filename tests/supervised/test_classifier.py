@@ -1,0 +1,377 @@
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.datasets import load_digits
+
+from agentlab.data import Arrays, split_indices
+from agentlab.errors import AgentlabError
+from agentlab.nets import make_net
+from agentlab.supervised import Classifier
+from tests.supervised.interruptions import Stream
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(3, 2, (60, 5)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 6).astype(int)
+WORDS = np.array(["no", "yes"])[Y]
+BYTES = RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+
+
+def dense(*units: int) -> keras.Model:
+    layers = [keras.layers.Dense(n, kernel_initializer="zeros") for n in units]
+    return keras.Sequential(layers)
+
+
+def bytes_of(trainer: Classifier) -> list[bytes]:
+    return [weight.tobytes() for weight in trainer.net.get_weights()]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Classifier:
+    return Classifier("mlp", hidden=(16,), epochs=5, learning_rate=0.01).fit(X, WORDS, quiet=True)
+
+
+def test_it_learns_digits() -> None:
+    x, y = load_digits(return_X_y=True)
+    classifier = Classifier("mlp", hidden=(64,), epochs=15, learning_rate=3e-3)
+    assert classifier.fit(x[:1300], y[:1300], quiet=True) is classifier
+    score = classifier.score(x[1300:], y[1300:])
+    assert type(score) is float
+    assert score > 0.9
+    assert score == np.mean(classifier.predict(x[1300:]) == y[1300:])
+    assert classifier.evaluate(x[1300:], y[1300:])["accuracy"] == score
+
+
+def test_labels_come_back_as_they_were_given(fitted: Classifier) -> None:
+    assert fitted.classes == ["no", "yes"]
+    assert set(fitted.predict(X).tolist()) == {"no", "yes"}
+    assert fitted.score(X, WORDS) == np.mean(fitted.predict(X) == WORDS)
+    probabilities = fitted.predict_proba(X)
+    assert probabilities.dtype == np.float32 and probabilities.shape == (60, 2)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
+    assert (fitted.predict(X) == np.array(["no", "yes"])[probabilities.argmax(1)]).all()
+
+
+@pytest.mark.parametrize("labels", [[-3, 7], [0.5, 1.5], [False, True], ["b", "a"]])
+def test_labels_may_be_of_any_kind(labels: list[Any]) -> None:
+    y = np.array(labels)[Y]
+    classifier = Classifier(dense(2), epochs=1).fit(X.tolist(), y.tolist(), quiet=True)
+    assert classifier.classes == sorted(labels)
+    assert set(classifier.predict(X).tolist()) <= set(labels)
+
+
+def test_features_are_those_before_the_head(fitted: Classifier) -> None:
+    features = fitted.embeddings(X)
+    assert features.shape == (60, 16) and features.dtype == np.float32
+    kernel, bias = fitted.net.head.get_weights()
+    logits = np.log(fitted.predict_proba(X))
+    expected = features @ kernel + bias
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], expected @ [-1, 1], atol=1e-4)
+
+
+def test_a_saved_classifier_says_the_same(fitted: Classifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    loaded = Classifier.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+    assert loaded.predict(X).tolist() == fitted.predict(X).tolist()
+    assert loaded.evaluate(X, WORDS) == fitted.evaluate(X, WORDS)
+
+
+def test_the_classes_named_beforehand_are_saved_too(tmp_path: Path) -> None:
+    classifier = Classifier(dense(3), epochs=1)
+    classifier.fit(X, Y, classes=np.array(["low", "high", "none"]), quiet=True).save(tmp_path)
+    loaded = Classifier.load(tmp_path)
+    assert loaded.classes == ["low", "high", "none"]
+    assert loaded.score(X, Y) == classifier.score(X, Y)
+    assert set(loaded.predict(X).tolist()) <= {"low", "high", "none"}
+
+
+def test_label_smoothing_by_hand() -> None:
+    # Logits 2 and 0 have log-probabilities -0.126928 and -2.126928; targets become 0.9 and 0.1.
+    classifier = Classifier(dense(2), label_smoothing=0.2)
+    outputs, targets = tf.constant([[2.0, 0.0]]), tf.constant([0])
+    smoothed = 0.9 * 0.126928 + 0.1 * 2.126928
+    np.testing.assert_allclose(classifier._objective(outputs, targets), [smoothed], rtol=1e-5)
+    np.testing.assert_allclose(classifier._loss(outputs, targets), [0.126928], rtol=1e-5)
+    plain = Classifier(dense(2))
+    np.testing.assert_allclose(plain._objective(outputs, targets), [0.126928], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("class_weights", "moved"), [("none", 0.25), ("balanced", 0.0)])
+def test_class_weights_by_hand(class_weights: str, moved: float) -> None:
+    # With equal logits the gradient is 0.5 for the wrong class and -0.5 for the right one. Three
+    # examples against one leave 0.25; weighted by 4 / (2 x 3) and 4 / (2 x 1) they cancel out.
+    one = keras.Sequential([keras.layers.Dense(2, use_bias=False, kernel_initializer="zeros")])
+    options = {"optimizer": "sgd", "learning_rate": 1.0, "validation": 0.0, "standardise": False}
+    classifier = Classifier(one, epochs=1, class_weights=class_weights, **options)
+    classifier.fit(np.ones((4, 1)), [0, 0, 0, 1], quiet=True)
+    np.testing.assert_allclose(one.get_weights()[0], [[moved, -moved]], atol=1e-7)
+
+
+def test_only_the_training_part_decides_how_inputs_are_scaled() -> None:
+    shares = 0.75, 0.25
+    rows, held = split_indices(60, shares, seed=4)
+    other = X.copy()
+    other[held] = 1000 * other[held] + 7
+    one, two = (
+        Classifier(dense(2), epochs=1, validation=0.25, seed=4).fit(x, Y, quiet=True)
+        for x in (X, other)
+    )
+    assert one._fitted() == two._fitted()
+    assert bytes_of(one) == bytes_of(two)
+    np.testing.assert_allclose(one._fitted()["mean"], X[rows].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(one._fitted()["std"], X[rows].std(0), rtol=1e-5)
+
+
+def test_a_constant_column_is_harmless() -> None:
+    x = np.column_stack([X, np.full(60, 0.1)])  # whose deviation is 1e-17, not 0
+    classifier = Classifier(dense(2), epochs=1).fit(x, Y, quiet=True)
+    assert classifier._fitted()["std"][-1] == 1.0
+    x[:, -1] = 0.2
+    assert np.abs(np.log(classifier.predict_proba(x))).max() < 20
+
+
+def test_whole_numbers_are_quantities_for_a_net_of_numbers() -> None:
+    corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    classifier = Classifier("mlp", hidden=(16,), epochs=80, learning_rate=0.05, validation=0.0)
+    classifier.fit(corners, [0, 1, 1, 0], quiet=True)
+    assert classifier.predict(corners).tolist() == [0, 1, 1, 0]
+    assert classifier._fitted()["mean"] == [0.5, 0.5]
+
+
+def test_texts_are_read_as_words() -> None:
+    texts = ["a fine film", "a dull play"] * 30
+    classifier = Classifier("text_cnn", epochs=3, length=5, clip_norm=1.0)
+    classifier.fit(texts, ["good", "bad"] * 30, quiet=True)
+    assert classifier.score(texts, ["good", "bad"] * 30) == 1.0
+    assert classifier.predict(["fine"]).tolist() == ["good"]
+
+
+def test_a_class_that_the_split_holds_out_whole_is_known_all_the_same() -> None:
+    _, held = split_indices(60, (0.9, 0.1), seed=0)
+    labels = Y.copy()
+    labels[held[0]] = 2
+    classifier = Classifier(dense(3), epochs=1, seed=0).fit(X, labels, quiet=True)
+    assert classifier.classes == [0, 1, 2]
+
+
+def test_streams_train_as_arrays_do() -> None:
+    arrays = Arrays(X, Y.astype(np.int64))
+    options = {"epochs": 3, "batch": 8, "standardise": False, "seed": 2}
+    x, held = X[:48], (X[48:], Y[48:])
+    streamed = Classifier("mlp", hidden=(4,), **options)
+    first, last = (Stream(Arrays(X[part], Y[part])) for part in (slice(48), slice(48, None)))
+    streamed.fit(first, classes=[0, 1], validation=last, quiet=True)
+    in_memory = Classifier("mlp", hidden=(4,), **options)
+    in_memory.fit(x, Y[:48], validation=held, quiet=True)
+    assert bytes_of(streamed) == bytes_of(in_memory)
+    assert streamed.history == in_memory.history
+    assert streamed.evaluate(arrays) == in_memory.evaluate(X, Y)
+    np.testing.assert_array_equal(streamed.predict(arrays), in_memory.predict(X))
+
+
+def functional() -> keras.Model:
+    inputs = keras.Input((5,))
+    hidden = keras.layers.Dense(4, "relu")(inputs)
+    joined = keras.layers.Concatenate()([inputs, hidden])
+    return keras.Model(inputs, keras.layers.Dense(2)(joined))
+
+
+class Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs) - 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: dense(4, 2),
+        functional,
+        Subclassed,
+        lambda: make_net("mlp", (5,), 2, hidden=(4,)),
+        lambda: keras.Sequential([keras.layers.Dense(2), keras.layers.BatchNormalization()]),
+    ],
+)
+def test_any_keras_model_can_be_the_net(make: Any) -> None:
+    net = make()
+    classifier = Classifier(net, epochs=2).fit(X, WORDS, quiet=True)
+    assert classifier.net is net
+    assert np.isfinite(classifier.history[-1]["train/loss"])
+    assert classifier.predict_proba(X).shape == (60, 2)
+
+
+@pytest.mark.parametrize("shape", [(60, 8, 8), (60, 8, 8, 1)])
+def test_bytes_of_pictures_are_divided_by_255_for_any_net(shape: tuple[int, ...]) -> None:
+    seen = []
+
+    class Spy(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            tf.py_function(lambda x: seen.append(x.numpy()), [inputs], [])
+            return self.dense(tf.reshape(inputs, (-1, 64)))
+
+    classifier = Classifier(Spy(), epochs=1, validation=0.0)
+    classifier.fit(BYTES.reshape(shape), Y, quiet=True)
+    assert all(x.dtype == np.float32 and x.shape[1:] == (8, 8, 1) for x in seen)
+    assert max(x.max() for x in seen) <= 1.0
+    classifier.predict(BYTES.reshape(shape))
+    np.testing.assert_allclose(seen[-1][..., 0], BYTES / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("net", ["mlp", "lenet"])
+def test_pictures_can_be_moved_for_every_net(net: str) -> None:
+    options = {"hidden": (4,)} if net == "mlp" else {}
+    classifier = Classifier(net, epochs=1, flip=True, rotate=10.0, shift=0.1, zoom=0.1, **options)
+    classifier.fit(BYTES, Y, quiet=True)
+    # Only in training: to predict, they stay where they are.
+    np.testing.assert_array_equal(classifier.predict_proba(BYTES), classifier.predict_proba(BYTES))
+
+
+@pytest.mark.parametrize("net", ["mlp", "lenet"])
+def test_sixteen_bits_train_and_give_float32(net: str, tmp_path: Path) -> None:
+    x = 255 * np.ones((60, 8, 8), np.uint8) * Y[:, None, None].astype(np.uint8)
+    options: dict[str, Any] = {"hidden": (8,)} if net == "mlp" else {}
+    classifier = Classifier(
+        net, precision="bfloat16", epochs=5, batch=9, learning_rate=0.01, **options
+    )
+    classifier.fit(x, Y, quiet=True)
+    assert classifier.net.torso.compute_dtype == "bfloat16"
+    assert {str(weight.dtype) for weight in classifier.net.weights} == {"float32"}
+    assert classifier.predict_proba(x).dtype == np.float32
+    losses = [figures["train/loss"] for figures in classifier.history]
+    assert losses[-1] < 0.7 * losses[0]
+    assert keras.config.dtype_policy().name == "float32"  # again, for other nets
+    classifier.save(tmp_path)
+    loaded = Classifier.load(tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(x), classifier.predict_proba(x))
+
+
+def test_the_confusion_matrix_and_examples_are_drawn() -> None:
+    classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(BYTES, WORDS, quiet=True)
+    drawn = classifier.figures(BYTES, WORDS)
+    assert list(drawn) == ["confusion", "examples"]
+
+
+NAN = X.copy()
+NAN[3, 2] = np.nan
+TWO_HEADS = keras.Input((5,))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ((X, 0 * Y), "there is only one class, 0; at least 2 are needed"),
+        ((NAN, Y), "x[3, 2]=nan must be a finite number"),
+        ((X[:9], Y), "x has 9 rows and y has 60; they must match"),
+        ((5, Y), "x has no rows and y has 60"),
+        ((X, np.eye(2)[Y]), "y has the shape [60, 2]; it must be [n], a label each"),
+        ((X, [None, *WORDS[1:]]), "y lacks some labels: it holds None or nan"),
+        ((X, [1, *WORDS[1:].tolist()]), "y holds the class"),
+        ((X, np.array([1, *WORDS[1:].tolist()], object)), "y holds texts and numbers"),
+        (([[1, 2], [3]], [0, 1]), "x is no array of numbers nor one of texts"),
+        (([["a", 2.0]] * 60, Y), "x holds texts, which net='mlp' does not take"),
+        ((WORDS, Y), "x holds texts, which net='mlp' does not take; use net='text_cnn'"),
+        ((Stream(Arrays(X, Y)),), "classes=None: name the classes where x is Batches"),
+    ],
+)
+def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str) -> None:
+    if says == "y holds the class":  # NumPy has made texts of all labels, also of the number
+        assert len(Classifier(dense(3), epochs=1).fit(*data, quiet=True).classes) == 3
+        return
+    with pytest.raises(AgentlabError) as caught:
+        Classifier(epochs=1).fit(*data, quiet=True)
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            lambda: keras.Sequential([keras.layers.Dense(2, "softmax")]),
+            "the net ends in softmax, but must give logits",
+        ),
+        (lambda: keras.Sequential([keras.layers.Softmax()]), "the net ends in softmax"),
+        (
+            lambda: keras.Sequential([keras.layers.Activation("softmax")]),
+            "the net ends in softmax",
+        ),
+        (lambda: dense(3), "the net gives the shape [1, 3] for one example, but [1, 2] is needed"),
+        (
+            lambda: keras.Model(TWO_HEADS, [keras.layers.Dense(2)(TWO_HEADS)] * 2),
+            "the net gives several parts for one example",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]),
+            "the net cannot be called with an example of the shape [5]",
+        ),
+    ],
+)
+def test_an_unfit_net_is_refused_in_one_sentence(make: Any, says: str) -> None:
+    with pytest.raises(AgentlabError) as caught:
+        Classifier(make()).fit(X, Y, quiet=True)
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda c: c.score(X, np.where(Y, "perhaps", "no")), "y holds the class 'perhaps', which"),
+        (lambda c: c.score(X, Y), "y holds the class 0, which was not trained; there are no, yes"),
+        (lambda c: c.score(X, WORDS[:9]), "targets has 9 rows, but inputs has 60"),
+        (lambda c: c.predict(NAN), "x[3, 2]=nan must be a finite number"),
+        (lambda c: c.predict(X[:, :3]), "x has the shape [60, 3], but the net was trained on rows"),
+        (lambda c: c.predict(X[:0]), "there are no examples"),
+        (lambda c: c.predict(["a text"]), "x holds 'a text', but the net was trained on numbers"),
+    ],
+)
+def test_unfit_data_are_refused_later_too(fitted: Classifier, call: Any, says: str) -> None:
+    with pytest.raises(AgentlabError) as caught:
+        call(fitted)
+    assert says in str(caught.value)
+
+
+def test_what_was_not_fitted_says_so(tmp_path: Path) -> None:
+    for call in (lambda c: c.predict(X), lambda c: c.score(X, Y), lambda c: c.save(tmp_path)):
+        with pytest.raises(AgentlabError, match="this Classifier has not been fitted; call fit"):
+            call(Classifier())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"net": "mpl"}, "net='mpl' is unknown; did you mean 'mlp'"),
+        ({"net": "lenet"}, "net='lenet' needs pictures"),
+        ({"flip": True}, "flip, rotate, shift and zoom move pictures, but an example has"),
+    ],
+)
+def test_an_option_that_does_not_suit_the_data_is_refused(
+    options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(AgentlabError) as caught:
+        Classifier(**options).fit(X, Y, quiet=True)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dropout": 1.0}, {"label_smoothing": 1.0}, {"zoom": 1.0}, {"class_weights": "some"}],
+)
+def test_an_unfit_option_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(AgentlabError, match=f"{next(iter(options))}="):
+        Classifier(**options)
+
+
+@pytest.mark.parametrize("y", [Y + 1, Y - 1, WORDS])
+def test_labels_beyond_the_names_given_are_refused(y: Any) -> None:
+    with pytest.raises(AgentlabError, match="which was not trained; there are 0, 1"):
+        Classifier(dense(2)).fit(X, y, classes=["low", "high"], quiet=True)

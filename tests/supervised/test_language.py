@@ -1,0 +1,93 @@
+"""LanguageModel: held-out nats, what is remembered, writing, resuming."""
+
+import numpy as np
+import pytest
+
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+from agentlab.supervised import LanguageModel, load_trainer
+
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 120
+SMALL = {"units": (32,), "batch": 8, "length": 16, "learning_rate": 0.01, "dropout": 0.1}
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return LanguageModel(epochs=4, **SMALL).fit(TEXT, quiet=True)
+
+
+def test_a_regular_text_is_learned(model: LanguageModel) -> None:
+    figures = model.evaluate(TEXT[:1000])
+    assert figures["loss"] < 0.4
+    assert figures["bits"] == pytest.approx(figures["loss"] / np.log(2))
+    assert figures["perplexity"] == pytest.approx(np.exp(figures["loss"]))
+    assert model.score(TEXT[:1000]) == figures["loss"]
+
+
+def test_it_writes_what_it_read(model: LanguageModel) -> None:
+    written = model.generate("the cat", 40, temperature=0)
+    assert len(written) == 47 and set(written.split()[:-1]) <= set(TEXT.split())
+    assert model.generate("the ", 40, seed=1) == model.generate("the ", 40, seed=1)
+    bold = {model.generate("the ", 40, temperature=3.0, seed=seed) for seed in range(3)}
+    assert len(bold) == 3
+    assert model.generate("the ", 40, top_k=1, seed=2) == model.generate("the ", 40, temperature=0)
+
+
+def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
+    model: LanguageModel,
+) -> None:
+    text = TEXT[7:300]
+    ids = model.encoder.encode(text)
+    # (292 - 16) // 16 = 17 streams of 18 characters, which the model reads in two windows.
+    streams, nats = 17, []
+    each = -(-292 // streams)
+    for begin in range(0, 292, each):
+        part = ids[begin : begin + each + 1]
+        torso = model.net.torso
+        features, _ = torso.run(part[None, :-1], torso.initial_state(1))
+        logits = model.net.head(features).numpy()[0].astype(np.float64)
+        log_sum = np.log(np.exp(logits).sum(axis=1))
+        nats.append(log_sum - logits[np.arange(len(part) - 1), part[1:]])
+    counted = np.concatenate(nats)
+    assert len(counted) == 292
+    assert model.evaluate(text)["loss"] == pytest.approx(counted.mean(), rel=1e-5)
+
+
+def test_unknown_characters_cost_nats_but_are_never_written(model: LanguageModel) -> None:
+    assert (
+        model.evaluate("the cät sat on the mat. " * 4)["loss"] > model.evaluate(TEXT[:96])["loss"]
+    )
+    assert "\ufffd" not in model.generate("é", 200, temperature=5.0)
+
+
+def test_saved_and_loaded_it_writes_the_same(model: LanguageModel, tmp_path) -> None:
+    model.save(tmp_path)
+    again = load_trainer(tmp_path)
+    assert isinstance(again, LanguageModel)
+    assert again.generate("the ", 60, seed=3) == model.generate("the ", 60, seed=3)
+
+
+def test_a_resumed_run_equals_one_never_stopped(tmp_path) -> None:
+    texts = {}
+    for name, parts in (("whole", (3,)), ("parts", (1, 3))):
+        for epochs in parts:
+            path = tmp_path / name
+            run = Run.open(path) if path.exists() else Run.create(tmp_path, name, {})
+            with run:
+                model = LanguageModel(epochs=epochs, schedule="constant", **SMALL)
+                model.fit(TEXT, run=run, quiet=True)
+        texts[name] = (tmp_path / name / "metrics.csv").read_text(), model.generate("the ", 50)
+    assert texts["whole"] == texts["parts"]
+
+
+def test_mistakes_are_told_in_one_sentence(model: LanguageModel) -> None:
+    with pytest.raises(AgentlabError, match="length=16 needs 33"):
+        LanguageModel(**SMALL).fit("too short", quiet=True)
+    with pytest.raises(AgentlabError, match="prompt='' is empty"):
+        model.generate("")
+    with pytest.raises(AgentlabError, match="temperature=-1"):
+        model.generate("the", temperature=-1.0)
+    with pytest.raises(AgentlabError, match="length=0"):
+        model.generate("the", 0)
+    with pytest.raises(AgentlabError, match="call fit first"):
+        LanguageModel().generate("the")

@@ -1,0 +1,175 @@
+"""Linear regression in closed form, beside scikit-learn and beside gradient descent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import linear_model
+from sklearn.datasets import load_diabetes
+
+from agentlab.data import Arrays, Batch
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+from agentlab.supervised import load_trainer
+from agentlab.supervised.linear import LinearRegression
+from agentlab.supervised.regressor import Regressor
+
+X, Y = load_diabetes(return_X_y=True, scaled=False)
+
+
+def test_a_line_through_three_points_by_hand() -> None:
+    # Means 2 and 4; slope (1 * 2.5 + 1 * 1.5) / 2 = 2; residuals 0.5, -1, 0.5, so that the
+    # slope's variance is (0.25 + 1 + 0.25) / 1 / 2.
+    regression = LinearRegression().fit([[1.0], [2.0], [3.0]], [2.5, 3.0, 6.5], quiet=True)
+    assert regression.coef_ == pytest.approx([2], rel=1e-6)
+    assert regression.intercept_ == pytest.approx(0, abs=1e-6)
+    assert regression.errors_ == pytest.approx([np.sqrt(0.75)], rel=1e-6)
+    assert regression.predict([[4.0]]) == pytest.approx([8], rel=1e-6)
+    figures = regression.evaluate([[1.0], [2.0], [3.0]], [2.5, 3.0, 6.5])
+    assert figures["rmse"] == pytest.approx(np.sqrt(0.5), rel=1e-5)
+    assert figures["r2"] == pytest.approx(1 - 1.5 / 9.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_it_agrees_with_scikit_learn(standardise: bool) -> None:
+    ours = LinearRegression(standardise=standardise).fit(X, Y, quiet=True)
+    theirs = linear_model.LinearRegression().fit(X, Y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-4)
+    assert ours.intercept_ == pytest.approx(theirs.intercept_, rel=1e-4)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-4)
+    assert ours.score(X, Y) == pytest.approx(theirs.score(X, Y), rel=1e-5)
+
+
+def test_standard_errors_are_those_of_the_textbook() -> None:
+    ours = LinearRegression().fit(X, Y, quiet=True)
+    design = np.column_stack([X, np.ones(len(X))])
+    residuals = Y - design @ np.linalg.lstsq(design, Y)[0]
+    variance = residuals @ residuals / (len(X) - 11)
+    expected = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ design)))[:-1]
+    np.testing.assert_allclose(ours.errors_, expected, rtol=1e-5)
+
+
+def test_several_targets_at_once() -> None:
+    both = np.column_stack([Y, X[:, 0] - 3 * X[:, 2] + 7])
+    ours = LinearRegression().fit(X, both, quiet=True)
+    theirs = linear_model.LinearRegression().fit(X, both)
+    assert ours.coef_.shape == ours.errors_.shape == (2, 10)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-4)
+
+
+def test_the_penalty_is_that_of_ridge_regression() -> None:
+    ours = LinearRegression(l2=0.3).fit(X, Y, quiet=True)
+    scaled, target = (X - X.mean(0)) / X.std(0), (Y - Y.mean()) / Y.std()
+    theirs = linear_model.Ridge(alpha=0.3 * len(X)).fit(scaled, target)
+    np.testing.assert_allclose(ours.coef_ * X.std(0) / Y.std(), theirs.coef_, rtol=1e-4)
+    assert ours.errors_ is None
+
+
+class Patient(Regressor):
+    """Keeps the weights of the last epoch rather than those of the smallest error."""
+
+    monitor = ("epoch", "max")
+
+    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
+        return {"epoch": epoch}
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+def test_gradient_descent_comes_to_the_same(l2: float) -> None:
+    x = X[:, [2, 3, 8]]
+    options: dict[str, Any] = {"validation": 0.0, "l2": l2}
+    ours = LinearRegression(**options).fit(x, Y, quiet=True)
+    theirs = Patient(
+        hidden=(), optimizer="sgd", learning_rate=0.2, batch=len(x), epochs=200, **options
+    ).fit(x, Y, quiet=True)
+    np.testing.assert_allclose(theirs.predict(x), ours.predict(x), rtol=1e-5)
+    assert theirs.evaluate(x, Y)["rmse"] == pytest.approx(ours.evaluate(x, Y)["rmse"], rel=1e-5)
+
+
+def test_stochastic_gradient_descent_comes_close() -> None:
+    x = X[:, [2, 3, 8]]
+    ours = LinearRegression().fit(x, Y, quiet=True)
+    theirs = Regressor(
+        hidden=(), optimizer="sgd", learning_rate=0.05, schedule="cosine", epochs=40, validation=0.0
+    ).fit(x, Y, quiet=True)
+    least = ours.evaluate(x, Y)["rmse"]
+    assert least <= theirs.evaluate(x, Y)["rmse"] < 1.001 * least
+
+
+class Stream:
+    """Batches without arrays to look into."""
+
+    size, ragged = len(X), False
+
+    def count(self, batch: int) -> int:
+        return -(-len(X) // batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        yield from Arrays(X.astype(np.float32), Y.astype(np.float32)).epoch(min(batch, 50), seed)
+
+
+def test_data_that_stream_give_the_same() -> None:
+    streamed = LinearRegression().fit(Stream(), quiet=True)
+    at_once = LinearRegression(standardise=False).fit(X, Y, quiet=True)
+    np.testing.assert_allclose(streamed.coef_, at_once.coef_, rtol=1e-4)
+    np.testing.assert_allclose(streamed.errors_, at_once.errors_, rtol=1e-4)
+
+
+def test_inputs_that_follow_from_each_other_have_no_errors_but_predict() -> None:
+    doubled = np.column_stack([X, X[:, 0] * 2, np.ones(len(X))])
+    ours = LinearRegression().fit(doubled, Y, quiet=True)
+    assert ours.errors_ is None
+    expected = linear_model.LinearRegression().fit(X, Y).predict(X)
+    np.testing.assert_allclose(ours.predict(doubled), expected, rtol=1e-4)
+
+
+def test_fewer_rows_than_inputs_are_fitted_exactly() -> None:
+    ours = LinearRegression().fit(X[:5], Y[:5], quiet=True)
+    assert ours.errors_ is None
+    np.testing.assert_allclose(ours.predict(X[:5]), Y[:5], rtol=1e-4)
+
+
+def test_whole_numbers_are_numbers() -> None:
+    ours = LinearRegression().fit([[0], [1], [2]], [1, 3, 5], quiet=True)
+    assert ours.coef_ == pytest.approx([2], rel=1e-6)
+    assert ours.predict([[10]]) == pytest.approx([21], rel=1e-6)
+
+
+def test_a_saved_regression_comes_back(tmp_path: Path) -> None:
+    ours = LinearRegression().fit(X, Y, quiet=True)
+    ours.save(tmp_path)
+    loaded = load_trainer(tmp_path)
+    assert isinstance(loaded, LinearRegression)
+    np.testing.assert_array_equal(loaded.predict(X), ours.predict(X))
+    np.testing.assert_array_equal(loaded.coef_, ours.coef_)
+    np.testing.assert_array_equal(loaded.errors_, ours.errors_)
+
+
+def test_a_run_records_both_parts(tmp_path: Path) -> None:
+    with Run.create(tmp_path, "run", {}) as run:
+        for _ in range(2):  # the second as a resumed run does
+            ours = LinearRegression(validation=0.2).fit(X, Y, run=run, quiet=True)
+        checkpoint = run.latest_checkpoint()
+    assert checkpoint is not None and (checkpoint.path / "trainer" / "net.keras").exists()
+    head, *rows = (run.path / "metrics.csv").read_text().splitlines()
+    assert {"train/rmse", "validation/rmse"} <= set(head.split(",")) and len(rows) == 1
+    assert ours.history[0]["train/rmse"] == pytest.approx(53.5, abs=3)
+
+
+def test_residuals_and_coefficients_are_drawn() -> None:
+    ours = LinearRegression().fit(X, Y, quiet=True)
+    figures = ours.figures(X, Y)
+    assert set(figures) == {"residuals", "coefficients"}
+    widths = [bar.get_width() for bar in figures["coefficients"].axes[0].patches]
+    expected = ours.coef_ * X.std(0)
+    np.testing.assert_allclose(widths, expected[np.argsort(-abs(expected))], rtol=1e-5)
+
+
+def test_what_has_no_closed_form_is_refused() -> None:
+    with pytest.raises(AgentlabError, match="only l2 has a closed form"):
+        LinearRegression(l1=0.1)
+    with pytest.raises(AgentlabError, match="linear_regression has one layer"):
+        LinearRegression(hidden=(3,))
