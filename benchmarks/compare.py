@@ -36,7 +36,8 @@ class Measurement:
 
     Attributes:
         label: what the table calls it; unique within its row.
-        script: ``ours.py``, run by this interpreter, or ``peers.py``, run by the peers'.
+        script: ``ours.py`` or ``fitting.py``, run by this interpreter, or ``peers.py``, run by
+            the peers'.
         function: the measuring function in ``script``.
         arguments: that function's arguments beside its meter.
         cores: how many CPUs it may use.
@@ -217,6 +218,34 @@ ROWS = (
             ),
         ),
         (Ratio("agentlab dqn", "SB3 DQN", 4.0),),
+    ),
+    Row(
+        "mnist-cnn",
+        "the recipe's net (3,274,634 parameters, Adam, batch 128) trained; a step is a picture",
+        (
+            Measurement("agentlab fit", "fitting.py", "digits"),
+            Measurement("Keras fit", "fitting.py", "digits_keras"),
+            Measurement("PyTorch", "peers.py", "fit_digits", {"batch": 128}),
+        ),
+        (Ratio("agentlab fit", "Keras fit", 1 / 1.05), Ratio("agentlab fit", "PyTorch", 1.0)),
+    ),
+    Row(
+        "characters",
+        "a language model of 512 LSTM cells, 32 windows of 64; a step is a character",
+        (
+            Measurement("agentlab fit", "fitting.py", "text"),
+            Measurement("Keras fit", "fitting.py", "text_keras"),
+        ),
+        (Ratio("agentlab fit", "Keras fit"),),
+    ),
+    Row(
+        "translation",
+        "256 GRU cells with Luong's attention, 6,000 subwords, 64 pairs; a step is a token",
+        (
+            Measurement("agentlab fit", "fitting.py", "pairs"),
+            Measurement("Keras fit", "fitting.py", "pairs_keras"),
+        ),
+        (Ratio("agentlab fit", "Keras fit"),),
     ),
 )
 

@@ -1,9 +1,9 @@
-"""Train every algorithm where its results are known, and write docs/learning.md.
+"""Train everything whose results are known; write docs/learning.md and docs/supervised.md.
 
-    python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--write]
+    python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
 Runs that are there are kept, those that were cut short are resumed, and the rest are trained, one
-after the other, each by the command that the table shows. ``--write`` trains nothing.
+after the other, each by the command that the tables show. ``--write`` trains nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from statistics import mean, stdev
 from compare import cpu_model
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "docs" / "learning.md"
+DOCS = ROOT / "docs"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,36 @@ class Work:
     frames_a_step: int = 1
     published: str = ""
     source: str = ""
+
+    script = "train_agent.py"
+    result = "evaluation.json"
+    plot = "returns.png"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One row of the table of nets trained on examples.
+
+    Attributes:
+        name: of the row, and the first part of its runs' names.
+        flags: what ``train_supervised.py`` is told beside the seed and the data's folder.
+        seeds: how many, from 0.
+        figure: which of the test's figures is shown first.
+        bar: what it is asked to reach.
+        book: what the cookbook of 2017 reported.
+        plot: which of the run's pictures is shown.
+    """
+
+    name: str
+    flags: str
+    seeds: int
+    figure: str
+    bar: str
+    book: str = ""
+    plot: str = "history.png"
+
+    script = "train_supervised.py"
+    result = "test.json"
 
 
 ZOO = "one run of the RL Zoo of Stable-Baselines3 (benchmark.md, dqn)"
@@ -83,40 +114,82 @@ WORKS = (
     ),
     Work("pong-pg", "--env Pong-v0 --algo pg", 1, frames_a_step=3),
 )
+FITS = (
+    Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),
+    Fit("mnist-mlp", "--recipe mnist-mlp", 3, "accuracy", "0.983", "over 0.90"),
+    Fit(
+        "mnist-cnn", "--recipe mnist-cnn --precision bfloat16", 3, "accuracy", "0.993", "about 0.95"
+    ),
+    Fit(
+        "cifar10-cnn",
+        "--recipe cifar10-cnn --precision bfloat16",
+        1,
+        "accuracy",
+        "0.85 on all 50,000",
+        "0.819",
+    ),
+    Fit("boston-linear", "--recipe boston-linear --folds 10", 3, "rmse", ""),
+    Fit("boston-linear-sgd", "--recipe boston-linear-sgd --folds 10", 3, "rmse", ""),
+    Fit("boston-mlp", "--recipe boston-mlp --folds 10", 3, "rmse", "3.3"),
+    Fit(
+        "shakespeare",
+        "--recipe shakespeare --precision bfloat16",
+        1,
+        "loss",
+        "1.50",
+        "1.40, after 6 x 6 hours",
+    ),
+    Fit(
+        "translate-en-de",
+        "--recipe translate-en-de --precision bfloat16",
+        1,
+        "bleu",
+        "30",
+        "17.5 (vi-en)",
+    ),
+    Fit("forecast", "--recipe forecast", 3, "ratio", "beside the naive forecast"),
+    Fit("siamese-mnist", "--recipe siamese-mnist", 3, "knn_accuracy", "0.97", plot="embedding.png"),
+    Fit("perceptron", "--recipe perceptron", 1, "accuracy", "1", "learns"),
+)
 
 
 def main(words: list[str] | None = None) -> int:
     """Train what is missing, write the table and return the exit code."""
     parser = argparse.ArgumentParser("learning.py", description=(__doc__ or "").splitlines()[0])
-    names = [work.name for work in WORKS]
+    names = [work.name for work in (*WORKS, *FITS)]
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="these rows")
     parser.add_argument(
         "--runs", type=Path, default=ROOT / "runs" / "learning", help="where the runs lie"
     )
+    parser.add_argument("--data-dir", type=Path, help="copies of the data sets")
     parser.add_argument("--write", action="store_true", help="write the table, train nothing")
     options = parser.parse_args(words)
-    for work in WORKS:
+    for work in (*WORKS, *FITS):
         if not options.write and work.name in (options.only or names):
+            data = ["--data-dir", str(options.data_dir)] if options.data_dir else []
             for seed in range(work.seeds):
-                train(work, seed, options.runs)
-    for work in WORKS:
-        for path in evaluated(work, options.runs)[:1]:
-            shutil.copy(path / "plots" / "returns.png", TABLE.parent / picture(work))
-    TABLE.write_text(page(options.runs), encoding="utf-8")
-    print(f"wrote {TABLE}")
+                train(work, seed, options.runs, data if isinstance(work, Fit) else [])
+    for work in (*WORKS, *FITS):
+        for path in finished(work, options.runs)[:1]:
+            if (path / "plots" / work.plot).exists():
+                shutil.copy(path / "plots" / work.plot, DOCS / picture(work))
+    for name, text in (("learning", page), ("supervised", supervised_page)):
+        (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
+        print(f"wrote {DOCS / name}.md")
     return 0
 
 
-def train(work: Work, seed: int, runs: Path) -> None:
+def train(work: Work | Fit, seed: int, runs: Path, more: list[str]) -> None:
     """Train one seed of a row to its end, in a process of its own."""
     path = runs / f"{work.name}-{seed}"
-    if (path / "evaluation.json").exists():
+    if (path / work.result).exists():
         return
-    script = [sys.executable, str(ROOT / "scripts" / "train_agent.py")]
+    script = [sys.executable, str(ROOT / "scripts" / work.script)]
     if path.exists():
-        command = [*script, "--resume", str(path)]
+        command = [*script, "--resume", str(path), *more]
     else:
-        name = ["--seed", str(seed), "--runs-dir", str(runs), "--name", path.name, "--no-video"]
+        name = ["--seed", str(seed), "--runs-dir", str(runs), "--name", path.name, *more]
+        name += ["--no-video"] if isinstance(work, Work) else []
         command = [*script, *work.flags.split(), *name]
     subprocess.run(command, check=True)
     (path / "machine.txt").write_text(machine())
@@ -140,20 +213,68 @@ def page(runs: Path) -> str:
         "| flags | frames | seeds | return | worst | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    done = [work for work in WORKS if evaluated(work, runs)]
-    lines += [row(work, evaluated(work, runs)) for work in done]
+    done = [work for work in WORKS if finished(work, runs)]
+    lines += [row(work, finished(work, runs)) for work in done]
     lines += ["", "The first seed's returns while it trained, exploration included:"]
     lines += [f"\n`{work.flags}`\n\n![returns over steps]({picture(work)})" for work in done]
     return "\n".join(lines) + "\n"
 
 
-def evaluated(work: Work, runs: Path) -> list[Path]:
-    """Return the runs of a row that have been evaluated."""
+def supervised_page(runs: Path) -> str:
+    """Return the table, in Markdown, of the nets that were trained on examples."""
+    lines = [
+        "# What the nets reach on examples",
+        "",
+        "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
+        "the command `python scripts/train_supervised.py FLAGS --seed N`. The figures are those",
+        "of the test part, which is used once, at the end; what follows ± is their deviation over",
+        "the seeds. With `--folds 10` each row is tested once, by a net that did not see it, and",
+        "the figures are means over the parts.",
+        "",
+        "| flags | seeds | test | asked for | cookbook of 2017 | epochs | minutes | machine |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    done = [work for work in FITS if finished(work, runs)]
+    lines += [supervised_row(work, finished(work, runs)) for work in done]
+    lines += ["", "What they learned from:", ""]
+    for work in done:
+        notes = json.loads((finished(work, runs)[0] / work.result).read_text())["data"]
+        lines += [f"- `{work.flags}`: {'; '.join(map(without_path, notes))}"]
+    drawn = [work for work in done if (DOCS / picture(work)).exists()]
+    lines += [f"\n`{work.flags}`\n\n![what came of it]({picture(work)})" for work in drawn]
+    return "\n".join(lines) + "\n"
+
+
+def without_path(note: str) -> str:
+    """Return a note on the data without the folder that they lay in."""
+    return re.sub(r" from /[^;,]*", "", note.strip())
+
+
+def supervised_row(work: Fit, paths: list[Path]) -> str:
+    """Return a line of the table of supervised trainings."""
+    figures = [json.loads((path / work.result).read_text())["figures"] for path in paths]
+    names = [work.figure, *(name for name in figures[0] if name != work.figure)]
+    cells = []
+    for name in names:
+        values = [row[name] for row in figures]
+        spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+        cells.append(f"{name} {mean(values):.4g}{spread}")
+    timed = [path for path in paths if (path / "timings.csv").exists()]
+    ends = [last_row(path / "timings.csv") for path in timed]
+    minutes = f"{mean(float(end['seconds']) for end in ends) / 60:.1f}" if ends else ""
+    epochs = f"{mean(int(end['step']) for end in ends):.0f}" if ends else ""
+    machines = sorted({(path / "machine.txt").read_text() for path in paths})
+    first = f"`{work.flags}`", str(len(paths)), ", ".join(cells), work.bar, work.book
+    return f"| {' | '.join((*first, epochs, minutes, '; '.join(machines)))} |"
+
+
+def finished(work: Work | Fit, runs: Path) -> list[Path]:
+    """Return the runs of a row that have come to their end."""
     paths = [runs / f"{work.name}-{seed}" for seed in range(work.seeds)]
-    return [path for path in paths if (path / "evaluation.json").exists()]
+    return [path for path in paths if (path / work.result).exists()]
 
 
-def picture(work: Work) -> str:
+def picture(work: Work | Fit) -> str:
     """Return where a row's curve lies, seen from the table."""
     return f"img/{work.name}.png"
 

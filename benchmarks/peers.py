@@ -77,6 +77,41 @@ def train_sb3(
     model.learn(10**9, callback=Metered())
 
 
+def fit_digits(meter: Meter, batch: int) -> None:
+    """Train the net of agentlab's recipe mnist-cnn, written for PyTorch, on noise."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 32, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(7 * 7 * 64, 1024),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(1024, 10),
+    )
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    pictures = torch.randint(256, (100 * batch, 1, 28, 28), dtype=torch.uint8)
+    digits = torch.randint(10, (len(pictures),))
+    while True:
+        order = torch.randperm(len(pictures))
+        for chosen in order.split(batch):
+            logits = net(pictures[chosen].float() / 255)
+            loss = nn.functional.cross_entropy(logits, digits[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()  # a training that shows its loss waits for it, as the others do
+            if meter.tick(batch):
+                return
+
+
 def _grey(env: str) -> Any:
     # "ale_py:Pong-v0" also makes a worker process register the Atari environments.
     return partial(gymnasium.make, f"ale_py:{env}", obs_type="grayscale")
@@ -88,6 +123,11 @@ def _random_actions(space: gymnasium.Space[Any], n: int) -> Any:
 
 if __name__ == "__main__":
     serve(
-        {"step_gymnasium": step_gymnasium, "step_sb3": step_sb3, "train_sb3": train_sb3},
+        {
+            "step_gymnasium": step_gymnasium,
+            "step_sb3": step_sb3,
+            "train_sb3": train_sb3,
+            "fit_digits": fit_digits,
+        },
         ("torch", "stable-baselines3", "gymnasium", "ale-py", "numpy"),
     )

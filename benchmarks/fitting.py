@@ -1,0 +1,172 @@
+"""Measurements of nets that learn from examples, ours and plain Keras; run by ``compare.py``.
+
+All learn from noise of the real data's form: speed does not depend on what it says.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from steady import Meter, serve
+
+import agentlab
+
+PICTURES = 128  # in a batch
+STREAMS, LENGTH, CHARACTERS, UNITS = 32, 64, 65, 512
+PAIRS, TOKENS, SUBWORDS, WIDTH = 64, 16, 6000, 256
+FOREVER = 10**6  # epochs
+
+
+class Measured(Exception):
+    """Ends a training whose measurement is over."""
+
+
+def digits(meter: Meter) -> None:
+    """Train the net of the recipe mnist-cnn; a step is a picture."""
+    _measure(meter, *_digits())
+
+
+def digits_keras(meter: Meter) -> None:
+    """Train the same net by Keras' own ``fit``."""
+    classifier, (pictures, numbers) = _digits()
+    net = classifier._build(pictures[:1, ..., None], 10)
+    _measure_keras(meter, net, pictures[..., None], numbers, PICTURES)
+
+
+def text(meter: Meter) -> None:
+    """Train a language model of one LSTM layer; a step is a character."""
+    from agentlab.supervised import LanguageModel
+
+    letters = np.random.default_rng(0).integers(CHARACTERS, size=400_000) + ord("0")
+    model = LanguageModel(
+        units=(UNITS,), batch=STREAMS, length=LENGTH, dropout=0.0, epochs=FOREVER, validation=0.0
+    )
+    _measure(meter, model, ("".join(map(chr, letters)),))
+
+
+def text_keras(meter: Meter) -> None:
+    """Train the same net of Keras' own layers by its ``fit``."""
+    import keras
+
+    layers = keras.layers
+    net = keras.Sequential(
+        [
+            layers.Embedding(CHARACTERS, 64),
+            layers.LSTM(UNITS, return_sequences=True),
+            layers.Dense(CHARACTERS),
+        ]
+    )
+    ids = np.random.default_rng(0).integers(CHARACTERS, size=(6000, LENGTH + 1), dtype=np.int32)
+    _measure_keras(meter, net, ids[:, :-1], ids[:, 1:], STREAMS, LENGTH, clipnorm=1.0)
+
+
+def pairs(meter: Meter) -> None:
+    """Train the default translator, a GRU with Luong's attention; a step is a target's token."""
+    from agentlab.data.sentence_pairs import SentencePairs
+    from agentlab.nets.seq2seq import Seq2Seq
+    from agentlab.supervised import Translator
+
+    sources, targets = _sentences()
+    translator = Translator(batch=PAIRS, epochs=FOREVER, dropout=0.0, clip_norm=1.0, bleu_every=0)
+    translator.net = Seq2Seq(SUBWORDS, SUBWORDS, WIDTH, WIDTH, dropout=0.0, tied=False, seed=0)
+    translator.net.build(((None, None), (None, None)))
+    translator.fit = lambda run, quiet: translator._train(  # type: ignore[method-assign]
+        SentencePairs(sources, targets), None, run, quiet
+    )
+    _measure(meter, translator, ())
+
+
+def pairs_keras(meter: Meter) -> None:
+    """Train the same net of Keras' own layers by its ``fit``."""
+    import keras
+
+    layers = keras.layers
+    source, target = (keras.Input((None,), dtype="int32") for _ in range(2))
+    encoder = layers.Bidirectional(layers.GRU(WIDTH // 2, return_sequences=True, return_state=True))
+    memory, *ends = encoder(layers.Embedding(SUBWORDS, WIDTH, mask_zero=True)(source))
+    start = layers.Dense(WIDTH, "tanh")(layers.Concatenate()(ends))
+    embedded = layers.Embedding(SUBWORDS, WIDTH, mask_zero=True)(target)
+    decoded = layers.GRU(WIDTH, return_sequences=True)(embedded, initial_state=start)
+    context = layers.Attention()([layers.Dense(WIDTH, use_bias=False)(decoded), memory])
+    vector = layers.Dense(WIDTH, "tanh")(layers.Concatenate()([context, decoded]))
+    net = keras.Model([source, target], layers.Dense(SUBWORDS)(vector))
+    sources, targets = _sentences()
+    shifted = np.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=1)
+    _measure_keras(meter, net, [sources, shifted], targets, PAIRS, TOKENS, clipnorm=1.0)
+
+
+def _digits() -> tuple[Any, tuple[Any, Any]]:
+    """Return the recipe's classifier, noise of MNIST's form, and labels for it."""
+    from agentlab.supervised import Classifier
+
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(256, size=(100 * PICTURES, 28, 28), dtype=np.uint8)
+    classifier = Classifier("lenet", batch=PICTURES, epochs=FOREVER, validation=0.0)
+    return classifier, (pictures, rng.integers(10, size=len(pictures)))
+
+
+def _sentences() -> tuple[Any, Any]:
+    """Return sources and targets, int32 ``[n, tokens]``, without padding."""
+    shape = (2, 100 * PAIRS, TOKENS)
+    sources, targets = np.random.default_rng(0).integers(4, SUBWORDS, shape, dtype=np.int32)
+    return sources, targets
+
+
+def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
+    """Fit ``trainer``, recording a run as the command does, and count what its batches weigh."""
+    compile_steps = trainer._compile
+
+    def compile_and_count(train: Any) -> None:
+        compile_steps(train)
+        step = trainer._step
+
+        def step_and_count(batch: Any) -> Any:
+            sums = step(batch)
+            if meter.tick(batch[2].size):
+                raise Measured
+            return sums
+
+        trainer._step = step_and_count
+
+    trainer._compile = compile_and_count
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        agentlab.Run.create(folder, "benchmark", {}) as run,
+        suppress(Measured),
+    ):
+        trainer.fit(*data, run=run, quiet=True)
+
+
+def _measure_keras(
+    meter: Meter, net: Any, x: Any, y: Any, batch: int, steps: int = 1, **options: Any
+) -> None:
+    """Fit ``net`` by Keras, with Adam and the accuracy that ours reports, too."""
+    import keras
+
+    class Metered(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, number: int, logs: Any = None) -> None:
+            if meter.tick(batch * steps):
+                raise Measured
+
+    keras.utils.set_random_seed(0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    net.compile(keras.optimizers.Adam(1e-3, **options), loss, metrics=["accuracy"])
+    with suppress(Measured):
+        net.fit(x, y, batch, FOREVER, verbose=0, callbacks=[Metered()])
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "digits": digits,
+            "digits_keras": digits_keras,
+            "text": text,
+            "text_keras": text_keras,
+            "pairs": pairs,
+            "pairs_keras": pairs_keras,
+        },
+        ("agentlab", "tensorflow", "keras", "numpy"),
+    )
