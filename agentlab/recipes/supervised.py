@@ -55,8 +55,15 @@ RECIPES = [
         "mnist",
         MNIST,
         "classifier",
-        {"hidden": (), "epochs": 30, "batch": 128, "schedule": "cosine", "l2": 1e-5},
-        "accuracy 0.925",
+        {
+            "hidden": (),
+            "epochs": 20,
+            "batch": 128,
+            "learning_rate": 3e-3,
+            "schedule": "cosine",
+            "validation": 0.0,
+        },
+        "accuracy 0.922",
     ),
     Recipe(
         "mnist-mlp",
@@ -73,7 +80,7 @@ RECIPES = [
             "shift": 0.08,
             "rotate": 8.0,
         },
-        "accuracy 0.985",
+        "accuracy 0.989",
     ),
     Recipe(
         "mnist-cnn",
@@ -167,6 +174,7 @@ RECIPES = [
             "dropout": 0.1,
             "validation": 0.0,
         },
+        "RMSE 3.0 over 10 folds",
     ),
     Recipe(
         "imdb-textcnn",
@@ -191,6 +199,7 @@ RECIPES = [
             "epochs": 10,
             "validation": 0.05,
         },
+        "1.47 nats a character on the last tenth",
     ),
     Recipe(
         "translate-en-de",
@@ -199,6 +208,7 @@ RECIPES = [
         "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
         "translator",
         TRANSLATOR,
+        "BLEU 37.9",
     ),
     Recipe(
         "translate-en-fr",
