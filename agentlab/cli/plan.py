@@ -10,6 +10,7 @@ from typing import Any, Self
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
+from agentlab.cli import program
 from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
@@ -72,6 +73,10 @@ class Plan:
             AgentlabError: for a file that is damaged or names code of its own that the user
                 did not name.
         """
+        if "trainer" in described:
+            raise AgentlabError(
+                f"the run trains a net on examples; go on with it by `{program('fit')} --resume`"
+            )
         try:
             for what, said in (("env", env), ("algo", algo)):
                 if said not in (None, described[what]):

@@ -102,6 +102,11 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
     described: dict[str, Any] = {}
     if not (folder / "agent.json").exists():
         record = Run.open(folder)
+        if "trainer" in record.config:
+            raise AgentlabError(
+                f"run={str(folder)!r} trained a net on examples; let it predict by "
+                f"`{program('predict')} {folder} INPUT`"
+            )
         newest = record.latest_checkpoint()
         if newest is None:
             raise AgentlabError(f"run={str(folder)!r} has saved no agent yet")

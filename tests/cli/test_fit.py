@@ -175,3 +175,9 @@ def test_mistakes_are_told_in_one_sentence(refused, flowers, tmp_path, words, pa
 def test_an_agents_run_is_no_trainers(run, refused):
     refused("fit --resume runs/done", "trains an agent")
     refused("predict runs/done x.csv", "trained an agent")
+
+
+def test_a_trainers_run_is_no_agents(call, refused):
+    assert call("fit --recipe perceptron").code == 0
+    refused("train --resume runs/perceptron", "fit --resume")
+    refused("play runs/perceptron", "trained a net on examples", "predict runs/perceptron INPUT")
