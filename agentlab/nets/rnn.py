@@ -137,7 +137,7 @@ class RNN(keras.Model):  # type: ignore[misc]
         seed: of the initial weights and the dropout.
 
     Raises:
-        AgentlabError: for an unknown cell or no layers.
+        AgentlabError: for an unknown cell, no layers or a layer without units.
     """
 
     def __init__(
@@ -161,6 +161,8 @@ class RNN(keras.Model):  # type: ignore[misc]
             raise AgentlabError(f"cell={cell!r} is unknown{hint}")
         if not units:
             raise AgentlabError("units=() is empty; give the units of at least one layer")
+        if min(units) < 1:
+            raise AgentlabError(f"units={tuple(units)} must all be 1 or more")
         self.cell, self.units, self.bidirectional = cell, tuple(units), bidirectional
         self.return_sequences, self.repeat = return_sequences, repeat
         self.vocabulary, self.embedding, self.mask_zero = vocabulary, embedding, mask_zero

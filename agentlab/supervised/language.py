@@ -81,7 +81,7 @@ class LanguageModel(Trainer):
             quiet: show no progress.
 
         Raises:
-            AgentlabError: for a text that is too short.
+            AgentlabError: for a text that is too short, or a net that was given and does not fit.
         """
         self._begin()
         config = self.config
@@ -93,6 +93,7 @@ class LanguageModel(Trainer):
         if self.net is None:
             with self._precision():
                 self.net = self._build()
+        self._check_net()
         state = self.net.torso.initial_state(train.streams)
         # What is remembered from window to window; part of every checkpoint.
         self._carried = [tf.Variable(part, trainable=False) for part in state]
@@ -118,6 +119,20 @@ class LanguageModel(Trainer):
         )
         torso.build((None, None))
         return Headed(torso, self.encoder.size, config.dropout, self.seed + 1000, name="net")
+
+    def _check_net(self) -> None:
+        """See that a net that was given reads and writes the characters of the text."""
+        from agentlab.nets.headed import Headed
+        from agentlab.nets.rnn import RNN
+
+        assert self.encoder is not None
+        size, torso = self.encoder.size, getattr(self.net, "torso", None)
+        fits = isinstance(self.net, Headed) and self.net.units == size
+        if not (fits and isinstance(torso, RNN) and torso.vocabulary == size):
+            raise AgentlabError(
+                f"net={self.net.name!r} does not fit a text of {size} characters: it must be "
+                f"Headed(RNN(vocabulary={size}), {size})"
+            )
 
     def _stream(self, text: str) -> Streams:
         assert self.encoder is not None
@@ -211,7 +226,7 @@ class LanguageModel(Trainer):
             The prompt and what follows it.
 
         Raises:
-            AgentlabError: for an empty prompt, a negative temperature or no characters to add.
+            AgentlabError: for an empty prompt, or a number that is too small or too large.
         """
         self._need_net()
         assert self.encoder is not None
@@ -219,17 +234,19 @@ class LanguageModel(Trainer):
             raise AgentlabError(
                 "prompt='' is empty; give one character at least, such as a newline"
             )
-        if temperature < 0:
+        if not temperature >= 0:
             raise AgentlabError(f"temperature={temperature} must be 0 or more")
         if length < 1:
             raise AgentlabError(f"length={length} must be 1 or more")
-        if top_k is not None:
-            top_k = min(top_k, self.encoder.size)
+        if top_k is not None and top_k < 1:
+            raise AgentlabError(f"top_k={top_k} must be 1 or more, or none for all")
+        if not 0 <= seed < 2**31:
+            raise AgentlabError(f"seed={seed} must be 0 or more and less than 2**31")
         ids = self._write(
             self.encoder.encode(prompt)[None],
-            length,
+            tf.constant(length),
             tf.constant(float(temperature)),
-            top_k,
+            None if top_k is None else min(top_k, self.encoder.size),
             tf.constant([seed, 0]),
         )
         return prompt + self.encoder.decode(ids.numpy().tolist())

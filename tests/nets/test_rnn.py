@@ -273,6 +273,7 @@ def test_bytes_are_divided_by_the_scale():
     [
         ({"cell": "lstmm"}, "cell='lstmm' is unknown; did you mean 'lstm'"),
         ({"units": ()}, r"units=\(\) is empty"),
+        ({"units": (8, 0)}, r"units=\(8, 0\) must all be 1 or more"),
     ],
 )
 def test_a_net_that_cannot_be_is_refused_in_words(arguments, says):

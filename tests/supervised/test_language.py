@@ -1,9 +1,12 @@
 """LanguageModel: held-out nats, what is remembered, writing, resuming."""
 
+import keras
 import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
+from agentlab.nets.headed import Headed
+from agentlab.nets.rnn import RNN
 from agentlab.runs import Run
 from agentlab.supervised import LanguageModel, load_trainer
 
@@ -53,6 +56,29 @@ def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
     assert model.evaluate(text)["loss"] == pytest.approx(counted.mean(), rel=1e-5)
 
 
+def test_texts_of_other_lengths_are_written_without_compiling_anew(model: LanguageModel) -> None:
+    for length in (20, 21):
+        model.generate("the ", length)
+    traced = model._write.experimental_get_tracing_count()
+    assert len(model.generate("the ", 33)) == 37
+    assert model._write.experimental_get_tracing_count() == traced
+
+
+def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
+    size = len(set(TEXT)) + 1
+    for known in (size, size + 1):
+        torso = RNN(units=(4,), vocabulary=known)
+        torso.build((None, None))
+        model = LanguageModel(net=Headed(torso, known), epochs=1, batch=8, length=16)
+        if known == size:
+            assert len(model.fit(TEXT, quiet=True).generate("the ", 5)) == 9
+        else:
+            with pytest.raises(AgentlabError, match=f"must be Headed.*vocabulary={size}"):
+                model.fit(TEXT, quiet=True)
+    with pytest.raises(AgentlabError, match="net='mine' does not fit a text of"):
+        LanguageModel(net=keras.Sequential(name="mine"), **SMALL).fit(TEXT, quiet=True)
+
+
 def test_unknown_characters_cost_nats_but_are_never_written(model: LanguageModel) -> None:
     assert (
         model.evaluate("the cät sat on the mat. " * 4)["loss"] > model.evaluate(TEXT[:96])["loss"]
@@ -87,6 +113,14 @@ def test_mistakes_are_told_in_one_sentence(model: LanguageModel) -> None:
         model.generate("")
     with pytest.raises(AgentlabError, match="temperature=-1"):
         model.generate("the", temperature=-1.0)
+    with pytest.raises(AgentlabError, match="temperature=nan"):
+        model.generate("the", temperature=float("nan"))
+    with pytest.raises(AgentlabError, match="top_k=0"):
+        model.generate("the", top_k=0)
+    with pytest.raises(AgentlabError, match="seed=2147483648"):
+        model.generate("the", seed=2**31)
+    with pytest.raises(AgentlabError, match=r"units=\(0,\) must all be 1 or more"):
+        LanguageModel(**{**SMALL, "units": (0,)}).fit(TEXT, quiet=True)
     with pytest.raises(AgentlabError, match="length=0"):
         model.generate("the", 0)
     with pytest.raises(AgentlabError, match="call fit first"):
