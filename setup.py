@@ -50,6 +50,7 @@ setup(
         "scikit-learn",
         "sentencepiece",
         "sacrebleu",
+        "optuna>=5",
     ],
     extras_require={"compress": compress, "box2d": box2d, "test": test, "dev": [*test, "build"]},
     entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},

@@ -20,6 +20,7 @@ COMMANDS = {
     "play": "let a trained agent play, and film it",
     "fit": "train a net on examples: a recipe, a table, pictures, a text, a series",
     "predict": "let a trained net predict",
+    "tune": "search for good settings of `fit` or `train`",
     "nets": "list all nets, summarise or draw one",
     "envs": "list the ids of all environments",
     "check-env": "say what is wrong with an environment of your own",
@@ -29,6 +30,7 @@ SCRIPTS = {
     "play": "play_agent.py",
     "fit": "train_supervised.py",
     "predict": "predict.py",
+    "tune": "tune.py",
     "envs": "list_envs.py",
 }
 

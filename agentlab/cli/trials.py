@@ -1,0 +1,230 @@
+"""The trials of ``agentlab tune``: started, judged, and the best of them shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentlab.cli import program
+from agentlab.cli.report import show
+from agentlab.cli.search import Study, Trial
+from agentlab.errors import AgentlabError
+
+TRIALS = 20
+BEST = 5  # that are shown
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every trial does, but for its settings.
+
+    Attributes:
+        verb: ``fit`` or ``train``.
+        words: the words after it.
+        hints: the types of the fields that can be searched, by name.
+        figure: by what trials are judged.
+        sign: 1 where more of it is better, -1 where less is.
+        foreign: words that name code from outside agentlab, which a resumed trial needs again.
+        title: the search's name where the user gives none.
+    """
+
+    verb: str
+    words: list[str]
+    hints: dict[str, Any]
+    figure: str
+    sign: int
+    foreign: list[str]
+    title: str
+
+
+class Search:
+    """Runs the trials of a study as processes of their own.
+
+    Args:
+        task: what every trial does.
+        study: what is tried, and what came of it.
+        folder: where the trials' runs are made.
+        trials: how many settings are tried; ``None`` for all of a grid, or 20.
+        workers: how many run at a time.
+        seed: of every trial.
+    """
+
+    def __init__(
+        self, task: Task, study: Study, folder: Path, trials: int | None, workers: int, seed: int
+    ) -> None:
+        self.task, self.study, self.folder = task, study, folder
+        self.workers, self.seed = workers, seed
+        wanted = trials or study.size or TRIALS
+        self.wanted = min(wanted, study.size or wanted)
+        self.waiting = study.cut()
+        self.begun = len(study.trials("COMPLETE", "FAIL", "RUNNING"))
+        self.last_failure = ""
+
+    def run(self) -> int:
+        """Try all settings and show the best; returns the exit code."""
+        from agentlab.runs import stop_signals
+
+        show("search", self.folder)
+        of = f" of {self.study.size} in the grid" if self.study.size else ""
+        show("trials", f"{self.wanted}{of}, {self.workers} at a time")
+        running: dict[int, tuple[Trial, Any]] = {}
+        with stop_signals() as stop:
+            told = False
+            try:
+                while True:
+                    while len(running) < self.workers and not stop.is_set():
+                        trial = self._next()
+                        if trial is None:
+                            break
+                        running[trial.number] = trial, self._start(trial)
+                    if not running:
+                        break
+                    if stop.is_set() and not told:
+                        told = True
+                        for _, process in running.values():
+                            process.terminate()  # they save, so that they can go on
+                    time.sleep(0.05)
+                    for trial, process in list(running.values()):
+                        if process.poll() is not None:
+                            del running[trial.number]
+                            self._finish(trial, process.poll(), stop.is_set())
+            finally:
+                for _, process in running.values():
+                    process.kill()
+        if stop.is_set() and (self.study.trials("RUNNING") or self.begun < self.wanted):
+            words = ["--resume", str(self.folder), *(self.task.words if self.task.foreign else [])]
+            again = f"{program('tune')} {self.task.verb} {shlex.join(words)}"
+            print(f"stopped; go on with: {again}")
+            return 130
+        self._show_best()
+        return 0
+
+    def _next(self) -> Trial | None:
+        if self.waiting:
+            return self.waiting.pop(0)
+        if self.begun >= self.wanted:
+            return None
+        self.begun += 1
+        return self.study.ask()
+
+    def _path(self, trial: Trial) -> Path:
+        return self.folder / f"trial-{trial.number:03d}"
+
+    def _settings(self, trial: Trial) -> list[str]:
+        """Return a trial's settings as words of a command line."""
+        space = self.study.space
+        return [word for field in space for word in field.words(trial.settings[field.name])]
+
+    def _start(self, trial: Trial) -> Any:
+        """Start a trial, or go on with it where it was cut."""
+        path = self._path(trial)
+        if (path / "config.json").exists():
+            words = ["--resume", str(path), *self.task.foreign]
+        else:
+            shutil.rmtree(path, ignore_errors=True)  # made, but nothing in it yet
+            place = ["--name", path.name, "--runs-dir", str(self.folder)]
+            seed = ["--seed", str(self.seed)]
+            words = [*self.task.words, *self._settings(trial), *seed, *place]
+            if self.task.verb == "train" and self.workers > 1:
+                words += ["--workers", "0"]  # the trials themselves keep the cores busy
+        return start([self.task.verb, *words], path.with_suffix(".txt"))
+
+    def _finish(self, trial: Trial, code: int, stopped: bool) -> None:
+        """Judge a trial whose process has ended, and print a line on it."""
+        if stopped and code != 0:
+            return  # it stays as one that runs, and goes on when the search does
+        path, value, told = self._path(trial), None, ""
+        try:
+            if code != 0:
+                raise AgentlabError(_last_words(path.with_suffix(".txt"), code))
+            value = self._value(path)
+            told = f"{self.task.figure} {value:.4g}"
+        except AgentlabError as error:
+            self.last_failure = str(error)
+            told = f"failed: {error}"
+        self.study.tell(trial.number, None if value is None else self.task.sign * value)
+        show(path.name, f"{told}   {_in_words(trial)}")
+
+    def _value(self, path: Path) -> float:
+        """Return by what a finished trial is judged."""
+        if self.task.verb == "train":
+            value = float(json.loads((path / "evaluation.json").read_text())["mean"])
+        else:
+            with (path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            column = f"validation/{self.task.figure}"
+            values = [float(row[column]) for row in rows if row.get(column)]
+            if not values:
+                raise AgentlabError(f"{path} has no held-out {self.task.figure} to be judged by")
+            value = max(values) if self.task.sign > 0 else min(values)
+        if not math.isfinite(value):
+            raise AgentlabError(f"its {self.task.figure} is no finite number")
+        return value
+
+    def _show_best(self) -> None:
+        best, failed = self.study.best(BEST), len(self.study.trials("FAIL"))
+        if not best:
+            raise AgentlabError(
+                f"none of {failed} trials was finished"
+                + (f"; the last one says: {self.last_failure}" if self.last_failure else "")
+            )
+        print()
+        done = len(self.study.trials("COMPLETE"))
+        show("finished", f"{done} trials" + (f"; {failed} failed" if failed else ""))
+        for rank, trial in enumerate(best, 1):
+            value = self.task.sign * (trial.value or 0.0)
+            figure = f"{self.task.figure} {value:<9.4g}"
+            show(f"best {rank}", f"{figure} {self._path(trial).name}   {_in_words(trial)}")
+        if shares := self.study.importance():
+            show("importance", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+        path = self._path(best[0])
+        link = self.folder / "best"
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.name)
+        if self.task.verb == "fit":
+            figures = json.loads((path / "test.json").read_text(encoding="utf-8"))["figures"]
+            show("test", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        show("kept", f"{link}, which is {path.name}")
+        verb, seed = self.task.verb, ["--seed", str(self.seed)]
+        words = shlex.join([*self.task.words, *self._settings(best[0]), *seed])
+        show("alone", f"{program(verb)} {words}")
+
+
+def start(words: Sequence[str], log: Path) -> Any:
+    """Start ``agentlab WORDS`` in a process that writes to ``log`` whatever it prints.
+
+    It has a session of its own, so that Ctrl-C reaches it through the search, once.
+    """
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "agentlab", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _last_words(log: Path, code: int) -> str:
+    """Return why a process failed, in the sentence that it said last."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
+    errors = [line for line in said if line.startswith("agentlab: error: ")]
+    return (errors or said)[-1].removeprefix("agentlab: error: ")
+
+
+def _in_words(trial: Trial) -> str:
+    return "  ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in trial.settings.items()
+    )

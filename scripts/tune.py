@@ -1,0 +1,8 @@
+"""Search for good settings: the same as `agentlab tune`."""
+
+import sys
+
+from agentlab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["tune", *sys.argv[1:]]))
