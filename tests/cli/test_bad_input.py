@@ -52,7 +52,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("check-env", ["which environment?"]),
         ("check-env Nope-v0", ["Nope-v0"]),
         ("trian", ["did you mean train?"]),
-        ("fly", ["there are train, play, envs, check-env"]),
+        ("fly", ["there are train, play, fit, predict, tune, nets, envs, check-env"]),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(refused, words, parts):
