@@ -139,7 +139,8 @@ class _Session:
         # Of epochs that are equally good the one with the least loss is the best, and the last one
         # where nothing is held out to tell.
         better = [reached if direction == "min" else -reached, loss]
-        untold = self.validation is None or math.isnan(self.best[0])
+        told = any(key.startswith("validation/") for key in metrics)
+        untold = not told or math.isnan(self.best[0])
         if better < self.best or untold or not self.best_weights:
             self.best, self.best_epoch = better, self.epoch
             self.best_weights = [np.asarray(weight) for weight in trainer.net.weights]
