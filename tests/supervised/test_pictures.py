@@ -20,7 +20,9 @@ LONG = [f"a class with a very long name, $number$ {i} of very many" for i in ran
 @pytest.fixture(autouse=True)
 def no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of texts that find no room, or of letters without shape
+        warnings.simplefilter(
+            "error", UserWarning
+        )  # of texts that find no room, or of letters without shape
         yield
 
 

@@ -1,0 +1,217 @@
+"""Translator: numbers in words, reversed, from a language to another."""
+
+import math
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sacrebleu
+import tensorflow as tf
+
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+from agentlab.supervised import load_trainer
+from agentlab.supervised.translator import Translator, scores
+
+ENGLISH = ["One", "two", "three", "four", "five", "six", "seven"]
+GERMAN = dict(
+    zip(ENGLISH, ["eins", "zwei", "Drei", "vier", "fünf", "sechs", "sieben"], strict=True)
+)
+SMALL = {
+    "units": 48,
+    "embedding": 48,
+    "feed_forward": 96,
+    "layers": 1,
+    "vocabulary": 60,
+    "batch": 32,
+    "learning_rate": 0.01,
+    "schedule": "linear",
+    "warmup": 20,
+    "dropout": 0.0,
+    "max_length": 40,
+}
+
+
+def sentences(n: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Make sentences of one to five numbers, and the same in German from back to front."""
+    rng = np.random.default_rng(seed)
+    sources = [" ".join(rng.choice(ENGLISH, rng.integers(1, 6))) for _ in range(n)]
+    return sources, [" ".join(GERMAN[word] for word in s.split()[::-1]) for s in sources]
+
+
+TRAIN, TEST = sentences(600), sentences(60, seed=1)
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    return Translator("luong", epochs=10, **SMALL).fit(*TRAIN, quiet=True)
+
+
+def test_a_regular_language_is_learned(translator: Translator) -> None:
+    figures = translator.evaluate(*TEST)
+    assert figures["bleu"] > 90 and figures["chrf"] > 90
+    assert figures["loss"] < 0.3
+    assert translator.score(*TEST) == figures["bleu"]
+    assert [set(epoch) for epoch in translator.history] == [
+        {"train/loss", "validation/loss", "validation/bleu"}
+    ] * 10
+
+
+def test_the_order_of_texts_does_not_matter(translator: Translator) -> None:
+    sources = TEST[0]
+    several = translator.predict(sources)
+    assert len(several) == len(sources)
+    assert translator.predict(sources[::-1]) == several[::-1]
+    assert translator.predict(sources[3]) == [several[3]]
+    assert translator.predict([]) == []
+
+
+def test_nothing_is_translated_by_nothing(translator: Translator) -> None:
+    first, second = translator.predict([" ", "two One"])
+    assert first == "" and second == "eins zwei"
+
+
+def test_greedy_search_is_a_beam_of_one(translator: Translator) -> None:
+    assert translator.predict(["two three"], beam=1) == ["Drei zwei"]
+
+
+def test_the_loss_is_in_nats_a_subword_without_smoothing(translator: Translator) -> None:
+    sources, targets = TEST[0][:1], TEST[1][:1]
+    assert translator.encoder is not None and translator.target_encoder is not None
+    read = translator.encoder.encode(sources, end=True)
+    true = translator.target_encoder.encode(targets, end=True)
+    shifted = np.concatenate([[[1]], true[:, :-1]], axis=1).astype(np.int32)
+    logits = np.asarray(translator.net((read, shifted)), np.float64)[0]
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -log_p[np.arange(true.shape[1]), true[0]].mean()
+    assert translator.evaluate(sources, targets)["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_scores_are_those_of_sacrebleu_on_cased_text() -> None:
+    true = ["A small dog runs fast.", "It rains."]
+    said = ["A small dog runs quickly.", "It rains."]
+    figures = scores(said, true)
+    assert figures["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [true]).score)
+    assert figures["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [true]).score)
+    # Of 9 words 8 match; of 7 pairs 5, of 5 triples 3, of 3 quadruples 1; no brevity penalty.
+    expected = 100 * math.prod([8 / 9, 5 / 7, 3 / 5, 1 / 3]) ** 0.25
+    assert figures["bleu"] == pytest.approx(expected, rel=1e-6)
+    assert scores(["a small dog runs fast.", "it rains."], true)["bleu"] < 100
+
+
+def test_it_comes_back_from_its_files(translator: Translator, tmp_path: Path) -> None:
+    translator.save(tmp_path)
+    loaded = load_trainer(tmp_path)
+    assert isinstance(loaded, Translator)
+    assert loaded.evaluate(*TEST) == translator.evaluate(*TEST)
+    assert loaded.target_encoder is loaded.encoder
+
+
+def test_attention_is_drawn_for_some_sentences(translator: Translator) -> None:
+    drawn = translator.figures(*TEST)
+    assert list(drawn) == ["attention_1", "attention_2", "attention_3", "attention_4"]
+    assert translator.encoder is not None
+    pieces = translator.encoder.pieces(translator.encoder.encode(TEST[0][0], end=True))
+    labels = [label.get_text() for label in drawn["attention_1"].axes[0].get_xticklabels()]
+    assert labels == pieces
+
+
+@pytest.mark.parametrize("net", ["bahdanau", "none", "transformer"])
+def test_every_net_trains_translates_and_comes_back(net: str, tmp_path: Path) -> None:
+    options = {**SMALL, "epochs": 2, "units": 16, "embedding": 16, "joint": False}
+    translator = Translator(net, **options).fit(*TRAIN, quiet=True)
+    losses = [epoch["validation/loss"] for epoch in translator.history]
+    assert losses[1] < losses[0] < math.log(60)
+    translator.save(tmp_path)
+    loaded = Translator.load(tmp_path)
+    assert loaded.target_encoder is not loaded.encoder
+    assert loaded.predict(TEST[0]) == translator.predict(TEST[0])
+    assert bool(translator.figures(*TEST)) == (net != "none")
+
+
+def test_one_traced_step_serves_all_lengths(translator: Translator) -> None:
+    assert translator._step.experimental_get_tracing_count() == 1
+    for search in translator._searches.values():
+        assert search.experimental_get_tracing_count() == 1
+
+
+class Stopped(Translator):
+    """Is stopped by Ctrl-C after its first epoch."""
+
+    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().epoch_end(epoch, run)
+
+
+def test_a_run_gone_on_with_is_that_of_one_never_stopped(tmp_path: Path) -> None:
+    options = {**SMALL, "epochs": 2, "units": 8, "embedding": 8, "dropout": 0.3}
+    whole, half = (Run.create(tmp_path, name, {}) for name in ("whole", "half"))
+    with whole:
+        Translator("luong", **options).fit(*TRAIN, run=whole, quiet=True)
+    with half:
+        stopped = Stopped("luong", **options).fit(*TRAIN, run=half, quiet=True)
+    assert stopped.interrupted and len(stopped.history) == 1
+    with Run.open(half.path) as again:
+        Translator("luong", **options).fit(*TRAIN, run=again, quiet=True)
+    metrics = [(run.path / "metrics.csv").read_bytes() for run in (whole, half)]
+    assert metrics[0] == metrics[1]
+
+
+def test_translations_are_shown_beside_the_metrics(tmp_path: Path) -> None:
+    with Run.create(tmp_path, "run", {}) as run:
+        options = {**SMALL, "epochs": 2, "units": 8, "embedding": 8, "bleu_every": 2}
+        translator = Translator("none", **options).fit(*TRAIN, run=run, quiet=True)
+    assert ["validation/bleu" in epoch for epoch in translator.history] == [False, True]
+    tags = set()
+    for path in (run.path / "tensorboard").glob("*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            tags |= {value.tag for value in event.summary.value}
+    assert any("translations" in tag for tag in tags)
+
+
+LONG = "One " * 60
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "says"),
+    [
+        (["One", "two"], ["eins"], "there are 2 sources and 1 targets"),
+        ([], [], "there are 0 sources"),
+        (["One", " "], ["eins", "zwei"], r"sources\[1\] is ' ', but must be a sentence"),
+        (["One", "two"], ["eins", 2], r"targets\[1\] is 2, but must be a sentence"),
+        ([*TRAIN[0], LONG], [*TRAIN[1], "eins"], r"sources\[600\] has \d+ subwords, more than max"),
+    ],
+)
+def test_sentences_that_do_not_fit_are_refused_in_words(sources, targets, says) -> None:
+    options = {**SMALL, "validation": 0.0}
+    with pytest.raises(AgentlabError, match=says):
+        Translator("luong", **options).fit(sources, targets, quiet=True)
+
+
+def test_what_is_too_long_to_translate_is_refused_in_words(translator: Translator) -> None:
+    with pytest.raises(
+        AgentlabError, match=r"texts\[1\] has \d+ subwords, more than max_length=40"
+    ):
+        translator.predict(["One", LONG])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"net": "loung"}, "net='loung' is not one of luong, bahdanau, none, transformer"),
+        ({"dropout": 1.0}, "dropout=1.0 must be from 0 to below 1"),
+        ({"max_length": 1}, "max_length=1 must be 2 or more"),
+        ({"units": 0}, "units=0 must be 1 or more"),
+        ({"bleu_every": -1}, "bleu_every=-1 must be 0 or more"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_words(options, says) -> None:
+    with pytest.raises(AgentlabError, match=says):
+        Translator(**options)
+
+
+def test_a_translator_that_has_not_learned_says_so() -> None:
+    with pytest.raises(AgentlabError, match="has not been fitted"):
+        Translator().predict(["One"])
