@@ -101,8 +101,13 @@ class CNN(keras.Model):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
-        features = as_pictures(inputs, self.scale, self.compute_dtype)
-        for convolution in self.convolutions:
+        first, *others = self.convolutions
+        # Its kernel is divided by the scale instead of the pictures, which hold more numbers.
+        kernel = tf.cast(first.kernel, self.compute_dtype) / self.scale
+        features = as_pictures(inputs, self.compute_dtype)
+        features = tf.nn.conv2d(features, kernel, first.strides, "VALID")
+        features = first.activation(features + tf.cast(first.bias, self.compute_dtype))
+        for convolution in others:
             features = convolution(features)
         features = self.flatten(features)
         return features if self.dense is None else self.dense(features)

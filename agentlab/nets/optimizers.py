@@ -98,18 +98,25 @@ def compiled_apply(
     update = _fused_adam(optimizer, len(variables)) if fused else optimizer.apply
 
     def apply(gradients: list[Any]) -> Any:
-        norm = tf.sqrt(tf.add_n([_sum_of_squares(gradient) for gradient in gradients]))
+        norm = tf.sqrt(tf.add_n([_sum_of_squares(gradient, xla) for gradient in gradients]))
         if max_norm is not None:
             scale = max_norm / tf.maximum(norm, max_norm)
-            gradients = [gradient * scale for gradient in gradients]
+            if xla:
+                gradients = [gradient * scale for gradient in gradients]
+            else:  # a pass over all weights that is seldom needed
+                gradients = tf.cond(
+                    scale < 1, lambda: [g * scale for g in gradients], lambda: gradients
+                )
         update(gradients, variables)
         return norm
 
     return tf.function(apply, jit_compile=xla)
 
 
-def _sum_of_squares(gradient: Any) -> Any:
-    """Return the sum as a product with ones, since XLA's own sums add one number at a time."""
+def _sum_of_squares(gradient: Any, xla: bool) -> Any:
+    """Return the sum by one kernel, or by a product with ones: XLA's sums add number by number."""
+    if not xla:
+        return 2 * tf.nn.l2_loss(gradient)
     if len(gradient.shape) != 2:
         return tf.reduce_sum(tf.square(gradient))
     return tf.reduce_sum(tf.linalg.matvec(tf.square(gradient), tf.ones(gradient.shape[1])))

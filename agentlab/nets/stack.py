@@ -11,15 +11,14 @@ import tensorflow as tf
 Shape = tuple[int | None, ...]
 
 
-def as_pictures(inputs: Any, scale: float, dtype: str) -> Any:
-    """Return pictures as numbers of ``dtype`` divided by ``scale``, with their channels last.
+def as_pictures(inputs: Any, dtype: str) -> Any:
+    """Return pictures as numbers of ``dtype``, with their channels last.
 
     Args:
         inputs: ``[batch, height, width, channels]``, or grey pictures ``[batch, height, width]``.
-        scale: what they are divided by, 255 for bytes.
         dtype: of what is returned, ``[batch, height, width, channels]``.
     """
-    pictures = tf.cast(inputs, dtype) / scale
+    pictures = tf.cast(inputs, dtype)
     return pictures if len(pictures.shape) == 4 else pictures[..., None]
 
 
@@ -60,7 +59,7 @@ class Stack(keras.Model):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
-        features = as_pictures(inputs, self.scale, self.compute_dtype)
+        features = as_pictures(inputs, self.compute_dtype) / self.scale
         for step in self.steps:
             features = step(features, training=training)
         return features

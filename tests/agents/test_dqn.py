@@ -232,6 +232,26 @@ def test_values_stop_at_termination_and_go_on_through_truncation():
     assert value_at_start(truncate=True) > 1.2
 
 
+@pytest.mark.parametrize("options", [{}, {"double": True, "distribution": "c51"}])
+def test_updates_of_one_call_are_those_of_one_call_each(options):
+    rng = np.random.default_rng(0)
+    together, alone = (dqn("CartPole-v1", hidden=(8,), batch=4, **options)[0] for _ in range(2))
+    fields = [
+        rng.normal(size=(3, 4, 4)).astype(np.float32),
+        rng.integers(2, size=(3, 4)).astype(np.int32),
+        rng.normal(size=(3, 4)).astype(np.float32),
+        rng.normal(size=(3, 4, 4)).astype(np.float32),
+        rng.random((3, 4)).astype(np.float32),
+        rng.random((3, 4)).astype(np.float32),
+    ]
+    seed = np.zeros(2, np.int32)
+    _, errors = together._update(fields, seed)
+    parts = [alone._update([f[i : i + 1] for f in fields], seed)[1] for i in range(3)]
+    np.testing.assert_allclose(errors, np.concatenate(parts), rtol=1e-4, atol=1e-5)
+    for one, other in zip(together._net.weights, alone._net.weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_the_target_net_follows_at_its_own_pace():
     agent, envs = dqn(Clock, 4, target_every=1000, learning_starts=16)
     before = [v.numpy() for v in agent._target.variables]
