@@ -19,6 +19,7 @@ from agentlab.envs import Frames
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
+from agentlab.nets.losses import huber
 from agentlab.nets.optimizers import compiled_apply, make_optimizer
 from agentlab.replay import Batch, Replay
 
@@ -331,8 +332,7 @@ class DQN(DeepAgent):
     def _update(self) -> Any:
         """All updates that are due at a time, compiled into one call."""
         config, variables = self.config, self._net.trainable_variables
-        small = config.net == "mlp"
-        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm, xla=small)
+        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm, self._xla)
 
         def update(batches: Any, seed: Any) -> tuple[Any, Any]:
             count = tf.shape(batches[1])[0]
@@ -350,12 +350,11 @@ class DQN(DeepAgent):
             return total / tf.cast(count, tf.float32), errors
 
         signature = self._specs(None, config.batch)
-        # XLA makes small nets several times faster, but convolutions on a CPU slower.
-        return tf.function(update, input_signature=signature, jit_compile=small)
+        return tf.function(update, input_signature=signature, jit_compile=self._xla)
 
     def _target_numbers(self, next_observations: Any) -> Any:
         """Return what the target net says before all updates, quicker than before each of them."""
-        count, batch, *shape = next_observations.shape
+        _, batch, *shape = next_observations.shape
         numbers = self._numbers(self._target, tf.reshape(next_observations, (-1, *shape)), None)
         return tf.reshape(numbers, (-1, batch, *numbers.shape[1:]))
 
@@ -472,12 +471,6 @@ class Rainbow(DQN):
 
     name = "rainbow"
     Config: ClassVar[type] = RainbowConfig
-
-
-def huber(errors: Any) -> Any:
-    """Return ``e^2 / 2`` up to ``|e| = 1`` and ``|e| - 1/2`` beyond (Huber 1964)."""
-    size = tf.abs(errors)
-    return tf.where(size <= 1, 0.5 * tf.square(errors), size - 0.5)
 
 
 def categorical_target(probabilities: Any, returns: Any, discounts: Any, support: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentlab.errors import AgentlabError
 
-NET, TRAINER, AGENT = "net.keras", "trainer.json", "agent.json"
+AGENT = "agent.json"
 # Arguments of torsos that alter initial weights and the form of inputs and outputs, but no layer.
 FREE = ("name", "seed", "gain", "scale", "signed", "dropout", "dtype", "trainable")
 FREE_OF_SEQUENCES = ("return_sequences", "mask_zero")
@@ -37,6 +37,7 @@ def read_torso(source: str) -> Any:
 def _read_net(path: Path) -> Any:
     from agentlab.nets.files import load_net
     from agentlab.runs import Run
+    from agentlab.supervised.trainer import DESCRIPTION, NET, read_description
 
     if path.is_file():
         return load_net(path)
@@ -52,13 +53,9 @@ def _read_net(path: Path) -> Any:
 
         return getattr(load_agent(path, num_envs=1), "_net", None)
     described: dict[str, Any] = {}
-    if (path / TRAINER).exists():
-        try:
-            described = json.loads((path / TRAINER).read_bytes())
-            standardised = described["fitted"].get("mean") is not None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise AgentlabError(f"{path / TRAINER} is damaged: {error!r}") from error
-    if described and standardised:
+    if (path / DESCRIPTION).exists():
+        described = read_description(path)
+    if described.get("fitted", {}).get("mean") is not None:
         raise AgentlabError(
             "it was trained on standardised numbers, which observations are not; train it with "
             "standardise=False"

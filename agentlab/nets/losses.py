@@ -1,10 +1,16 @@
-"""The cross-entropy over large vocabularies, smoothed or not."""
+"""Losses: Huber's, and the cross-entropy over large vocabularies, smoothed or not."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from agentlab.lazy import tf
+
+
+def huber(errors: Any) -> Any:
+    """Return ``e^2 / 2`` up to ``|e| = 1`` and ``|e| - 1/2`` beyond (Huber 1964)."""
+    size = tf.abs(errors)
+    return tf.where(size <= 1, 0.5 * tf.square(errors), size - 0.5)
 
 
 def cross_entropy(logits: Any, targets: Any, smoothing: float = 0.0) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any
+from typing import Any, Literal, get_args
 
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 
-SCHEDULES = (
+ScheduleName = Literal[
     "constant",
     "linear",
     "cosine",
@@ -17,7 +17,8 @@ SCHEDULES = (
     "step",
     "restarts",
     "inverse_sqrt",
-)
+]
+SCHEDULES = get_args(ScheduleName)
 
 
 def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:

@@ -13,7 +13,12 @@ from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
-from agentlab.supervised.features import FeatureTrainer, FeatureTrainerConfig, streams
+from agentlab.supervised.features import (
+    FeatureTrainer,
+    FeatureTrainerConfig,
+    check_classes,
+    streams,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,9 +98,7 @@ class Classifier(FeatureTrainer):
     def _learn_targets(self, x: Any, y: Any) -> int:
         if not self.classes:
             raise AgentlabError("classes=None: name the classes where x is Batches")
-        if len(self.classes) < 2:
-            only = "".join(map(repr, self.classes))
-            raise AgentlabError(f"there is only one class, {only}; at least 2 are needed")
+        check_classes(self.classes)
         return len(self.classes)
 
     def _targets(self, y: Any) -> Array:

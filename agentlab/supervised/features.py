@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -277,6 +277,13 @@ def as_array(x: Any) -> Array:
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise AgentlabError(f"x{place}={array[tuple(place)]} must be a finite number")
     return array
+
+
+def check_classes(classes: Sequence[Any]) -> None:
+    """Raise ``AgentlabError`` where there is nothing to tell apart."""
+    if len(classes) < 2:
+        only = "".join(map(repr, classes))
+        raise AgentlabError(f"there is only one class, {only}; at least 2 are needed")
 
 
 def deviation(mean: Array, std: Array) -> Array:

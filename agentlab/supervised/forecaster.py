@@ -14,9 +14,11 @@ from agentlab.data.series import Values, split_series
 from agentlab.data.windows import Targets, Windows, normalisation
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
+from agentlab.nets.losses import huber
+from agentlab.nets.optimizers import ScheduleName
 from agentlab.runs import Run
 from agentlab.supervised.features import deviation
-from agentlab.supervised.trainer import ScheduleName, Trainer, TrainerConfig
+from agentlab.supervised.trainer import Trainer, TrainerConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,11 +169,7 @@ class Forecaster(Trainer):
 
     def _loss(self, outputs: Any, targets: Any) -> Any:
         errors = outputs - Targets(*targets).future
-        size = tf.abs(errors)
-        losses = {
-            "squared": tf.square(errors),
-            "huber": tf.where(size < 1, tf.square(errors) / 2, size - 0.5),
-        }
+        losses = {"squared": tf.square(errors), "huber": huber(errors)}
         return tf.reduce_mean(losses[self.config.loss], axis=(1, 2))
 
     def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:

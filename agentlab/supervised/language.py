@@ -16,8 +16,9 @@ from agentlab.data.streams import Streams
 from agentlab.data.text import Characters
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
+from agentlab.nets.optimizers import ScheduleName
 from agentlab.runs import Run
-from agentlab.supervised.trainer import ScheduleName, Trainer, TrainerConfig
+from agentlab.supervised.trainer import Trainer, TrainerConfig
 
 SHOWN = 400  # characters written after each epoch, for TensorBoard
 READ_AT_ONCE = 32  # streams of a held-out text
@@ -60,6 +61,7 @@ class LanguageModel(Trainer):
 
     name = "language_model"
     Config: ClassVar[type] = LanguageModelConfig
+    _compiled = (*Trainer._compiled, "_write")
     config: LanguageModelConfig
     encoder: Characters | None
 

@@ -12,6 +12,7 @@ from agentlab.config import option
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
+from agentlab.nets.losses import huber
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer, FeatureTrainerConfig, deviation, streams
 
@@ -98,11 +99,10 @@ class Regressor(FeatureTrainer):
 
     def _loss(self, outputs: Any, targets: Any) -> Any:
         errors = self._errors(outputs, targets)
-        size = tf.abs(errors)
         losses = {
             "squared": tf.square(errors),
-            "absolute": size,
-            "huber": tf.where(size < 1, tf.square(errors) / 2, size - 0.5),
+            "absolute": tf.abs(errors),
+            "huber": huber(errors),
         }
         return tf.reduce_mean(losses[self.config.loss], axis=-1)
 

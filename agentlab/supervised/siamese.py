@@ -16,7 +16,12 @@ from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.classifier import PROJECTED
-from agentlab.supervised.features import FeatureTrainer, FeatureTrainerConfig, streams
+from agentlab.supervised.features import (
+    FeatureTrainer,
+    FeatureTrainerConfig,
+    check_classes,
+    streams,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,9 +152,7 @@ class SiameseTrainer(FeatureTrainer):
 
     def _learn_targets(self, x: Any, y: Any) -> int:
         self.classes = np.unique(y).tolist()
-        if len(self.classes) < 2:
-            only = "".join(map(repr, self.classes))
-            raise AgentlabError(f"there is only one class, {only}; at least 2 are needed")
+        check_classes(self.classes)
         return self.config.embedding
 
     def _targets(self, y: Any) -> Numbers:

@@ -20,7 +20,12 @@ from agentlab.data import Batches, Encoder, load_encoder
 from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
-from agentlab.nets.optimizers import compiled_apply, make_optimizer, make_schedule
+from agentlab.nets.optimizers import (
+    ScheduleName,
+    compiled_apply,
+    make_optimizer,
+    make_schedule,
+)
 from agentlab.runs import Run
 
 if TYPE_CHECKING:
@@ -28,16 +33,6 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-ScheduleName = Literal[
-    "constant",
-    "linear",
-    "cosine",
-    "exponential",
-    "inverse_time",
-    "step",
-    "restarts",
-    "inverse_sqrt",
-]
 DESCRIPTION, NET = "trainer.json", "net.keras"
 
 
@@ -110,6 +105,7 @@ class Trainer(ABC):
     Config: ClassVar[type] = TrainerConfig
     monitor: ClassVar[tuple[str, Literal["min", "max"]]] = ("loss", "min")
     merit: ClassVar[str] = "loss"
+    _compiled: ClassVar[tuple[str, ...]] = ("_test_step", "_output_step")  # for one net
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
         if isinstance(net, str):
@@ -202,7 +198,7 @@ class Trainer(ABC):
         """Forget the net that an earlier ``fit`` built."""
         if not self._given:
             self.net = None
-            for compiled in ("_test_step", "_output_step", "_write"):
+            for compiled in self._compiled:
                 self.__dict__.pop(compiled, None)
 
     def _train(

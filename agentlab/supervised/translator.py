@@ -77,6 +77,7 @@ class Translator(Trainer):
     name = "translator"
     Config: ClassVar[type] = TranslatorConfig
     merit = "bleu"
+    _compiled = (*Trainer._compiled, "_searches")
     config: TranslatorConfig
     encoder: Subwords | None
     _target: Subwords | None = None
@@ -299,10 +300,6 @@ class Translator(Trainer):
     @cached_property
     def _searches(self) -> dict[int, Any]:
         return {}
-
-    def _begin(self) -> None:
-        super()._begin()
-        self.__dict__.pop("_searches", None)
 
     def _fitted(self) -> dict[str, Any]:
         return {"target": None if self._target is None else self._target.to_json()}
