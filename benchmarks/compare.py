@@ -79,6 +79,9 @@ ATARI = "PongNoFrameskip-v4"
 # Of the RL Zoo of Stable-Baselines3: the same work for both, whatever each side's presets say.
 ZOO_ATARI = {"learning_rate": 1e-4, "learning_starts": 1000}
 ZOO_CARTPOLE = {"learning_rate": 2.3e-3, "learning_starts": 1000}
+# Both explore as the zoo does once epsilon has fallen, for most of a training. A decline over the
+# endless trainings of these measurements would let a side act at random, without its net.
+ATARI_EPSILON, CARTPOLE_EPSILON = 0.01, 0.04
 OUR_ZOO_ATARI = {
     **ZOO_ATARI,
     "net": "nature_cnn",
@@ -90,6 +93,8 @@ OUR_ZOO_ATARI = {
     "n_step": 1,
     "double": False,
     "optimizer": "adam",
+    "epsilon_start": ATARI_EPSILON,
+    "epsilon_end": ATARI_EPSILON,
 }
 SB3_ZOO_ATARI = {
     **ZOO_ATARI,
@@ -98,6 +103,8 @@ SB3_ZOO_ATARI = {
     "gradient_steps": 1,
     "buffer_size": 20_000,
     "target_update_interval": 1000,
+    "exploration_initial_eps": ATARI_EPSILON,
+    "exploration_final_eps": ATARI_EPSILON,
 }
 OUR_ZOO_CARTPOLE = {
     **ZOO_CARTPOLE,
@@ -110,6 +117,8 @@ OUR_ZOO_CARTPOLE = {
     "n_step": 1,
     "double": False,
     "tau": 1.0,
+    "epsilon_start": CARTPOLE_EPSILON,
+    "epsilon_end": CARTPOLE_EPSILON,
 }
 SB3_ZOO_CARTPOLE = {
     **ZOO_CARTPOLE,
@@ -119,6 +128,8 @@ SB3_ZOO_CARTPOLE = {
     "gradient_steps": 128,
     "target_update_interval": 10,
     "buffer_size": 100_000,
+    "exploration_initial_eps": CARTPOLE_EPSILON,
+    "exploration_final_eps": CARTPOLE_EPSILON,
 }
 
 
