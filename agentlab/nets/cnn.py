@@ -21,7 +21,8 @@ def frames_last(frames: Any) -> Any:
     _, stack, height, width = frames.shape
     if stack != 4 or frames.dtype != tf.uint8:
         return tf.transpose(frames, [0, 2, 3, 1])
-    a, b, c, d = tf.unstack(tf.cast(tf.reshape(frames, (-1, 4, height * width)), tf.int32), axis=1)
+    pictures = tf.unstack(tf.reshape(frames, (-1, 4, height * width)), axis=1)
+    a, b, c, d = (tf.cast(picture, tf.int32) for picture in pictures)
     packed = tf.bitcast(a + 2**8 * b + 2**16 * c + 2**24 * d, tf.uint8)
     return tf.reshape(packed, (-1, height, width, 4))
 
