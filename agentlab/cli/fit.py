@@ -107,8 +107,7 @@ def run(words: list[str]) -> int:
         return 0
     if "resume" in said:
         return _resume(words, said)
-    recipe = find_recipe(said["recipe"]) if "recipe" in said else None
-    source = fill(Source, {}, said)
+    recipe, source = named_data(said)
     asked_nothing = recipe is None and source.own is None
     if asked_nothing:
         parser.given(words)
@@ -116,8 +115,6 @@ def run(words: list[str]) -> int:
             parser.print_help()
             return 0
         gather(source, recipe, 0, 0.1)  # says what is missing
-    if recipe is not None and source.own is not None:
-        raise AgentlabError(f"--recipe {recipe.name} brings its own data; leave --{source.own} out")
     name = trainer_of(source, recipe)
     material = None
     if name is None:  # the table says whether it is classes or numbers
@@ -140,6 +137,19 @@ def run(words: list[str]) -> int:
     if choice.folds:
         return _cross_validate(fitting, material, origins, choice)
     return _start(fitting, material, origins, choice)
+
+
+def named_data(said: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
+    """Return the recipe and the user's own data that flags name, at most one of them.
+
+    Raises:
+        AgentlabError: where they name both, or a recipe that does not exist.
+    """
+    recipe = find_recipe(said["recipe"]) if "recipe" in said else None
+    source = fill(Source, {}, said)
+    if recipe is not None and source.own is not None:
+        raise AgentlabError(f"--recipe {recipe.name} brings its own data; leave --{source.own} out")
+    return recipe, source
 
 
 def _start(fitting: Fitting, material: Material, origins: Mapping[str, str], choice: Choice) -> int:

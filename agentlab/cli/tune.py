@@ -150,12 +150,10 @@ def _train_task(words: list[str], seed: int) -> Task:
 
 
 def _fit_task(words: list[str], seed: int) -> Task:
-    from agentlab.recipes.supervised import find_recipe
     from agentlab.supervised import trainer_class
 
     said = fit._parser().given_among_others(words)
-    recipe = find_recipe(said["recipe"]) if "recipe" in said else None
-    source = fill(Source, {}, said)
+    recipe, source = fit.named_data(said)
     name = None if recipe is None and source.own is None else trainer_of(source, recipe)
     if name is None:
         name = gather(source, recipe, seed, 0.1).trainer

@@ -14,7 +14,7 @@ from agentlab.data import Arrays, Batches, split_indices
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.supervised.trainer import Trainer, TrainerConfig
+from agentlab.supervised.trainer import Trainer, TrainerConfig, applied
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,7 @@ class FeatureTrainer(Trainer):
 
     def _check_net(self, first: Array, units: int) -> None:
         """Build a net that was given, and see that it takes and gives what it should."""
-        try:
-            outputs = self.net(self._scaled(tf.constant(first)))
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-            raise AgentlabError(
-                f"the net cannot be called with an example of the shape {list(first.shape[1:])}"
-            ) from error
+        outputs = applied(lambda inputs: self.net(self._scaled(inputs)), tf.constant(first))
         if not tf.is_tensor(outputs) or tuple(outputs.shape) != (1, units):
             given = f"the shape {list(outputs.shape)}" if tf.is_tensor(outputs) else "several parts"
             raise AgentlabError(
@@ -241,7 +236,7 @@ class FeatureTrainer(Trainer):
     def _features(self, inputs: Array) -> Array:
         torso = self.net.torso
         step = tf.function(lambda inputs: tf.cast(torso(inputs), tf.float32), reduce_retracing=True)
-        parts = [step(inputs[i : i + 256]).numpy() for i in range(0, len(inputs), 256)]
+        parts = [applied(step, inputs[i : i + 256]).numpy() for i in range(0, len(inputs), 256)]
         return np.concatenate(parts)
 
     def _fitted(self) -> dict[str, Any]:

@@ -304,7 +304,7 @@ class Trainer(ABC):
     def _evaluate(self, batches: Batches) -> dict[str, float]:
         """Return the mean loss and figures over all of ``batches``."""
         sums = sum(
-            self._test_step(tuple(batch)).numpy().astype(np.float64)
+            applied(self._test_step, tuple(batch)).numpy().astype(np.float64)
             for batch in batches.epoch(max(self.config.batch, 256))
         )
         return self._means(sums)
@@ -312,7 +312,9 @@ class Trainer(ABC):
     def _outputs(self, batches: Batches) -> ArrayOrTuple:
         """Return the net's outputs of all of ``batches``, in order."""
         parts = [
-            tf.nest.map_structure(lambda output: output.numpy(), self._output_step(batch.inputs))
+            tf.nest.map_structure(
+                lambda output: output.numpy(), applied(self._output_step, batch.inputs)
+            )
             for batch in batches.epoch(max(self.config.batch, 256))
         ]
         if isinstance(parts[0], tuple):
@@ -406,6 +408,21 @@ def read_description(directory: Path | str) -> dict[str, Any]:
 
 def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def applied(step: Any, given: Any) -> Any:
+    """Return what ``step`` makes of inputs, or of a batch, which begins with its inputs.
+
+    Raises:
+        AgentlabError: for inputs of a shape that the net does not take.
+    """
+    try:
+        return step(given)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        shape = list(tf.nest.flatten(given)[0].shape[1:])
+        raise AgentlabError(
+            f"the net cannot be called with an example of the shape {shape}"
+        ) from error
 
 
 def _dense(gradient: Any, variable: Any) -> Any:

@@ -192,6 +192,7 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
         (f"{FIT} --search epochs=1|2", ("--epochs is given and searched",)),
         (f"{FIT} --hiden 3 --search batch=8|16", ("--hiden", "did you mean --hidden?")),
         (f"{FIT} --folds 3 --search batch=8|16", ("--folds",)),
+        (f"{FIT} --text poem.txt --search batch=8|16", ("leave --text out",)),
         ("tune train --env CartPole-v1 --search gamma=0.9|1", ("--algo is missing",)),
         ("tune fit --resume nowhere", ("nowhere", "study.log")),
     ],

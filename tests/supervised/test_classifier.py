@@ -323,6 +323,23 @@ def test_an_unfit_net_is_refused_in_one_sentence(make: Any, says: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, x: c.predict(x),
+        lambda c, x: c.predict_proba(x),
+        lambda c, x: c.embeddings(x),
+        lambda c, x: c.score(x, Y[: len(x)]),
+    ],
+)
+def test_pictures_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
+    classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(BYTES, Y, quiet=True)
+    with pytest.raises(AgentlabError) as caught:
+        call(classifier, np.zeros((3, 9, 9), np.uint8))
+    message = str(caught.value)
+    assert message == "the net cannot be called with an example of the shape [9, 9, 1]"
+
+
+@pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda c: c.score(X, np.where(Y, "perhaps", "no")), "y holds the class 'perhaps', which"),
