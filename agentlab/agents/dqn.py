@@ -215,39 +215,55 @@ class DQN(DeepAgent):
         updates = due * config.updates
         progress = min(1.0, self._steps / config.beta_steps) if config.beta_steps else 1.0
         beta = config.beta + (1 - config.beta) * progress
+        syncs = self._steps // config.target_every - self._synced // config.target_every
         # Drawn while the learning before may still be under way, whose priorities come too late.
         sampled = self._replay.sample(updates * config.batch, self.rng, beta)
+        batches = self._minibatches(sampled, updates)
+        if not syncs:
+            batches = self._look_ahead(batches)
         metrics = self._finish()
+        if syncs:
+            self._follow(np.float32(1 - (1 - config.tau) ** syncs))
+            batches = self._look_ahead(batches)
         if config.decay_steps:
             left = max(0.0, 1 - self._steps / config.decay_steps)
             self._optimizer.learning_rate.assign(config.learning_rate * left)
-        syncs = self._steps // config.target_every - self._synced // config.target_every
         self._synced = self._steps
         self._sampled = sampled
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
-        self._start(self._learn, self._sampled, updates, 1 - (1 - config.tau) ** syncs, seed)
+        self._start(self._learn, batches, seed)
         metrics = metrics if config.overlap else self._finish()
         return {**metrics, "epsilon": self.epsilon} if metrics else None
 
-    def _learn(self, batch: Batch, updates: int, share: float, seed: Array) -> dict[str, float]:
-        """Make ``updates`` updates on ``batch``; runs in the learner's thread."""
-        start = time.perf_counter()
-        fields = [
+    def _minibatches(self, drawn: Batch, updates: int) -> list[Any]:
+        """Return what was drawn as ``updates`` minibatches, fields ``[updates, b, ...]``."""
+        return [
             field.reshape(updates, self.config.batch, *field.shape[1:])
             for field in (
-                self._inputs(batch.observations),
-                batch.actions.astype(np.int32) - self._first_action,
-                batch.returns,
-                self._inputs(batch.next_observations),
-                batch.discounts,
-                batch.weights,
+                self._inputs(drawn.observations),
+                drawn.actions.astype(np.int32) - self._first_action,
+                drawn.returns,
+                self._inputs(drawn.next_observations),
+                drawn.discounts,
+                drawn.weights,
             )
         ]
-        if share > 0:
-            self._follow(np.float32(share))
-        figures, errors = self._update(fields, seed)
+
+    def _look_ahead(self, batches: list[Any]) -> list[Any]:
+        """Add what the target net says of next observations: quicker than in each update.
+
+        Noise is new with each update, so that a noisy net speaks only then.
+        """
+        if self.config.noisy:
+            return batches
+        return [*batches, self._target_numbers(batches[3])]
+
+    def _learn(self, batches: list[Any], seed: Array) -> dict[str, float]:
+        """Make an update of each minibatch; runs in the learner's thread."""
+        start = time.perf_counter()
+        figures, errors = self._update(batches, seed)
         self._errors = errors.numpy().ravel()
-        self._last_batch = ([field[-1] for field in fields], seed)
+        self._last_batch = ([field[-1] for field in batches], seed)
         metrics = dict(zip(FIGURES, figures.numpy().tolist(), strict=True))
         return {**metrics, "time/learn": time.perf_counter() - start}
 
@@ -278,15 +294,14 @@ class DQN(DeepAgent):
             observations = frames_last(observations)
         return net.call(observations, seed if self.config.noisy else None)
 
-    def _loss(self, batch: Any, seed: Any, next_numbers: Any = None) -> tuple[Any, Any, Any]:
-        """Return a minibatch's loss, its errors ``[b]`` (what priorities follow) and mean Q.
-
-        ``next_numbers`` is what the target net says of the next observations, where that is known.
-        """
-        observations, actions, returns, next_observations, discounts, weights = batch
+    def _loss(self, batch: Any, seed: Any) -> tuple[Any, Any, Any]:
+        """Return a minibatch's loss, its errors ``[b]`` (what priorities follow) and mean Q."""
+        observations, actions, returns, next_observations, discounts, weights, *ahead = batch
         config, net = self.config, self._net
         chosen = tf.gather(self._numbers(net, observations, seed), actions, batch_dims=1)
-        if next_numbers is None:
+        if ahead:
+            (next_numbers,) = ahead
+        else:
             next_numbers = self._numbers(self._target, next_observations, seed + [1, 0])
         selecting = next_numbers
         if config.double:
@@ -316,11 +331,9 @@ class DQN(DeepAgent):
             return tf.reduce_sum(tf.nn.softmax(numbers) * self._support, axis=2)
         return tf.reduce_mean(numbers, axis=2)
 
-    def _gradients_of(
-        self, batch: Any, seed: Any, next_numbers: Any = None
-    ) -> tuple[list[Any], tuple[Any, Any, Any]]:
+    def _gradients_of(self, batch: Any, seed: Any) -> tuple[list[Any], tuple[Any, Any, Any]]:
         with tf.GradientTape() as tape:
-            loss, errors, value = self._loss(batch, seed, next_numbers)
+            loss, errors, value = self._loss(batch, seed)
         return tape.gradient(loss, self._net.trainable_variables), (loss, errors, value)
 
     @cached_property
@@ -338,12 +351,9 @@ class DQN(DeepAgent):
             count = tf.shape(batches[1])[0]
             total = tf.zeros(len(FIGURES))
             errors = tf.zeros(tf.shape(batches[1]))
-            ahead = None if config.noisy else self._target_numbers(batches[3])
             for i in tf.range(count):
                 gradients, (loss, error, value) = self._gradients_of(
-                    [field[i] for field in batches],
-                    seed + [0, 1000 * i],
-                    None if ahead is None else ahead[i],
+                    [field[i] for field in batches], seed + [0, 1000 * i]
                 )
                 total += tf.stack([loss, value, apply(gradients)])
                 errors = tf.tensor_scatter_nd_update(errors, [[i]], error[None])
@@ -352,11 +362,17 @@ class DQN(DeepAgent):
         signature = self._specs(None, config.batch)
         return tf.function(update, input_signature=signature, jit_compile=self._xla)
 
-    def _target_numbers(self, next_observations: Any) -> Any:
-        """Return what the target net says before all updates, quicker than before each of them."""
-        _, batch, *shape = next_observations.shape
-        numbers = self._numbers(self._target, tf.reshape(next_observations, (-1, *shape)), None)
-        return tf.reshape(numbers, (-1, batch, *numbers.shape[1:]))
+    @cached_property
+    def _target_numbers(self) -> Any:
+        """What the target net says of minibatches ``[n, b, ...]``, compiled."""
+
+        def speak(observations: Any) -> Any:
+            _, batch, *shape = observations.shape
+            numbers = self._numbers(self._target, tf.reshape(observations, (-1, *shape)), None)
+            return tf.reshape(numbers, (-1, batch, *numbers.shape[1:]))
+
+        (_, _, _, observations, *_), _ = self._specs(None, self.config.batch)
+        return tf.function(speak, input_signature=[observations], jit_compile=self._xla)
 
     @cached_property
     def _follow(self) -> Any:
@@ -378,7 +394,10 @@ class DQN(DeepAgent):
         inputs = tf.TensorSpec((*leading, *shape), dtype)
         scalars = tf.TensorSpec(leading, tf.float32)
         actions = tf.TensorSpec(leading, tf.int32)
-        return [[inputs, actions, scalars, inputs, scalars, scalars], tf.TensorSpec((2,), tf.int32)]
+        batches = [inputs, actions, scalars, inputs, scalars, scalars]
+        if not self.config.noisy:
+            batches.append(tf.TensorSpec((*leading, self._actions, self._net.atoms), tf.float32))
+        return [batches, tf.TensorSpec((2,), tf.int32)]
 
     @cached_property
     def _support(self) -> npt.NDArray[np.float32]:

@@ -245,8 +245,9 @@ def test_updates_of_one_call_are_those_of_one_call_each(options):
         rng.random((3, 4)).astype(np.float32),
     ]
     seed = np.zeros(2, np.int32)
-    _, errors = together._update(fields, seed)
-    parts = [alone._update([f[i : i + 1] for f in fields], seed)[1] for i in range(3)]
+    _, errors = together._update(together._look_ahead(fields), seed)
+    alone_fields = [alone._look_ahead([f[i : i + 1] for f in fields]) for i in range(3)]
+    parts = [alone._update(fields, seed)[1] for fields in alone_fields]
     np.testing.assert_allclose(errors, np.concatenate(parts), rtol=1e-4, atol=1e-5)
     for one, other in zip(together._net.weights, alone._net.weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
