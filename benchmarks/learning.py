@@ -99,7 +99,7 @@ WORKS = (
     Work(
         "pong-dqn",
         "--env PongNoFrameskip-v4 --algo dqn",
-        1,
+        2,
         frames_a_step=4,
         published="20.6 (40 million frames)",
         source=ZOO,

@@ -148,6 +148,11 @@ class DQN(DeepAgent):
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
         config = self.config
+        if config.net == "mlp" and config.precision != "float32":
+            raise AgentlabError(
+                f"precision={config.precision!r} is for convolutions, and net='mlp' has none; "
+                "leave it out"
+            )
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
         self._stack = observation_space.stack if isinstance(observation_space, Frames) else 1
         self._net = self._build_net(seed)
@@ -217,6 +222,7 @@ class DQN(DeepAgent):
         beta = config.beta + (1 - config.beta) * progress
         syncs = self._steps // config.target_every - self._synced // config.target_every
         # Drawn while the learning before may still be under way, whose priorities come too late.
+        # Meanwhile the target net speaks, unless it is about to change.
         sampled = self._replay.sample(updates * config.batch, self.rng, beta)
         batches = self._minibatches(sampled, updates)
         if not syncs:

@@ -94,12 +94,18 @@ def _read(trainer: Any, source: str) -> Any:
 
 
 def _classes(trainer: Any, source: str, options: PredictOptions) -> list[str]:
+    from agentlab.data.pictures import find_pictures
+
     chances = trainer.predict_proba(_read(trainer, source))
     lines = []
     for row in chances:
         best = np.argsort(-row, kind="stable")[: options.top]
         lines.append("   ".join(f"{trainer.classes[i]} {row[i]:.4f}" for i in best))
-    return lines
+    if not os.path.isdir(source):
+        return lines
+    return [
+        f"{file}: {line}" for file, line in zip(find_pictures(Path(source)), lines, strict=True)
+    ]
 
 
 def _numbers(trainer: Any, source: str, options: PredictOptions) -> list[str]:

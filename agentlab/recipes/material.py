@@ -205,7 +205,10 @@ def _series(source: Source, seed: int, validation: float) -> Material:
     note = (
         f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test part"
     )
-    return Material("forecaster", (train,), (test,), held_out, {"names": names}, notes=[note])
+    before = np.concatenate([train, held_out])  # what the first forecasts of the test start from
+    return Material(
+        "forecaster", (train,), (test, before), held_out, {"names": names}, notes=[note]
+    )
 
 
 def _pairs(source: Source, seed: int, validation: float) -> Material:

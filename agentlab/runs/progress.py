@@ -20,7 +20,7 @@ class Progress:
 
     Args:
         total: how many steps the training takes.
-        initial: how many had been made before it was resumed.
+        initial: how many had been made before it was resumed; may be more than ``total``.
         quiet: show nothing.
         unit: what a step is called.
     """
@@ -29,6 +29,7 @@ class Progress:
         self, total: int, initial: int = 0, quiet: bool = False, unit: str = "steps"
     ) -> None:
         terminal = sys.stderr.isatty()
+        total = max(total, initial)
         self._now: tuple[int, Callable[[], str]] = (initial, str)
         self._total = total
         self._seconds = 0.2 if terminal else 10.0
@@ -41,7 +42,7 @@ class Progress:
             dynamic_ncols=terminal,
             bar_format="{percentage:3.0f}%" + (" |{bar}| " if terminal else " ") + FORMAT,
             unit=f" {unit}",
-            unit_scale=True,
+            unit_scale=total >= 1000,
             mininterval=0,
             miniters=0,
             delay=1e-9,  # no line before the first update

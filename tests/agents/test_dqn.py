@@ -394,6 +394,7 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
         ({"train_every": 0}, "train_every=0 must be more than 0"),
         ({"replay": 100, "n_step": 30}, "replay=100 is too small for 4 environments"),
         ({"noisy": True, "hidden": (16,), "net": "small_cnn"}, "needs pictures"),
+        ({"precision": "bfloat16"}, "is for convolutions, and net=.mlp. has none"),
     ],
 )
 def test_bad_settings_are_refused_by_name(options, says):

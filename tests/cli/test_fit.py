@@ -92,6 +92,9 @@ def test_a_folder_of_pictures_is_learned(call, shapes):
     assert json.loads(Path("runs/shapes/test.json").read_text())["figures"]["accuracy"] == 1.0
     predicted = call(f"predict runs/shapes {shapes}/dark/0.png").out
     assert predicted.startswith("dark ")
+    lines = call(f"predict runs/shapes {shapes}/dark").out.splitlines()
+    assert lines[0].startswith(f"{shapes}/dark/0.png: dark ")
+    assert len(lines) == len(list(Path(shapes, "dark").iterdir()))
 
 
 def test_predictions_for_a_table_need_no_target(call, flowers, tmp_path):
@@ -110,6 +113,12 @@ def test_a_text_is_learned_and_written_on(call, tmp_path):
     assert json.loads(Path("runs/log/test.json").read_text())["figures"]["perplexity"] < 15
     result = call(["predict", "runs/log", "the ", "--length", "20", "--seed", "1"])
     assert result.out.startswith("the ") and len(result.out) == len("the ") + 20 + 1
+
+
+def test_a_short_test_part_takes_its_past_from_the_rows_before_it(call, tmp_path):
+    (tmp_path / "few.csv").write_text("height\n" + "\n".join(map(str, range(120))))
+    assert call("fit --series few.csv --past 9 --horizon 9 --units 4 --epochs 1").code == 0
+    assert Path("runs/few/test.json").exists()
 
 
 def test_a_series_is_forecast_beside_the_naive_forecast(call, tmp_path):

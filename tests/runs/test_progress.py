@@ -55,11 +55,21 @@ def test_a_log_file_gets_few_lines(
     assert not any("\r" in line for line in lines)
 
 
+def test_a_training_that_had_gone_further_is_at_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress(20, initial=35)
+    progress.update(35, lambda: "done")
+    progress.close()
+    shown = capsys.readouterr().err
+    assert "35 of 35 steps" in shown and "-" not in shown
+
+
 def test_steps_may_have_another_name(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(100, unit="batches")
     progress.update(50, str)
     progress.close()
-    assert "50.0 of 100 batches" in capsys.readouterr().err
+    assert "50 of 100 batches" in capsys.readouterr().err
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
