@@ -102,6 +102,11 @@ class DQNConfig(DeepConfig):
             raise AgentlabError(f"atoms={self.atoms} must be 2 or more")
         if self.v_min >= self.v_max:
             raise AgentlabError(f"v_min={self.v_min} must be less than v_max={self.v_max}")
+        if self.net == "mlp" and self.precision != "float32":
+            raise AgentlabError(
+                f"precision={self.precision!r} is for convolutions, and net='mlp' has none; "
+                "leave it out"
+            )
 
 
 @dataclass(frozen=True)
@@ -148,11 +153,6 @@ class DQN(DeepAgent):
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
         config = self.config
-        if config.net == "mlp" and config.precision != "float32":
-            raise AgentlabError(
-                f"precision={config.precision!r} is for convolutions, and net='mlp' has none; "
-                "leave it out"
-            )
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
         self._stack = observation_space.stack if isinstance(observation_space, Frames) else 1
         self._net = self._build_net(seed)
@@ -418,7 +418,7 @@ class DQN(DeepAgent):
         streams = config.dueling or config.noisy
         arguments: dict[str, Any] = {}
         hidden = 0
-        if config.net != "mlp" and config.precision == "bfloat16":
+        if config.precision == "bfloat16":
             arguments["dtype"] = "mixed_bfloat16"
         if streams and config.net == "mlp":
             # The last hidden layer is part of the streams, as the convolutional net's is.
