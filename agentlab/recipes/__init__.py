@@ -1,1 +1,0 @@
-"""Named, ready configurations: the presets of each algorithm."""
