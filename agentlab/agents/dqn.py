@@ -19,9 +19,9 @@ from agentlab.envs import Frames
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets.losses import huber
-from agentlab.nets.optimizers import compiled_apply, make_optimizer
 from agentlab.replay import Batch, Replay
+from agentlab.training.losses import huber
+from agentlab.training.optimizers import compiled_apply, make_optimizer
 
 FIGURES = ("loss", "q", "grad_norm")
 
@@ -148,8 +148,8 @@ class DQN(DeepAgent):
                 f"algo={self.name!r} needs discrete actions, but the environment has "
                 f"{action_space}; use algo='pg'"
             )
-        from agentlab.nets.copies import clone  # loads TensorFlow
-        from agentlab.nets.q_network import make_q_actor
+        from agentlab.agents.acting.copies import clone  # loads TensorFlow
+        from agentlab.agents.acting.q_actors import make_q_actor
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
         config = self.config

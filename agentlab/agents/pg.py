@@ -18,8 +18,8 @@ from agentlab.config import option
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets.optimizers import compiled_apply, make_optimizer
 from agentlab.nets.sparse import sparse_rows
+from agentlab.training.optimizers import compiled_apply, make_optimizer
 
 if TYPE_CHECKING:
     from agentlab.nets.policy_value import PolicyValue
@@ -83,7 +83,7 @@ class PolicyGradient(DeepAgent):
         config: PolicyGradientConfig | None = None,
         seed: int = 0,
     ) -> None:
-        from agentlab.nets.policy_value import make_actor  # loads TensorFlow
+        from agentlab.agents.acting.policy_actors import make_actor  # loads TensorFlow
 
         super().__init__(observation_space, action_space, num_envs, config, seed)
         self._sparse = self._encoding.sparse and self.config.net == "mlp"

@@ -6,11 +6,7 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-
-Floats = npt.NDArray[np.float32]
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -82,17 +78,3 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
             "sigma": self.sigma,
             "seed": self.seed,
         }
-
-
-def noisy_weights(weights: tuple[Floats, ...], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw a kernel and a bias from a ``NoisyDense`` layer's weights, in NumPy.
-
-    Args:
-        weights: its kernel, bias, and the sigmas of both.
-        rng: draws the noise.
-    """
-    kernel, bias, kernel_sigma, bias_sigma = weights
-    normal = rng.standard_normal(sum(kernel.shape), dtype=np.float32)
-    noise = np.sign(normal) * np.sqrt(np.abs(normal))
-    before, after = noise[: len(kernel)], noise[len(kernel) :]
-    return kernel + kernel_sigma * before[:, None] * after, bias + bias_sigma * after

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agentlab.nets.activations import FUNCTIONS, curve, draw_activations
+from agentlab.nets.activations import FUNCTIONS, curve
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,3 @@ def test_derivatives_are_the_slopes_of_the_functions(name):
     x = np.array([-2.3, -0.7, 0.4, 1.9])
     (high, slopes), (low, _) = curve(name, x + 1e-6), curve(name, x - 1e-6)
     np.testing.assert_allclose((high - low) / 2e-6, slopes, atol=1e-5)
-
-
-def test_the_picture_has_a_panel_for_each_function_with_both_curves():
-    figure = draw_activations()
-    assert len(figure.axes) == len(FUNCTIONS)
-    for axes, name in zip(figure.axes, FUNCTIONS, strict=True):
-        assert axes.get_title(loc="left").startswith(name)
-        assert [line.get_label() for line in axes.lines[:2]] == ["derivative", "function"]

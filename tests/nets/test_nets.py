@@ -2,15 +2,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from gymnasium import spaces
 
-from agentlab.agents.encoding import Encoding
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_torso
 from agentlab.nets.cnn import frames_last
-from agentlab.nets.optimizers import make_optimizer
-from agentlab.nets.policy_value import NumpyActor, PolicyValue, TensorFlowActor, make_actor
-from agentlab.nets.sparse import sparse_rows
+from agentlab.nets.policy_value import PolicyValue
 
 PARAMETERS = {  # of a torso on pictures [84, 84, 4], counted by hand from the papers' shapes
     "mlp": 84 * 84 * 4 * 64 + 64 + 64 * 64 + 64,
@@ -93,70 +89,6 @@ def test_a_torso_that_cannot_be_is_refused_in_words(name, shape, says):
         make_torso(name, shape)
 
 
-def test_an_unknown_optimizer_is_refused_with_the_known_ones():
-    with pytest.raises(AgentlabError, match="'adamm' is unknown; there are adadelta, .*rmsprop"):
-        make_optimizer("adamm", 0.1)
-    assert isinstance(make_optimizer("rmsprop", 0.1), keras.optimizers.RMSprop)
-
-
-SPACES = {
-    "floats": spaces.Box(-1, 1, (5,)),
-    "bytes": spaces.Box(0, 255, (12, 12, 1), np.uint8),
-    "pixels": spaces.Box(0, 1, (40, 40, 2), np.uint8),
-    "changes": spaces.Box(-1, 1, (40, 40, 1), np.int8),
-    "states": spaces.Discrete(7, start=2),
-}
-
-
-def some_inputs(space, encoding, n=4):
-    space.seed(0)
-    return encoding(np.stack([space.sample() for _ in range(n)]))
-
-
-@pytest.mark.parametrize("kind", SPACES)
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-@pytest.mark.parametrize("shared", [True, False])
-def test_the_numpy_actor_computes_what_the_net_does(kind, activation, shared):
-    encoding = Encoding(SPACES[kind])
-
-    def torso(seed):
-        signed = encoding.dtype == np.int8
-        return make_torso(
-            "mlp", encoding.shape, activation=activation, scale=encoding.scale, signed=signed,
-            seed=seed, hidden=(32, 16),
-        )  # fmt: skip
-
-    net = PolicyValue(torso(0), 3, value_torso=None if shared else torso(1), seed=0)
-    actor = make_actor(net, encoding.spec(None, sparse=False))
-    assert isinstance(actor, NumpyActor)
-    inputs = some_inputs(SPACES[kind], encoding)
-    for mine, original in zip(actor(inputs), net(inputs), strict=True):
-        np.testing.assert_allclose(mine, original, rtol=1e-4, atol=1e-5)
-    if encoding.sparse:
-        for mine, original in zip(net.call(sparse_rows(inputs)), net(inputs), strict=True):
-            np.testing.assert_allclose(mine, original, rtol=1e-4, atol=1e-5)
-
-
-def test_only_wide_observations_of_zeros_and_ones_are_sparse():
-    sparse = {kind for kind, space in SPACES.items() if Encoding(space).sparse}
-    assert sparse == {"pixels", "changes"}
-
-
-def test_an_actor_keeps_its_weights_until_it_is_updated():
-    space = spaces.Box(0, 255, (36, 36, 1), np.uint8)
-    encoding = Encoding(space)
-    inputs = some_inputs(space, encoding)
-    for name, kind in (("mlp", NumpyActor), ("small_cnn", TensorFlowActor)):
-        net = PolicyValue(make_torso(name, encoding.shape, scale=255.0, seed=0), 3, seed=0)
-        actor = make_actor(net, encoding.spec(None, sparse=False))
-        assert isinstance(actor, kind)
-        before = actor(inputs)[0]
-        net.set_weights([w + 0.1 for w in net.get_weights()])
-        np.testing.assert_array_equal(actor(inputs)[0], before)
-        actor.update()
-        np.testing.assert_allclose(actor(inputs)[0], net(inputs)[0], rtol=1e-4, atol=1e-5)
-
-
 def test_a_policy_and_value_survive_a_round_trip_through_a_keras_file(tmp_path):
     net = PolicyValue(make_torso("mlp", (4,), seed=0), 2, gaussian=True, seed=0)
     net.save(tmp_path / "net.keras")
@@ -165,15 +97,3 @@ def test_a_policy_and_value_survive_a_round_trip_through_a_keras_file(tmp_path):
     inputs = np.ones((3, 4), np.float32)
     for mine, original in zip(loaded(inputs), net(inputs), strict=True):
         np.testing.assert_array_equal(mine, original)
-
-
-def test_discrete_observations_become_one_hot():
-    assert Encoding(spaces.Discrete(3, start=5))(np.array([5, 7])).tolist() == [
-        [1, 0, 0],
-        [0, 0, 1],
-    ]
-
-
-def test_a_space_without_arrays_is_refused():
-    with pytest.raises(AgentlabError, match="neither Box, Discrete nor MultiBinary"):
-        Encoding(spaces.Text(5))

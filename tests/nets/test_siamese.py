@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from agentlab.nets import make_torso
-from agentlab.nets.gradient_check import check_gradients
 from agentlab.nets.siamese import Siamese, contrastive_loss, euclidean_distances
+from agentlab.testing.gradient_check import check_gradients
 from tests.nets.digits import digits
 
 

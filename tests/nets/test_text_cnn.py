@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from agentlab.agents.acting.copies import clone
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_net, make_torso
-from agentlab.nets.copies import clone
 from agentlab.nets.headed import Headed
 from agentlab.nets.text_cnn import TextCNN
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from agentlab.agents.acting.numpy_rnn import NumpyRNN
 from agentlab.nets import make_torso
-from agentlab.nets.numpy_rnn import NumpyRNN
 
 
 @pytest.mark.parametrize("net", ["simple_rnn", "lstm", "peephole", "gru"])

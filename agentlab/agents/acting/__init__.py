@@ -1,0 +1,1 @@
+"""Copies of nets that act while the originals learn."""
