@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from agentlab.agents.agent import Agent, State
 from agentlab.agents.encoding import Encoding
-from agentlab.agents.pretrained import read_torso, take_over
 from agentlab.config import option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS, make_torso
+from agentlab.training.pretrained import read_torso, take_over
 
 WIDE = 256  # units from which a layer's products are quicker on several threads
 

@@ -1,16 +1,20 @@
 import pytest
 
 from agentlab.agents import agent_class
-from agentlab.cli.plan import Training
+from agentlab.agents.presets import WITH_PRESETS, load_presets, preset, presets
 from agentlab.config import from_dict
 from agentlab.envs import Preprocessing
 from agentlab.errors import AgentlabError
-from agentlab.recipes.presets import PRESETS, preset, presets
+from agentlab.experiments.agent_run import Training
 
 
-@pytest.mark.parametrize("found", PRESETS, ids=lambda found: f"{found.algo}-{found.name}")
-def test_every_preset_sets_options_that_exist_and_says_where_they_come_from(found):
-    from_dict(agent_class(found.algo).Config, found.config)
+@pytest.mark.parametrize(
+    ("algo", "found"),
+    [(algo, found) for algo in WITH_PRESETS for found in load_presets(algo)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_every_preset_sets_options_that_exist_and_says_where_they_come_from(algo, found):
+    from_dict(agent_class(algo).Config, found.config)
     from_dict(Preprocessing, found.preprocessing)
     from_dict(Training, found.training)
     assert found.source
@@ -41,5 +45,5 @@ def test_an_unknown_preset_is_refused_with_the_nearest():
 
 
 def test_names_are_unique():
-    for algo in {found.algo for found in PRESETS}:
+    for algo in WITH_PRESETS:
         assert len(set(presets(algo))) == len(presets(algo))

@@ -1,0 +1,50 @@
+"""What the presets for Atari games share: the games, and what agents see of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agentlab.agents.presets import Preset
+from agentlab.envs import list_envs
+
+GAMES = "|".join(
+    re.escape(id.removesuffix("NoFrameskip-v4"))
+    for id in list_envs("NoFrameskip-v4")
+    if not id.startswith("ALE/") and "-ram" not in id
+)
+
+# What DQN papers see of a game: Mnih et al. 2015, "Methods"; rewards' signs, lives as episodes.
+DQN_FRAMES = {
+    "grey": True,
+    "resize": 84,
+    "stack": 4,
+    "clip_rewards": True,
+    "life_loss": True,
+    "noop_max": 30,
+}
+SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}  # random skips or sticky actions vary games
+FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # where the id itself skips none
+
+
+def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset]:
+    """Return the presets for all games: by ids that skip no frames, and by ids that do.
+
+    Args:
+        config: fields of the algorithm's configuration.
+        source: where they come from.
+    """
+    return [
+        Preset(
+            name=name,
+            env=env,
+            config=config,
+            preprocessing=frames,
+            training={"steps": 2_500_000, "n_envs": 16, "workers": 1},
+            source={**source, **dict.fromkeys(frames, "Mnih et al. 2015")},
+        )
+        for name, env, frames in (
+            ("atari", rf"({GAMES})NoFrameskip-v\d", {**DQN_FRAMES, **FOUR_FRAMES}),
+            ("atari-skipping", rf"(ALE/)?({GAMES})(Deterministic)?-v\d", SKIPPED_FRAMES),
+        )
+    ]

@@ -1,0 +1,63 @@
+"""Presets of pg."""
+
+from __future__ import annotations
+
+from agentlab.agents.presets import Preset
+
+PONG = r"(ALE/)?Pong(NoFrameskip|Deterministic)?-v\d+"
+ATARI_FRAMES = {"grey": True, "crop": (34, 194), "stride": 2}
+
+PRESETS = [
+    Preset(
+        name="pong",
+        env=PONG,
+        config={
+            "hidden": (200,),
+            "activation": "relu",
+            "shared_torso": True,
+            "rollout": 64,
+            "cut_at_reward": True,
+            "epochs": 3,
+            "minibatches": 4,
+            "learning_rate": 7e-4,
+        },
+        preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "stack": 2},
+        training={"steps": 2_500_000, "n_envs": 32},
+        source={"hidden": "the cookbook's recipe 9.5", "": "tuned on Pong-v0"},
+    ),
+    Preset(
+        name="book",
+        env=PONG,
+        automatic=False,
+        config={
+            "hidden": (200,),
+            "activation": "relu",
+            "shared_torso": True,
+            "rollout": 512,
+            "gamma": 0.99,
+            "gae_lambda": 1.0,
+            "baseline": "none",
+            "normalise": True,
+            "cut_at_reward": True,
+            "epochs": 1,
+            "minibatches": 1,
+            "clip": None,
+            "entropy_coef": 0.0,
+            "optimizer": "rmsprop",
+            "learning_rate": 1e-3,
+            "max_grad_norm": None,
+        },
+        preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "difference": True},
+        training={"steps": 5_000_000, "n_envs": 8},
+        source={
+            "": "the cookbook's recipe 9.5",
+            "cut_at_reward": "Karpathy 2016, which the recipe follows",
+        },
+    ),
+    Preset(
+        name="cartpole",
+        env=r"CartPole-v[01]",
+        training={"steps": 300_000, "n_envs": 8, "checkpoint_every": 100_000},
+        source={"": "tuned on CartPole-v1"},
+    ),
+]

@@ -1,0 +1,15 @@
+"""Presets of random_search."""
+
+from __future__ import annotations
+
+from agentlab.agents.presets import Preset
+
+PRESETS = [
+    Preset(
+        name="atari",
+        env=r"(ALE/)?MsPacman(NoFrameskip|Deterministic)?-v\d+",
+        preprocessing={"grey": True},
+        training={"steps": 500_000, "n_envs": 10},
+        source={"": "the cookbook's recipe 9.2"},
+    ),
+]
