@@ -4,6 +4,6 @@ Whatever is fitted (means, vocabularies, categories) is fitted on the training p
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.encoders import Encoder, load_encoder
+from agentlab.data.preprocessors import Encoder, load_encoder
 
 __all__ = ["Arrays", "Batch", "Batches", "Encoder", "load_encoder", "split_indices"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from agentlab.nets.structure import Node, Shape, structure
-from agentlab.runs.plots import INK, LINE, MUTED, new_figure, plain
+from agentlab.plots.style import INK, LINE, MUTED, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,7 +1,6 @@
 """The run folder: one record of any training, whatever is trained."""
 
 from agentlab.runs.checkpoint import Checkpoint
-from agentlab.runs.plots import plot_returns
 from agentlab.runs.progress import Progress
 from agentlab.runs.run import Run
 from agentlab.runs.seeds import derive_seed, seed_everything
@@ -14,7 +13,6 @@ __all__ = [
     "Run",
     "derive_seed",
     "open_video",
-    "plot_returns",
     "seed_everything",
     "stop_signals",
 ]

@@ -19,7 +19,7 @@ from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
 
 if TYPE_CHECKING:
-    from agentlab.supervised.trainer import Trainer
+    from agentlab.training.trainer import Trainer
 
 TRAINERS = {
     "classifier": "agentlab.supervised.classifier:Classifier",
@@ -53,7 +53,7 @@ def load_trainer(directory: Path | str) -> Trainer:
     Raises:
         AgentlabError: for missing or damaged files.
     """
-    from agentlab.supervised.trainer import read_description
+    from agentlab.training.trainer import read_description
 
     return trainer_class(str(read_description(directory).get("trainer"))).load(directory)
 

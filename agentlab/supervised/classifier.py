@@ -151,22 +151,21 @@ class Classifier(FeatureTrainer):
 
     def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw the confusion matrix, and some pictures with what was said of them."""
-        from agentlab.supervised import pictures
+        from agentlab.plots.matrices import confusion_matrix
+        from agentlab.plots.predictions import example_pictures
 
         held_out = self._held_out(x, y)
         true = np.concatenate([batch.targets for batch in held_out.epoch(1024)])
         said = np.asarray(self._outputs(held_out)).argmax(axis=-1)
         names = [str(name) for name in self.classes]
-        drawn = {"confusion": pictures.confusion_matrix(true, said, names)}
+        drawn = {"confusion": confusion_matrix(true, said, names)}
         first = next(iter(held_out.epoch(SHOWN))).inputs
         if isinstance(first, np.ndarray) and first.dtype == np.uint8 and first.ndim > 2:
             words = [
                 names[a] if a == b else f"{names[a]}, not {names[b]}"
                 for a, b in zip(said[:SHOWN], true[:SHOWN], strict=True)
             ]
-            drawn["examples"] = pictures.example_pictures(
-                first, words, said[:SHOWN] == true[:SHOWN]
-            )
+            drawn["examples"] = example_pictures(first, words, said[:SHOWN] == true[:SHOWN])
         return drawn
 
     def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:

@@ -14,7 +14,7 @@ from agentlab.data import Arrays, Batches, split_indices
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.supervised.trainer import Trainer, TrainerConfig, applied
+from agentlab.training.trainer import Trainer, TrainerConfig, applied
 
 
 @dataclass(frozen=True)

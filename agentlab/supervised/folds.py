@@ -9,7 +9,7 @@ import numpy as np
 
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
-from agentlab.supervised.trainer import Trainer
+from agentlab.training.trainer import Trainer
 
 
 def cross_validate(

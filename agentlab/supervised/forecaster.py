@@ -14,11 +14,11 @@ from agentlab.data.series import Values, split_series
 from agentlab.data.windows import Targets, Windows, normalisation
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets.losses import huber
-from agentlab.nets.optimizers import ScheduleName
 from agentlab.runs import Run
 from agentlab.supervised.features import deviation
-from agentlab.supervised.trainer import Trainer, TrainerConfig
+from agentlab.training.losses import huber
+from agentlab.training.optimizers import ScheduleName
+from agentlab.training.trainer import Trainer, TrainerConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -269,7 +269,7 @@ class Forecaster(Trainer):
 
     def figures(self, values: Any, before: Any = None) -> dict[str, Figure]:
         """Draw some forecasts beside what came, and how errors grow with the horizon."""
-        from agentlab.supervised import pictures
+        from agentlab.plots.predictions import forecast
 
         windows, names = self._held_out(values, before), self._names_of_columns()[:SHOWN_COLUMNS]
         few, drawn = len(names), dict[str, Any]()
@@ -278,7 +278,7 @@ class Forecaster(Trainer):
             past, future = np.split(rows, [windows.past])
             naive = np.broadcast_to(past[-1], future.shape)
             said = self.predict(past)
-            drawn[f"forecast_{number}"] = pictures.forecast(
+            drawn[f"forecast_{number}"] = forecast(
                 past[:, :few], future[:, :few], said[:, :few], naive[:, :few], names
             )
         net, naive = (np.sqrt(e[:few]) for e in self._errors_by_horizon(windows))
@@ -318,7 +318,7 @@ def _ratio(rmse: float, naive: float) -> float:
 
 def _errors_drawn(net: Values, naive: Values, names: Sequence[str]) -> Figure:
     """Draw root mean squared errors ``[columns, horizon]``, a panel for each column."""
-    from agentlab.runs.plots import CONTRAST, INK, LINE, new_figure, plain, tidy
+    from agentlab.plots.style import CONTRAST, INK, LINE, new_figure, plain, tidy
 
     count, steps = net.shape
     figure = new_figure(8, 0.8 + 2.8 * count)

@@ -16,9 +16,9 @@ from agentlab.data.streams import Streams
 from agentlab.data.text import Characters
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets.optimizers import ScheduleName
 from agentlab.runs import Run
-from agentlab.supervised.trainer import Trainer, TrainerConfig
+from agentlab.training.optimizers import ScheduleName
+from agentlab.training.trainer import Trainer, TrainerConfig
 
 SHOWN = 400  # characters written after each epoch, for TensorBoard
 READ_AT_ONCE = 32  # streams of a held-out text
@@ -160,7 +160,7 @@ class LanguageModel(Trainer):
         return net.head(features), state
 
     def _loss(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.nets.losses import cross_entropy
+        from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets)
 

@@ -146,7 +146,7 @@ class LinearRegression(Linear, Regressor):
 
     def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw residuals, and the coefficients of the net's inputs, each in its deviations."""
-        from agentlab.supervised import pictures
+        from agentlab.plots.matrices import coefficients
 
         kernel = self.net.head.get_weights()[0][:, 0] * self._std_target[0]
         errors = None if self.errors_ is None else self.errors_.reshape(-1, len(kernel))[0]
@@ -154,7 +154,7 @@ class LinearRegression(Linear, Regressor):
             errors = errors * self._units_of_inputs[1]
         scaled = self._mean is not None or self.encoder is not None
         unit = f"rise of the target for each {'deviation' if scaled else 'unit'} of the input"
-        drawn = pictures.coefficients(self._names_of_inputs(), kernel, errors, unit)
+        drawn = coefficients(self._names_of_inputs(), kernel, errors, unit)
         return {**super().figures(x, y), "coefficients": drawn}
 
     def _fitted(self) -> dict[str, Any]:

@@ -154,8 +154,8 @@ class Perceptron(Linear, Classifier):
 
     def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw the confusion matrix and, where there are two inputs, the line that was found."""
-        from agentlab.runs.plots import INK, tidy
-        from agentlab.supervised.pictures import embedding_scatter
+        from agentlab.plots.predictions import embedding_scatter
+        from agentlab.plots.style import INK, tidy
 
         drawn = super().figures(x, y)
         if self.net.torso.features != 2 or y is None:

@@ -12,9 +12,9 @@ from agentlab.config import option
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.nets.losses import huber
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer, FeatureTrainerConfig, deviation, streams
+from agentlab.training.losses import huber
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,12 +137,12 @@ class Regressor(FeatureTrainer):
 
     def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw predicted numbers against true ones, and what is left between them."""
-        from agentlab.supervised import pictures
+        from agentlab.plots.predictions import residuals
 
         held_out = self._held_out(x, y)
         said = self._outputs(held_out) * self._std_target + self._mean_target
         true = _all_targets(held_out)
-        return {"residuals": pictures.residuals(true[:, 0], said[:, 0], "target")}
+        return {"residuals": residuals(true[:, 0], said[:, 0], "target")}
 
     def _fitted(self) -> dict[str, Any]:
         return {

@@ -229,13 +229,13 @@ class SiameseTrainer(FeatureTrainer):
 
     def figures(self, x: Any, y: Any) -> dict[str, Figure]:
         """Draw where held-out examples lie: the two directions in which they differ most."""
-        from agentlab.supervised import pictures
+        from agentlab.plots.predictions import embedding_scatter
 
         points = self.predict(x)
         if points.shape[1] > 2:
             centred = points - points.mean(0)
             points = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-        return {"embedding": pictures.embedding_scatter(points, y)}
+        return {"embedding": embedding_scatter(points, y)}
 
     def projection(self, x: Any, y: Any) -> tuple[Array, Any, Array | None]:
         """Return where some held-out examples lie, their labels and pictures."""

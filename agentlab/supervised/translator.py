@@ -17,7 +17,7 @@ from agentlab.data.vocabulary import Ids
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.runs import Run
-from agentlab.supervised.trainer import Trainer, TrainerConfig
+from agentlab.training.trainer import Trainer, TrainerConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -194,12 +194,12 @@ class Translator(Trainer):
         return ids
 
     def _loss(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.nets.losses import cross_entropy
+        from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets)
 
     def _objective(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.nets.losses import cross_entropy
+        from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets, self.config.label_smoothing)
 
@@ -280,7 +280,7 @@ class Translator(Trainer):
 
         Of some of the sources; a net without attention has no such picture.
         """
-        from agentlab.supervised.pictures import attention_map
+        from agentlab.plots.matrices import attention_map
 
         self._need_net()
         if self.config.net == "none":

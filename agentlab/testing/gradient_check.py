@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from agentlab.errors import AgentlabError
-from agentlab.nets.double_precision import as_doubles, call_in_double, double_precision, near
+from agentlab.testing.double_precision import as_doubles, call_in_double, double_precision, near
 
 Doubles = npt.NDArray[np.float64]
 

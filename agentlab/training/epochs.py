@@ -15,7 +15,7 @@ import numpy as np
 from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
-from agentlab.supervised.trainer import Trainer
+from agentlab.training.trainer import Trainer
 
 T = TypeVar("T")
 

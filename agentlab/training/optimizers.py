@@ -75,7 +75,7 @@ def make_schedule(name: str, learning_rate: float, steps: int, warmup: int = 0) 
         )
     if name == "constant" and not warmup:
         return learning_rate
-    from agentlab.nets.schedules import Schedule
+    from agentlab.training.schedules import Schedule
 
     return Schedule(name, learning_rate, steps, warmup)
 

@@ -37,7 +37,7 @@ def read_torso(source: str) -> Any:
 def _read_net(path: Path) -> Any:
     from agentlab.nets.files import load_net
     from agentlab.runs import Run
-    from agentlab.supervised.trainer import DESCRIPTION, NET, read_description
+    from agentlab.training.trainer import DESCRIPTION, NET, read_description
 
     if path.is_file():
         return load_net(path)

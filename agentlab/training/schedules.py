@@ -14,7 +14,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     """A rise in a straight line, then a fall of the named shape; see ``make_schedule``.
 
     Args:
-        name: one of ``agentlab.nets.optimizers.SCHEDULES``.
+        name: one of ``agentlab.training.optimizers.SCHEDULES``.
         learning_rate: at its highest.
         steps: how many updates there will be, those of the warmup included.
         warmup: updates of the rise.

@@ -20,13 +20,13 @@ from agentlab.data import Batches, Encoder, load_encoder
 from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
-from agentlab.nets.optimizers import (
+from agentlab.runs import Run
+from agentlab.training.optimizers import (
     ScheduleName,
     compiled_apply,
     make_optimizer,
     make_schedule,
 )
-from agentlab.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,7 +213,7 @@ class Trainer(ABC):
         Raises:
             AgentlabError: where the loss is no longer a finite number.
         """
-        from agentlab.supervised.loop import train_epochs
+        from agentlab.training.epochs import train_epochs
 
         train_epochs(self, train, validation, run, quiet)
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from agentlab.data import Arrays
-from agentlab.data.encoders import load_encoder
 from agentlab.data.images import ImageFolder, Pictures
+from agentlab.data.preprocessors import load_encoder
 from agentlab.errors import AgentlabError
 
 

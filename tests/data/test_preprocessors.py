@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agentlab.data import load_encoder
-from agentlab.data.encoders import ENCODERS
+from agentlab.data.preprocessors import ENCODERS
 from agentlab.data.text import Words
 from agentlab.errors import AgentlabError
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from agentlab.data.encoders import load_encoder
+from agentlab.data.preprocessors import load_encoder
 from agentlab.data.text import Characters, Subwords, Words, read_text
 from agentlab.errors import AgentlabError
 

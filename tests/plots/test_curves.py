@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.runs import Run, plot_returns
-from agentlab.runs.plots import figure_to_array, new_figure, plain, plot_history
+from agentlab.plots.curves import plot_history, plot_returns
+from agentlab.plots.style import figure_to_array, new_figure, plain
+from agentlab.runs import Run
 
 
 def picture_of(path: Path, **columns: list[float]) -> float:

@@ -9,13 +9,13 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_net, make_torso
-from agentlab.nets.picture import draw_net, draw_nodes, summary
 from agentlab.nets.policy_value import PolicyValue
 from agentlab.nets.residual import ResidualBlock
 from agentlab.nets.seq2seq import Seq2Seq
 from agentlab.nets.siamese import Siamese
 from agentlab.nets.structure import Node, structure
 from agentlab.nets.transformer import Transformer
+from agentlab.plots.net_diagram import draw_net, draw_nodes, summary
 from tests.nets.test_registry import DISTINCT, small
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from agentlab.errors import AgentlabError
 from agentlab.nets import TORSOS
-from agentlab.nets.gradient_check import check_gradients
+from agentlab.testing.gradient_check import check_gradients
 from tests.nets.test_registry import DISTINCT, small
 
 RNG = np.random.default_rng(0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agentlab.nets.losses import cross_entropy
+from agentlab.training.losses import cross_entropy
 
 LOGITS = np.log([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]).astype(np.float32)
 TARGETS = np.array([[0, 1]], np.int32)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from agentlab.errors import AgentlabError
-from agentlab.nets.optimizers import SCHEDULES, compiled_apply, make_optimizer, make_schedule
+from agentlab.training.optimizers import SCHEDULES, compiled_apply, make_optimizer, make_schedule
 
 OPTIMIZERS = [
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
@@ -125,3 +125,42 @@ def test_gradients_within_the_bound_stay():
     step = stepper(make_optimizer("sgd", 1.0), variables, max_norm=6.0)
     assert step([3.0, 4.0]) == pytest.approx(5.0)
     np.testing.assert_array_equal(variables[0], [-3.0, -4.0])
+
+
+def test_an_unknown_optimizer_is_refused_with_the_known_ones():
+    with pytest.raises(AgentlabError, match="'adamm' is unknown; there are adadelta, .*rmsprop"):
+        make_optimizer("adamm", 0.1)
+    assert isinstance(make_optimizer("rmsprop", 0.1), keras.optimizers.RMSprop)
+
+
+def updated(xla, max_norm, optimizer="adam"):
+    rng = np.random.default_rng(0)
+    layer = keras.layers.Dense(3)
+    layer.build((None, 5))
+    layer.kernel.assign(np.ones((5, 3)))
+    made = make_optimizer(optimizer, 0.01)
+    made.build(layer.trainable_variables)
+    apply = compiled_apply(made, layer.trainable_variables, max_norm, xla)
+    for _ in range(20):
+        gradients = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in layer.weights]
+        norm = apply(gradients)
+    expected = np.sqrt(sum(np.square(gradient).sum() for gradient in gradients))
+    assert float(norm) == pytest.approx(expected, rel=1e-5)
+    return [variable.numpy() for variable in (*layer.weights, *made.variables)]
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_the_kernel_of_tensorflow_makes_the_steps_of_keras_adam(max_norm):
+    for fused, plain in zip(updated(False, max_norm), updated(True, max_norm), strict=True):
+        np.testing.assert_allclose(fused, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_longer_than_the_bound_is_shortened_to_it():
+    layer = keras.layers.Dense(1, use_bias=False)
+    layer.build((None, 2))
+    layer.kernel.assign([[0.0], [0.0]])
+    sgd = make_optimizer("sgd", 1.0)
+    sgd.build(layer.trainable_variables)
+    apply = compiled_apply(sgd, layer.trainable_variables, 1.0)
+    assert float(apply([tf.constant([[3.0], [4.0]])])) == pytest.approx(5.0)
+    np.testing.assert_allclose(layer.kernel, [[-0.6], [-0.8]], rtol=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.nets.optimizers import SCHEDULES, make_schedule
+from agentlab.training.optimizers import SCHEDULES, make_schedule
 
 # Of 70 updates at a rate of 1: before any, after 35, and before the last.
 GOLDEN = {

@@ -14,7 +14,7 @@ from agentlab.data import Arrays, Batches
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
 from agentlab.supervised import TRAINERS, Classifier, Regressor, load_trainer, trainer_class
-from agentlab.supervised.trainer import Trainer
+from agentlab.training.trainer import Trainer
 
 
 class Line(Trainer):

@@ -1,0 +1,70 @@
+"""The look that all figures share, and writing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.runs.files import replacing, reporting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, MUTED, LINE, CONTRAST = "#222222", "#777777", "#1f6fb4", "#d1601f"
+LONGEST_NAME = 24  # characters
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, which gives every text the room that it needs."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def tidy(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
+    """Give axes their titles and the look that all pictures share."""
+    axes.set_title(title, loc="left", color=INK)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    axes.margins(x=0.02)
+    axes.grid(color="#e6e6e6", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=INK)
+
+
+def plain(text: object, width: int) -> str:
+    """Return a text on one line of at most ``width`` characters, in which no formula begins.
+
+    The middle is left out of a longer one, since names often differ at their ends.
+    """
+    line = " ".join(str(text).split())
+    if len(line) > width:
+        line = line[: width // 2] + "…" + line[len(line) - (width - width // 2 - 1) :]
+    return line.replace("$", r"\$")
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG, whole or not at all, and return its path.
+
+    Raises:
+        AgentlabError: where the folder, which is made if missing, cannot be written to.
+    """
+    with reporting(f"plot={str(path)!r} cannot be written"):
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=150)
+    return path
+
+
+def figure_to_array(figure: Figure) -> npt.NDArray[np.uint8]:
+    """Return a figure as a picture for TensorBoard, uint8 ``[height, width, 3]``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

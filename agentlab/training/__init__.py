@@ -1,0 +1,1 @@
+"""Training: the trainer, its epoch loop, optimizers, schedules and losses."""
