@@ -1,9 +1,17 @@
-"""TensorFlow and Keras, loaded when something first uses them, so that ``--help`` is quick."""
+"""TensorFlow and Keras, loaded when something first uses them, and without their banners."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+BANNER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d")
 
 
 class LazyModule:
@@ -18,3 +26,26 @@ class LazyModule:
 
 tf: Any = LazyModule("tensorflow")
 keras: Any = LazyModule("keras")
+
+
+@contextmanager
+def without_banners() -> Iterator[None]:
+    """Hold back what is written to stderr while TensorFlow loads, and pass on all but its banners.
+
+    They tell of oneDNN and of GPUs that are not there. ``TF_CPP_MIN_LOG_LEVEL`` does not silence
+    them, because they are written from C++ before TensorFlow's logging starts.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            for line in held:
+                if not BANNER.match(line):
+                    os.write(2, line)

@@ -11,8 +11,8 @@ from steady import Meter, serve
 
 import agentlab
 from agentlab import config as configs
+from agentlab.agents.presets import Preset, preset
 from agentlab.envs import Preprocessing, Step, VectorEnv
-from agentlab.recipes.presets import Preset, preset
 
 
 class Measured(Exception):

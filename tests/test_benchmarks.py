@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from agentlab.agents import agent_class
-from agentlab.recipes.supervised import find_recipe
+from agentlab.experiments.recipes import find_recipe
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

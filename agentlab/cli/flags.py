@@ -6,13 +6,12 @@ import argparse
 import dataclasses
 import difflib
 import re
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from agentlab import config as configs
-from agentlab.config import describe_type
+from agentlab.config import flag_of, format_value, is_union, parse_value
 from agentlab.errors import AgentlabError
 
 METAVARS = {int: "N", float: "X", str: "TEXT", bool: "BOOL", type(None): "none"}
@@ -126,11 +125,6 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-def flag_of(name: str) -> str:
-    """Return the flag of the field ``name``."""
-    return "--" + name.replace("_", "-")
-
-
 def fill(cls: type, defaults: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
     """Make the dataclass ``cls`` of a preset's values and, before those, of what was said."""
     names = {field.name for field in dataclasses.fields(cls)}
@@ -155,81 +149,13 @@ def default_values(cls: type) -> dict[str, Any]:
         ) from None
 
 
-def parse_value(flag: str, text: str, hint: Any) -> Any:
-    """Read ``text`` as a value of the type ``hint``.
-
-    Lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is a whole number too.
-
-    Raises:
-        AgentlabError: where it is none, naming ``flag``.
-    """
-    text = text.strip()
-    try:
-        return _read(text, hint)
-    except ValueError:
-        raise AgentlabError(f"{flag} {text!r} is not {describe_type(hint)}") from None
-
-
-def format_value(value: Any) -> str:
-    """Write a value as ``parse_value`` reads it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple | list):
-        return ",".join(map(format_value, value)) or "empty"
-    return str(value)
-
-
-def _read(text: str, hint: Any) -> Any:
-    if _is_union(hint):
-        choices = sorted(typing.get_args(hint), key=lambda choice: choice is not type(None))
-        for choice in choices:
-            try:
-                return _read(text, choice)
-            except ValueError:
-                continue
-    elif hint is type(None):
-        if text.lower() == "none":
-            return None
-    elif typing.get_origin(hint) is Literal:
-        for choice in typing.get_args(hint):
-            if text == str(choice):
-                return choice
-    elif typing.get_origin(hint) is tuple:
-        items = [] if text == "empty" else text.replace(",", " ").split()
-        kinds = typing.get_args(hint)
-        if kinds[-1] is Ellipsis:
-            kinds = kinds[:1] * len(items)
-        return tuple(_read(item, kind) for item, kind in zip(items, kinds, strict=True))
-    elif hint is bool:
-        if text.lower() in ("yes", "true", "no", "false"):
-            return text.lower() in ("yes", "true")
-    elif hint is int:
-        if re.fullmatch(r"[-+]?[\d_]+", text):
-            return int(text)
-        if float(text).is_integer():
-            return int(float(text))
-    elif hint is float:
-        number = float(text)
-        if number == number:
-            return number
-    elif hint is str:
-        return text
-    raise ValueError(text)
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (types.UnionType, typing.Union)
-
-
 def _is_list(hint: Any) -> bool:
-    choices = typing.get_args(hint) if _is_union(hint) else (hint,)
+    choices = typing.get_args(hint) if is_union(hint) else (hint,)
     return any(typing.get_origin(choice) is tuple for choice in choices)
 
 
 def _metavar(hint: Any) -> str:
-    if _is_union(hint):
+    if is_union(hint):
         return "|".join(map(_metavar, typing.get_args(hint)))
     if typing.get_origin(hint) is Literal:
         return "{" + ",".join(map(str, typing.get_args(hint))) + "}"

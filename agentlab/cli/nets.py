@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.cli.quiet import without_banners
 from agentlab.config import did_you_mean, option
 from agentlab.errors import AgentlabError
+from agentlab.lazy import without_banners
 from agentlab.nets import SHAPES, TORSOS, make_net, make_torso
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def run(words: list[str]) -> int:
     with without_banners():
         import tensorflow  # noqa: F401
     if options.activations is not None:
-        from agentlab.nets.activations import draw_activations
+        from agentlab.plots.activations import draw_activations
 
         _save(draw_activations(), options.activations)
     if name is not None:
@@ -148,8 +148,8 @@ def _listing(options: NetsOptions) -> str:
 
 
 def _show(name: str, options: NetsOptions) -> None:
-    from agentlab.nets.picture import draw_nodes, summary
     from agentlab.nets.structure import structure
+    from agentlab.plots.net_diagram import draw_nodes, summary
 
     net = _make(name, options)
     text = TORSOS[name].text if name in TORSOS else WHOLE[name].text
@@ -179,7 +179,7 @@ def _make(name: str, options: NetsOptions) -> Any:
 
 
 def _save(figure: Figure, path: str) -> None:
-    from agentlab.runs.plots import save_figure
+    from agentlab.plots.style import save_figure
 
     print(f"picture   {save_figure(figure, Path(path))}")
 

@@ -13,14 +13,14 @@ import numpy as np
 from agentlab import config as configs
 from agentlab.agents import load_agent, make_agent
 from agentlab.agents.agent import Agent
+from agentlab.agents.presets import preset
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.cli.plan import trusted
-from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError
-from agentlab.recipes.presets import preset
+from agentlab.experiments.agent_run import trusted
+from agentlab.lazy import without_banners
 
 DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some games.
 Without RUN, --env and --algo say what plays what: --env Pong-v0 --algo random."""

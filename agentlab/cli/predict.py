@@ -11,9 +11,9 @@ import numpy as np
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.errors import AgentlabError
+from agentlab.lazy import without_banners
 
 DESCRIPTION = """Let the trainer of a run (or of a folder that trainer.save wrote) predict. INPUT is
 a CSV, a picture, a folder of pictures, a text, or a file of texts, one a line; for a forecaster a

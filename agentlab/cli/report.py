@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentlab.cli.flags import flag_of, format_value
+from agentlab.config import flag_of, format_value
 
 
 def show(what: str, value: object) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,24 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentlab.agents import ALGORITHMS, agent_class
-from agentlab.agents.agent import Agent
+from agentlab.agents.presets import Preset, preset, presets
 from agentlab.cli import program
-from agentlab.cli.flags import Parser, fill, flag_of
-from agentlab.cli.plan import Plan, Training, is_foreign
+from agentlab.cli.flags import Parser, fill
 from agentlab.cli.report import print_settings, show
-from agentlab.config import option
-from agentlab.envs import Preprocessing, VectorEnv
+from agentlab.config import flag_of, option
+from agentlab.envs import Preprocessing
 from agentlab.errors import AgentlabError
-from agentlab.recipes.presets import Preset, preset, presets
+from agentlab.experiments import agent_run
+from agentlab.experiments.agent_run import CHANGEABLE, AgentRun, Plan, Training, is_foreign
 
 if TYPE_CHECKING:
-    from agentlab.agents.loop import Evaluation
     from agentlab.runs import Run
 
 DESCRIPTION = "Train an agent, or go on with a run."
 NO_PRESET = Preset("none")
-EVALUATION = 1  # beside a run's seed it gives that of the evaluation
-CHANGEABLE = ("steps", "eval_episodes", "video")  # by a resumed run: they alter no number of it
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,6 @@ def run(words: list[str]) -> int:
 
 def _start(env: str, algo: str, chosen: Preset, said: Mapping[str, Any]) -> int:
     """Train from the beginning, in a new run."""
-    from agentlab.runs import Run
 
     plan = Plan(
         env,
@@ -84,13 +77,14 @@ def _start(env: str, algo: str, chosen: Preset, said: Mapping[str, Any]) -> int:
         fill(Training, chosen.training, said),
     )
     origins = {**_preset_origins(chosen), **dict.fromkeys(said, "flag")}
-    with plan.make_envs() as envs:
-        agent = plan.make_agent(envs)
-        agent.begin()  # before there is a run, so that none is left where it fails
-        name = said.get("name") or plan.default_name
-        with Run.create(said.get("runs_dir", "runs"), name, plan.to_json()) as record:
-            _print_table(plan, origins)
-            return _train(plan, envs, agent, record)
+    done = agent_run.start(
+        plan,
+        said.get("runs_dir", "runs"),
+        said.get("name"),
+        lambda record: _announce(plan, record, origins),
+        _report,
+    )
+    return _conclude(plan, done, plan)
 
 
 def _resume(words: list[str], said: Mapping[str, Any]) -> int:
@@ -98,109 +92,58 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
     from agentlab.runs import Run
 
     with Run.open(said["resume"]) as record:
-        plan = Plan.from_json(record.config, said.get("env"), said.get("algo"))
-        parser = _parser(plan.algo, NO_PRESET)
+        if "trainer" in record.config:
+            raise AgentlabError(
+                f"the run trains a net on examples; go on with it by `{program('fit')} --resume`"
+            )
+        stored = Plan.from_json(record.config, said.get("env"), said.get("algo"))
+        parser = _parser(stored.algo, NO_PRESET)
         said = parser.given(words)
         if "help" in said:
             parser.print_help()
             return 0
-        stored = {**plan.values(), "resume": said["resume"]}
+        known = {**stored.values(), "resume": said["resume"]}
         for name, value in said.items():
-            if name not in CHANGEABLE and value != stored.get(name, value is None):
+            if name not in CHANGEABLE and value != known.get(name, value is None):
                 raise AgentlabError(
                     f"{flag_of(name)} cannot be changed: a resumed run keeps its settings, only "
                     f"{', '.join(map(flag_of, CHANGEABLE))} may be given"
                 )
-        changes = {name: said[name] for name in CHANGEABLE if name in said}
-        plan = dataclasses.replace(plan, training=dataclasses.replace(plan.training, **changes))
-        with plan.make_envs() as envs:
-            agent = plan.make_agent(envs)
-            _print_table(plan, dict.fromkeys(plan.values(), "run") | dict.fromkeys(said, "flag"))
-            return _train(plan, envs, agent, record)
+        plan = stored.changed(**{name: said[name] for name in CHANGEABLE if name in said})
+        origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(said, "flag")
+        done = agent_run.resume(
+            plan, record, lambda record: _announce(plan, record, origins), _report
+        )
+        return _conclude(plan, done, stored)
 
 
-def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
-    """Train, and show what came of it."""
-    from agentlab.agents.loop import evaluate, train
-    from agentlab.runs import derive_seed, plot_returns
-
-    path, training = record.path, plan.training
+def _announce(plan: Plan, record: Run, origins: Mapping[str, str]) -> None:
+    """Show what is trained, and where."""
+    _print_table(plan, origins)
     print()
-    show("run", path)
-    show("watch it", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
-    result = train(
-        agent,
-        envs,
-        training.steps,
-        run=record,
-        seed=training.seed,
-        log_every=training.log_every,
-        checkpoint_every=training.checkpoint_every,
-    )
-    if result.interrupted:
-        changed = training.steps != record.config["training"]["steps"]
-        again = _command("train", plan, path) + (f" --steps {training.steps}" if changed else "")
-        print(f"stopped at step {result.steps} and saved; resume with: {again}")
+    show("run", record.path)
+    show("watch it", f"tensorboard --logdir {shlex.quote(str(record.path.parent))}")
+
+
+def _report(name: str, value: object) -> None:
+    """Show what came of a run."""
+    if name == "summary":
+        print(f"\n{value}\n")
+    else:
+        show(name, value)
+
+
+def _conclude(plan: Plan, done: AgentRun, stored: Plan) -> int:
+    """Say what can be done with a run now, and return the exit code."""
+    if done.interrupted:
+        steps = plan.training.steps
+        changed = steps != stored.training.steps
+        again = _command("train", plan, done.path) + (f" --steps {steps}" if changed else "")
+        print(f"stopped at step {done.steps} and saved; resume with: {again}")
         return 130
-    saved = _save(agent, path)
-    show("agent", saved)
-    try:
-        show("plot", plot_returns(path))
-    except AgentlabError as error:  # too short a training for a whole episode
-        show("plot", f"none: {error}")
-    seed = derive_seed(training.seed, EVALUATION)
-    if training.eval_episodes:
-        played = evaluate(agent, envs, training.eval_episodes, seed=seed)
-        show("evaluation", _keep(played, path / "evaluation.json"))
-    if summary := agent.summary():
-        print(f"\n{summary}\n")
-    if training.video:
-        show("video", _film(plan, saved, record, result.steps, seed))
-    show("play it", _command("play", plan, path))
-    show("go on", f"{_command('train', plan, path)} --steps N")
+    show("play it", _command("play", plan, done.path))
+    show("go on", f"{_command('train', plan, done.path)} --steps N")
     return 0
-
-
-def _keep(played: Evaluation, path: Path) -> str:
-    """Write an evaluation to ``path`` and return it in a line."""
-    figures = {
-        "mean": played.mean,
-        "std": played.std,
-        "min": float(played.returns.min()),
-        "max": float(played.returns.max()),
-    }
-    games = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    path.write_text(json.dumps({"episodes": len(played.returns), **figures, **games}, indent=1))
-    line = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    return f"{len(played.returns)} games: return {line}"
-
-
-def _film(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
-    """Film one game, or say why that is impossible: no reason to fail after a whole training."""
-    from agentlab.agents.loop import evaluate
-    from agentlab.runs import open_video
-
-    path = record.path / "videos" / "game.mp4"
-    try:
-        with plan.make_envs(1, render=True) as screen, open_video(path) as video:
-            agent = agent_class(plan.algo).load(saved, num_envs=1)
-            evaluate(agent, screen, 1, seed=seed, film=video)
-        if video.last is not None:
-            record.image("game/end", step, video.last)
-        return path
-    except Exception as error:  # whatever drawing packages raise without a display
-        return f"none: {' '.join(str(error).split())}"
-
-
-def _save(agent: Agent, path: Path) -> Path:
-    """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
-    saved, temporary = path / "agent", path / ".agent"
-    shutil.rmtree(temporary, ignore_errors=True)
-    agent.save(temporary)
-    shutil.copy(path / "config.json", temporary)
-    shutil.rmtree(saved, ignore_errors=True)
-    temporary.rename(saved)
-    return saved
 
 
 def _command(verb: str, plan: Plan, path: Path) -> str:

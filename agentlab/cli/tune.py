@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import dataclass, fields
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.cli import fit, program, train
-from agentlab.cli.flags import Parser, fill, format_value
-from agentlab.cli.plan import Training, is_foreign
-from agentlab.cli.quiet import without_banners
-from agentlab.cli.search import Sampler, Study, read_space
-from agentlab.cli.trials import TRIALS, Search, Task
-from agentlab.config import option
+from agentlab.cli.flags import Parser, fill
+from agentlab.cli.report import show
+from agentlab.config import format_value, option
 from agentlab.errors import AgentlabError
-from agentlab.recipes.material import Source, gather, trainer_of
+from agentlab.experiments.agent_run import Training, is_foreign
+from agentlab.experiments.search import Sampler, Study, read_space
+from agentlab.experiments.training_data import Source, gather, trainer_of
+from agentlab.experiments.trials import TRIALS, Search, Task, in_words
+from agentlab.lazy import without_banners
 
 DESCRIPTION = """Search for the settings with which `fit` or `train` does best. All flags that are
 not listed here are those of `fit` or `train`; each trial is a run of its own.
@@ -27,6 +29,7 @@ not listed here are those of `fit` or `train`; each trial is a run of its own.
 
 Trials of `fit` are judged by the held-out figure of their best epoch, never by the test; those of
 `train` by the mean return of the games at the end."""
+BEST = 5  # that are shown
 RUN_FIELDS = {field.name for cls in (fit.Choice, Source, train.Choice) for field in fields(cls)}
 RUN_FIELDS |= {"help", "seed", "workers", "eval_episodes", "video", "log_every", "checkpoint_every"}
 
@@ -88,7 +91,7 @@ def run(words: list[str]) -> int:
     study = Study(folder, new=True)
     study.describe(about)
     study.set_up(space, choice.sampler, choice.seed, choice.points, choice.workers)
-    return Search(task, study, folder, choice.trials, choice.workers, choice.seed).run()
+    return _run(Search(task, study, folder, choice.trials, choice.workers, choice.seed, show))
 
 
 def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) -> int:
@@ -119,7 +122,42 @@ def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) ->
         read_space(search, task.hints), kept.sampler, kept.seed, kept.points, choice.workers
     )
     trials = fill(Choice, {}, {"trials": choice.trials or trials}).trials
-    return Search(task, study, folder, trials, choice.workers, kept.seed).run()
+    return _run(Search(task, study, folder, trials, choice.workers, kept.seed, show))
+
+
+def _run(search: Search) -> int:
+    """Try all settings and show the best; returns the exit code."""
+    if search.run():
+        _show_best(search)
+        return 0
+    words = ["--resume", str(search.folder), *(search.task.words if search.task.foreign else [])]
+    print(f"stopped; go on with: {program('tune')} {search.task.verb} {shlex.join(words)}")
+    return 130
+
+
+def _show_best(search: Search) -> None:
+    task, study = search.task, search.study
+    best, failed = study.best(BEST), len(study.trials("FAIL"))
+    if not best:
+        raise AgentlabError(
+            f"none of {failed} trials was finished"
+            + (f"; the last one says: {search.last_failure}" if search.last_failure else "")
+        )
+    print()
+    done = len(study.trials("COMPLETE"))
+    show("finished", f"{done} trials" + (f"; {failed} failed" if failed else ""))
+    for rank, trial in enumerate(best, 1):
+        figure = f"{task.figure} {task.sign * (trial.value or 0.0):<9.4g}"
+        show(f"best {rank}", f"{figure} {search.path(trial).name}   {in_words(trial)}")
+    if shares := study.importance():
+        show("importance", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    path, link = search.path(best[0]), search.keep_best()
+    if task.verb == "fit":
+        figures = json.loads((path / "test.json").read_text(encoding="utf-8"))["figures"]
+        show("test", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    show("kept", f"{link}, which is {path.name}")
+    words = [*task.words, *search.settings(best[0]), "--seed", str(search.seed)]
+    show("alone", f"{program(task.verb)} {shlex.join(words)}")
 
 
 def _task(verb: str, words: list[str], seed: int) -> Task:

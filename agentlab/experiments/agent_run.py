@@ -1,20 +1,32 @@
-"""What a run is made of, as the command line says it and as ``config.json`` keeps it."""
+"""An agent's run: what it is made of, as ``config.json`` keeps it; starting and resuming it."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.cli import program
-from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError
+from agentlab.lazy import without_banners
+
+if TYPE_CHECKING:
+    from agentlab.agents.loop import Evaluation
+    from agentlab.runs import Run
+
+EVALUATION = 1  # beside a run's seed it gives that of the evaluation
+CHANGEABLE = ("steps", "eval_episodes", "video")  # by a resumed run: they alter no number of it
+
+Report = Callable[[str, object], None]  # is given the name of each thing made, and the thing
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,7 @@ class Plan:
                 did not name.
         """
         if "trainer" in described:
-            raise AgentlabError(
-                f"the run trains a net on examples; go on with it by `{program('fit')} --resume`"
-            )
+            raise AgentlabError("the run trains a net on examples, not an agent")
         try:
             for what, said in (("env", env), ("algo", algo)):
                 if said not in (None, described[what]):
@@ -116,6 +126,10 @@ class Plan:
             **{field.name: getattr(part, field.name) for part in parts for field in fields(part)},
         }
 
+    def changed(self, **training: Any) -> Self:
+        """Return the plan with some fields of ``training`` changed."""
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
+
     @property
     def default_name(self) -> str:
         """The name of the run's folder where the user gives none."""
@@ -141,6 +155,153 @@ class Plan:
             agent = make_agent(self.algo, envs, seed=seed, **config)
         seed_everything(seed)  # once more, for TensorFlow: making the agent may have loaded it
         return agent
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """What came of a run.
+
+    Attributes:
+        path: its folder.
+        steps: environment steps made in all.
+        interrupted: whether it was stopped before its end; then nothing below is there.
+        saved: the folder that the trained agent was saved to.
+        evaluation: the episodes at the end, where there were any.
+    """
+
+    path: Path
+    steps: int
+    interrupted: bool
+    saved: Path | None = None
+    evaluation: Evaluation | None = None
+
+
+def start(
+    plan: Plan,
+    runs_dir: Path | str = "runs",
+    name: str | None = None,
+    on_start: Callable[[Run], None] = lambda record: None,
+    report: Report = lambda name, value: None,
+) -> AgentRun:
+    """Train from the beginning, in a new run.
+
+    Args:
+        plan: everything that decides the numbers of the run.
+        runs_dir: where run folders lie.
+        name: the run's folder; ``None`` makes it of the plan.
+        on_start: called with the run before the first step.
+        report: called with the name and the value of each thing made after the training:
+            ``agent``, ``plot``, ``evaluation``, ``summary``, ``video``.
+
+    Raises:
+        AgentlabError: where the environments or the agent cannot be made, or the folder exists.
+    """
+    from agentlab.runs import Run
+
+    with plan.make_envs() as envs:
+        agent = plan.make_agent(envs)
+        agent.begin()  # before there is a run, so that none is left where it fails
+        with Run.create(runs_dir, name or plan.default_name, plan.to_json()) as record:
+            on_start(record)
+            return _train(plan, envs, agent, record, report)
+
+
+def resume(
+    plan: Plan,
+    record: Run,
+    on_start: Callable[[Run], None] = lambda record: None,
+    report: Report = lambda name, value: None,
+) -> AgentRun:
+    """Resume a run exactly as it was set up.
+
+    Args:
+        plan: the one that ``record`` keeps; only fields in ``CHANGEABLE`` may differ.
+        record: the run, opened.
+        on_start: as for ``start``.
+        report: as for ``start``.
+    """
+    with plan.make_envs() as envs:
+        agent = plan.make_agent(envs)
+        on_start(record)
+        return _train(plan, envs, agent, record, report)
+
+
+def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run, report: Report) -> AgentRun:
+    """Train, save, plot, evaluate and record a video."""
+    from agentlab.agents.loop import evaluate, train
+    from agentlab.plots.curves import plot_returns
+    from agentlab.runs import derive_seed
+
+    path, training = record.path, plan.training
+    result = train(
+        agent,
+        envs,
+        training.steps,
+        run=record,
+        seed=training.seed,
+        log_every=training.log_every,
+        checkpoint_every=training.checkpoint_every,
+    )
+    if result.interrupted:
+        return AgentRun(path, result.steps, True)
+    saved = _save(agent, path)
+    report("agent", saved)
+    try:
+        report("plot", plot_returns(path))
+    except AgentlabError as error:  # too short a training for a whole episode
+        report("plot", f"none: {error}")
+    seed = derive_seed(training.seed, EVALUATION)
+    played = None
+    if training.eval_episodes:
+        played = evaluate(agent, envs, training.eval_episodes, seed=seed)
+        report("evaluation", _keep(played, path / "evaluation.json"))
+    if summary := agent.summary():
+        report("summary", summary)
+    if training.video:
+        report("video", _film(plan, saved, record, result.steps, seed))
+    return AgentRun(path, result.steps, False, saved, played)
+
+
+def _keep(played: Evaluation, path: Path) -> str:
+    """Write an evaluation to ``path`` and return it in a line."""
+    figures = {
+        "mean": played.mean,
+        "std": played.std,
+        "min": float(played.returns.min()),
+        "max": float(played.returns.max()),
+    }
+    games = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
+    path.write_text(json.dumps({"episodes": len(played.returns), **figures, **games}, indent=1))
+    line = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    return f"{len(played.returns)} games: return {line}"
+
+
+def _film(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
+    """Film one game, or say why that is impossible: no reason to fail after a whole training."""
+    from agentlab.agents.loop import evaluate
+    from agentlab.runs import open_video
+
+    path = record.path / "videos" / "game.mp4"
+    try:
+        with plan.make_envs(1, render=True) as screen, open_video(path) as video:
+            agent = agent_class(plan.algo).load(saved, num_envs=1)
+            evaluate(agent, screen, 1, seed=seed, film=video)
+        if video.last is not None:
+            record.image("game/end", step, video.last)
+        return path
+    except Exception as error:  # whatever drawing packages raise without a display
+        return f"none: {' '.join(str(error).split())}"
+
+
+def _save(agent: Agent, path: Path) -> Path:
+    """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
+    saved, temporary = path / "agent", path / ".agent"
+    shutil.rmtree(temporary, ignore_errors=True)
+    agent.save(temporary)
+    shutil.copy(path / "config.json", temporary)
+    shutil.rmtree(saved, ignore_errors=True)
+    temporary.rename(saved)
+    return saved
 
 
 def is_foreign(name: str) -> bool:

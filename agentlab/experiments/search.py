@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agentlab.cli.flags import _is_union, flag_of, parse_value
-from agentlab.config import describe_type, did_you_mean
+from agentlab.config import describe_type, did_you_mean, flag_of, is_union, parse_value
 from agentlab.errors import AgentlabError
 from agentlab.runs.seeds import derive_seed
 
@@ -110,7 +109,7 @@ def _read_dimension(name: str, text: str, hint: Any) -> Dimension:
         raise AgentlabError(
             f"{flag} {text!r} is only one value; give several, as A|B, or a range, as LOW..HIGH"
         )
-    kinds = typing.get_args(hint) if _is_union(hint) else (hint,)
+    kinds = typing.get_args(hint) if is_union(hint) else (hint,)
     kind = next((kind for kind in (float, int) if kind in kinds), None)
     if kind is None:
         raise AgentlabError(

@@ -10,7 +10,7 @@ import numpy as np
 from agentlab.config import option
 from agentlab.data import Encoder
 from agentlab.errors import AgentlabError
-from agentlab.recipes.supervised import Recipe
+from agentlab.experiments.recipes import Recipe
 
 # What becomes of (0, 0), (0, 1), (1, 0) and (1, 1).
 BOOLEAN = {

@@ -1,27 +1,23 @@
-"""The trials of ``agentlab tune``: started, judged, and the best of them shown."""
+"""The trials of ``agentlab tune``: started, judged, and the best of them kept."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentlab.cli import program
-from agentlab.cli.report import show
-from agentlab.cli.search import Study, Trial
 from agentlab.errors import AgentlabError
+from agentlab.experiments.search import Study, Trial
 
 TRIALS = 20
-BEST = 5  # that are shown
 
 
 @dataclass(frozen=True)
@@ -57,26 +53,34 @@ class Search:
         trials: how many settings are tried; ``None`` for all of a grid, or 20.
         workers: how many run at a time.
         seed: of every trial.
+        report: called with the name and the value of what there is to know, trial by trial.
     """
 
     def __init__(
-        self, task: Task, study: Study, folder: Path, trials: int | None, workers: int, seed: int
+        self,
+        task: Task,
+        study: Study,
+        folder: Path,
+        trials: int | None,
+        workers: int,
+        seed: int,
+        report: Callable[[str, object], None] = lambda name, value: None,
     ) -> None:
         self.task, self.study, self.folder = task, study, folder
-        self.workers, self.seed = workers, seed
+        self.workers, self.seed, self.report = workers, seed, report
         wanted = trials or study.size or TRIALS
         self.wanted = min(wanted, study.size or wanted)
         self.waiting = study.cut()
         self.begun = len(study.trials("COMPLETE", "FAIL", "RUNNING"))
         self.last_failure = ""
 
-    def run(self) -> int:
-        """Try all settings and show the best; returns the exit code."""
+    def run(self) -> bool:
+        """Try all settings; returns whether that was done, or stopped before."""
         from agentlab.runs import stop_signals
 
-        show("search", self.folder)
+        self.report("search", self.folder)
         of = f" of {self.study.size} in the grid" if self.study.size else ""
-        show("trials", f"{self.wanted}{of}, {self.workers} at a time")
+        self.report("trials", f"{self.wanted}{of}, {self.workers} at a time")
         running: dict[int, tuple[Trial, Any]] = {}
         with stop_signals() as stop:
             told = False
@@ -101,13 +105,7 @@ class Search:
             finally:
                 for _, process in running.values():
                     process.kill()
-        if stop.is_set() and (self.study.trials("RUNNING") or self.begun < self.wanted):
-            words = ["--resume", str(self.folder), *(self.task.words if self.task.foreign else [])]
-            again = f"{program('tune')} {self.task.verb} {shlex.join(words)}"
-            print(f"stopped; go on with: {again}")
-            return 130
-        self._show_best()
-        return 0
+        return not (stop.is_set() and (self.study.trials("RUNNING") or self.begun < self.wanted))
 
     def _next(self) -> Trial | None:
         if self.waiting:
@@ -117,24 +115,25 @@ class Search:
         self.begun += 1
         return self.study.ask()
 
-    def _path(self, trial: Trial) -> Path:
+    def path(self, trial: Trial) -> Path:
+        """Return the folder of a trial's run."""
         return self.folder / f"trial-{trial.number:03d}"
 
-    def _settings(self, trial: Trial) -> list[str]:
+    def settings(self, trial: Trial) -> list[str]:
         """Return a trial's settings as words of a command line."""
         space = self.study.space
         return [word for field in space for word in field.words(trial.settings[field.name])]
 
     def _start(self, trial: Trial) -> Any:
         """Start a trial, or go on with it where it was cut."""
-        path = self._path(trial)
+        path = self.path(trial)
         if (path / "config.json").exists():
             words = ["--resume", str(path), *self.task.foreign]
         else:
             shutil.rmtree(path, ignore_errors=True)  # made, but nothing in it yet
             place = ["--name", path.name, "--runs-dir", str(self.folder)]
             seed = ["--seed", str(self.seed)]
-            words = [*self.task.words, *self._settings(trial), *seed, *place]
+            words = [*self.task.words, *self.settings(trial), *seed, *place]
             if self.task.verb == "train" and self.workers > 1:
                 words += ["--workers", "0"]  # the trials themselves keep the cores busy
         return start([self.task.verb, *words], path.with_suffix(".txt"))
@@ -143,7 +142,7 @@ class Search:
         """Judge a trial whose process has ended, and print a line on it."""
         if stopped and code != 0:
             return  # it stays as one that runs, and goes on when the search does
-        path, value, told = self._path(trial), None, ""
+        path, value, told = self.path(trial), None, ""
         try:
             if code != 0:
                 raise AgentlabError(_last_words(path.with_suffix(".txt"), code))
@@ -153,7 +152,7 @@ class Search:
             self.last_failure = str(error)
             told = f"failed: {error}"
         self.study.tell(trial.number, None if value is None else self.task.sign * value)
-        show(path.name, f"{told}   {_in_words(trial)}")
+        self.report(path.name, f"{told}   {in_words(trial)}")
 
     def _value(self, path: Path) -> float:
         """Return by what a finished trial is judged."""
@@ -171,33 +170,12 @@ class Search:
             raise AgentlabError(f"its {self.task.figure} is no finite number")
         return value
 
-    def _show_best(self) -> None:
-        best, failed = self.study.best(BEST), len(self.study.trials("FAIL"))
-        if not best:
-            raise AgentlabError(
-                f"none of {failed} trials was finished"
-                + (f"; the last one says: {self.last_failure}" if self.last_failure else "")
-            )
-        print()
-        done = len(self.study.trials("COMPLETE"))
-        show("finished", f"{done} trials" + (f"; {failed} failed" if failed else ""))
-        for rank, trial in enumerate(best, 1):
-            value = self.task.sign * (trial.value or 0.0)
-            figure = f"{self.task.figure} {value:<9.4g}"
-            show(f"best {rank}", f"{figure} {self._path(trial).name}   {_in_words(trial)}")
-        if shares := self.study.importance():
-            show("importance", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
-        path = self._path(best[0])
+    def keep_best(self) -> Path:
+        """Make the link ``best`` to the run of the best trial, and return its path."""
         link = self.folder / "best"
         link.unlink(missing_ok=True)
-        link.symlink_to(path.name)
-        if self.task.verb == "fit":
-            figures = json.loads((path / "test.json").read_text(encoding="utf-8"))["figures"]
-            show("test", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        show("kept", f"{link}, which is {path.name}")
-        verb, seed = self.task.verb, ["--seed", str(self.seed)]
-        words = shlex.join([*self.task.words, *self._settings(best[0]), *seed])
-        show("alone", f"{program(verb)} {words}")
+        link.symlink_to(self.path(self.study.best(1)[0]).name)
+        return link
 
 
 def start(words: Sequence[str], log: Path) -> Any:
@@ -223,7 +201,8 @@ def _last_words(log: Path, code: int) -> str:
     return (errors or said)[-1].removeprefix("agentlab: error: ")
 
 
-def _in_words(trial: Trial) -> str:
+def in_words(trial: Trial) -> str:
+    """Return a trial's settings in a line."""
     return "  ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in trial.settings.items()

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentlab.agents import ALGORITHMS, agent_class
-from agentlab.cli.flags import Parser, format_value, parse_value
-from agentlab.cli.plan import Training
-from agentlab.config import option
+from agentlab.cli.flags import Parser
+from agentlab.config import format_value, option, parse_value
 from agentlab.envs import Preprocessing
 from agentlab.errors import AgentlabError
+from agentlab.experiments.agent_run import Training
 
 
 @dataclass(frozen=True)

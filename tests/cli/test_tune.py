@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentlab.cli import trials
-from agentlab.cli.search import Study, read_space
+from agentlab.experiments import trials
+from agentlab.experiments.search import Study, read_space
 
 HINTS = {"learning_rate": float, "dropout": float, "units": int, "hidden": tuple[int, ...]}
 HINTS |= {"nesterov": bool, "optimizer": str, "clip_norm": float | None}
