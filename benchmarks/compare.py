@@ -85,11 +85,11 @@ ATARI_EPSILON, CARTPOLE_EPSILON = 0.01, 0.04
 OUR_ZOO_ATARI = {
     **ZOO_ATARI,
     "net": "nature_cnn",
-    "batch": 32,
-    "train_every": 4,
-    "updates": 1,
-    "replay": 20_000,
-    "target_every": 1000,
+    "batch_size": 32,
+    "train_freq": 4,
+    "gradient_steps": 1,
+    "buffer_size": 20_000,
+    "target_update_interval": 1000,
     "n_step": 1,
     "double": False,
     "optimizer": "adam",
@@ -109,11 +109,11 @@ SB3_ZOO_ATARI = {
 OUR_ZOO_CARTPOLE = {
     **ZOO_CARTPOLE,
     "hidden": (256, 256),
-    "batch": 64,
-    "train_every": 256,
-    "updates": 128,
+    "batch_size": 64,
+    "train_freq": 256,
+    "gradient_steps": 128,
     "decay_steps": 0,
-    "target_every": 10,
+    "target_update_interval": 10,
     "n_step": 1,
     "double": False,
     "tau": 1.0,
@@ -155,12 +155,12 @@ ROWS = (
     ),
     Row(
         "step-pong",
-        "16 of Pong-v0 stepped with random actions, whole grey frames, no learning",
+        "16 of Pong-v0 stepped with random actions, whole gray frames, no learning",
         (
-            Measurement("agentlab, 2 cores", "ours.py", "step_grey", {**PONG, "workers": 2}),
-            Measurement("agentlab, 1 core", "ours.py", "step_grey", {**PONG, "workers": 1}, 1),
+            Measurement("agentlab, 2 cores", "ours.py", "step_gray", {**PONG, "workers": 2}),
+            Measurement("agentlab, 1 core", "ours.py", "step_gray", {**PONG, "workers": 1}, 1),
             Measurement(
-                "agentlab, 1 core, no worker", "ours.py", "step_grey", {**PONG, "workers": 0}, 1
+                "agentlab, 1 core, no worker", "ours.py", "step_gray", {**PONG, "workers": 0}, 1
             ),
             Measurement("Gymnasium AsyncVectorEnv", "peers.py", "step_gymnasium", PONG),
             Measurement("SB3 SubprocVecEnv", "peers.py", "step_sb3", PONG),
@@ -232,7 +232,7 @@ ROWS = (
     ),
     Row(
         "mnist-cnn",
-        "the recipe's net (3,274,634 parameters, Adam, batch 128) trained; a step is a picture",
+        "the recipe's net (3,274,634 parameters, Adam, batch 128) trained; a step is an image",
         (
             Measurement("agentlab fit", "fitting.py", "digits"),
             Measurement("Keras fit", "fitting.py", "digits_keras"),
@@ -390,7 +390,7 @@ def _compare(
     lines = [m for m in row.measurements if not m.is_peer or python]
     rates: dict[str, list[float]] = {m.label: [] for m in lines}
     for turn in range(options.rounds):
-        # Backwards every other time, so that a drift of the machine favours no line.
+        # Backwards every other time, so that a drift of the machine favors no line.
         for m in lines[:: -1 if turn % 2 else 1]:
             print(f"{row.name}, round {turn + 1}: {m.label} ...", file=sys.stderr, flush=True)
             interpreter = python if m.is_peer and python else Path(sys.executable)

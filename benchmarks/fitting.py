@@ -14,7 +14,7 @@ from steady import Meter, serve
 
 import agentlab
 
-PICTURES = 128  # in a batch
+IMAGES = 128  # in a batch
 STREAMS, LENGTH, CHARACTERS, UNITS = 32, 64, 65, 512
 PAIRS, TOKENS, SUBWORDS, WIDTH = 64, 16, 6000, 256
 FOREVER = 10**6  # epochs
@@ -25,15 +25,15 @@ class Measured(Exception):
 
 
 def digits(meter: Meter) -> None:
-    """Train the net of the recipe mnist-cnn; a step is a picture."""
+    """Train the net of the recipe mnist-cnn; a step is an image."""
     _measure(meter, *_digits())
 
 
 def digits_keras(meter: Meter) -> None:
     """Train the same net by Keras' own ``fit``."""
-    classifier, (pictures, numbers) = _digits()
-    net = classifier._build(pictures[:1, ..., None], 10)
-    _measure_keras(meter, net, pictures[..., None], numbers, PICTURES)
+    classifier, (images, numbers) = _digits()
+    net = classifier._build(images[:1, ..., None], 10)
+    _measure_keras(meter, net, images[..., None], numbers, IMAGES)
 
 
 def text(meter: Meter) -> None:
@@ -42,7 +42,12 @@ def text(meter: Meter) -> None:
 
     letters = np.random.default_rng(0).integers(CHARACTERS, size=400_000) + ord("0")
     model = LanguageModel(
-        units=(UNITS,), batch=STREAMS, length=LENGTH, dropout=0.0, epochs=FOREVER, validation=0.0
+        units=(UNITS,),
+        batch_size=STREAMS,
+        length=LENGTH,
+        dropout=0.0,
+        epochs=FOREVER,
+        validation_split=0.0,
     )
     _measure(meter, model, ("".join(map(chr, letters)),))
 
@@ -70,7 +75,9 @@ def pairs(meter: Meter) -> None:
     from agentlab.supervised import Translator
 
     sources, targets = _sentences()
-    translator = Translator(batch=PAIRS, epochs=FOREVER, dropout=0.0, clip_norm=1.0, bleu_every=0)
+    translator = Translator(
+        batch_size=PAIRS, epochs=FOREVER, dropout=0.0, max_grad_norm=1.0, bleu_every=0
+    )
     translator.net = Seq2Seq(SUBWORDS, SUBWORDS, WIDTH, WIDTH, dropout=0.0, tied=False, seed=0)
     translator.net.build(((None, None), (None, None)))
     translator.fit = lambda run, quiet: translator._train(  # type: ignore[method-assign]
@@ -103,9 +110,9 @@ def _digits() -> tuple[Any, tuple[Any, Any]]:
     from agentlab.supervised import Classifier
 
     rng = np.random.default_rng(0)
-    pictures = rng.integers(256, size=(100 * PICTURES, 28, 28), dtype=np.uint8)
-    classifier = Classifier("lenet", batch=PICTURES, epochs=FOREVER, validation=0.0)
-    return classifier, (pictures, rng.integers(10, size=len(pictures)))
+    images = rng.integers(256, size=(100 * IMAGES, 28, 28), dtype=np.uint8)
+    classifier = Classifier("lenet", batch_size=IMAGES, epochs=FOREVER, validation_split=0.0)
+    return classifier, (images, rng.integers(10, size=len(images)))
 
 
 def _sentences() -> tuple[Any, Any]:

@@ -59,16 +59,16 @@ class Fit:
         name: of the row, and the first part of its runs' names.
         flags: what ``train_supervised.py`` is told beside the seed and the data's folder.
         seeds: how many, from 0.
-        figure: which of the test's figures is shown first.
-        bar: what it is asked to reach.
-        book: what the cookbook of 2017 reported.
-        plot: which of the run's pictures is shown.
+        metric: which of the test's metrics is shown first.
+        bar: the target that it should reach.
+        book: what Gulli and Kapoor 2017 reported.
+        plot: which of the run's plots is shown.
     """
 
     name: str
     flags: str
     seeds: int
-    figure: str
+    metric: str
     bar: str
     book: str = ""
     plot: str = "history.png"
@@ -172,7 +172,7 @@ def main(words: list[str] | None = None) -> int:
     for work in (*WORKS, *FITS):
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
-                shutil.copy(path / "plots" / work.plot, DOCS / picture(work))
+                shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
     for name, text in (("learning", page), ("supervised", supervised_page)):
         (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
         print(f"wrote {DOCS / name}.md")
@@ -207,7 +207,7 @@ def page(runs: Path) -> str:
         "",
         "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
         "the command `python scripts/train_agent.py FLAGS --seed N`; its return is the mean of the",
-        "games that the run plays at its end, 100 unless a preset says otherwise, and what follows",
+        "episodes that the run plays at its end, 100 unless a preset says otherwise; what follows",
         "± the deviation of these means over the seeds.",
         "",
         "| flags | frames | seeds | return | worst | steps/s | minutes | machine | published |",
@@ -216,7 +216,7 @@ def page(runs: Path) -> str:
     done = [work for work in WORKS if finished(work, runs)]
     lines += [row(work, finished(work, runs)) for work in done]
     lines += ["", "The first seed's returns while it trained, exploration included:"]
-    lines += [f"\n`{work.flags}`\n\n![returns over steps]({picture(work)})" for work in done]
+    lines += [f"\n`{work.flags}`\n\n![returns over steps]({plot_of(work)})" for work in done]
     return "\n".join(lines) + "\n"
 
 
@@ -226,12 +226,12 @@ def supervised_page(runs: Path) -> str:
         "# What the nets reach on examples",
         "",
         "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
-        "the command `python scripts/train_supervised.py FLAGS --seed N`. The figures are those",
-        "of the test part, which is used once, at the end; what follows ± is their deviation over",
+        "the command `python scripts/train_supervised.py FLAGS --seed N`. The metrics are those",
+        "of the test split, which is used once, at the end; what follows ± is their deviation over",
         "the seeds. With `--folds 10` each row is tested once, by a net that did not see it, and",
-        "the figures are means over the parts.",
+        "the metrics are means over the folds.",
         "",
-        "| flags | seeds | test | asked for | cookbook of 2017 | epochs | minutes | machine |",
+        "| flags | seeds | test | target | Gulli and Kapoor 2017 | epochs | minutes | machine |",
         "|---|---|---|---|---|---|---|---|",
     ]
     done = [work for work in FITS if finished(work, runs)]
@@ -240,8 +240,8 @@ def supervised_page(runs: Path) -> str:
     for work in done:
         notes = json.loads((finished(work, runs)[0] / work.result).read_text())["data"]
         lines += [f"- `{work.flags}`: {'; '.join(map(without_path, notes))}"]
-    drawn = [work for work in done if (DOCS / picture(work)).exists()]
-    lines += [f"\n`{work.flags}`\n\n![what came of it]({picture(work)})" for work in drawn]
+    drawn = [work for work in done if (DOCS / plot_of(work)).exists()]
+    lines += [f"\n`{work.flags}`\n\n![what came of it]({plot_of(work)})" for work in drawn]
     return "\n".join(lines) + "\n"
 
 
@@ -252,11 +252,11 @@ def without_path(note: str) -> str:
 
 def supervised_row(work: Fit, paths: list[Path]) -> str:
     """Return a line of the table of supervised trainings."""
-    figures = [json.loads((path / work.result).read_text())["figures"] for path in paths]
-    names = [work.figure, *(name for name in figures[0] if name != work.figure)]
+    metrics = [json.loads((path / work.result).read_text())["metrics"] for path in paths]
+    names = [work.metric, *(name for name in metrics[0] if name != work.metric)]
     cells = []
     for name in names:
-        values = [row[name] for row in figures]
+        values = [row[name] for row in metrics]
         spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
         cells.append(f"{name} {mean(values):.4g}{spread}")
     timed = [path for path in paths if (path / "timings.csv").exists()]
@@ -274,7 +274,7 @@ def finished(work: Work | Fit, runs: Path) -> list[Path]:
     return [path for path in paths if (path / work.result).exists()]
 
 
-def picture(work: Work | Fit) -> str:
+def plot_of(work: Work | Fit) -> str:
     """Return where a row's curve lies, seen from the table."""
     return f"img/{work.name}.png"
 
@@ -284,15 +284,15 @@ def row(work: Work, paths: list[Path]) -> str:
     means = [json.loads((path / "evaluation.json").read_text())["mean"] for path in paths]
     ends = [last_row(path / "timings.csv") for path in paths]
     steps, seconds = (mean(float(end[name]) for end in ends) for name in ("step", "seconds"))
-    spread = f" ± {figure(stdev(means))}" if len(means) > 1 else ""
+    spread = f" ± {rounded(stdev(means))}" if len(means) > 1 else ""
     machines = sorted({(path / "machine.txt").read_text() for path in paths})
     published = f"{work.published}: {work.source}" if work.published else ""
     cells = (
         f"`{work.flags}`",
         f"{steps * work.frames_a_step:,.0f}",
         str(len(means)),
-        f"{figure(mean(means))}{spread}",
-        figure(min(means)),
+        f"{rounded(mean(means))}{spread}",
+        rounded(min(means)),
         f"{steps / seconds:,.0f}",
         f"{seconds / 60:.1f}",
         "; ".join(machines),
@@ -301,7 +301,7 @@ def row(work: Work, paths: list[Path]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def figure(value: float) -> str:
+def rounded(value: float) -> str:
     """Write a return: a share with two digits, any other with one."""
     return f"{value:.{2 if abs(value) <= 1 else 1}f}"
 

@@ -19,8 +19,8 @@ class Measured(Exception):
     """Ends a training whose measurement is over."""
 
 
-def step_grey(meter: Meter, env: str, n: int, workers: int) -> None:
-    """Step ``n`` environments with random actions and whole grey frames."""
+def step_gray(meter: Meter, env: str, n: int, workers: int) -> None:
+    """Step ``n`` environments with random actions and whole gray frames."""
     with agentlab.make_envs(env, n, workers=workers, obs_type="grayscale") as envs:
         _step_at_random(meter, envs)
 
@@ -89,6 +89,6 @@ def _step_at_random(meter: Meter, envs: VectorEnv) -> None:
 
 if __name__ == "__main__":
     serve(
-        {"step_grey": step_grey, "step_preset": step_preset, "train": train},
+        {"step_gray": step_gray, "step_preset": step_preset, "train": train},
         ("agentlab", "tensorflow", "keras", "gymnasium", "ale-py", "numpy"),
     )

@@ -14,10 +14,10 @@ gymnasium.register_envs(ale_py)
 
 
 def step_gymnasium(meter: Meter, env: str, n: int) -> None:
-    """Step gymnasium's vector of worker processes with random actions, grey frames."""
+    """Step gymnasium's vector of worker processes with random actions, gray frames."""
     vector = gymnasium.vector
     envs = vector.AsyncVectorEnv(
-        [_grey(env)] * n, autoreset_mode=vector.AutoresetMode.SAME_STEP, shared_memory=True
+        [_gray(env)] * n, autoreset_mode=vector.AutoresetMode.SAME_STEP, shared_memory=True
     )
     envs.reset(seed=0)
     actions = _random_actions(envs.single_action_space, n)
@@ -27,10 +27,10 @@ def step_gymnasium(meter: Meter, env: str, n: int) -> None:
 
 
 def step_sb3(meter: Meter, env: str, n: int) -> None:
-    """Step Stable-Baselines3's vector of worker processes with random actions, grey frames."""
+    """Step Stable-Baselines3's vector of worker processes with random actions, gray frames."""
     from stable_baselines3.common.vec_env import SubprocVecEnv
 
-    envs = SubprocVecEnv([_grey(env)] * n)
+    envs = SubprocVecEnv([_gray(env)] * n)
     envs.seed(0)
     envs.reset()
     actions = _random_actions(envs.action_space, n)
@@ -97,12 +97,12 @@ def fit_digits(meter: Meter, batch: int) -> None:
         nn.Linear(1024, 10),
     )
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
-    pictures = torch.randint(256, (100 * batch, 1, 28, 28), dtype=torch.uint8)
-    digits = torch.randint(10, (len(pictures),))
+    images = torch.randint(256, (100 * batch, 1, 28, 28), dtype=torch.uint8)
+    digits = torch.randint(10, (len(images),))
     while True:
-        order = torch.randperm(len(pictures))
+        order = torch.randperm(len(images))
         for chosen in order.split(batch):
-            logits = net(pictures[chosen].float() / 255)
+            logits = net(images[chosen].float() / 255)
             loss = nn.functional.cross_entropy(logits, digits[chosen])
             optimizer.zero_grad()
             loss.backward()
@@ -112,7 +112,7 @@ def fit_digits(meter: Meter, batch: int) -> None:
                 return
 
 
-def _grey(env: str) -> Any:
+def _gray(env: str) -> Any:
     # "ale_py:Pong-v0" also makes a worker process register the Atari environments.
     return partial(gymnasium.make, f"ale_py:{env}", obs_type="grayscale")
 

@@ -1,9 +1,9 @@
-"""Measure the replay memory: bytes a transition, and milliseconds to draw a batch of 32.
+"""Measure the replay buffer: bytes a transition, and milliseconds to draw a batch of 32.
 
-    python benchmarks/replay.py [--capacity 1000000] [--batch 32]
+    python benchmarks/replay.py [--capacity 1000000] [--batch-size 32]
 
-Pictures are those of Pong played at random, 84 x 84 and stacked by 4, stored over and over until
-the memory is full. One million of them take 7 GB.
+Images are those of Pong played at random, 84 x 84 and stacked by 4, stored over and over until
+the buffer is full. One million of them take 7 GB.
 """
 
 from __future__ import annotations
@@ -19,25 +19,31 @@ from compare import machine
 
 import agentlab
 from agentlab.envs import Preprocessing, Step
-from agentlab.replay import Replay
+from agentlab.replay import ReplayBuffer
 
 NUM_ENVS = 8
 PREPROCESSING = Preprocessing(
-    frame_skip=4, max_pool=True, grey=True, resize=84, stack=4, noop_max=30, clip_rewards=True
+    frame_skip=4,
+    max_pool=True,
+    grayscale=True,
+    resize=84,
+    frame_stack=4,
+    noop_max=30,
+    clip_rewards=True,
 )
 KINDS = {
     "uniform": {},
     "uniform, 3 steps": {"n_step": 3},
-    "prioritised": {"alpha": 0.6},
+    "prioritized": {"alpha": 0.6},
     "compressed": {"compress": True},
 }
 
 
 def main(words: list[str] | None = None) -> int:
-    """Measure every kind of memory, print a table and return the exit code."""
+    """Measure every kind of buffer, print a table and return the exit code."""
     parser = argparse.ArgumentParser("replay.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--capacity", type=int, default=1_000_000, help="transitions")
-    parser.add_argument("--batch", type=int, default=32, help="transitions drawn at a time")
+    parser.add_argument("--batch-size", type=int, default=32, help="transitions drawn at a time")
     options = parser.parse_args(words)
     print(machine(), end="\n\n")
     print(f"{'':<18}{'bytes a transition':>20}{'ms a batch':>12}{'us to add':>12}")
@@ -46,7 +52,7 @@ def main(words: list[str] | None = None) -> int:
         rng = np.random.default_rng(0)
         steps = [envs.step(rng.integers(6, size=NUM_ENVS)) for _ in range(2000)]
         for name, arguments in KINDS.items():
-            replay = Replay(
+            replay = ReplayBuffer(
                 envs.observation_space,
                 envs.action_space,
                 options.capacity,
@@ -55,13 +61,13 @@ def main(words: list[str] | None = None) -> int:
                 **arguments,
             )
             added = fill(replay, steps, options.capacity)
-            drawn = median(time_to_draw(replay, options.batch, rng) for _ in range(1000))
+            drawn = median(time_to_draw(replay, options.batch_size, rng) for _ in range(1000))
             size = replay.nbytes / options.capacity
             print(f"{name:<18}{size:>20,.0f}{1e3 * drawn:>12.2f}{1e6 * added:>12.1f}", flush=True)
     return 0
 
 
-def fill(replay: Replay, steps: list[Step], capacity: int) -> float:
+def fill(replay: ReplayBuffer, steps: list[Step], capacity: int) -> float:
     """Fill ``replay`` with ``steps`` again and again; return seconds a transition."""
     start = time.perf_counter()
     for step in itertools.islice(itertools.cycle(steps), capacity // NUM_ENVS):
@@ -69,7 +75,7 @@ def fill(replay: Replay, steps: list[Step], capacity: int) -> float:
     return (time.perf_counter() - start) / capacity
 
 
-def time_to_draw(replay: Replay, batch: int, rng: np.random.Generator) -> float:
+def time_to_draw(replay: ReplayBuffer, batch: int, rng: np.random.Generator) -> float:
     """Draw a batch and return the seconds that it took."""
     start = time.perf_counter()
     replay.sample(batch, rng)

@@ -9,7 +9,7 @@ from agentlab import Agent, option
 
 @dataclass(frozen=True)
 class Config:  # every field becomes a flag
-    epsilon: float = option(0.1, "share of random actions")
+    epsilon: float = option(0.1, "fraction of random actions")
     learning_rate: float = option(0.1, "how far a value moves towards its target")
     gamma: float = option(0.99, "discount of rewards a step")
 
@@ -27,7 +27,7 @@ class Tabular(Agent):
         return np.where(self.rng.random(n) < epsilon, random, self.q[observations].argmax(1))
 
     def observe(self, step):
-        future = ~step.terminated * self.q[step.successors].max(1)
+        future = ~step.terminated * self.q[step.true_next_observations].max(1)
         error = step.rewards + self.config.gamma * future - self.q[step.observations, step.actions]
         np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * error)
         return {"loss/td": np.square(error).mean()}

@@ -1,4 +1,4 @@
-"""Let a trained net predict: the same as `agentlab predict`."""
+"""Predict with a trained net: the same as `agentlab predict`."""
 
 import sys
 

@@ -164,7 +164,7 @@ def test_stepping_pong_is_measured_on_one_core(compare):
 
 def test_a_measurement_that_fails_says_what_happened(compare):
     line = compare.Measurement(
-        "us", "ours.py", "step_grey", {"env": "Png-v0", "n": 1, "workers": 0}
+        "us", "ours.py", "step_gray", {"env": "Png-v0", "n": 1, "workers": 0}
     )
     with pytest.raises(compare.BenchmarkError, match="us failed: .*Png-v0"):
         compare.measure(line, 0.1, [0], Path(sys.executable))
@@ -178,7 +178,7 @@ def learning(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def finished_run(path, mean, steps=1000, seconds=50.0):
     (path / "plots").mkdir(parents=True)
-    (path / "plots" / "returns.png").write_bytes(b"picture")
+    (path / "plots" / "returns.png").write_bytes(b"image")
     (path / "evaluation.json").write_text(json.dumps({"mean": mean}))
     (path / "timings.csv").write_text(f"step,seconds\n500,20.0\n{steps},{seconds}\n")
     (path / "machine.txt").write_text("a machine, 2 CPUs")
@@ -196,7 +196,7 @@ def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp
     cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
     # Mean of 200 and 260, their deviation 60 / sqrt(2); 1000 steps in 100 s on average.
     assert cells[1:8] == ["1,000", "2", "230.0 ± 42.4", "200.0", "10", "1.7", "a machine, 2 CPUs"]
-    assert (tmp_path / "docs" / "img" / "lunarlander-dqn.png").read_bytes() == b"picture"
+    assert (tmp_path / "docs" / "img" / "lunarlander-dqn.png").read_bytes() == b"image"
     assert "img/lunarlander-dqn.png" in page
 
 
@@ -207,7 +207,7 @@ def test_what_nets_reach_is_told_from_the_runs_alone(learning, monkeypatch, tmp_
         path = tmp_path / "runs" / f"mnist-logistic-{seed}"
         finished_run(path, 0.0, steps=30, seconds=90.0)
         (path / "plots" / "history.png").write_bytes(b"history")
-        kept = {"figures": {"loss": 0.25, "accuracy": accuracy}, "data": ["10,000 pictures"]}
+        kept = {"metrics": {"loss": 0.25, "accuracy": accuracy}, "data": ["10,000 images"]}
         (path / "test.json").write_text(json.dumps(kept))
     assert learning.main(["--write", "--runs", str(tmp_path / "runs")]) == 0
     page = (tmp_path / "docs" / "supervised.md").read_text()
@@ -216,7 +216,7 @@ def test_what_nets_reach_is_told_from_the_runs_alone(learning, monkeypatch, tmp_
     cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
     assert cells[1:3] == ["2", "accuracy 0.92 ± 0.014, loss 0.25 ± 0"]
     assert cells[5:] == ["30", "1.5", "a machine, 2 CPUs"]
-    assert "10,000 pictures" in page and "img/mnist-logistic.png" in page
+    assert "10,000 images" in page and "img/mnist-logistic.png" in page
 
 
 def test_every_row_trains_by_flags_that_exist(learning):

@@ -19,10 +19,10 @@ def trained(folder, words):
     return folder / "runs" / "run"
 
 
-def mean_return(run, games=100):
+def mean_return(run, episodes=100):
     """Return what the evaluation at the end of a run found."""
     evaluation = json.loads((run / "evaluation.json").read_text())
-    assert evaluation["episodes"] == games
+    assert evaluation["episodes"] == episodes
     return evaluation["mean"]
 
 
@@ -57,7 +57,7 @@ def test_q_linear_solves_cartpole_within_300_episodes(tmp_path, seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_q_table_crosses_the_frozen_lake(tmp_path, seed):
     run = trained(tmp_path, f"--env FrozenLake-v1 --algo q_table --seed {seed}")
-    assert mean_return(run, games=1000) >= 0.70
+    assert mean_return(run, episodes=1000) >= 0.70
 
 
 def test_dqn_lands_on_the_moon(tmp_path):

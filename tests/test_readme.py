@@ -29,7 +29,7 @@ def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
 
 
 def test_the_replay_memory_draws_as_shown():
-    code = next(block for block in blocks("python") if "Replay" in block)
+    code = next(block for block in blocks("python") if "ReplayBuffer" in block)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("(32, 4) ")
 

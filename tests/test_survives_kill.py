@@ -14,8 +14,8 @@ import pytest
 KILLS = 20
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train_agent.py"
 START = shlex.split(
-    "--env CartPole-v1 --algo pg --steps 600000 --n-envs 8 --workers 2 --rollout 16 --epochs 2 "
-    "--checkpoint-every 10000 --log-every 2500 --eval-episodes 0 --no-video --seed 7"
+    "--env CartPole-v1 --algo pg --steps 600000 --n-envs 8 --workers 2 --rollout-length 16 "
+    "--n-epochs 2 --checkpoint-every 10000 --log-every 2500 --eval-episodes 0 --no-video --seed 7"
 )
 
 

@@ -29,8 +29,8 @@ class NoConfig:
 class Agent(ABC):
     """Chooses actions for a vector of environments, and learns from what follows.
 
-    A custom agent overrides ``act``; one that learns overrides ``observe``; one that remembers
-    what it saw overrides ``restart``; one that has something to keep overrides ``state`` and
+    A custom agent overrides ``act``; one that learns overrides ``observe``; one with a
+    recurrent state overrides ``reset``; one that has something to keep overrides ``state`` and
     ``restore``. Everything is batched over the environments: a leading axis ``n``.
 
     Attributes:
@@ -76,39 +76,39 @@ class Agent(ABC):
             Actions, ``[n, ...]``, of the action space's dtype.
         """
 
-    def begin(self) -> None:  # noqa: B027 - most have nothing to read
+    def on_train_start(self) -> None:  # noqa: B027 - most have nothing to read
         """Read what learning starts with, such as another run's weights.
 
         Called before the first step of a training, but not where a run goes on: only its start
         may depend on other folders.
         """
 
-    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:  # noqa: B027 - most forget anyway
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:  # noqa: B027 - not all need it
         """Forget what was seen in environments where a new episode begins.
 
         Called before the first ``act`` in all environments, and in training and evaluation alike
         after every step that ended an episode.
 
         Args:
-            fresh: bool ``[n]``, true where the next observation is the first of its episode. A
-                new ``n`` means other environments.
+            episode_starts: bool ``[n]``, true where the next observation is the first of its
+                episode. A new ``n`` means other environments.
         """
 
     def observe(self, step: Step) -> Mapping[str, float] | None:
         """Take in one step of all environments, and learn where learning is due.
 
         Returns:
-            Figures to log (losses, norms, ...), or ``None`` when there is nothing new.
+            Metrics to log (losses, norms, ...), or ``None`` when there is nothing new.
         """
         return None
 
     def pause(self) -> Mapping[str, float] | None:
-        """Come to rest: finish learning under way and forget steps that wait for a successor.
+        """Come to rest: finish learning under way and forget steps that wait for the next one.
 
         Called before every checkpoint and at the end. The next ``act`` sees new episodes.
 
         Returns:
-            Figures of what was finished, as ``observe`` does.
+            Metrics of what was finished, as ``observe`` does.
         """
         return None
 
@@ -235,7 +235,7 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
         )
         described = {"low": low, "high": high, "shape": space.shape, "dtype": str(space.dtype)}
         if isinstance(space, Frames):
-            return {"type": "Frames", **described, "stack": space.stack}
+            return {"type": "Frames", **described, "frame_stack": space.frame_stack}
         return {"type": "Box", **described}
     if isinstance(space, spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}

@@ -31,16 +31,18 @@ class DeepConfig:
     net: str = option("mlp", "torso by name, such as mlp, nature_cnn or small_cnn")
     hidden: tuple[int, ...] = option((64, 64), "units of the layers of an mlp or recurrent net")
     activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
-    encoder: str | None = option(
+    pretrained: str | None = option(
         None, "start with the torso of this run (of a trainer or an agent) or saved trainer"
     )
-    freeze_encoder: bool = option(False, "keep that torso's weights as they are")
+    freeze_pretrained: bool = option(False, "keep that torso's weights as they are")
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
             raise AgentlabError(f"hidden={self.hidden} must be one or more positive numbers")
-        if self.freeze_encoder and self.encoder is None:
-            raise AgentlabError("freeze_encoder=True needs an encoder: set encoder to a run")
+        if self.freeze_pretrained and self.pretrained is None:
+            raise AgentlabError(
+                "freeze_pretrained=True needs a pretrained torso: set pretrained to a run"
+            )
 
 
 class DeepAgent(Agent):
@@ -51,15 +53,15 @@ class DeepAgent(Agent):
     ``_optimizer`` and ``_actor``, and defines ``_gradients``.
 
     Attributes:
-        remembers: whether it can learn with a recurrent net.
+        supports_recurrent: whether it can learn with a recurrent net.
     """
 
-    remembers: ClassVar[bool] = False
+    supports_recurrent: ClassVar[bool] = False
 
     _net: Any
     _optimizer: Any
     _actor: Any
-    _gradients: Any  # compiled: the gradients and figures of one minibatch
+    _gradients: Any  # compiled: the gradients and metrics of one minibatch
 
     def __init__(
         self,
@@ -72,15 +74,15 @@ class DeepAgent(Agent):
         super().__init__(observation_space, action_space, num_envs, config, seed)
         net = self.config.net
         self._recurrent = net in TORSOS and TORSOS[net].takes == "sequences"
-        if self._recurrent and not self.remembers:
+        if self._recurrent and not self.supports_recurrent:
             raise AgentlabError(
-                f"net={net!r} remembers, but algo={self.name!r} learns from single steps; use "
+                f"net={net!r} is recurrent, but algo={self.name!r} learns from single steps; use "
                 "algo='pg'"
             )
         # XLA makes small dense nets several times faster, but convolutions on a CPU slower.
         self._xla = net == "mlp" or self._recurrent
         self._encoding = Encoding(observation_space)
-        self._encoder = self.config.encoder  # until it has been read
+        self._pretrained = self.config.pretrained  # until it has been read
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
         if self._xla and max(self.config.hidden) < WIDE:
             _use_one_thread()
@@ -100,20 +102,20 @@ class DeepAgent(Agent):
         if self._recurrent:
             arguments["units"], shape = config.hidden, (None, math.prod(shape))
         torso = make_torso(config.net, shape, **arguments)
-        torso.trainable = not config.freeze_encoder
+        torso.trainable = not config.freeze_pretrained
         return torso
 
     def _torsos(self) -> list[Any]:
-        """All torsos that an encoder stands for."""
+        """All torsos that pretrained weights are loaded into."""
         return [self._net.torso]
 
-    def begin(self) -> None:
-        if self._encoder is None:
+    def on_train_start(self) -> None:
+        if self._pretrained is None:
             return
-        found = read_torso(self._encoder)
+        found = read_torso(self._pretrained)
         for torso in self._torsos():
-            take_over(torso, found, self._encoder)
-        self._encoder = None
+            take_over(torso, found, self._pretrained)
+        self._pretrained = None
         self._actor.update()
 
     def _start(self, learn: Callable[..., dict[str, float]], *arguments: Any) -> None:
@@ -150,7 +152,7 @@ class DeepAgent(Agent):
     def restore(self, state: State) -> None:
         for name, variable in self._variables().items():
             variable.assign(state[name])
-        self._encoder = None  # its weights, or what became of them, are among these
+        self._pretrained = None  # its weights, or what became of them, are among these
         self._actor.update()
 
 

@@ -19,11 +19,11 @@ from agentlab.envs import Frames
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
-from agentlab.replay import Batch, Replay
+from agentlab.replay import Batch, ReplayBuffer
 from agentlab.training.losses import huber
 from agentlab.training.optimizers import compiled_apply, make_optimizer
 
-FIGURES = ("loss", "q", "grad_norm")
+METRICS = ("loss", "q_values", "grad_norm")
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,28 @@ class DQNConfig(DeepConfig):
     beta: float = option(0.4, "how far weights make up for it at the start: 1 is fully")
     beta_steps: int = option(1_000_000, "steps until beta is 1")
     noisy: bool = option(False, "explore by noise on weights instead of epsilon (noisy nets)")
-    distribution: Literal["none", "c51", "quantile"] = option(
-        "none", "learn returns as a distribution: on fixed atoms (C51) or by quantiles (QR-DQN)"
+    distribution: Literal["expected", "c51", "quantile"] = option(
+        "expected", "learn returns as a distribution: on fixed atoms (C51) or by quantiles (QR-DQN)"
     )
-    atoms: int = option(51, "numbers that such a distribution has")
+    n_atoms: int = option(51, "outputs per action of such a distribution")
     v_min: float = option(-10.0, "least return that C51 can tell")
     v_max: float = option(10.0, "greatest return that C51 can tell")
-    replay: int = option(100_000, "transitions kept")
+    buffer_size: int = option(100_000, "transitions kept")
     compress: bool = option(False, "keep observations compressed")
-    replay_folder: str | None = option(
+    buffer_folder: str | None = option(
         None, "keep observations in a file in this folder, not in memory"
     )
     learning_starts: int = option(1_000, "random steps before learning")
-    batch: int = option(32, "transitions an update")
-    train_every: int = option(4, "steps between updates")
-    updates: int = option(1, "updates at a time")
-    target_every: int = option(1_000, "steps between updates of the target net")
-    tau: float = option(1.0, "share of the online weights that it then takes over")
-    epsilon_start: float = option(1.0, "share of random actions at first")
-    epsilon_end: float = option(0.05, "share of random actions at last")
+    batch_size: int = option(32, "transitions an update")
+    train_freq: int = option(4, "steps between updates")
+    gradient_steps: int = option(1, "updates at a time")
+    target_update_interval: int = option(1_000, "steps between updates of the target net")
+    tau: float = option(1.0, "fraction of the online weights that it then takes over")
+    epsilon_start: float = option(1.0, "fraction of random actions at first")
+    epsilon_end: float = option(0.05, "fraction of random actions at last")
     epsilon_steps: int = option(10_000, "steps on the way from first to last")
     epsilon_schedule: Schedule = option("linear", "linear, or exponential decay")
-    eval_epsilon: float = option(0.0, "share of random actions in evaluations")
+    eval_epsilon: float = option(0.0, "fraction of random actions in evaluations")
     optimizer: str = option("adam", "a Keras optimizer by name")
     optimizer_epsilon: float | None = option(None, "its epsilon; none for Keras' default")
     learning_rate: float = option(1e-3, "step size of the optimizer")
@@ -75,7 +75,14 @@ class DQNConfig(DeepConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive = ("n_step", "replay", "batch", "train_every", "updates", "target_every")
+        positive = (
+            "n_step",
+            "buffer_size",
+            "batch_size",
+            "train_freq",
+            "gradient_steps",
+            "target_update_interval",
+        )
         for name in (*positive, "learning_rate"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
@@ -88,18 +95,22 @@ class DQNConfig(DeepConfig):
         for name in ("beta_steps", "decay_steps"):
             if getattr(self, name) < 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be 0 or more")
-        if self.n_step >= self.replay:
-            raise AgentlabError(f"n_step={self.n_step} must be less than replay={self.replay}")
-        if self.learning_starts < self.batch:
+        if self.n_step >= self.buffer_size:
             raise AgentlabError(
-                f"learning_starts={self.learning_starts} must be at least batch={self.batch}"
+                f"n_step={self.n_step} must be less than buffer_size={self.buffer_size}"
             )
-        if self.learning_starts > self.replay:
+        if self.learning_starts < self.batch_size:
             raise AgentlabError(
-                f"learning_starts={self.learning_starts} must not exceed replay={self.replay}"
+                f"learning_starts={self.learning_starts} must be at least "
+                f"batch_size={self.batch_size}"
             )
-        if self.distribution != "none" and self.atoms < 2:
-            raise AgentlabError(f"atoms={self.atoms} must be 2 or more")
+        if self.learning_starts > self.buffer_size:
+            raise AgentlabError(
+                f"learning_starts={self.learning_starts} must not exceed "
+                f"buffer_size={self.buffer_size}"
+            )
+        if self.distribution != "expected" and self.n_atoms < 2:
+            raise AgentlabError(f"n_atoms={self.n_atoms} must be 2 or more")
         if self.v_min >= self.v_max:
             raise AgentlabError(f"v_min={self.v_min} must be less than v_max={self.v_max}")
         if self.net == "mlp" and self.precision != "float32":
@@ -119,16 +130,16 @@ class RainbowConfig(DQNConfig):
     prioritized: bool = option(True, "replay what surprised more often")
     alpha: float = option(0.5, "how much more often: 0 is not at all")
     noisy: bool = option(True, "explore by noise on weights instead of epsilon (noisy nets)")
-    distribution: Literal["none", "c51", "quantile"] = option(
+    distribution: Literal["expected", "c51", "quantile"] = option(
         "c51", "learn returns as a distribution: on fixed atoms (C51) or by quantiles (QR-DQN)"
     )
 
 
 class DQN(DeepAgent):
-    """Q-learning with a network, a replay memory and a target network (Mnih et al. 2015).
+    """Q-learning with a network, a replay buffer and a target network (Mnih et al. 2015).
 
-    After every ``train_every`` steps come ``updates`` updates; those that are due at once run as
-    one compiled call, in the learner's thread, while stepping goes on.
+    After every ``train_freq`` steps come ``gradient_steps`` gradient steps; those that are due at
+    once run as one compiled call, in the learner's thread, while stepping goes on.
     """
 
     name = "dqn"
@@ -154,7 +165,7 @@ class DQN(DeepAgent):
         super().__init__(observation_space, action_space, num_envs, config, seed)
         config = self.config
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
-        self._stack = observation_space.stack if isinstance(observation_space, Frames) else 1
+        self._stack = observation_space.frame_stack if isinstance(observation_space, Frames) else 1
         self._net = self._build_net(seed)
         self._target = clone(self._net)
         given = config.optimizer_epsilon
@@ -166,10 +177,10 @@ class DQN(DeepAgent):
         self._sampled: Batch | None = None
         self._errors: Array = np.zeros(0)
         self._saved_replay: Path | None = None
-        if config.replay // num_envs <= config.n_step + self._stack:
+        if config.buffer_size // num_envs <= config.n_step + self._stack:
             raise AgentlabError(
-                f"replay={config.replay} is too small for {num_envs} environments with "
-                f"n_step={config.n_step} and stack={self._stack}"
+                f"buffer_size={config.buffer_size} is too small for {num_envs} environments with "
+                f"n_step={config.n_step} and frame_stack={self._stack}"
             )
 
     # Acting
@@ -180,13 +191,13 @@ class DQN(DeepAgent):
         random = self.rng.random(n) < share
         actions = self.rng.integers(self._actions, size=n) if share > 0 else np.zeros(n, np.int64)
         if not random.all():
-            numbers = self._actor(self._encoding(observations), self.rng if explore else None)
-            actions = np.where(random, actions, self.values(numbers).argmax(axis=1))
+            outputs = self._actor(self._encoding(observations), self.rng if explore else None)
+            actions = np.where(random, actions, self.expected_values(outputs).argmax(axis=1))
         return actions + self._first_action
 
     @property
     def epsilon(self) -> float:
-        """The share of random actions now."""
+        """The fraction of random actions now."""
         config = self.config
         if self._steps < config.learning_starts:
             return 1.0
@@ -200,13 +211,13 @@ class DQN(DeepAgent):
             config.epsilon_schedule,
         )
 
-    def values(self, numbers: Array) -> npt.NDArray[np.float32]:
-        """Return the expected returns ``[b, actions]`` that ``numbers [b, actions, atoms]`` say."""
+    def expected_values(self, outputs: Array) -> npt.NDArray[np.float32]:
+        """Return the expected returns ``[b, actions]`` of ``outputs [b, actions, atoms]``."""
         if self.config.distribution == "c51":
-            powers = np.exp(numbers - numbers.max(axis=2, keepdims=True))
-            numbers = powers * self._support / powers.sum(axis=2, keepdims=True)
-            return np.asarray(numbers.sum(axis=2), np.float32)
-        return np.asarray(numbers.mean(axis=2), np.float32)
+            powers = np.exp(outputs - outputs.max(axis=2, keepdims=True))
+            outputs = powers * self._support / powers.sum(axis=2, keepdims=True)
+            return np.asarray(outputs.sum(axis=2), np.float32)
+        return np.asarray(outputs.mean(axis=2), np.float32)
 
     # Learning
 
@@ -214,23 +225,26 @@ class DQN(DeepAgent):
         config, before = self.config, self._steps
         self._replay.add(step)
         self._steps += self.num_envs
-        due = self._steps // config.train_every - before // config.train_every
+        due = self._steps // config.train_freq - before // config.train_freq
         if not due or self._steps < config.learning_starts or not len(self._replay):
             return None
-        updates = due * config.updates
+        updates = due * config.gradient_steps
         progress = min(1.0, self._steps / config.beta_steps) if config.beta_steps else 1.0
         beta = config.beta + (1 - config.beta) * progress
-        syncs = self._steps // config.target_every - self._synced // config.target_every
+        syncs = (
+            self._steps // config.target_update_interval
+            - self._synced // config.target_update_interval
+        )
         # Drawn while the learning before may still be under way, whose priorities come too late.
-        # Meanwhile the target net speaks, unless it is about to change.
-        sampled = self._replay.sample(updates * config.batch, self.rng, beta)
+        # Meanwhile the target net is evaluated, unless it is about to change.
+        sampled = self._replay.sample(updates * config.batch_size, self.rng, beta)
         batches = self._minibatches(sampled, updates)
         if not syncs:
-            batches = self._look_ahead(batches)
+            batches = self._precompute_targets(batches)
         metrics = self._finish()
         if syncs:
-            self._follow(np.float32(1 - (1 - config.tau) ** syncs))
-            batches = self._look_ahead(batches)
+            self._update_target(np.float32(1 - (1 - config.tau) ** syncs))
+            batches = self._precompute_targets(batches)
         if config.decay_steps:
             left = max(0.0, 1 - self._steps / config.decay_steps)
             self._optimizer.learning_rate.assign(config.learning_rate * left)
@@ -244,7 +258,7 @@ class DQN(DeepAgent):
     def _minibatches(self, drawn: Batch, updates: int) -> list[Any]:
         """Return what was drawn as ``updates`` minibatches, fields ``[updates, b, ...]``."""
         return [
-            field.reshape(updates, self.config.batch, *field.shape[1:])
+            field.reshape(updates, self.config.batch_size, *field.shape[1:])
             for field in (
                 self._inputs(drawn.observations),
                 drawn.actions.astype(np.int32) - self._first_action,
@@ -255,22 +269,22 @@ class DQN(DeepAgent):
             )
         ]
 
-    def _look_ahead(self, batches: list[Any]) -> list[Any]:
-        """Add what the target net says of next observations: quicker than in each update.
+    def _precompute_targets(self, batches: list[Any]) -> list[Any]:
+        """Add the target net's outputs for next observations: quicker than in each update.
 
-        Noise is new with each update, so that a noisy net speaks only then.
+        Noise is new with each update, so a noisy net is evaluated only then.
         """
         if self.config.noisy:
             return batches
-        return [*batches, self._target_numbers(batches[3])]
+        return [*batches, self._target_outputs(batches[3])]
 
     def _learn(self, batches: list[Any], seed: Array) -> dict[str, float]:
         """Make an update of each minibatch; runs in the learner's thread."""
         start = time.perf_counter()
-        figures, errors = self._update(batches, seed)
+        means, errors = self._update(batches, seed)
         self._errors = errors.numpy().ravel()
         self._last_batch = ([field[-1] for field in batches], seed)
-        metrics = dict(zip(FIGURES, figures.numpy().tolist(), strict=True))
+        metrics = dict(zip(METRICS, means.numpy().tolist(), strict=True))
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def _inputs(self, observations: Array) -> Array:
@@ -292,8 +306,8 @@ class DQN(DeepAgent):
         self._sampled = None
         return metrics
 
-    def _numbers(self, net: Any, observations: Any, seed: Any) -> Any:
-        """Return what ``net`` says of observations as the memory holds them."""
+    def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:
+        """Return the outputs of ``net`` for observations as the buffer holds them."""
         if self._frames_first:
             from agentlab.nets.cnn import frames_last
 
@@ -302,40 +316,40 @@ class DQN(DeepAgent):
 
     def _loss(self, batch: Any, seed: Any) -> tuple[Any, Any, Any]:
         """Return a minibatch's loss, its errors ``[b]`` (what priorities follow) and mean Q."""
-        observations, actions, returns, next_observations, discounts, weights, *ahead = batch
+        observations, actions, returns, next_observations, discounts, weights, *precomputed = batch
         config, net = self.config, self._net
-        chosen = tf.gather(self._numbers(net, observations, seed), actions, batch_dims=1)
-        if ahead:
-            (next_numbers,) = ahead
+        chosen = tf.gather(self._outputs(net, observations, seed), actions, batch_dims=1)
+        if precomputed:
+            (next_outputs,) = precomputed
         else:
-            next_numbers = self._numbers(self._target, next_observations, seed + [1, 0])
-        selecting = next_numbers
+            next_outputs = self._outputs(self._target, next_observations, seed + [1, 0])
+        selecting = next_outputs
         if config.double:
-            selecting = self._numbers(net, next_observations, seed + [2, 0])
-        best = tf.argmax(self._values(selecting), axis=1)
-        follow = tf.stop_gradient(tf.gather(next_numbers, best, batch_dims=1))
+            selecting = self._outputs(net, next_observations, seed + [2, 0])
+        best = tf.argmax(self._expected_values(selecting), axis=1)
+        bootstrap = tf.stop_gradient(tf.gather(next_outputs, best, batch_dims=1))
         if config.distribution == "c51":
             support = tf.constant(self._support)
-            target = categorical_target(tf.nn.softmax(follow), returns, discounts, support)
+            target = categorical_target(tf.nn.softmax(bootstrap), returns, discounts, support)
             losses = tf.nn.softmax_cross_entropy_with_logits(target, chosen)
             # Priorities follow the divergence (Hessel et al. 2018), which is 0 where all is known.
             errors = losses + tf.reduce_sum(tf.math.xlogy(target, target), axis=1)
         elif config.distribution == "quantile":
-            target = returns[:, None] + discounts[:, None] * follow
+            target = returns[:, None] + discounts[:, None] * bootstrap
             losses = quantile_huber(chosen, target)
             errors = losses
         else:
-            target = returns + discounts * follow[:, 0]
+            target = returns + discounts * bootstrap[:, 0]
             losses = huber(chosen[:, 0] - target)
             errors = tf.abs(chosen[:, 0] - target)
         loss = tf.reduce_mean(weights * losses)
-        return loss, errors, tf.reduce_mean(self._values(chosen[:, None])[:, 0])
+        return loss, errors, tf.reduce_mean(self._expected_values(chosen[:, None])[:, 0])
 
-    def _values(self, numbers: Any) -> Any:
-        """``values`` for tensors."""
+    def _expected_values(self, outputs: Any) -> Any:
+        """``expected_values`` for tensors."""
         if self.config.distribution == "c51":
-            return tf.reduce_sum(tf.nn.softmax(numbers) * self._support, axis=2)
-        return tf.reduce_mean(numbers, axis=2)
+            return tf.reduce_sum(tf.nn.softmax(outputs) * self._support, axis=2)
+        return tf.reduce_mean(outputs, axis=2)
 
     def _gradients_of(self, batch: Any, seed: Any) -> tuple[list[Any], tuple[Any, Any, Any]]:
         with tf.GradientTape() as tape:
@@ -344,8 +358,8 @@ class DQN(DeepAgent):
 
     @cached_property
     def _gradients(self) -> Any:
-        """The gradients and figures of one minibatch, compiled."""
-        return tf.function(self._gradients_of, input_signature=self._specs(self.config.batch))
+        """The gradients and metrics of one minibatch, compiled."""
+        return tf.function(self._gradients_of, input_signature=self._specs(self.config.batch_size))
 
     @cached_property
     def _update(self) -> Any:
@@ -355,7 +369,7 @@ class DQN(DeepAgent):
 
         def update(batches: Any, seed: Any) -> tuple[Any, Any]:
             count = tf.shape(batches[1])[0]
-            total = tf.zeros(len(FIGURES))
+            total = tf.zeros(len(METRICS))
             errors = tf.zeros(tf.shape(batches[1]))
             for i in tf.range(count):
                 gradients, (loss, error, value) = self._gradients_of(
@@ -365,32 +379,32 @@ class DQN(DeepAgent):
                 errors = tf.tensor_scatter_nd_update(errors, [[i]], error[None])
             return total / tf.cast(count, tf.float32), errors
 
-        signature = self._specs(None, config.batch)
+        signature = self._specs(None, config.batch_size)
         return tf.function(update, input_signature=signature, jit_compile=self._xla)
 
     @cached_property
-    def _target_numbers(self) -> Any:
-        """What the target net says of minibatches ``[n, b, ...]``, compiled."""
+    def _target_outputs(self) -> Any:
+        """The target net's outputs for minibatches ``[n, b, ...]``, compiled."""
 
-        def speak(observations: Any) -> Any:
+        def evaluate_target(observations: Any) -> Any:
             _, batch, *shape = observations.shape
-            numbers = self._numbers(self._target, tf.reshape(observations, (-1, *shape)), None)
-            return tf.reshape(numbers, (-1, batch, *numbers.shape[1:]))
+            outputs = self._outputs(self._target, tf.reshape(observations, (-1, *shape)), None)
+            return tf.reshape(outputs, (-1, batch, *outputs.shape[1:]))
 
-        (_, _, _, observations, *_), _ = self._specs(None, self.config.batch)
-        return tf.function(speak, input_signature=[observations], jit_compile=self._xla)
+        (_, _, _, observations, *_), _ = self._specs(None, self.config.batch_size)
+        return tf.function(evaluate_target, input_signature=[observations], jit_compile=self._xla)
 
     @cached_property
-    def _follow(self) -> Any:
+    def _update_target(self) -> Any:
         """Move the target net's weights towards the online net's, compiled."""
         pairs = list(zip(self._target.variables, self._net.variables, strict=True))
 
         @tf.function(input_signature=[tf.TensorSpec((), tf.float32)])
-        def follow(share: Any) -> None:
+        def update(tau: Any) -> None:
             for old, new in pairs:
-                old.assign(tf.where(share == 1.0, new, old + share * (new - old)))
+                old.assign(tf.where(tau == 1.0, new, old + tau * (new - old)))
 
-        return follow
+        return update
 
     def _specs(self, *leading: int | None) -> list[Any]:
         """TensorFlow types of batches ``[*leading, ...]`` and of a seed."""
@@ -402,14 +416,14 @@ class DQN(DeepAgent):
         actions = tf.TensorSpec(leading, tf.int32)
         batches = [inputs, actions, scalars, inputs, scalars, scalars]
         if not self.config.noisy:
-            batches.append(tf.TensorSpec((*leading, self._actions, self._net.atoms), tf.float32))
+            batches.append(tf.TensorSpec((*leading, self._actions, self._net.n_atoms), tf.float32))
         return [batches, tf.TensorSpec((2,), tf.int32)]
 
     @cached_property
     def _support(self) -> npt.NDArray[np.float32]:
         """The returns that C51's atoms stand for."""
         config = self.config
-        return np.linspace(config.v_min, config.v_max, config.atoms, dtype=np.float32)
+        return np.linspace(config.v_min, config.v_max, config.n_atoms, dtype=np.float32)
 
     def _build_net(self, seed: int) -> Any:
         from agentlab.nets.q_network import QNetwork
@@ -429,7 +443,7 @@ class DQN(DeepAgent):
         return QNetwork(
             self._make_torso("torso", seed, **arguments),
             self._actions,
-            1 if config.distribution == "none" else config.atoms,
+            1 if config.distribution == "expected" else config.n_atoms,
             hidden,
             config.activation,
             config.dueling,
@@ -444,20 +458,20 @@ class DQN(DeepAgent):
     # Resting and keeping
 
     @cached_property
-    def _replay(self) -> Replay:
-        """The memory, made (or read) when the first step is seen: playing needs none."""
+    def _replay(self) -> ReplayBuffer:
+        """The buffer, made (or read) when the first step is seen: playing needs none."""
         config = self.config
-        replay = Replay(
+        replay = ReplayBuffer(
             self.observation_space,
             self.action_space,
-            config.replay,
+            config.buffer_size,
             self.num_envs,
             frame_stack=self._stack,
             n_step=config.n_step,
             gamma=config.gamma,
             alpha=config.alpha if config.prioritized else None,
             compress=config.compress,
-            path=config.replay_folder,
+            path=config.buffer_folder,
         )
         if self._saved_replay is not None:
             replay.load(self._saved_replay)
@@ -501,7 +515,7 @@ class Rainbow(DQN):
 def categorical_target(probabilities: Any, returns: Any, discounts: Any, support: Any) -> Any:
     """Project the distribution of ``R + discount * Z`` onto the atoms (Bellemare et al. 2017).
 
-    Each atom's moved probability goes to its two neighbours on ``support`` in proportion to how
+    Each atom's moved probability goes to its two neighbors on ``support`` in proportion to how
     near they are (algorithm 1).
 
     Args:

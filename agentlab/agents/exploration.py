@@ -14,8 +14,8 @@ def epsilon(step: int, start: float, end: float, steps: int, schedule: Schedule)
     """Return the probability of a random action after ``step`` steps.
 
     ``"linear"`` goes from ``start`` to ``end`` in equal parts and stays there from ``steps`` on
-    (Mnih et al. 2015, "Methods"). ``"exponential"`` loses the same share of the way to ``end`` in
-    every step, ``end + (start - end) * exp(-step / steps)``: 63 % of the way lie behind after
+    (Mnih et al. 2015, "Methods"). ``"exponential"`` loses the same fraction of the way to ``end``
+    in every step, ``end + (start - end) * exp(-step / steps)``: 63 % of the way lie behind after
     ``steps`` steps, 95 % after three times as many, and ``end`` itself is never reached.
 
     Args:

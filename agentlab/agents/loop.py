@@ -21,11 +21,11 @@ from agentlab.runs import Progress, Run, derive_seed, stop_signals
 WINDOW = 100  # episodes that running means are taken over, as Gym's leaderboards did
 
 
-class Film(Protocol):
-    """Takes in pictures one by one."""
+class VideoWriter(Protocol):
+    """Takes frames one by one."""
 
     def append(self, frame: npt.NDArray[np.uint8], /) -> None:
-        """Add a picture, uint8 ``[height, width, 3]``."""
+        """Add a frame, uint8 ``[height, width, 3]``."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def train(
     """Let ``agent`` act in ``envs`` and learn, for ``steps`` steps counted over all environments.
 
     Where ``run`` holds a checkpoint, training goes on from there: the agent takes back its state,
-    and every later figure equals, bit for bit, that of a run that was never stopped. To make that
+    and every later metric equals, bit for bit, that of a run that was never stopped. To make that
     so, a checkpoint is a barrier for both: the agent comes to rest and the environments are reset
     with a seed that follows from ``seed`` and the checkpoint's number.
 
@@ -85,7 +85,7 @@ def train(
         agent: what is trained.
         envs: where; as many as the agent was made for.
         steps: in total, those before a resume included.
-        run: where figures and checkpoints go; ``None`` keeps nothing.
+        run: where metrics and checkpoints go; ``None`` keeps nothing.
         seed: of the environments.
         log_every: steps between rows of ``metrics.csv``.
         checkpoint_every: steps between checkpoints.
@@ -149,12 +149,12 @@ class _Session:
     def resume(self) -> None:
         """Take back what the run's newest checkpoint holds, if it has one."""
         if self.run is None:
-            self.agent.begin()
+            self.agent.on_train_start()
             return
         checkpoint = self.run.latest_checkpoint()
         self.run.rewind(checkpoint)
         if checkpoint is None:
-            self.agent.begin()
+            self.agent.on_train_start()
             graph = self.agent.graph()
             if graph is not None:
                 self.run.graph(graph)
@@ -170,7 +170,7 @@ class _Session:
 
     def reset_envs(self) -> Any:
         self._returns[:], self._lengths[:] = 0, 0
-        self.agent.restart(np.ones(self.envs.num_envs, np.bool_))
+        self.agent.reset(np.ones(self.envs.num_envs, np.bool_))
         return self.envs.reset(derive_seed(self.seed, self.number))
 
     def step(self, observations: Any) -> Any:
@@ -183,7 +183,7 @@ class _Session:
         stepped = clock()
         metrics = self.agent.observe(step)
         if len(step.ended):
-            self.agent.restart(step.terminated | step.truncated)
+            self.agent.reset(step.terminated | step.truncated)
         self._act_seconds += acted - start
         self._env_seconds += stepped - acted
         self._observe_seconds += clock() - stepped
@@ -225,7 +225,7 @@ class _Session:
         )
 
     def log(self) -> None:
-        """Write the figures since the last log: means of what the agent gave, and episodes."""
+        """Write the metrics since the last log: means of what the agent gave, and episodes."""
         means = {name: float(np.mean(values)) for name, values in self._sums.items()}
         self._sums.clear()
         spent = time.perf_counter() - self._since
@@ -288,12 +288,12 @@ def evaluate(
     *,
     seed: int = 0,
     explore: bool = False,
-    film: Film | None = None,
+    video: VideoWriter | None = None,
 ) -> Evaluation:
     """Play whole episodes without learning.
 
     Every environment plays an equal share of them (the first ones one more where it does not come
-    out even), since taking the first to end would favour short episodes.
+    out even), since taking the first to end would favor short episodes.
 
     Args:
         agent: who plays.
@@ -301,7 +301,7 @@ def evaluate(
         episodes: how many.
         seed: of the environments.
         explore: act as in training instead of as well as possible.
-        film: a list, a ``Video`` or the like, to which a picture of the first environment is
+        video: a list, a ``Video`` or the like, to which a frame of the first environment is
             appended at every step.
 
     Returns:
@@ -315,14 +315,14 @@ def evaluate(
     returns, lengths = np.zeros(n), np.zeros(n, np.int64)
     with threadpool_limits(1, "blas"):
         observations = envs.reset(seed)
-        agent.restart(np.ones(n, np.bool_))
+        agent.reset(np.ones(n, np.bool_))
         while any(len(done) < due for done, due in zip(played, share, strict=True)):
-            if film is not None:
-                film.append(envs.render())
+            if video is not None:
+                video.append(envs.render())
             step = envs.step(agent.act(observations, explore))
             observations = step.next_observations
             if len(step.ended):
-                agent.restart(step.terminated | step.truncated)
+                agent.reset(step.terminated | step.truncated)
             returns += step.raw_rewards
             lengths += 1
             for i in np.flatnonzero(step.episode_over):

@@ -24,26 +24,30 @@ from agentlab.training.optimizers import compiled_apply, make_optimizer
 if TYPE_CHECKING:
     from agentlab.nets.policy_value import PolicyValue
 
-FIGURES = ("loss/policy", "loss/value", "entropy", "kl", "clipped", "grad_norm")
+METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped", "grad_norm")
 
 
 @dataclass(frozen=True)
 class PolicyGradientConfig(DeepConfig):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
-    net: str = option("mlp", "torso by name, such as mlp, nature_cnn, or lstm and gru to remember")
+    net: str = option(
+        "mlp", "torso by name, such as mlp, nature_cnn, or the recurrent lstm and gru"
+    )
     shared_torso: bool = option(False, "let policy and value share the torso")
-    rollout: int = option(32, "steps in each environment between updates")
+    rollout_length: int = option(32, "steps in each environment between updates")
     gamma: float = option(0.99, "discount of rewards a step")
     gae_lambda: float = option(0.95, "1 for whole returns, less to lean on the value (GAE)")
     baseline: Literal["value", "none"] = option("value", "what returns are compared with")
-    normalise: bool = option(True, "scale a batch's advantages to mean 0 and deviation 1")
+    normalize_advantage: bool = option(True, "scale a batch's advantages to mean 0 and deviation 1")
     cut_at_reward: bool = option(False, "end returns where a point is scored, as in Pong")
-    epochs: int = option(4, "passes over a rollout")
-    minibatches: int = option(4, "updates a pass")
-    clip: float | None = option(0.2, "PPO's bound on the policy's change; none for plain gradients")
-    entropy_coef: float = option(0.01, "weight of the entropy bonus")
-    value_coef: float = option(0.5, "weight of the value's squared error")
+    n_epochs: int = option(4, "passes over a rollout")
+    n_minibatches: int = option(4, "updates a pass")
+    clip_range: float | None = option(
+        0.2, "PPO's bound on the policy's change; none for plain gradients"
+    )
+    ent_coef: float = option(0.01, "weight of the entropy bonus")
+    vf_coef: float = option(0.5, "weight of the value's squared error")
     optimizer: str = option("adam", "a Keras optimizer by name")
     learning_rate: float = option(1e-3, "step size of the optimizer")
     max_grad_norm: float | None = option(0.5, "bound on the gradient's norm; none for no bound")
@@ -51,13 +55,13 @@ class PolicyGradientConfig(DeepConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("rollout", "epochs", "minibatches", "learning_rate"):
+        for name in ("rollout_length", "n_epochs", "n_minibatches", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be between 0 and 1")
-        for name in ("clip", "max_grad_norm"):
+        for name in ("clip_range", "max_grad_norm"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0, or none")
 
@@ -67,11 +71,11 @@ class PolicyGradient(DeepAgent):
 
     Discrete actions are drawn from a softmax, continuous ones from a Gaussian. One rollout is
     learned from while the next one is collected. A recurrent net learns from the whole sequence
-    that a rollout holds of an environment, from what it remembered when the rollout began.
+    that a rollout holds of an environment, from the recurrent state at the rollout's start.
     """
 
     name = "pg"
-    remembers = True
+    supports_recurrent = True
     Config: ClassVar[type] = PolicyGradientConfig
     config: PolicyGradientConfig
 
@@ -92,7 +96,7 @@ class PolicyGradient(DeepAgent):
         self._optimizer = make_optimizer(self.config.optimizer, self.config.learning_rate)
         self._optimizer.build(self._net.trainable_variables)
         self._actor = make_actor(self._net, self._encoding.spec(None, sparse=False))
-        self._rollout = Rollout(self.config.rollout)
+        self._rollout = Rollout(self.config.rollout_length)
 
     # Acting
 
@@ -107,12 +111,12 @@ class PolicyGradient(DeepAgent):
             "actions": actions,
             "log_probs": log_probs,
             "values": values,
-            **self._actor.remembered,
+            **self._actor.recurrent_inputs,
         }
         return self._policy.to_env(actions)
 
-    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:
-        self._actor.restart(fresh)
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        self._actor.reset(episode_starts)
 
     # Learning
 
@@ -133,12 +137,12 @@ class PolicyGradient(DeepAgent):
         last_values = self._actor.values(self._encoding(step.next_observations))
         metrics = self._finish()
         self._start(self._learn, rollout, last_values, self._order())
-        self._rollout = Rollout(self.config.rollout)
+        self._rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self._finish()
 
     def _order(self) -> npt.NDArray[np.int64]:
         """Draw which of a rollout's steps make which minibatch, ``[minibatches, steps]``."""
-        count, length = self.config.minibatches, self.config.rollout
+        count, length = self.config.n_minibatches, self.config.rollout_length
         if not self._recurrent:
             return self.rng.permutation(self._batch * count).reshape(count, -1)
         envs = self.rng.permutation(self.num_envs)[: self._batch // length * count]
@@ -154,7 +158,7 @@ class PolicyGradient(DeepAgent):
         rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
         advantage = advantages(rewards, values, next_values, cut, config.gamma, config.gae_lambda)
         returns, errors = (advantage + values).ravel(), advantage.ravel()
-        if config.normalise:
+        if config.normalize_advantage:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         actions, log_probs = rollout.flat("actions"), rollout.flat("log_probs")
         fields = [actions, log_probs, advantage.ravel(), returns]
@@ -167,7 +171,7 @@ class PolicyGradient(DeepAgent):
             batches = [rollout.sequences(rows), *(field[order] for field in fields)]
         else:
             batches = [field[order] for field in (rollout.flat("inputs"), *fields)]
-        metrics = dict(zip(FIGURES, self._update(batches).numpy().tolist(), strict=True))
+        metrics = dict(zip(METRICS, self._update(batches).numpy().tolist(), strict=True))
         if config.baseline == "value" and returns.var() > 0:
             metrics["explained_variance"] = float(1 - errors.var() / returns.var())
         last = batches[-1] if self._sparse else _minibatch(batches, -1)
@@ -175,7 +179,7 @@ class PolicyGradient(DeepAgent):
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def _loss(self, batch: Any, start_log_probs: Any) -> tuple[Any, Any]:
-        """The loss of a minibatch and its figures (Schulman et al. 2017, equations 7 and 9).
+        """The loss of a minibatch and its metrics (Schulman et al. 2017, equations 7 and 9).
 
         With ``overlap`` actions were drawn by a policy older than the one that the update starts
         from. The bound then holds around that start, and weights correct for the age: the
@@ -187,15 +191,15 @@ class PolicyGradient(DeepAgent):
         ratio = tf.exp(log_probs - start_log_probs)
         weighted = tf.exp(start_log_probs - drawn_log_probs) * advantage
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
-        if config.clip is not None:
-            bounded = tf.clip_by_value(ratio, 1 - config.clip, 1 + config.clip)
+        if config.clip_range is not None:
+            bounded = tf.clip_by_value(ratio, 1 - config.clip_range, 1 + config.clip_range)
             gain = tf.minimum(gain, bounded * weighted)
             clipped = tf.cast(ratio != bounded, tf.float32)
         policy_loss = -tf.reduce_mean(gain)
         value_loss = tf.reduce_mean(tf.square(values - returns))
         entropy = tf.reduce_mean(entropy)
-        value_coef = config.value_coef if config.baseline == "value" else 0.0
-        loss = policy_loss + value_coef * value_loss - config.entropy_coef * entropy
+        vf_coef = config.vf_coef if config.baseline == "value" else 0.0
+        loss = policy_loss + vf_coef * value_loss - config.ent_coef * entropy
         kl = tf.reduce_mean(ratio - 1 - (log_probs - start_log_probs))
         return loss, tf.stack([policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped)])
 
@@ -208,12 +212,12 @@ class PolicyGradient(DeepAgent):
 
     def _gradients_of(self, batch: Any, start_log_probs: Any) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape:
-            loss, figures = self._loss(batch, start_log_probs)
-        return tape.gradient(loss, self._net.trainable_variables), figures
+            loss, metrics = self._loss(batch, start_log_probs)
+        return tape.gradient(loss, self._net.trainable_variables), metrics
 
     @cached_property
     def _gradients(self) -> Any:
-        """The gradients and figures of one minibatch, compiled."""
+        """The gradients and metrics of one minibatch, compiled."""
         batch = self._batch_spec
         return tf.function(self._gradients_of, [batch, batch[2]])
 
@@ -225,28 +229,28 @@ class PolicyGradient(DeepAgent):
         apply = compiled_apply(self._optimizer, variables, config.max_grad_norm)
 
         def step(batch: Any, start_log_probs: Any) -> Any:
-            gradients, figures = self._gradients_of(batch, start_log_probs)
-            return tf.concat([figures, [apply(gradients)]], 0)
+            gradients, metrics = self._gradients_of(batch, start_log_probs)
+            return tf.concat([metrics, [apply(gradients)]], 0)
 
         def log_probs(batch: Any) -> Any:
             return self._evaluate(*batch[:2])[0]
 
-        count = config.minibatches
+        count = config.n_minibatches
 
         def update(batches: Any) -> Any:
-            total = tf.zeros(len(FIGURES))
+            total = tf.zeros(len(METRICS))
             if self._sparse:  # minibatches of unlike sizes, one after the other
                 starts = [log_probs(batch) for batch in batches]
             else:  # minibatches as the first axis of every field
                 starts = tf.map_fn(log_probs, batches, fn_output_signature=tf.float32)
-            for _ in tf.range(config.epochs):
+            for _ in tf.range(config.n_epochs):
                 if self._sparse:
                     for batch, start in zip(batches, starts, strict=True):
                         total += step(batch, start)
                 else:
                     for i in tf.range(count):
                         total += step(_minibatch(batches, i), starts[i])
-            return total / (config.epochs * count)
+            return total / (config.n_epochs * count)
 
         batch = self._batch_spec
         if self._sparse:
@@ -259,17 +263,17 @@ class PolicyGradient(DeepAgent):
     @property
     def _batch(self) -> int:
         """Steps in a minibatch; of a recurrent net all those of some environments."""
-        n, count, length = self.num_envs, self.config.minibatches, self.config.rollout
+        n, count, length = self.num_envs, self.config.n_minibatches, self.config.rollout_length
         if self._recurrent:
             if n < count:
                 raise AgentlabError(
-                    f"minibatches={count} must not exceed the {n} environments, as a recurrent "
+                    f"n_minibatches={count} must not exceed the {n} environments, as a recurrent "
                     "net learns from all steps of one together"
                 )
             return n // count * length
         if n * length < count:
             raise AgentlabError(
-                f"minibatches={count} must not exceed the {n * length} steps of a "
+                f"n_minibatches={count} must not exceed the {n * length} steps of a "
                 f"rollout in {n} environments"
             )
         return n * length // count
@@ -281,10 +285,10 @@ class PolicyGradient(DeepAgent):
         actions = tf.TensorSpec((self._batch, *self._policy.shape), self._policy.dtype)
         inputs = self._encoding.spec(self._batch, self._sparse)
         if self._recurrent:
-            envs, length = self._batch // self.config.rollout, self.config.rollout
-            memory = [tf.TensorSpec(part.shape) for part in self._net.initial_memory(envs)]
+            envs, length = self._batch // self.config.rollout_length, self.config.rollout_length
+            recurrent_state = [tf.TensorSpec(part.shape) for part in self._net.initial_state(envs)]
             sequences = tf.TensorSpec((envs, length, *self._encoding.shape), inputs.dtype)
-            inputs = (sequences, memory, tf.TensorSpec((envs, length), tf.bool))
+            inputs = (sequences, recurrent_state, tf.TensorSpec((envs, length), tf.bool))
         return [inputs, actions, scalars, scalars, scalars]
 
     def _build_net(self, seed: int) -> PolicyValue:
@@ -303,7 +307,7 @@ class PolicyGradient(DeepAgent):
         return list(self._net.torsos)
 
     def pause(self) -> dict[str, float] | None:
-        self._rollout = Rollout(self.config.rollout)
+        self._rollout = Rollout(self.config.rollout_length)
         return self._finish()
 
 

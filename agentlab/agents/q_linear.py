@@ -17,7 +17,7 @@ from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 
 Floats = npt.NDArray[np.float32]
-REPORT = 1000  # steps between figures
+REPORT = 1000  # steps between metrics
 
 
 @dataclass(frozen=True)
@@ -28,37 +28,42 @@ class QLinearConfig:
         (0.02, 1.0, 0.5, 0.1), "gamma of each RBF kernel exp(-gamma |x - y|^2)"
     )
     features: int = option(100, "random features of each kernel")
-    warmup: int = option(500, "steps of random actions that observations are standardised on")
-    memory: int = option(50_000, "steps that are kept for learning")
-    batch: int = option(32, "steps that an update learns from")
-    updates: int = option(4, "updates a step of all environments")
-    target_rate: float = option(0.001, "share of the way a target's weights follow an update")
-    learning_rate: float = option(1.0, "share of an error that an update takes away")
-    learning_rate_halved: int = option(
+    learning_starts: int = option(
+        500, "steps of random actions that observations are standardized on"
+    )
+    buffer_size: int = option(50_000, "steps that are kept for learning")
+    batch_size: int = option(32, "steps that an update learns from")
+    gradient_steps: int = option(4, "updates a step of all environments")
+    tau: float = option(0.001, "fraction of the way a target's weights follow an update")
+    learning_rate: float = option(1.0, "fraction of an error that an update takes away")
+    learning_rate_half_life: int = option(
         0, "steps after the warm-up in which it comes down to a half; 0 keeps it"
     )
     gamma: float = option(0.97, "discount of rewards a step")
-    epsilon_start: float = option(1.0, "share of random actions after the warm-up")
-    epsilon_end: float = option(0.0, "share of random actions in the end")
+    epsilon_start: float = option(1.0, "fraction of random actions after the warm-up")
+    epsilon_end: float = option(0.0, "fraction of random actions in the end")
     epsilon_steps: int = option(2000, "steps from the one to the other")
     epsilon_schedule: Schedule = option("linear", "how it goes from the one to the other")
 
     def __post_init__(self) -> None:
-        for name in ("features", "memory", "batch", "updates", "learning_rate"):
+        for name in ("features", "buffer_size", "batch_size", "gradient_steps", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
         if not self.kernels or min(self.kernels) <= 0:
             raise AgentlabError(f"kernels={self.kernels} must be one or more positive numbers")
-        if not 2 <= self.warmup <= self.memory:
-            raise AgentlabError(f"warmup={self.warmup} must be between 2 and memory={self.memory}")
-        if self.learning_rate_halved < 0:
+        if not 2 <= self.learning_starts <= self.buffer_size:
             raise AgentlabError(
-                f"learning_rate_halved={self.learning_rate_halved} must be 0 or more"
+                f"learning_starts={self.learning_starts} must be between 2 and "
+                f"buffer_size={self.buffer_size}"
+            )
+        if self.learning_rate_half_life < 0:
+            raise AgentlabError(
+                f"learning_rate_half_life={self.learning_rate_half_life} must be 0 or more"
             )
         if not 0 <= self.gamma <= 1:
             raise AgentlabError(f"gamma={self.gamma} must be between 0 and 1")
-        if not 0 < self.target_rate <= 1:
-            raise AgentlabError(f"target_rate={self.target_rate} must be more than 0 and at most 1")
+        if not 0 < self.tau <= 1:
+            raise AgentlabError(f"tau={self.tau} must be more than 0 and at most 1")
         check_exploration(self.epsilon_start, self.epsilon_end, self.epsilon_steps)
 
 
@@ -99,12 +104,12 @@ class FourierFeatures:
 class QLinear(Agent):
     """Learns Q(s, a) = w_a z(s) with random features z, by Q-learning on replayed steps.
 
-    An update draws steps from memory (Lin 1992) and descends the squared error of
+    An update draws steps from a buffer (Lin 1992) and descends the squared error of
     r + gamma max_a w'_a z(s') (nothing is added to r where the task terminated; a cut episode
     goes on in its true last observation). w' follows w slowly (Lillicrap et al. 2016, section 3),
     so that a target does not run after itself. Rewards are the environment's own.
 
-    Observations are standardised with the mean and the deviation of those that the agent met in
+    Observations are standardized with the mean and the deviation of those that the agent met in
     its warm-up of random actions: samples of an unbounded space would say nothing about where it
     really goes. From then on features never change, and |z|^2 is about 1, so that the same
     ``learning_rate`` suits any number of features. Below 2 it cannot overshoot a batch; more is
@@ -133,33 +138,33 @@ class QLinear(Agent):
         if not isinstance(observation_space, gymnasium.spaces.Box):
             raise AgentlabError(f"q_linear needs Box observations, not {observation_space}")
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
-        inputs, size = math.prod(observation_space.shape), self.config.memory
+        inputs, size = math.prod(observation_space.shape), self.config.buffer_size
         kernels, features = self.config.kernels, self.config.features
         self._features = FourierFeatures.draw(inputs, kernels, features, self.rng)
         self._mean, self._deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
         self.weights = np.zeros((features * len(kernels), self._actions), np.float32)
         self.target = self.weights.copy()
-        self._memory: dict[str, Array] = {  # a ring, the oldest step is overwritten
+        self._buffer: dict[str, Array] = {  # a ring, the oldest step is overwritten
             "observations": np.zeros((size, inputs), np.float32),
             "actions": np.zeros(size, np.int64),
             "rewards": np.zeros(size, np.float32),
-            "successors": np.zeros((size, inputs), np.float32),
+            "true_next_observations": np.zeros((size, inputs), np.float32),
             "discounts": np.zeros(size, np.float32),  # 0 where nothing follows
         }
         self._steps = 0
-        self._errors: list[float] = []  # since the last figures
+        self._errors: list[float] = []  # since the last metrics
 
     @property
     def ready(self) -> bool:
         """Whether the warm-up is over."""
-        return self._steps >= self.config.warmup
+        return self._steps >= self.config.learning_starts
 
     @property
     def epsilon(self) -> float:
-        """The share of random actions now."""
+        """The fraction of random actions now."""
         if not self.ready:
             return 1.0
-        c, step = self.config, self._steps - self.config.warmup
+        c, step = self.config, self._steps - self.config.learning_starts
         return epsilon(step, c.epsilon_start, c.epsilon_end, c.epsilon_steps, c.epsilon_schedule)
 
     def act(self, observations: Array, explore: bool = True) -> Array:
@@ -176,65 +181,67 @@ class QLinear(Agent):
 
     def observe(self, step: Step) -> dict[str, float] | None:
         warm = self.ready
-        self._remember(step)
+        self._store(step)
         self._steps += self.num_envs
         if not self.ready:
             return None
         if not warm:
-            self._standardise()
-        for _ in range(self.config.updates):
+            self._standardize()
+        for _ in range(self.config.gradient_steps):
             self._update()
-        return self._figures() if self._steps % REPORT < self.num_envs else None
+        return self._metrics() if self._steps % REPORT < self.num_envs else None
 
-    def _remember(self, step: Step) -> None:
-        n, memory = self.num_envs, self._memory
-        where = (self._steps + np.arange(n)) % self.config.memory
-        memory["observations"][where] = step.observations.reshape(n, -1)
-        memory["actions"][where] = step.actions - self._first_action
-        memory["rewards"][where] = step.rewards
-        memory["successors"][where] = step.successors.reshape(n, -1)
-        memory["discounts"][where] = np.where(step.terminated, 0, self.config.gamma)
+    def _store(self, step: Step) -> None:
+        n, buffer = self.num_envs, self._buffer
+        where = (self._steps + np.arange(n)) % self.config.buffer_size
+        buffer["observations"][where] = step.observations.reshape(n, -1)
+        buffer["actions"][where] = step.actions - self._first_action
+        buffer["rewards"][where] = step.rewards
+        buffer["true_next_observations"][where] = step.true_next_observations.reshape(n, -1)
+        buffer["discounts"][where] = np.where(step.terminated, 0, self.config.gamma)
 
-    def _standardise(self) -> None:
-        met = self._memory["observations"][: self._steps]
+    def _standardize(self) -> None:
+        met = self._buffer["observations"][: self._steps]
         self._mean, deviation = met.mean(0), met.std(0)
         self._deviation = np.where(deviation > 0, deviation, np.float32(1))  # some never change
 
     def _update(self) -> None:
-        size = self.config.batch
-        drawn = self.rng.integers(min(self._steps, self.config.memory), size=size)
-        observations, actions, rewards, successors, discounts = (
-            field[drawn] for field in self._memory.values()
+        size = self.config.batch_size
+        drawn = self.rng.integers(min(self._steps, self.config.buffer_size), size=size)
+        observations, actions, rewards, true_next_observations, discounts = (
+            field[drawn] for field in self._buffer.values()
         )
-        z, next_z = np.split(self._encode(np.concatenate([observations, successors])), 2)
+        z, next_z = np.split(
+            self._encode(np.concatenate([observations, true_next_observations])), 2
+        )
         rows = np.arange(size)
         targets = rewards + discounts * (next_z @ self.target).max(1)
         errors = np.zeros((size, self._actions), np.float32)
         errors[rows, actions] = targets - (z @ self.weights)[rows, actions]
         self.weights += np.float32(self._learning_rate / size) * (z.T @ errors)
-        self.target += np.float32(self.config.target_rate) * (self.weights - self.target)
+        self.target += np.float32(self.config.tau) * (self.weights - self.target)
         self._errors.append(float(np.abs(errors).sum()) / size)
 
     @property
     def _learning_rate(self) -> float:
         """Falls as 1 / t in the end, as stochastic approximation asks (Robbins & Monro 1951)."""
         c = self.config
-        if not c.learning_rate_halved:
+        if not c.learning_rate_half_life:
             return c.learning_rate
-        return c.learning_rate / (1 + (self._steps - c.warmup) / c.learning_rate_halved)
+        return c.learning_rate / (1 + (self._steps - c.learning_starts) / c.learning_rate_half_life)
 
-    def _figures(self) -> dict[str, float] | None:
+    def _metrics(self) -> dict[str, float] | None:
         errors, self._errors = self._errors, []
         return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
 
     def pause(self) -> dict[str, float] | None:
-        return self._figures()  # no step waits for another
+        return self._metrics()  # no step waits for another
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights}
 
     def state(self) -> State:
-        held = min(self._steps, self.config.memory)
+        held = min(self._steps, self.config.buffer_size)
         return {
             "frequencies": self._features.frequencies,
             "phases": self._features.phases,
@@ -243,7 +250,7 @@ class QLinear(Agent):
             "weights": self.weights,
             "target": self.target,
             "steps": self._steps,
-            **{f"memory/{name}": field[:held] for name, field in self._memory.items()},
+            **{f"buffer/{name}": field[:held] for name, field in self._buffer.items()},
         }
 
     def restore(self, state: State) -> None:
@@ -251,5 +258,5 @@ class QLinear(Agent):
         self._mean, self._deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
         self._steps, self._errors = state["steps"], []
-        for name, field in self._memory.items():
-            field[: min(self._steps, len(field))] = state[f"memory/{name}"]
+        for name, field in self._buffer.items():
+            field[: min(self._steps, len(field))] = state[f"buffer/{name}"]

@@ -17,7 +17,7 @@ from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 
 MAX_ENTRIES = 20_000_000  # of 16 bytes each, visits counted
-REPORT = 1000  # steps between figures
+REPORT = 1000  # steps between metrics
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class QTableConfig:
     method: Literal["q_learning", "sarsa", "expected_sarsa"] = option(
         "q_learning", "what the next state is worth: its best, its next or its expected action"
     )
-    learning_rate: float = option(0.1, "share of an error that one update takes away")
+    learning_rate: float = option(0.1, "fraction of an error that one update takes away")
     learning_rate_decay: float = option(
         0.0, "divide it by an entry's visits to this power; 0 keeps it"
     )
     gamma: float = option(0.99, "discount of rewards a step")
-    epsilon_start: float = option(1.0, "share of random actions at first")
-    epsilon_end: float = option(0.05, "share of random actions in the end")
+    epsilon_start: float = option(1.0, "fraction of random actions at first")
+    epsilon_end: float = option(0.05, "fraction of random actions in the end")
     epsilon_steps: int = option(50_000, "steps from the one to the other")
     epsilon_schedule: Schedule = option("linear", "how it goes from the one to the other")
-    initial: float = option(0.0, "values before learning; high ones make it try everything")
+    initial_value: float = option(0.0, "values before learning; high ones make it try everything")
     bins: int = option(10, "how many pieces each dimension of a Box is cut into")
     low: tuple[float, ...] = option((), "where the pieces begin; none for the space's own bounds")
     high: tuple[float, ...] = option((), "where the pieces end; none for the space's own bounds")
@@ -52,8 +52,8 @@ class QTableConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be between 0 and 1")
         check_exploration(self.epsilon_start, self.epsilon_end, self.epsilon_steps)
-        if not math.isfinite(self.initial):
-            raise AgentlabError(f"initial={self.initial} must be finite")
+        if not math.isfinite(self.initial_value):
+            raise AgentlabError(f"initial_value={self.initial_value} must be finite")
         if self.bins < 1:
             raise AgentlabError(f"bins={self.bins} must be 1 or more")
         if self.grid and (len(self.grid) != 2 or min(self.grid) < 1):
@@ -104,10 +104,10 @@ class QTable(Agent):
                 f"with bins={self.config.bins} and {actions} actions"
             )
         self._check_map(actions)
-        self.table = np.full((self._states.count, actions), self.config.initial)
+        self.table = np.full((self._states.count, actions), self.config.initial_value)
         self.visits = np.zeros(self.table.shape, np.int64)
         self._steps = 0
-        self._errors: list[float] = []  # since the last figures
+        self._errors: list[float] = []  # since the last metrics
         self._last: tuple[Array, Array, Array]  # states, actions and rewards of SARSA's last step
         self.pause()
 
@@ -120,7 +120,7 @@ class QTable(Agent):
 
     @property
     def epsilon(self) -> float:
-        """The share of random actions now."""
+        """The fraction of random actions now."""
         c = self.config
         return epsilon(
             self._steps, c.epsilon_start, c.epsilon_end, c.epsilon_steps, c.epsilon_schedule
@@ -140,7 +140,10 @@ class QTable(Agent):
         return np.asarray(np.where(anything, order.argmax(1), best))
 
     def observe(self, step: Step) -> dict[str, float] | None:
-        states, successors = self._states(step.observations), self._states(step.successors)
+        states, next_states = (
+            self._states(step.observations),
+            self._states(step.true_next_observations),
+        )
         actions, rewards = step.actions - self._first_action, step.rewards.astype(np.float64)
         due = np.arange(self.num_envs)
         if self.config.method == "sarsa":
@@ -149,10 +152,10 @@ class QTable(Agent):
             self._waiting[:] = True
             self._waiting[due] = False
             self._last = (states, actions, rewards)
-        values = np.where(step.terminated[due], 0, self._values(successors[due]))
+        values = np.where(step.terminated[due], 0, self._values(next_states[due]))
         self._learn(states[due], actions[due], rewards[due] + self.config.gamma * values)
         self._steps += self.num_envs
-        return self._figures() if self._steps % REPORT < self.num_envs else None
+        return self._metrics() if self._steps % REPORT < self.num_envs else None
 
     def _learn_waiting(self, next_states: Array, next_actions: Array) -> None:
         """Make SARSA's updates that waited for this step's actions."""
@@ -180,12 +183,12 @@ class QTable(Agent):
             self.table[where] += rate / self.visits[where] ** power * error
             self._errors.append(abs(error))
 
-    def _figures(self) -> dict[str, float] | None:
+    def _metrics(self) -> dict[str, float] | None:
         errors, self._errors = self._errors, []
         return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
 
     def pause(self) -> dict[str, float] | None:
-        metrics = self._figures()
+        metrics = self._metrics()
         self._waiting = np.zeros(self.num_envs, np.bool_)
         nothing = np.zeros(self.num_envs, np.int64)
         self._last = (nothing, nothing, np.zeros(self.num_envs))

@@ -20,11 +20,11 @@ class RandomSearchConfig:
     """Hyperparameters of ``random_search``."""
 
     candidates: int = option(10, "how many policies are drawn")
-    games: int = option(10, "episodes that each of them plays")
+    episodes_per_candidate: int = option(10, "episodes that each of them plays")
     score: Literal["return", "length"] = option("return", "what the best has the highest mean of")
 
     def __post_init__(self) -> None:
-        for name in ("candidates", "games"):
+        for name in ("candidates", "episodes_per_candidate"):
             if getattr(self, name) < 1:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
 
@@ -80,14 +80,14 @@ class RandomSearch(Agent):
         over = np.flatnonzero(step.episode_over)
         for i in over:
             scores = self._scores[self._playing[i]]
-            if len(scores) < self.config.games:
+            if len(scores) < self.config.episodes_per_candidate:
                 scores.append(float(self._running[i]))
             self._running[i] = 0
             self._playing[i] = self._next_candidate()
         if not len(over):
             return None
         played = sum(map(len, self._scores))
-        self.finished = played == self.config.games * self.config.candidates
+        self.finished = played == self.config.episodes_per_candidate * self.config.candidates
         return {"candidates/best": self.best, "candidates/best_score": self._best_score()}
 
     def pause(self) -> None:
@@ -97,7 +97,7 @@ class RandomSearch(Agent):
             self._playing[i] = self._next_candidate()
 
     def _next_candidate(self) -> int:
-        """The candidate with the fewest games, those under way counted."""
+        """The candidate with the fewest episodes, those under way counted."""
         under_way = np.bincount(self._playing[self._playing >= 0], minlength=len(self._scores))
         return int(np.argmin([len(s) for s in self._scores] + under_way))
 

@@ -23,12 +23,12 @@ class Rollout:
         "rewards",  # float32 [n]
         "final_values",  # V of the final observation where an episode was truncated, else 0
         "cut",  # bool [n]: an episode (or a point) ended here, nothing later counts
-        "fresh",  # bool [n], of a recurrent policy: what it saw was the first of an episode
+        "episode_starts",  # bool [n], of a recurrent policy: its input was the first of an episode
     )
 
     def __init__(self, length: int) -> None:
         self.length = length
-        self.memory: list[Floats] = []  # of a recurrent policy before the first step, [n, units]
+        self.recurrent_state: list[Floats] = []  # before the first step, [n, units] each
         self._columns: dict[str, list[Array]] = {name: [] for name in self.FIELDS}
 
     @property
@@ -36,10 +36,10 @@ class Rollout:
         """Whether ``length`` steps have been added."""
         return len(self._columns["rewards"]) == self.length
 
-    def add(self, memory: list[Floats] | None = None, **fields: Array) -> None:
-        """Add one step, by the names in ``FIELDS``; ``memory`` counts for the first only."""
-        if memory is not None and not self._columns["rewards"]:
-            self.memory = memory
+    def add(self, recurrent_state: list[Floats] | None = None, **fields: Array) -> None:
+        """Add a step by the names in ``FIELDS``; ``recurrent_state`` counts for the first only."""
+        if recurrent_state is not None and not self._columns["rewards"]:
+            self.recurrent_state = recurrent_state
         for name, value in fields.items():
             self._columns[name].append(value)
 
@@ -59,13 +59,13 @@ class Rollout:
                 environment in order.
 
         Returns:
-            Inputs ``[*rows.shape, ...]``, what was remembered before the first of them
-            ``[minibatches, environments, units]`` each, and where it is to be forgotten, bool
+            Inputs ``[*rows.shape, ...]``, the recurrent state before the first of them
+            ``[minibatches, environments, units]`` each, and where an episode starts, bool
             ``[*rows.shape]``.
         """
         envs = rows[..., 0]  # the rows of the first step
-        memory = [part[envs] for part in self.memory]
-        return self.flat("inputs")[rows], memory, self.flat("fresh")[rows]
+        recurrent_state = [part[envs] for part in self.recurrent_state]
+        return self.flat("inputs")[rows], recurrent_state, self.flat("episode_starts")[rows]
 
     def next_values(self, last_values: Floats) -> Floats:
         """Return V of what really followed each step, float32 ``[length, n]``.
@@ -85,7 +85,7 @@ def advantages(
     gamma: float,
     gae_lambda: float,
 ) -> Floats:
-    """Generalised advantage estimates (Schulman et al. 2016, equation 16).
+    """Generalized advantage estimates (Schulman et al. 2016, equation 16).
 
     delta_t = r_t + gamma V(s'_t) - V(s_t) and A_t = delta_t + gamma lambda (1 - cut_t) A_{t+1}.
     With ``gae_lambda=1`` and zero values these are the discounted returns (Williams 1992).

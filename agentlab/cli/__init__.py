@@ -16,12 +16,12 @@ import agentlab
 from agentlab.errors import AgentlabError
 
 COMMANDS = {
-    "train": "train an agent, or go on with a run",
-    "play": "let a trained agent play, and film it",
-    "fit": "train a net on examples: a recipe, a table, pictures, a text, a series",
-    "predict": "let a trained net predict",
+    "train": "train an agent, or resume a run",
+    "play": "let a trained agent play, and record a video",
+    "fit": "train a net on examples: a recipe, a table, images, a text, a series",
+    "predict": "predict with a trained net",
     "tune": "search for good settings of `fit` or `train`",
-    "nets": "list all nets, summarise or draw one",
+    "nets": "list all nets, summarize or draw one",
     "envs": "list the ids of all environments",
     "check-env": "say what is wrong with an environment of your own",
 }
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def program(command: str) -> str:
-    """Return how to call ``command``: by the script that runs now or its neighbour, or by name."""
+    """Return how to call ``command``: by the script that runs now or its neighbor, or by name."""
     script = Path(sys.argv[0])
     if script.name in SCRIPTS.values() and command in SCRIPTS:
         return f"python {shlex.quote(str(script.with_name(SCRIPTS[command])))}"

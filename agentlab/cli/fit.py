@@ -1,4 +1,4 @@
-"""``agentlab fit``: train a net on examples, or go on with such a run."""
+"""``agentlab fit``: train a net on examples, or resume such a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments import trainer_run
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
 from agentlab.experiments.trainer_run import CHANGEABLE, Fitting, TrainerRun
-from agentlab.experiments.training_data import Material, Source, gather, trainer_of
+from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
 from agentlab.lazy import without_banners
 from agentlab.supervised import trainer_class
 
@@ -36,7 +36,7 @@ class Choice:
     folds: int = option(0, "cross-validate over so many parts of the training data instead")
     name: str | None = option(None, "the run's folder in runs-dir; none makes it of the data")
     runs_dir: str = option("runs", "where run folders lie")
-    resume: str | None = option(None, "go on with the run in this folder")
+    resume: str | None = option(None, "resume the run in this folder")
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -61,12 +61,12 @@ def run(words: list[str]) -> int:
         if "help" in said:
             parser.print_help()
             return 0
-        gather(source, recipe, 0, 0.1)  # says what is missing
+        load_data(source, recipe, 0, 0.1)  # says what is missing
     name = trainer_of(source, recipe)
-    material = None
+    data = None
     if name is None:  # the table says whether it is classes or numbers
-        material = gather(source, recipe, said.get("seed", 0), said.get("validation", 0.1))
-        name = material.trainer
+        data = load_data(source, recipe, said.get("seed", 0), said.get("validation_split", 0.1))
+        name = data.trainer
     with without_banners():
         cls = trainer_class(name)
     defaults = {} if recipe is None else recipe.config
@@ -79,25 +79,25 @@ def run(words: list[str]) -> int:
     fitting = Fitting(recipe, source, name, fill(cls.Config, defaults, said), choice.seed)
     origins = dict.fromkeys(defaults, f"recipe {recipe.name}" if recipe else "")
     origins |= dict.fromkeys(said, "flag")
-    if material is None:
-        material = gather(source, recipe, choice.seed, fitting.config.validation)
+    if data is None:
+        data = load_data(source, recipe, choice.seed, fitting.config.validation_split)
     if choice.folds:
         trainer_run.cross_validate(
             fitting,
-            material,
+            data,
             choice.folds,
             choice.runs_dir,
             choice.name,
-            lambda record: _announce(fitting, material, origins),
+            lambda record: _announce(fitting, data, origins),
             show,
         )
         return 0
     done = trainer_run.start(
         fitting,
-        material,
+        data,
         choice.runs_dir,
         choice.name,
-        lambda record: _announce(fitting, material, origins, record),
+        lambda record: _announce(fitting, data, origins, record),
         show,
     )
     return _conclude(done)
@@ -117,13 +117,13 @@ def named_data(said: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
 
 
 def _resume(words: list[str], said: Mapping[str, Any]) -> int:
-    """Go on with the run that ``--resume`` names, exactly as it was set up."""
+    """Resume the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
     with Run.open(said["resume"]) as record:
         if "trainer" not in record.config:
             raise AgentlabError(
-                f"the run trains an agent; go on with it by `{program('train')} --resume`"
+                f"the run trains an agent; resume it by `{program('train')} --resume`"
             )
         with without_banners():
             fitting = Fitting.from_json(record.config)
@@ -140,25 +140,27 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
                     f"{', '.join(map(flag_of, CHANGEABLE))} may be given"
                 )
         fitting = fitting.changed(**{name: said[name] for name in CHANGEABLE if name in said})
-        material = gather(fitting.source, fitting.recipe, fitting.seed, fitting.config.validation)
+        data = load_data(
+            fitting.source, fitting.recipe, fitting.seed, fitting.config.validation_split
+        )
         origins = dict.fromkeys(said, "flag")
         done = trainer_run.resume(
             fitting,
-            material,
+            data,
             record,
-            lambda record: _announce(fitting, material, origins, record),
+            lambda record: _announce(fitting, data, origins, record),
             show,
         )
         return _conclude(done)
 
 
 def _announce(
-    fitting: Fitting, material: Material, origins: Mapping[str, str], record: Run | None = None
+    fitting: Fitting, data: TrainingData, origins: Mapping[str, str], record: Run | None = None
 ) -> None:
     """Show what is trained, on what and, of a run that can be resumed, where."""
     print_settings(fitting.values(), origins)
     print()
-    for number, note in enumerate(material.notes):
+    for number, note in enumerate(data.notes):
         show("" if number else "data", note)
     if record is not None:
         show("run", record.path)

@@ -1,4 +1,4 @@
-"""``agentlab nets``: what nets there are, of what layers, and pictures of them."""
+"""``agentlab nets``: what nets there are, of what layers, and diagrams of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DESCRIPTION = """List all nets with an example of their inputs and their parameters; or show the
-layers of NET, and draw them with --picture."""
+layers of NET, and draw them with --diagram."""
 VOCABULARY = 10_000  # of nets that take ids, where none is given
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -32,7 +32,7 @@ class NetsOptions:
     input_shape: tuple[int, ...] | None = option(None, "of one input: 28,28,1; none for an example")
     outputs: int = option(10, "classes, or numbers, of the net's head")
     vocabulary: int | None = option(None, "how many ids there are; then its inputs are ids")
-    picture: str | None = option(None, "draw the net's layers to this .png, .pdf or .svg")
+    diagram: str | None = option(None, "draw the net's layers to this .png, .pdf or .svg")
     activations: str | None = option(
         None, "draw activation functions and their derivatives to this"
     )
@@ -44,7 +44,7 @@ class NetsOptions:
                 raise AgentlabError(f"{name}={value} must be 1 or more")
         if self.input_shape is not None and (min(self.input_shape, default=0) < 1):
             raise AgentlabError(f"input_shape={self.input_shape} must be numbers of 1 or more")
-        for name in ("picture", "activations"):
+        for name in ("diagram", "activations"):
             path = getattr(self, name)
             if path is None:
                 continue
@@ -97,9 +97,7 @@ def _built_for_texts(net: Any) -> Any:
 
 
 WHOLE = {
-    "siamese": Whole(
-        "pairs of pictures", "twin LeNets, a distance (Bromley et al. 1993)", _siamese
-    ),
+    "siamese": Whole("pairs of images", "twin LeNets, a distance (Bromley et al. 1993)", _siamese),
     "seq2seq": Whole("pairs of texts", "recurrent, with attention (Luong et al. 2015)", _seq2seq),
     "transformer": Whole("pairs of texts", "attention alone (Vaswani et al. 2017)", _transformer),
 }
@@ -116,7 +114,7 @@ def run(words: list[str]) -> int:
         return 0
     name = said.pop("net", None)
     options = NetsOptions(**said)
-    if name is None and options.picture is not None:
+    if name is None and options.diagram is not None:
         raise AgentlabError("which net is to be drawn? name one, as in `agentlab nets lenet`")
     with without_banners():
         import tensorflow  # noqa: F401
@@ -156,9 +154,9 @@ def _show(name: str, options: NetsOptions) -> None:
     takes = SHAPES[TORSOS[name].takes][0] if name in TORSOS else WHOLE[name].takes
     nodes = structure(net)
     _print(f"{name}: {text}\ntakes {takes}\n\n{summary(nodes)}")
-    if options.picture is not None:
+    if options.diagram is not None:
         total = sum(node.parameters for node in nodes)
-        _save(draw_nodes(nodes, f"{name} · {total:,} parameters"), options.picture)
+        _save(draw_nodes(nodes, f"{name} · {total:,} parameters"), options.diagram)
 
 
 def _make(name: str, options: NetsOptions) -> Any:
@@ -181,7 +179,7 @@ def _make(name: str, options: NetsOptions) -> Any:
 def _save(figure: Figure, path: str) -> None:
     from agentlab.plots.style import save_figure
 
-    print(f"picture   {save_figure(figure, Path(path))}")
+    print(f"written   {save_figure(figure, Path(path))}")
 
 
 def _print(text: str) -> None:

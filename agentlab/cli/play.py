@@ -1,4 +1,4 @@
-"""``agentlab play``: let an agent play, see what it gets, and film it."""
+"""``agentlab play``: let an agent play, print its returns, and record a video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.agent_run import trusted
 from agentlab.lazy import without_banners
 
-DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some games.
+DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some episodes.
 Without RUN, --env and --algo say what plays what: --env Pong-v0 --algo random."""
 
 
@@ -30,10 +30,10 @@ Without RUN, --env and --algo say what plays what: --env Pong-v0 --algo random."
 class PlayOptions:
     """What is played and what is shown of it."""
 
-    episodes: int = option(10, "how many games")
-    video: str | None = option(None, "film the first game to this .mp4 or .gif")
+    episodes: int = option(10, "how many episodes")
+    video: str | None = option(None, "record the first episode to this .mp4 or .gif")
     explore: bool = option(False, "act as in training instead of as well as it can")
-    seed: int = option(0, "equal seeds give equal games")
+    seed: int = option(0, "equal seeds give equal episodes")
     env: str | None = option(None, "play this environment instead of the run's own")
     algo: str | None = option(None, "an algorithm by name, or module:Class for your own")
 
@@ -64,23 +64,25 @@ def run(words: list[str]) -> int:
 
 
 def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
-    """Play game after game, and print what each one brought."""
+    """Play the episodes, and print the return of each."""
     from agentlab.agents.loop import evaluate
     from agentlab.runs import derive_seed, open_video
 
     returns: list[float] = []
     lengths: list[int] = []
-    for game in range(options.episodes):
-        seed = derive_seed(options.seed, game)
-        filmed = options.video is not None and game == 0
-        with open_video(str(options.video)) if filmed else nullcontext() as film:
-            played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, film=film)
+    for episode in range(options.episodes):
+        seed = derive_seed(options.seed, episode)
+        recorded = options.video is not None and episode == 0
+        with open_video(str(options.video)) if recorded else nullcontext() as video:
+            played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, video=video)
         returns += played.returns.tolist()
         lengths += played.lengths.tolist()
-        print(f"game {game + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True)
-    print(f"mean      return {np.mean(returns):<10g} length {np.mean(lengths):g}")
+        print(
+            f"episode {episode + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True
+        )
+    print(f"mean         return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
-        print(f"video     {options.video}")
+        print(f"video        {options.video}")
 
 
 def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:

@@ -1,4 +1,4 @@
-"""``agentlab predict``: let a trained net predict."""
+"""``agentlab predict``: predict with a trained net."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agentlab.errors import AgentlabError
 from agentlab.lazy import without_banners
 
 DESCRIPTION = """Let the trainer of a run (or of a folder that trainer.save wrote) predict. INPUT is
-a CSV, a picture, a folder of pictures, a text, or a file of texts, one a line; for a forecaster a
+a CSV, an image, a folder of images, a text, or a file of texts, one a line; for a forecaster a
 CSV whose last rows are the past, for a language model the beginning of the text."""
 
 
@@ -88,13 +88,13 @@ def _load(folder: Path) -> Any:
 
 
 def _read(trainer: Any, source: str) -> Any:
-    if trainer.encoder is None:
+    if trainer.preprocessor is None:
         raise AgentlabError("the net was trained on arrays; predict for them in Python")
-    return trainer.encoder.read(source)
+    return trainer.preprocessor.read(source)
 
 
 def _classes(trainer: Any, source: str, options: PredictOptions) -> list[str]:
-    from agentlab.data.pictures import find_pictures
+    from agentlab.data.image_files import find_images
 
     chances = trainer.predict_proba(_read(trainer, source))
     lines = []
@@ -103,9 +103,7 @@ def _classes(trainer: Any, source: str, options: PredictOptions) -> list[str]:
         lines.append("   ".join(f"{trainer.classes[i]} {row[i]:.4f}" for i in best))
     if not os.path.isdir(source):
         return lines
-    return [
-        f"{file}: {line}" for file, line in zip(find_pictures(Path(source)), lines, strict=True)
-    ]
+    return [f"{file}: {line}" for file, line in zip(find_images(Path(source)), lines, strict=True)]
 
 
 def _numbers(trainer: Any, source: str, options: PredictOptions) -> list[str]:

@@ -1,4 +1,4 @@
-"""``agentlab train``: train an agent, or go on with a run."""
+"""``agentlab train``: train an agent, or resume a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agentlab.experiments.agent_run import CHANGEABLE, AgentRun, Plan, Training,
 if TYPE_CHECKING:
     from agentlab.runs import Run
 
-DESCRIPTION = "Train an agent, or go on with a run."
+DESCRIPTION = "Train an agent, or resume a run."
 NO_PRESET = Preset("none")
 
 
@@ -36,7 +36,7 @@ class Choice:
     preset: str = option("auto", "a set of defaults by name; auto is the one for env, none is none")
     name: str | None = option(None, "the run's folder in runs-dir; none makes it of env and algo")
     runs_dir: str = option("runs", "where run folders lie")
-    resume: str | None = option(None, "go on with the run in this folder")
+    resume: str | None = option(None, "resume the run in this folder")
 
 
 def run(words: list[str]) -> int:
@@ -88,13 +88,13 @@ def _start(env: str, algo: str, chosen: Preset, said: Mapping[str, Any]) -> int:
 
 
 def _resume(words: list[str], said: Mapping[str, Any]) -> int:
-    """Go on with the run that ``--resume`` names, exactly as it was set up."""
+    """Resume the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
     with Run.open(said["resume"]) as record:
         if "trainer" in record.config:
             raise AgentlabError(
-                f"the run trains a net on examples; go on with it by `{program('fit')} --resume`"
+                f"the run trains a net on examples; resume it by `{program('fit')} --resume`"
             )
         stored = Plan.from_json(record.config, said.get("env"), said.get("algo"))
         parser = _parser(stored.algo, NO_PRESET)
@@ -147,7 +147,7 @@ def _conclude(plan: Plan, done: AgentRun, stored: Plan) -> int:
 
 
 def _command(verb: str, plan: Plan, path: Path) -> str:
-    """Return the command that plays a run (``play``) or goes on with it (``train --resume``)."""
+    """Return the command that plays a run (``play``) or resumes it (``train --resume``)."""
     words = ["--resume", str(path)] if verb == "train" else [str(path)]
     for name in ("env", "algo"):
         value = getattr(plan, name)

@@ -16,7 +16,7 @@ from agentlab.config import format_value, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.agent_run import Training, is_foreign
 from agentlab.experiments.search import Sampler, Study, read_space
-from agentlab.experiments.training_data import Source, gather, trainer_of
+from agentlab.experiments.training_data import Source, load_data, trainer_of
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
 
@@ -27,8 +27,8 @@ not listed here are those of `fit` or `train`; each trial is a run of its own.
   FIELD=LOW..HIGH      any number between two, such as dropout=0..0.5
   FIELD=LOW..HIGH:log  the same by orders of magnitude, such as learning_rate=1e-4..1e-2:log
 
-Trials of `fit` are judged by the held-out figure of their best epoch, never by the test; those of
-`train` by the mean return of the games at the end."""
+Trials of `fit` are judged by the held-out metric of their best epoch, never by the test; those of
+`train` by the mean return of the episodes at the end."""
 BEST = 5  # that are shown
 RUN_FIELDS = {field.name for cls in (fit.Choice, Source, train.Choice) for field in fields(cls)}
 RUN_FIELDS |= {"help", "seed", "workers", "eval_episodes", "video", "log_every", "checkpoint_every"}
@@ -45,7 +45,7 @@ class Choice:
     seed: int = option(0, "of the sampler and of every trial")
     name: str | None = option(None, "the search's folder in runs-dir; none makes it of the data")
     runs_dir: str = option("runs", "where run folders lie")
-    resume: str | None = option(None, "go on with the search in this folder")
+    resume: str | None = option(None, "resume the search in this folder")
 
     def __post_init__(self) -> None:
         for name, least in (("trials", 1), ("points", 2), ("workers", 1), ("seed", 0)):
@@ -84,9 +84,7 @@ def run(words: list[str]) -> int:
     folder = Path(choice.runs_dir) / re.sub(r"[^\w.+=-]+", "-", choice.name or task.title)
     if folder.exists():
         again = f"{program('tune')} {verb} --resume {shlex.quote(str(folder))}"
-        raise AgentlabError(
-            f"{folder} exists; choose another --name, or go on with it by `{again}`"
-        )
+        raise AgentlabError(f"{folder} exists; choose another --name, or resume it by `{again}`")
     folder.mkdir(parents=True)
     study = Study(folder, new=True)
     study.describe(about)
@@ -95,7 +93,7 @@ def run(words: list[str]) -> int:
 
 
 def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) -> int:
-    """Go on with the search that ``--resume`` names."""
+    """Resume the search that ``--resume`` names."""
     folder = Path(choice.resume or "")
     study = Study(folder)
     about = study.about
@@ -131,7 +129,7 @@ def _run(search: Search) -> int:
         _show_best(search)
         return 0
     words = ["--resume", str(search.folder), *(search.task.words if search.task.foreign else [])]
-    print(f"stopped; go on with: {program('tune')} {search.task.verb} {shlex.join(words)}")
+    print(f"stopped; resume with: {program('tune')} {search.task.verb} {shlex.join(words)}")
     return 130
 
 
@@ -147,14 +145,14 @@ def _show_best(search: Search) -> None:
     done = len(study.trials("COMPLETE"))
     show("finished", f"{done} trials" + (f"; {failed} failed" if failed else ""))
     for rank, trial in enumerate(best, 1):
-        figure = f"{task.figure} {task.sign * (trial.value or 0.0):<9.4g}"
+        figure = f"{task.metric} {task.sign * (trial.value or 0.0):<9.4g}"
         show(f"best {rank}", f"{figure} {search.path(trial).name}   {in_words(trial)}")
     if shares := study.importance():
         show("importance", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     path, link = search.path(best[0]), search.keep_best()
     if task.verb == "fit":
-        figures = json.loads((path / "test.json").read_text(encoding="utf-8"))["figures"]
-        show("test", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        metrics = json.loads((path / "test.json").read_text(encoding="utf-8"))["metrics"]
+        show("test", ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     show("kept", f"{link}, which is {path.name}")
     words = [*task.words, *search.settings(best[0]), "--seed", str(search.seed)]
     show("alone", f"{program(task.verb)} {shlex.join(words)}")
@@ -194,7 +192,7 @@ def _fit_task(words: list[str], seed: int) -> Task:
     recipe, source = fit.named_data(said)
     name = None if recipe is None and source.own is None else trainer_of(source, recipe)
     if name is None:
-        name = gather(source, recipe, seed, 0.1).trainer
+        name = load_data(source, recipe, seed, 0.1).trainer
     with without_banners():
         cls = trainer_class(name)
     parser = fit._parser(name, cls.Config)
@@ -202,10 +200,10 @@ def _fit_task(words: list[str], seed: int) -> Task:
     for flag in ("folds", "list"):
         if said.get(flag):
             raise AgentlabError(f"--{flag} cannot be combined with tune")
-    figure, direction = cls.monitor
+    metric, direction = cls.monitor
     own = said["recipe"] if recipe else Path(format_value(getattr(source, source.own or ""))).stem
     sign = 1 if direction == "max" else -1
-    return Task("fit", words, _searchable(parser), figure, sign, [], f"tune-{own}")
+    return Task("fit", words, _searchable(parser), metric, sign, [], f"tune-{own}")
 
 
 def _searchable(parser: Parser) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Data: public sets, files of the user's own, what turns them into numbers, and batches of them.
 
-Whatever is fitted (means, vocabularies, categories) is fitted on the training part only.
+Whatever is fitted (means, vocabularies, categories) is fitted on the training split only.
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.preprocessors import Encoder, load_encoder
+from agentlab.data.preprocessors import Preprocessor, load_preprocessor
 
-__all__ = ["Arrays", "Batch", "Batches", "Encoder", "load_encoder", "split_indices"]
+__all__ = ["Arrays", "Batch", "Batches", "Preprocessor", "load_preprocessor", "split_indices"]

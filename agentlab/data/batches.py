@@ -105,27 +105,27 @@ def _rows(arrays: ArrayOrTuple, chosen: Any) -> ArrayOrTuple:
     return chosen_rows
 
 
-def split_indices(n: int, shares: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
-    """Deal ``n`` examples out at random.
+def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
+    """Split ``n`` examples at random.
 
     Args:
         n: how many there are.
-        shares: of each part; they sum to 1. A share above 0 gets one example at least.
-        seed: of the dealing.
+        fractions: of each part; they sum to 1. A fraction above 0 gets one example at least.
+        seed: of the split.
 
     Returns:
-        The examples' numbers, an increasing array for each share.
+        The examples' numbers, an increasing array for each split.
 
     Raises:
-        AgentlabError: where the shares do not sum to 1, or there are fewer examples than parts.
+        AgentlabError: where the fractions do not sum to 1, or there are fewer examples than splits.
     """
-    if min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-        raise AgentlabError(f"shares={tuple(shares)} must be positive and sum to 1")
-    wanted = sum(share > 0 for share in shares)
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise AgentlabError(f"fractions={tuple(fractions)} must be positive and sum to 1")
+    wanted = sum(fraction > 0 for fraction in fractions)
     if n < wanted:
         raise AgentlabError(f"{n} examples are too few to split into {wanted} parts")
-    sizes = np.diff(np.rint(n * np.cumsum([0, *shares])).astype(np.int64))
-    for part in np.flatnonzero((np.asarray(shares) > 0) & (sizes == 0)):
+    sizes = np.diff(np.rint(n * np.cumsum([0, *fractions])).astype(np.int64))
+    for part in np.flatnonzero((np.asarray(fractions) > 0) & (sizes == 0)):
         sizes[sizes.argmax()] -= 1
         sizes[part] = 1
     order = np.random.default_rng(seed).permutation(n)

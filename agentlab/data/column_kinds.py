@@ -1,4 +1,4 @@
-"""What each column of a table is: found out from its training part, chunk by chunk."""
+"""What each column of a table is: found out from its training split, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def fit_columns(
         files: the table.
         target: the column to predict; it is filled.
         kinds: what some columns are, by name, where that shall not be found out.
-        parts_of: gives the part of each row of a chunk; 0 is the training part, all that is
+        parts_of: gives the part of each row of a chunk; 0 is the training split, all that is
             learned from.
 
     Raises:

@@ -26,14 +26,14 @@ BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "o
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, and what its training part says of it.
+    """A column of a table, and what its training split says of it.
 
     Attributes:
         name: in the header.
-        kind: ``number`` and ``date`` (days since 1970) become one standardised input, ``boolean``
+        kind: ``number`` and ``date`` (days since 1970) become one standardized input, ``boolean``
             one that is 0 or 1, ``category`` one for each category, ``dropped`` none. One more
-            input tells where the cell is missing if any was in the training part.
-        missing: how many cells of the training part are.
+            input tells where the cell is missing if any was in the training split.
+        missing: how many cells of the training split are.
         examples: some of its values.
         note: why it is dropped.
         mean: of numbers or dates; it stands in for missing ones.
@@ -66,8 +66,8 @@ class Column:
     def becomes(self) -> str:
         """What the net gets of it, in words."""
         word = {
-            "number": f"standardised: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
-            "date": f"days, standardised: deviation {self.deviation:.4g}",
+            "number": f"standardized: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
+            "date": f"days, standardized: deviation {self.deviation:.4g}",
             "boolean": f"{' and '.join(self.categories)} as 0 and 1",
             "category": f"{len(self.categories)} inputs, one a category",
             "dropped": f"left out: {self.note}",
@@ -82,10 +82,10 @@ class Target:
     Attributes:
         name: in the header.
         task: ``regression`` predicts a number, ``classification`` one of ``classes``.
-        classes: the labels that the training part has, as texts, sorted (by size if numbers).
-        missing: how many cells of the training part are; their rows are left out.
+        classes: the labels that the training split has, as texts, sorted (by size if numbers).
+        missing: how many cells of the training split are; their rows are left out.
         examples: some of its values.
-        mean, deviation: of the training part, for regression.
+        mean, deviation: of the training split, for regression.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Target:
 
 
 class Columns:
-    """Turns the rows of a CSV file into a net's inputs; fitted by ``Table`` on its training part.
+    """Turns the rows of a CSV file into a net's inputs; fitted by ``Table`` on its training split.
 
     Args:
         columns: all but the target, in the order of their inputs.
@@ -178,7 +178,7 @@ class Columns:
         """Return a chunk's targets, and which rows have one.
 
         Targets are float32 ``[n]`` for regression, else int32 ``[n]``: places in ``classes``. Rows
-        have none where the cell is missing, or its class is not in the training part.
+        have none where the cell is missing, or its class is not in the training split.
         """
         cells = chunk.frame[self.target.name]
         if self.task == "classification":

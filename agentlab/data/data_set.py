@@ -1,4 +1,4 @@
-"""A data set in its parts."""
+"""A data set in its splits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from agentlab.data.batches import Array, split_indices
 
-HELD_OUT = (0.8, 0.2)  # training and test share of sets that name no test part
+HELD_OUT = (0.8, 0.2)  # training and test fraction of sets that name no test split
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A set in its parts. Each part is what a trainer's ``fit`` takes: ``fit(*data.train)``.
+    """A set in its splits. Each split is what a trainer's ``fit`` takes: ``fit(*data.train)``.
 
     Attributes:
-        train: the training part.
+        train: the training split.
         test: what is kept for the end; always the same part.
-        validation: held out for choosing, where the set names such a part; where it is ``None``,
+        validation: held out for choosing, where the set names such a split; where it is ``None``,
             a trainer splits it off ``train``.
         classes: names of the classes that the targets count, or ``None``.
         names: of the inputs' columns, or ``None``.
@@ -38,7 +38,7 @@ class DataSet:
 
 
 def split_set(x: Array, y: Array, **about: Any) -> DataSet:
-    """Return a set whose test part is a fifth of the rows, always the same.
+    """Return a set whose test split is a fifth of the rows, always the same.
 
     Args:
         x: inputs ``[n, ...]``.
@@ -50,7 +50,7 @@ def split_set(x: Array, y: Array, **about: Any) -> DataSet:
 
 
 def text_set(text: str) -> DataSet:
-    """Return a text whose last tenth is the test part.
+    """Return a text whose last tenth is the test split.
 
     Raises:
         ValueError: where that leaves a part empty.

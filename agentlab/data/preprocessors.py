@@ -1,4 +1,4 @@
-"""Encoders: what turns a user's files and texts into a net's inputs, and travels with the net."""
+"""Preprocessors: what turns a user's files and texts into a net's inputs, saved with the net."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Protocol, Self
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 
-ENCODERS = {
+PREPROCESSORS = {
     "columns": "agentlab.data.columns:Columns",
-    "pictures": "agentlab.data.images:Pictures",
+    "images": "agentlab.data.images:Images",
     "characters": "agentlab.data.text:Characters",
     "words": "agentlab.data.text:Words",
     "subwords": "agentlab.data.text:Subwords",
 }
 
 
-class Encoder(Protocol):
-    """Fitted on the training part of the data, and saved as JSON inside the trainer.
+class Preprocessor(Protocol):
+    """Fitted on the training split of the data, and saved as JSON inside the trainer.
 
     Attributes:
-        kind: its key in ``ENCODERS``.
+        kind: its key in ``PREPROCESSORS``.
     """
 
     kind: ClassVar[str]
@@ -42,17 +42,17 @@ class Encoder(Protocol):
         """Take back what ``to_json`` gave."""
 
 
-def load_encoder(kind: str, described: Mapping[str, Any]) -> Encoder:
-    """Build the encoder ``kind`` that ``to_json`` described.
+def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
+    """Build the preprocessor ``kind`` that ``to_json`` described.
 
     Raises:
         AgentlabError: for a kind that is unknown, or a damaged description.
     """
-    if kind not in ENCODERS:
-        raise AgentlabError(f"the saved encoder {kind!r} is unknown")
-    module, cls = ENCODERS[kind].split(":")
+    if kind not in PREPROCESSORS:
+        raise AgentlabError(f"the saved preprocessor {kind!r} is unknown")
+    module, cls = PREPROCESSORS[kind].split(":")
     try:
-        encoder: Encoder = getattr(import_module(module), cls).from_json(described)
+        preprocessor: Preprocessor = getattr(import_module(module), cls).from_json(described)
     except (KeyError, TypeError, ValueError) as error:
-        raise AgentlabError(f"the saved encoder {kind!r} is damaged: {error!r}") from error
-    return encoder
+        raise AgentlabError(f"the saved preprocessor {kind!r} is damaged: {error!r}") from error
+    return preprocessor

@@ -29,7 +29,7 @@ def read_series(
         path: the file; ``CSVFiles`` says what forms are understood.
         columns: names of those to read, in that order; ``None`` takes every column but for those
             that begin with a text, such as dates, and those that are empty.
-        missing: ``"interpolate"`` puts values on the line between their neighbours in time (at
+        missing: ``"interpolate"`` puts values on the line between their neighbors in time (at
             either end, the nearest value), and so looks at what comes later; ``"refuse"`` raises.
 
     Returns:
@@ -77,21 +77,21 @@ def read_series(
     return np.ascontiguousarray(values), names
 
 
-def split_series(values: Values, shares: Sequence[float]) -> list[Values]:
+def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
     """Cut series into parts that follow one another in time.
 
     Args:
         values: ``[time, ...]``.
-        shares: of each part, the earliest first; they sum to 1. A share above 0 gets one row at
-            least.
+        fractions: of each part, the earliest first; they sum to 1. A fraction above 0 gets one row
+            at least.
 
     Returns:
         The parts, views of ``values``.
 
     Raises:
-        AgentlabError: where the shares do not sum to 1, or there are fewer rows than parts.
+        AgentlabError: where the fractions do not sum to 1, or there are fewer rows than splits.
     """
-    sizes = [len(part) for part in split_indices(len(values), shares, seed=0)]
+    sizes = [len(part) for part in split_indices(len(values), fractions, seed=0)]
     return np.split(values, np.cumsum(sizes)[:-1])
 
 

@@ -35,10 +35,10 @@ PRICE = "medv"
 
 
 def mnist(files: Originals) -> DataSet:
-    """Read MNIST: 28x28 grey levels."""
+    """Read MNIST: 28x28 gray levels."""
     path = files.get("mnist.npz")
     train, test = (
-        _pictures((28, 28), *_arrays(path, f"x_{part}", f"y_{part}")) for part in ("train", "test")
+        _images((28, 28), *_arrays(path, f"x_{part}", f"y_{part}")) for part in ("train", "test")
     )
     return DataSet(train, test, classes=list(range(10)))
 
@@ -48,8 +48,8 @@ def cifar10(files: Originals) -> DataSet:
     original, copies = "cifar-10-binary.tar.gz", ("cifar10_train*.npz", "cifar10_test*.npz")
     path, classes = files.get(original, copies[0]), THINGS.split()
     if path.suffix == ".npz":
-        train = _pictures((32, 32, 3), *_arrays(path, "x", "y"))
-        test = _pictures((32, 32, 3), *_arrays(files.get(original, copies[1]), "x", "y"))
+        train = _images((32, 32, 3), *_arrays(path, "x", "y"))
+        test = _images((32, 32, 3), *_arrays(files.get(original, copies[1]), "x", "y"))
         return DataSet(train, test, classes=classes)
     with tarfile.open(path) as archive:
         batches = [_cifar10_batch(archive, f"data_batch_{i}.bin") for i in range(1, 6)]
@@ -59,12 +59,12 @@ def cifar10(files: Originals) -> DataSet:
 
 
 def _cifar10_batch(archive: tarfile.TarFile, name: str) -> tuple[Array, Array]:
-    """Read records of a class and a picture, colours first."""
+    """Read records of a class and an image, colors first."""
     stored = archive.extractfile(f"cifar-10-batches-bin/{name}")
     assert stored is not None
     records = np.frombuffer(stored.read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32)
     x = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return _pictures((32, 32, 3), np.ascontiguousarray(x), records[:, 0])
+    return _images((32, 32, 3), np.ascontiguousarray(x), records[:, 0])
 
 
 def _arrays(path: Path, *names: str) -> list[Array]:
@@ -74,10 +74,10 @@ def _arrays(path: Path, *names: str) -> list[Array]:
         return [stored[name] for name in names]
 
 
-def _pictures(shape: tuple[int, ...], x: Array, y: Array) -> tuple[Array, Array]:
+def _images(shape: tuple[int, ...], x: Array, y: Array) -> tuple[Array, Array]:
     if x.shape[1:] != shape or x.dtype != np.uint8 or y.shape != x.shape[:1] or not len(x):
         raise ValueError(
-            f"pictures are {x.dtype} {list(x.shape)} and classes {list(y.shape)}, but uint8 "
+            f"images are {x.dtype} {list(x.shape)} and classes {list(y.shape)}, but uint8 "
             f"{['n', *shape]} and ['n'] are needed".replace("'", "")
         )
     if y.dtype.kind not in "iu" or y.min() < 0 or y.max() > 9:
@@ -99,7 +99,7 @@ def boston(files: Originals) -> DataSet:
 
 
 def imdb(files: Originals) -> DataSet:
-    """Read the film reviews, texts with their line breaks made blanks."""
+    """Read the movie reviews, texts with their line breaks made blanks."""
     parts: dict[str, tuple[list[str], list[int]]] = {"train": ([], []), "test": ([], [])}
     with tarfile.open(files.get("aclImdb_v1.tar.gz")) as archive:
         for member in archive:
@@ -123,7 +123,7 @@ def shakespeare(files: Originals) -> DataSet:
 
 
 def multi30k(source: str, target: str, files: Originals) -> DataSet:
-    """Read captions of pictures in two languages; val is the test part where there is no other."""
+    """Read captions of images in two languages; val is the test split where there is no other."""
 
     def lines(part: str, language: str) -> list[str] | None:
         path = files.find(f"{part}.{language}.gz", f"{part}.{language}")
@@ -150,7 +150,7 @@ def multi30k(source: str, target: str, files: Originals) -> DataSet:
         raise files.missing(
             *(f"{p}.{source}.gz and .{target}.gz" for p in ("val", "test_2016_flickr"))
         )
-    note = "there is no test_2016_flickr: val is the test part, and validation comes out of train"
+    note = "there is no test_2016_flickr: val is the test split, and validation comes out of train"
     return DataSet(train, held_out, notes=(note,))
 
 

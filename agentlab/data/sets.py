@@ -32,7 +32,7 @@ class PublicSet:
         folder: its name on the disk.
         unit: what it has many of.
         sizes: of the original's parts.
-        credit: who made it, and the licence.
+        credit: who made it, and the license.
     """
 
     read: Callable[[Originals], DataSet]
@@ -50,16 +50,16 @@ def load(
     Args:
         name: one of ``SETS``. What ``train`` and ``test`` are:
 
-            - ``mnist``, ``cifar10``: pictures uint8 ``[n, 28, 28]`` and ``[n, 32, 32, 3]``, and
+            - ``mnist``, ``cifar10``: images uint8 ``[n, 28, 28]`` and ``[n, 32, 32, 3]``, and
               classes int32 ``[n]``.
             - ``boston``: 13 features float64 ``[n, 13]``, and prices in $1000 float64 ``[n]``. A
-              fifth is the test part.
+              fifth is the test split.
             - ``imdb``: reviews, an object array ``[n]`` of texts, and classes int32 ``[n]``.
-            - ``shakespeare``: a text. The last tenth is the test part.
+            - ``shakespeare``: a text. The last tenth is the test split.
             - ``multi30k-en-de``, ``multi30k-en-fr``: two lists of sentences, translations of one
-              another. The test part is "flickr 2016".
+              another. The test split is "flickr 2016".
             - ``sunspots``: monthly means from 1749, float64 ``[time, 1]``. The last fifth is the
-              test part.
+              test split.
         data_dir: a folder with copies, used instead of a download. One that is not the
             original file is used too, but ``notes`` says so.
         stand_in: take other, smaller data that an installed package ships; ``notes`` says so.
@@ -116,14 +116,14 @@ SETS = {
     "mnist": PublicSet(
         set_readers.mnist,
         "mnist",
-        "pictures",
+        "images",
         {"training": 60_000, "test": 10_000},
         "LeCun, Cortes and Burges, CC BY-SA 3.0",
     ),
     "cifar10": PublicSet(
         set_readers.cifar10,
         "cifar10",
-        "pictures",
+        "images",
         {"training": 50_000, "test": 10_000},
         "Krizhevsky 2009, free for research",
     ),

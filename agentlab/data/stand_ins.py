@@ -16,11 +16,11 @@ from agentlab.data.series import split_series
 
 
 def digits() -> DataSet:
-    """Return scikit-learn's 1,797 digits, 8x8 grey levels from 0 to 16, as 28x28 bytes."""
+    """Return scikit-learn's 1,797 digits, 8x8 gray levels from 0 to 16, as 28x28 bytes."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    places = (np.arange(28) + 0.5) * 8 / 28 - 0.5  # of the new pixels' centres among the old
+    places = (np.arange(28) + 0.5) * 8 / 28 - 0.5  # of the new pixels' centers among the old
     bilinear = np.stack([np.interp(places, np.arange(8), row) for row in np.eye(8)], axis=1)
     enlarged = bilinear @ x.reshape(-1, 8, 8) @ bilinear.T
     x, y = (enlarged * 255 / 16).round().astype(np.uint8), y.astype(np.int32)
@@ -55,7 +55,7 @@ def share_prices() -> DataSet:
 
 # For each set: what stands in for it, in plain words, what it counts, and the function.
 STAND_INS: dict[str, tuple[str, str, Callable[[], DataSet]]] = {
-    "mnist": ("scikit-learn's digits of 8x8, enlarged to 28x28", "pictures", digits),
+    "mnist": ("scikit-learn's digits of 8x8, enlarged to 28x28", "images", digits),
     "boston": ("scikit-learn's diabetes patients", "rows", diabetes),
     "shakespeare": (
         f"the help texts of Python {platform.python_version()}",

@@ -17,7 +17,7 @@ class Subwords(Vocabulary):
     """Pieces of words, so that no word is unknown but for characters never seen.
 
     Frequent words are one piece, rare ones several. 0 is padding, 1 the start of a sentence,
-    2 its end and 3 an unknown character. Unicode is normalised (NFKC), so that decoding gives
+    2 its end and 3 an unknown character. Unicode is normalized (NFKC), so that decoding gives
     the text but for extra blanks and forms such as "…" for "...".
 
     Args:
@@ -54,10 +54,10 @@ class Subwords(Vocabulary):
         method: Literal["unigram", "bpe"] = "unigram",
         length: int | None = None,
     ) -> Self:
-        """Learn the pieces of the training part; equal texts give equal pieces.
+        """Learn the pieces of the training split; equal texts give equal pieces.
 
         Args:
-            texts: sentences of the training part, of one language or of several together.
+            texts: sentences of the training split, of one language or of several together.
             size: ids at most, the four special ones included; fewer if the texts hold fewer.
             method: unigram (Kudo 2018) or bpe, byte-pair encoding (Sennrich et al. 2016).
             length: see the class.

@@ -14,22 +14,22 @@ from agentlab.data.column_kinds import fit_columns
 from agentlab.data.columns import Floats, Task
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
-from agentlab.data.parts import MEMORY, PARTS, check_shares, choose_kept, say_sizes
+from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
 from agentlab.data.target_column import TargetColumn
 from agentlab.errors import AgentlabError
 
-BLOCK = 10  # successive rows, of which each part gets its share
-PAGE = 1000  # blocks that are dealt at once
+BLOCK = 10  # successive rows, of which each split gets its fraction
+PAGE = 1000  # blocks that are split at once
 Piece = tuple[Floats, npt.NDArray[Any]]
 
 
 class Table:
-    """A table in CSV files, dealt at random into parts; everything is fitted on the training part.
+    """A table in CSV files, split at random; everything is fitted on the training split.
 
     What each column is, its mean or its categories are found out from the training rows alone;
     missing numbers become the mean, missing categories the most frequent one, and a further input
-    tells of them. Parts that fit into ``memory`` are kept there as arrays; others are read from
-    the files anew each epoch, through a buffer that shuffles them. A seed gives the same order
+    tells of them. Splits that fit into ``memory_budget`` are kept there as arrays; others are read
+    from the files anew each epoch, through a buffer that shuffles them. A seed gives the same order
     each time.
 
     Args:
@@ -37,18 +37,18 @@ class Table:
         target: the column to predict. Rows without it are left out.
         task: ``None`` finds it out: classification where the target holds text, or whole numbers
             of few different values.
-        seed: of the dealing.
-        validation, test: shares of the rows; 0 makes no such part.
-        memory: bytes for encoded rows, kept or in the shuffle buffer.
+        seed: of the split.
+        validation, test: fractions of the rows; 0 makes no such split.
+        memory_budget: bytes for encoded rows, kept or in the shuffle buffer.
         kinds: what columns are, where that is not found out rightly: ``number``, ``category`` or
             ``drop``, by name.
         separator: of cells; ``None`` finds it out.
 
     Attributes:
-        columns: the fitted encoder.
+        columns: the fitted preprocessor.
         train: ``Batches``: float32 inputs ``[b, len(columns.inputs)]``, targets float32 ``[b]``
             (regression) or int32 ``[b]`` (classification).
-        validation, test: likewise; ``None`` where the share is 0.
+        validation, test: likewise; ``None`` where the fraction is 0.
         task: regression or classification.
 
     Raises:
@@ -64,34 +64,34 @@ class Table:
         seed: int = 0,
         validation: float = 0.1,
         test: float = 0.2,
-        memory: int = MEMORY,
+        memory_budget: int = MEMORY_BUDGET,
         kinds: Mapping[str, Literal["number", "category", "drop"]] | None = None,
         separator: str | None = None,
     ) -> None:
         check_type("task", task, Task | None)
-        check_shares(seed, validation, test)
+        check_fractions(seed, validation, test)
         self.files = CSVFiles(files, separator)
         self.files.need([target, *(kinds or {})])
         for name, kind in (kinds or {}).items():
             check_type(f"the kind of column {name!r}", kind, Literal["number", "category", "drop"])
-        self._dealing = _Dealing(seed, validation, test)
-        goal = TargetColumn(target, task, len(PARTS))
-        self.columns = fit_columns(self.files, goal, kinds or {}, self._dealing.parts)
+        self._splitter = _Splitter(seed, validation, test)
+        goal = TargetColumn(target, task, len(SPLITS))
+        self.columns = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
         self.task: Task = self.columns.task
         self._inferred = task is None
         self._missing = goal.missing
-        self._unknown, sizes = [0] * len(PARTS), list(goal.present)
+        self._unknown, sizes = [0] * len(SPLITS), list(goal.present)
         if self.task == "classification":
             sizes = [sum(counts[label] for label in self.columns.classes) for counts in goal.counts]
             self._unknown = [n - size for n, size in zip(goal.present, sizes, strict=True)]
-        for name, share, size in zip(PARTS, self._dealing.shares, sizes, strict=True):
-            if share > 0 and not size:
+        for name, fraction, size in zip(SPLITS, self._splitter.fractions, sizes, strict=True):
+            if fraction > 0 and not size:
                 raise AgentlabError(
-                    f"{self.files.paths[0]} has too few rows for a {name} part, {share:.3g} of them"
+                    f"{self.files.paths[0]} has too few rows for a {name} split of {fraction:.3g}"
                 )
         self._row_bytes = 4 * (len(self.columns.inputs) + 2)
-        kept = choose_kept([size * self._row_bytes for size in sizes], memory)
-        self._memory = memory - sum(sizes[part] for part in kept) * self._row_bytes
+        kept = choose_kept([size * self._row_bytes for size in sizes], memory_budget)
+        self._memory_budget = memory_budget - sum(sizes[part] for part in kept) * self._row_bytes
         arrays = self._encode(kept, sizes)
         self._batches: list[Batches | None] = [
             arrays.get(part) or (_Streamed(self, part, size) if size else None)
@@ -116,7 +116,7 @@ class Table:
         ]
         if self._missing:
             lines.append(f"left out: {self._missing:,} rows without {target.name!r}")
-        for name, n in zip(PARTS, self._unknown, strict=True):
+        for name, n in zip(SPLITS, self._unknown, strict=True):
             if n:
                 lines.append(f"left out: {n:,} {name} rows of classes that training does not see")
         return "\n".join(lines)
@@ -142,7 +142,7 @@ class Table:
         columns = self.columns
         for chunk in self.files.chunks({**columns.types, **columns.target_type}, order):
             targets, present = columns.targets(chunk)
-            parts = self._dealing.parts(chunk)
+            parts = self._splitter.parts(chunk)
             for part in wanted:
                 rows = np.flatnonzero(present & (parts == part))
                 yield part, (columns.encode(chunk, rows), targets[rows])
@@ -169,32 +169,32 @@ class _Streamed:
             order = rng.permutation(len(table.files.paths)).tolist()
         pieces: Iterator[Piece] = (piece for _, piece in table._pieces([self._part], order))
         if seed is not None:
-            capacity = max(table.files.rows, table._memory // table._row_bytes)
+            capacity = max(table.files.rows, table._memory_budget // table._row_bytes)
             pieces = shuffled(pieces, min(capacity, self.size), rng)
         return in_batches(pieces, batch)
 
 
-class _Dealing:
+class _Splitter:
     """Gives each row its part, by its file and number alone, so that all passes agree."""
 
     def __init__(self, seed: int, validation: float, test: float) -> None:
-        self.seed, self.shares = seed, (1 - validation - test, validation, test)
+        self.seed, self.fractions = seed, (1 - validation - test, validation, test)
 
     def parts(self, chunk: Chunk) -> npt.NDArray[np.uint8]:
         """Return the part of each row of a chunk."""
         first, end, size = chunk.first, chunk.first + len(chunk.frame), BLOCK * PAGE
         pages = [self._page(chunk.file, n) for n in range(first // size, -(-end // size))]
-        dealt = np.concatenate([np.empty(0, np.uint8), *pages])
-        return dealt[first % size :][: end - first]
+        split = np.concatenate([np.empty(0, np.uint8), *pages])
+        return split[first % size :][: end - first]
 
     def _page(self, file: int, page: int) -> npt.NDArray[np.uint8]:
-        """Deal out the rows of ``PAGE`` blocks."""
-        # Rounding up or down from a random start gives each part its share, in short files too.
-        starts = np.random.default_rng([self.seed, file]).random(len(PARTS))
+        """Split the rows of ``PAGE`` blocks."""
+        # Rounding up or down from a random start gives each split its fraction, in short files too.
+        starts = np.random.default_rng([self.seed, file]).random(len(SPLITS))
         edges = np.arange(page * PAGE, (page + 1) * PAGE + 1) * BLOCK
         _, held, test = (
-            np.diff(np.floor(edges * share + start))[:, None]
-            for share, start in zip(self.shares, starts, strict=True)
+            np.diff(np.floor(edges * fraction + start))[:, None]
+            for fraction, start in zip(self.fractions, starts, strict=True)
         )
         ranks = np.tile(np.arange(BLOCK), (PAGE, 1))
         ranks = np.random.default_rng([self.seed, file, page]).permuted(ranks, axis=1)

@@ -37,18 +37,18 @@ class Moments:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation (that of the training part itself), 1 where it is nothing."""
+        """The standard deviation (that of the training split itself), 1 where it is nothing."""
         deviation = float(np.sqrt(self._squares / max(self.count, 1)))
         return deviation if deviation > 1e-12 * abs(self.mean) else 1.0
 
 
 class TargetColumn:
-    """The column to predict: its rows are counted in all parts, and learned in the training part.
+    """The column to predict: its rows are counted in all parts, and learned in the training split.
 
     Args:
         name: of the column.
         task: ``None`` finds it out.
-        parts: how many there are; the first is the training part.
+        parts: how many there are; the first is the training split.
 
     Attributes:
         present: how many rows of each part have a value.
@@ -89,7 +89,7 @@ class TargetColumn:
         return present
 
     def target(self, files: CSVFiles) -> Target:
-        """Return what the target is, by its training part.
+        """Return what the target is, by its training split.
 
         Raises:
             AgentlabError: for text among numbers, one class only, or far too many.
@@ -97,7 +97,7 @@ class TargetColumn:
         counts = self.counts[0]
         where = f"target={self.name!r}, a column of {files.paths[0]},"
         if not counts:
-            raise AgentlabError(f"{where} holds no value in the training part")
+            raise AgentlabError(f"{where} holds no value in the training split")
         by_size = numbers_among(files, counts)
         numeric = len(by_size) == len(counts)
         task = self.task

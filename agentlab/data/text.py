@@ -3,7 +3,7 @@
 ::
 
     words = Words.fit(training_texts, size=10_000, length=400)
-    ids = words.encode(["A fine film.", "Not my taste."])  # int32 [2, 400], 0 is padding
+    ids = words.encode(["A fine movie.", "Not my taste."])  # int32 [2, 400], 0 is padding
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Characters(Vocabulary):
     def fit(
         cls, texts: str | Iterable[str], length: int | None = None, unknown: bool = False
     ) -> Self:
-        """Learn the characters of the training part, a text or several, in their sorted order."""
+        """Learn the characters of the training split, a text or several, in their sorted order."""
         return cls("".join(sorted(set().union(*texts))), length, unknown)
 
     def _ids(self, text: str) -> list[int]:
@@ -140,10 +140,10 @@ class Words(Vocabulary):
         lower: bool = True,
         punctuation: bool = False,
     ) -> Self:
-        """Learn the most frequent words of the training part.
+        """Learn the most frequent words of the training split.
 
         Args:
-            texts: the training part.
+            texts: the training split.
             size: ids at most, those of padding and of unknown words among them. Of equally
                 frequent words the first in the alphabet are taken.
             length: see the class, as ``lower`` and ``punctuation``.

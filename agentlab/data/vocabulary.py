@@ -52,7 +52,7 @@ def text_of(source: str) -> str:
 
 
 class Vocabulary(ABC):
-    """What the vocabularies have in common; each is an ``Encoder``.
+    """What the vocabularies have in common; each is a ``Preprocessor``.
 
     Attributes:
         size: how many ids there are; they are 0, ..., ``size - 1``.

@@ -15,9 +15,9 @@ class Targets(NamedTuple):
     """What comes after some pasts.
 
     Attributes:
-        future: normalised like the past, float32 ``[b, horizon, columns]``.
+        future: normalized like the past, float32 ``[b, horizon, columns]``.
         last: the past's last values, the naive forecast, float32 ``[b, columns]``.
-        spread: what turns normalised errors into the series' units (but for one factor common to
+        spread: what turns normalized errors into the series' units (but for one factor common to
             all, ``Windows.unit``), float32 ``[b, columns]``.
     """
 
@@ -29,7 +29,7 @@ class Targets(NamedTuple):
 class Windows:
     """All stretches of ``past + horizon`` rows, as ``Batches`` of past and ``Targets``.
 
-    Each is normalised by the mean and the deviation of its own past, column by column.
+    Each is normalized by the mean and the deviation of its own past, column by column.
 
     Args:
         values: float64 ``[time, columns]``, at least ``past + horizon`` rows.
@@ -56,7 +56,7 @@ class Windows:
             order = np.random.default_rng(seed).permutation(self.size)
         for start in range(0, self.size, batch):
             rows = self.rows(order[start : start + batch])
-            mean, std = normalisation(rows[:, : self.past], self.usual)
+            mean, std = normalization(rows[:, : self.past], self.usual)
             inputs, future = np.split(
                 ((rows - mean[:, None]) / std[:, None]).astype(np.float32), [self.past], axis=1
             )
@@ -69,7 +69,7 @@ class Windows:
         return self.values[np.asarray(numbers)[:, None] + offsets]
 
 
-def normalisation(pasts: Values, usual: Values) -> tuple[Values, Values]:
+def normalization(pasts: Values, usual: Values) -> tuple[Values, Values]:
     """Return mean and deviation of each past ``[n, past, columns]``, float64 ``[n, columns]``.
 
     The deviation of a past that never changes is ``usual``, float64 ``[columns]``; what the net is

@@ -67,7 +67,7 @@ def make_envs(
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
     spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
-    if spec is not None and preprocessing.grey:
+    if spec is not None and preprocessing.grayscale:
         kwargs.setdefault("obs_type", "grayscale")  # the same screen, without the detour over RGB
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0

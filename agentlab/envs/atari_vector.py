@@ -29,10 +29,10 @@ _NO_LIMIT = 2**30  # frames
 def supports(spec: EnvSpec, preprocessing: Preprocessing, **kwargs: Any) -> bool:
     """Whether ``AtariVector`` gives exactly what the id and the preprocessing mean.
 
-    It does for a fixed frame skip and square grey frames, stacked or not. It does not for ids like
+    It does for a fixed frame skip and square gray frames, stacked or not. It does not for ids like
     ``Pong-v0``, whose frame skip is drawn at random; for ``fire_reset``, as the emulator's threads
     cannot press FIRE after a lost life; for no-ops where the id itself skips frames, as theirs
-    last one frame; or for pictures of another kind.
+    last one frame; or for images of another kind.
 
     Args:
         spec: what Gymnasium's registry holds for the id.
@@ -44,14 +44,14 @@ def supports(spec: EnvSpec, preprocessing: Preprocessing, **kwargs: Any) -> bool
     if spec.entry_point != "ale_py.env:AtariEnv" or not isinstance(skip, int):
         return False
     p = preprocessing
-    plain = Preprocessing(grey=True, resize=p.resize)
+    plain = Preprocessing(grayscale=True, resize=p.resize)
     return (
         arguments.keys() <= _ARGUMENTS
         and arguments.get("obs_type", "rgb") in ("rgb", "grayscale")
         and (arguments.get("max_num_frames_per_episode") or 0) % (skip * p.frame_skip) == 0
         and spec.max_episode_steps is None
         and not spec.additional_wrappers
-        and p.grey
+        and p.grayscale
         and p.resize is not None
         and all(
             getattr(p, name) == getattr(plain, name)
@@ -65,7 +65,7 @@ def supports(spec: EnvSpec, preprocessing: Preprocessing, **kwargs: Any) -> bool
 class AtariVector(VectorEnv):
     """Copies of one Atari game, stepped together by threads that hold no interpreter lock.
 
-    Observations are uint8 ``[n, resize, resize, stack]``, the newest frame last, as those of
+    Observations are uint8 ``[n, resize, resize, frame_stack]``, the newest frame last, as those of
     ``Preprocessed``. (ale-py stacks in front and begins with black frames; here frames are stacked
     once they have arrived.) Final observations are true where an episode is truncated or a life
     is lost. Where the game is over, their newest frame is the one before: ale-py keeps the last to
@@ -116,8 +116,8 @@ class AtariVector(VectorEnv):
             use_fire_reset=False,
             reward_clipping=False,
         )
-        shape = (size, size, preprocessing.stack)
-        self.observation_space = Frames(0, 255, shape, np.uint8, preprocessing.stack)
+        shape = (size, size, preprocessing.frame_stack)
+        self.observation_space = Frames(0, 255, shape, np.uint8, preprocessing.frame_stack)
         self.action_space = gymnasium.spaces.Discrete(len(self._env.ale.get_action_set()))
         self._last_action = int(self.action_space.n) - 1
         self._observations = np.zeros((n, *shape), np.uint8)
@@ -151,28 +151,28 @@ class AtariVector(VectorEnv):
         last_frames = frames
         if game_over.any():
             last_frames = np.where(game_over[:, None, None, None], info["final_obs"], frames)
-        successors = self._pushed(last_frames)
-        final_observations = successors[ended]
+        next_observations = self._pushed(last_frames)
+        final_observations = next_observations[ended]
         if truncated.any():
             frames, info = self._env.reset(options={"reset_mask": truncated})
-        successors[over] = self._first_observations(frames[over])
+        next_observations[over] = self._first_observations(frames[over])
         step = Step(
             self._observations,
             actions,
             np.sign(raw_rewards) if self._clip else raw_rewards.copy(),
             raw_rewards,
-            successors,
+            next_observations,
             terminated,
             truncated,
             ended,
             final_observations,
             over,
         )
-        self._observations, self._lives = successors, info["lives"]
+        self._observations, self._lives = next_observations, info["lives"]
         return step
 
     def render(self) -> npt.NDArray[np.uint8]:
-        """Return the newest grey frame of environment 0: ale-py's vector has no other picture."""
+        """Return the newest gray frame of environment 0: ale-py's vector has no other image."""
         return np.repeat(self._observations[0, :, :, -1:], 3, axis=2)
 
     def close(self) -> None:

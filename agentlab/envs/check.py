@@ -34,7 +34,7 @@ def check_env(env: gymnasium.Env[Any, Any]) -> None:
     _check_episodes(env)
     _check_seeds(env)
     if getattr(env, "render_mode", None) == "rgb_array":
-        _check_picture(_call(env, "render"))
+        _check_image(_call(env, "render"))
 
 
 def _check_space(name: str, space: Any) -> None:
@@ -162,11 +162,11 @@ def _check_array(value: Any, space: spaces.Box, what: str) -> None:
         )
 
 
-def _check_picture(picture: Any) -> None:
-    is_array = isinstance(picture, np.ndarray)
-    if not is_array or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
+def _check_image(image: Any) -> None:
+    is_array = isinstance(image, np.ndarray)
+    if not is_array or image.dtype != np.uint8 or image.shape[2:] != (3,):
         raise AgentlabError(
-            f"render() with render_mode='rgb_array' returned {_describe(picture)}; it must return "
+            f"render() with render_mode='rgb_array' returned {_describe(image)}; it must return "
             "an array of uint8 (height, width, 3)"
         )
 

@@ -1,4 +1,4 @@
-"""What is done to an environment's pictures and rewards before an agent sees them, as data."""
+"""What is done to an environment's images and rewards before an agent sees them, as data."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class Preprocessing:
     fire_reset: bool = option(False, "press FIRE at the start of an episode and after a lost life")
     life_loss: bool = option(False, "let a lost life count as a termination (the game goes on)")
     clip_rewards: bool = option(False, "learn from the sign of rewards; returns stay unclipped")
-    grey: bool = option(False, "turn frames grey")
+    grayscale: bool = option(False, "turn frames gray")
     max_pool: bool = option(False, "take the brighter of the last two frames (against flicker)")
     crop: tuple[int, ...] = option((), "keep the rows FIRST,LAST of a frame (LAST excluded)")
     stride: int = option(1, "keep every N-th row and column")
     resize: int | None = option(None, "shrink frames to N x N by area averaging")
-    background: tuple[int, ...] = option((), "grey levels that become 0")
+    background: tuple[int, ...] = option((), "gray levels that become 0")
     binary: bool = option(False, "turn what is not 0 into 1")
     difference: bool = option(False, "give the change from the frame before instead of the frame")
-    stack: int = option(1, "give the last N frames as channels")
+    frame_stack: int = option(1, "give the last N frames as channels")
 
     def __post_init__(self) -> None:
-        for name in ("frame_skip", "stride", "stack"):
+        for name in ("frame_skip", "stride", "frame_stack"):
             if getattr(self, name) < 1:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
         if self.noop_max < 0:
@@ -47,13 +47,15 @@ class Preprocessing:
         if self.crop and not (len(self.crop) == 2 and 0 <= self.crop[0] < self.crop[1]):
             raise AgentlabError(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
         for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
-            if getattr(self, name) and not self.grey:
-                raise AgentlabError(f"{name}={getattr(self, name)} works on grey frames: set grey")
+            if getattr(self, name) and not self.grayscale:
+                raise AgentlabError(
+                    f"{name}={getattr(self, name)} works on gray frames: set grayscale"
+                )
 
     @property
     def touches_frames(self) -> bool:
         """Whether observations are changed at all."""
-        return self.grey or self.stride > 1 or self.stack > 1
+        return self.grayscale or self.stride > 1 or self.frame_stack > 1
 
     @property
     def touches_anything(self) -> bool:
@@ -62,39 +64,39 @@ class Preprocessing:
 
 
 class Frames(gymnasium.spaces.Box):
-    """The space of the last ``stack`` pictures as one, ``[height, width, channels * stack]``.
+    """The space of ``frame_stack`` images as one, ``[height, width, channels * frame_stack]``.
 
-    The newest picture is last. An episode begins with its first picture repeated.
+    The newest image is last. An episode begins with its first image repeated.
 
     Args:
         low: least value of a pixel.
         high: greatest value of a pixel.
-        shape: of an observation, all pictures together.
+        shape: of an observation, all images together.
         dtype: of a pixel.
-        stack: how many pictures.
+        frame_stack: how many images.
     """
 
     def __init__(
-        self, low: int, high: int, shape: tuple[int, ...], dtype: npt.DTypeLike, stack: int
+        self, low: int, high: int, shape: tuple[int, ...], dtype: npt.DTypeLike, frame_stack: int
     ) -> None:
         scalar: type[Any] = np.dtype(dtype).type
         super().__init__(low, high, shape, scalar)
-        self.stack = stack
+        self.frame_stack = frame_stack
 
 
 class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment seen through a ``Preprocessing``.
 
-    Observations of image environments become ``[height, width, stack]``: uint8, or int8 and int16
-    for differences of binary and of grey frames. What rewards and lost lives hide is in ``info``:
-    ``raw_reward`` and ``episode_over``.
+    Observations of image environments become ``[height, width, frame_stack]``: uint8, or int8 and
+    int16 for differences of binary and of gray frames. What rewards and lost lives hide is in
+    ``info``: ``raw_reward`` and ``episode_over``.
 
     Args:
-        env: an environment; with ``grey``, one with uint8 frames ``[h, w]`` or ``[h, w, 3]``.
+        env: an environment; with ``grayscale``, one with uint8 frames ``[h, w]`` or ``[h, w, 3]``.
         preprocessing: what to do.
 
     Raises:
-        AgentlabError: where ``env`` has no pictures or no FIRE though they are asked for.
+        AgentlabError: where ``env`` has no images or no FIRE though they are asked for.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], preprocessing: Preprocessing) -> None:
@@ -102,9 +104,9 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.preprocessing = preprocessing
         self._lives, self._fire_due = 0, False
         self._before: Frame | None = None  # the raw frame before, for max_pool
-        self._last: npt.NDArray[Any] | None = None  # the picture before, for difference
+        self._last: npt.NDArray[Any] | None = None  # the image before, for difference
         self._fire = self._find_fire() if preprocessing.fire_reset else None
-        self._pictures: deque[npt.NDArray[Any]] = deque(maxlen=preprocessing.stack)
+        self._images: deque[npt.NDArray[Any]] = deque(maxlen=preprocessing.frame_stack)
         if preprocessing.touches_frames:
             self._make_frame_buffers(env)
 
@@ -118,23 +120,23 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         space, p = env.observation_space, self.preprocessing
         if not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) in (2, 3)):
             raise AgentlabError(
-                f"frames are to be preprocessed, but {env} observes {space}, no pictures"
+                f"frames are to be preprocessed, but {env} observes {space}, no images"
             )
         if p.crop and p.crop[1] > space.shape[0]:
             raise AgentlabError(f"crop={p.crop} goes past the frame's {space.shape[0]} rows")
-        picture = self._picture(np.zeros(space.shape, space.dtype))
+        image = self._image(np.zeros(space.shape, space.dtype))
         low, high = (0, 1) if p.binary else (int(space.low.min()), int(space.high.max()))
-        dtype = picture.dtype
+        dtype = image.dtype
         if p.difference:
             low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)
-        self._shape, self._dtype = (*picture.shape[:2], picture.shape[2] * p.stack), dtype
-        self.observation_space = Frames(low, high, self._shape, dtype, p.stack)
+        self._shape, self._dtype = (*image.shape[:2], image.shape[2] * p.frame_stack), dtype
+        self.observation_space = Frames(low, high, self._shape, dtype, p.frame_stack)
 
-    def _picture(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn a raw frame into a picture ``[h, w, c]``; all but ``difference`` and ``stack``."""
+    def _image(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Turn a raw frame into an image ``[h, w, c]``; all but ``difference`` and stacking."""
         p = self.preprocessing
-        if p.grey:
-            frame = _grey(frame)
+        if p.grayscale:
+            frame = _gray(frame)
         if p.max_pool:
             before, self._before = self._before, frame
             frame = frame if before is None else np.maximum(before, frame)
@@ -158,20 +160,20 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             return frame
         if first:
             self._before = None
-        picture = self._picture(frame)
+        image = self._image(frame)
         if p.difference:
-            last = picture if first or self._last is None else self._last
-            self._last = picture
-            picture = np.subtract(picture, last, dtype=self._dtype)
-        self._pictures.append(picture)
-        while len(self._pictures) < p.stack:  # an episode starts with its first frame repeated
-            self._pictures.append(picture)
-        if p.stack == 1:
-            return picture
+            last = image if first or self._last is None else self._last
+            self._last = image
+            image = np.subtract(image, last, dtype=self._dtype)
+        self._images.append(image)
+        while len(self._images) < p.frame_stack:  # an episode starts with its first frame repeated
+            self._images.append(image)
+        if p.frame_stack == 1:
+            return image
         observation = np.empty(self._shape, self._dtype)
-        channels = picture.shape[2]
-        for i, picture in enumerate(self._pictures):
-            observation[:, :, i * channels : (i + 1) * channels] = picture
+        channels = image.shape[2]
+        for i, image in enumerate(self._images):
+            observation[:, :, i * channels : (i + 1) * channels] = image
         return observation
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
@@ -182,7 +184,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             if terminated or truncated:
                 frame, info = self.env.reset()
         self._lives, self._fire_due = info.get("lives", 0), False
-        self._pictures.clear()
+        self._images.clear()
         return self._see(frame, first=True), info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -198,7 +200,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             if terminated or truncated:
                 break
             if p.max_pool and repeat == p.frame_skip - 2:
-                self._before = _grey(frame)
+                self._before = _gray(frame)
         info["raw_reward"] = raw_reward
         info["episode_over"] = terminated or truncated
         if p.life_loss or p.fire_reset:
@@ -211,12 +213,12 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._see(frame), reward, terminated, truncated, info
 
 
-def _grey(frame: npt.NDArray[Any]) -> Frame:
+def _gray(frame: npt.NDArray[Any]) -> Frame:
     """Turn ``[h, w, 3]`` into ``[h, w]`` with the luma weights of ITU-R BT.601, as ALE does."""
     if frame.ndim == 2:
         return frame
-    grey: Frame = (frame @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
-    return grey
+    gray: Frame = (frame @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    return gray
 
 
 def _shrunk(frame: Frame, size: int) -> Frame:

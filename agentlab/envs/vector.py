@@ -68,13 +68,13 @@ class Step:
     episode_over: npt.NDArray[np.bool_]
 
     @property
-    def successors(self) -> Array:
+    def true_next_observations(self) -> Array:
         """The observations that really followed the actions, ``[n, ...]``."""
         if not len(self.ended):
             return self.next_observations
-        successors = self.next_observations.copy()
-        successors[self.ended] = self.final_observations
-        return successors
+        result = self.next_observations.copy()
+        result[self.ended] = self.final_observations
+        return result
 
 
 class VectorEnv(ABC):
@@ -105,7 +105,7 @@ class VectorEnv(ABC):
 
     @abstractmethod
     def render(self) -> npt.NDArray[np.uint8]:
-        """Return a picture of the first environment, uint8 ``[height, width, 3]``."""
+        """Return an image of the first environment, uint8 ``[height, width, 3]``."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release processes and windows."""

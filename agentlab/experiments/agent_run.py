@@ -39,8 +39,8 @@ class Training:
     seed: int = option(0, "of everything random; equal seeds give equal runs")
     log_every: int = option(10_000, "log every N steps")
     checkpoint_every: int = option(500_000, "save a checkpoint every N steps")
-    eval_episodes: int = option(100, "games of the evaluation at the end; 0 is none")
-    video: bool = option(True, "film one game at the end")
+    eval_episodes: int = option(100, "episodes of the evaluation at the end; 0 is none")
+    video: bool = option(True, "record a video of one episode at the end")
 
     def __post_init__(self) -> None:
         lowest = {"steps": 1, "n_envs": 1, "log_every": 1, "checkpoint_every": 1}
@@ -200,7 +200,7 @@ def start(
 
     with plan.make_envs() as envs:
         agent = plan.make_agent(envs)
-        agent.begin()  # before there is a run, so that none is left where it fails
+        agent.on_train_start()  # before there is a run, so that none is left where it fails
         with Run.create(runs_dir, name or plan.default_name, plan.to_json()) as record:
             on_start(record)
             return _train(plan, envs, agent, record, report)
@@ -258,36 +258,36 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run, report: Repor
     if summary := agent.summary():
         report("summary", summary)
     if training.video:
-        report("video", _film(plan, saved, record, result.steps, seed))
+        report("video", _record_video(plan, saved, record, result.steps, seed))
     return AgentRun(path, result.steps, False, saved, played)
 
 
 def _keep(played: Evaluation, path: Path) -> str:
     """Write an evaluation to ``path`` and return it in a line."""
-    figures = {
+    metrics = {
         "mean": played.mean,
         "std": played.std,
         "min": float(played.returns.min()),
         "max": float(played.returns.max()),
     }
-    games = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    path.write_text(json.dumps({"episodes": len(played.returns), **figures, **games}, indent=1))
-    line = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    return f"{len(played.returns)} games: return {line}"
+    episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
+    path.write_text(json.dumps({"episodes": len(played.returns), **metrics, **episodes}, indent=1))
+    line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    return f"{len(played.returns)} episodes: return {line}"
 
 
-def _film(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
-    """Film one game, or say why that is impossible: no reason to fail after a whole training."""
+def _record_video(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
+    """Record one episode, or say why that is impossible: no reason to fail after training."""
     from agentlab.agents.loop import evaluate
     from agentlab.runs import open_video
 
-    path = record.path / "videos" / "game.mp4"
+    path = record.path / "videos" / "episode.mp4"
     try:
         with plan.make_envs(1, render=True) as screen, open_video(path) as video:
             agent = agent_class(plan.algo).load(saved, num_envs=1)
-            evaluate(agent, screen, 1, seed=seed, film=video)
+            evaluate(agent, screen, 1, seed=seed, video=video)
         if video.last is not None:
-            record.image("game/end", step, video.last)
+            record.image("episode/end", step, video.last)
         return path
     except Exception as error:  # whatever drawing packages raise without a display
         return f"none: {' '.join(str(error).split())}"

@@ -35,17 +35,17 @@ class Recipe:
 
 
 BOSTON = "506 rows of 13 numbers, 57 KB"
-MNIST = "60,000 + 10,000 pictures 28x28, 11 MB"
+MNIST = "60,000 + 10,000 images 28x28, 11 MB"
 
 TRANSLATOR = {
     "net": "luong",
     "epochs": 14,
     "learning_rate": 4e-3,
     "schedule": "cosine",
-    "warmup": 200,
-    "clip_norm": 1.0,
+    "warmup_steps": 200,
+    "max_grad_norm": 1.0,
     "dropout": 0.3,
-    "validation": 0.03,
+    "validation_split": 0.03,
 }
 
 RECIPES = [
@@ -58,10 +58,10 @@ RECIPES = [
         {
             "hidden": (),
             "epochs": 20,
-            "batch": 128,
+            "batch_size": 128,
             "learning_rate": 3e-3,
             "schedule": "cosine",
-            "validation": 0.0,
+            "validation_split": 0.0,
         },
         "accuracy 0.922",
     ),
@@ -74,7 +74,7 @@ RECIPES = [
         {
             "hidden": (256, 256),
             "epochs": 25,
-            "batch": 128,
+            "batch_size": 128,
             "dropout": 0.3,
             "schedule": "cosine",
             "shift": 0.08,
@@ -91,7 +91,7 @@ RECIPES = [
         {
             "net": "lenet",
             "epochs": 12,
-            "batch": 128,
+            "batch_size": 128,
             "dropout": 0.5,
             "schedule": "cosine",
             "shift": 0.08,
@@ -101,37 +101,37 @@ RECIPES = [
     ),
     Recipe(
         "cifar10-cnn",
-        "three 3x3 convolutions, pooled, and a layer of 512, on moved pictures of ten things",
+        "three 3x3 convolutions, pooled, and a layer of 512, on moved images of ten things",
         "cifar10",
-        "50,000 + 10,000 pictures 32x32x3, 170 MB",
+        "50,000 + 10,000 images 32x32x3, 170 MB",
         "classifier",
         {
             "net": "vgg",
             "epochs": 60,
-            "batch": 96,
+            "batch_size": 96,
             "schedule": "cosine",
             "flip": True,
             "rotate": 15.0,
             "shift": 0.1,
         },
-        "accuracy 0.68 where 10,000 of the pictures are all there is",
+        "accuracy 0.68 where 10,000 of the images are all there is",
     ),
     Recipe(
         "cifar10-resnet",
-        "a residual net of 20 layers on moved pictures of ten things; wants a GPU",
+        "a residual net of 20 layers on moved images of ten things; wants a GPU",
         "cifar10",
-        "50,000 + 10,000 pictures 32x32x3, 170 MB",
+        "50,000 + 10,000 images 32x32x3, 170 MB",
         "classifier",
         {
             "net": "resnet20",
             "epochs": 160,
-            "batch": 128,
+            "batch_size": 128,
             "optimizer": "sgd",
             "momentum": 0.9,
             "nesterov": True,
             "learning_rate": 0.1,
             "schedule": "cosine",
-            "warmup": 400,
+            "warmup_steps": 400,
             "l2": 1e-4,
             "flip": True,
             "shift": 0.125,
@@ -154,7 +154,7 @@ RECIPES = [
         {
             "hidden": (),
             "epochs": 200,
-            "batch": 16,
+            "batch_size": 16,
             "optimizer": "sgd",
             "learning_rate": 0.01,
             "schedule": "linear",
@@ -169,21 +169,21 @@ RECIPES = [
         {
             "hidden": (64, 64),
             "epochs": 200,
-            "batch": 16,
+            "batch_size": 16,
             "schedule": "cosine",
             "l2": 3e-3,
             "dropout": 0.1,
-            "validation": 0.0,
+            "validation_split": 0.0,
         },
         "RMSE 3.0 over 10 folds",
     ),
     Recipe(
         "imdb-textcnn",
-        "convolutions over words (Kim 2014) on film reviews, good or bad",
+        "convolutions over words (Kim 2014) on movie reviews, good or bad",
         "imdb",
         "25,000 + 25,000 reviews, 84 MB",
         "classifier",
-        {"net": "text_cnn", "vocabulary": 20_000, "length": 400, "epochs": 4, "batch": 50},
+        {"net": "text_cnn", "vocabulary": 20_000, "length": 400, "epochs": 4, "batch_size": 50},
         source="Kim 2014, section 3.1",
     ),
     Recipe(
@@ -195,16 +195,16 @@ RECIPES = [
         {
             "units": (448, 448),
             "dropout": 0.4,
-            "batch": 32,
+            "batch_size": 32,
             "length": 64,
             "epochs": 10,
-            "validation": 0.05,
+            "validation_split": 0.05,
         },
         "1.47 nats a character on the last tenth",
     ),
     Recipe(
         "translate-en-de",
-        "English captions of pictures to German",
+        "English captions of images to German",
         "multi30k-en-de",
         "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
         "translator",
@@ -213,7 +213,7 @@ RECIPES = [
     ),
     Recipe(
         "translate-en-fr",
-        "English captions of pictures to French",
+        "English captions of images to French",
         "multi30k-en-fr",
         "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
         "translator",
@@ -237,12 +237,12 @@ RECIPES = [
         {
             "net": "small_lenet",
             "epochs": 12,
-            "batch": 256,
+            "batch_size": 256,
             "learning_rate": 3e-3,
             "schedule": "cosine",
-            "warmup": 200,
+            "warmup_steps": 200,
         },
-        "accuracy of 5 nearest neighbours 0.977",
+        "accuracy of 5 nearest neighbors 0.977",
         "Hadsell, Chopra & LeCun 2006",
     ),
     Recipe(

@@ -256,7 +256,7 @@ class Study:
     def importance(self) -> dict[str, float]:
         """Return how much each field matters; empty where too few trials are done to tell.
 
-        That of PED-ANOVA (Watanabe et al. 2023), in shares of 1.
+        That of PED-ANOVA (Watanabe et al. 2023), in fractions of 1.
         """
         from optuna.importance import get_param_importances
 

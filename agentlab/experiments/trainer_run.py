@@ -14,7 +14,7 @@ import numpy as np
 from agentlab import config as configs
 from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe, find_recipe
-from agentlab.experiments.training_data import Material, Source
+from agentlab.experiments.training_data import Source, TrainingData
 from agentlab.lazy import without_banners
 from agentlab.supervised import trainer_class
 
@@ -105,7 +105,7 @@ class TrainerRun:
 
 def start(
     fitting: Fitting,
-    material: Material,
+    data: TrainingData,
     runs_dir: Path | str = "runs",
     name: str | None = None,
     on_start: Callable[[Run], None] = lambda record: None,
@@ -115,7 +115,7 @@ def start(
 
     Args:
         fitting: everything that decides the numbers of the run.
-        material: the data that it names.
+        data: the data that it names.
         runs_dir: where run folders lie.
         name: the run's folder; ``None`` makes it of the data.
         on_start: called with the run before the first update.
@@ -130,7 +130,7 @@ def start(
     with Run.create(runs_dir, name or fitting.default_name, fitting.to_json()) as record:
         on_start(record)
         try:
-            return _train(fitting, material, record, report)
+            return _train(fitting, data, record, report)
         except AgentlabError:
             if not (record.path / "metrics.csv").exists():
                 shutil.rmtree(record.path)  # what cannot be trained leaves no run behind
@@ -139,7 +139,7 @@ def start(
 
 def resume(
     fitting: Fitting,
-    material: Material,
+    data: TrainingData,
     record: Run,
     on_start: Callable[[Run], None] = lambda record: None,
     report: Report = lambda name, value: None,
@@ -148,18 +148,18 @@ def resume(
 
     Args:
         fitting: the one that ``record`` keeps; only fields in ``CHANGEABLE`` may differ.
-        material: the data that it names.
+        data: the data that it names.
         record: the run, opened.
         on_start: as for ``start``.
         report: as for ``start``.
     """
     on_start(record)
-    return _train(fitting, material, record, report)
+    return _train(fitting, data, record, report)
 
 
 def cross_validate(
     fitting: Fitting,
-    material: Material,
+    data: TrainingData,
     folds: int,
     runs_dir: Path | str = "runs",
     name: str | None = None,
@@ -170,7 +170,7 @@ def cross_validate(
 
     Args:
         fitting: everything that decides the numbers.
-        material: the data that it names.
+        data: the data that it names.
         folds: how many parts.
         runs_dir: where run folders lie.
         name: the run's folder; ``None`` makes it of the data.
@@ -184,67 +184,67 @@ def cross_validate(
     from agentlab.runs import Run
     from agentlab.supervised import folds as supervised_folds
 
-    if len(material.train) != 2:
+    if len(data.train) != 2:
         raise AgentlabError(f"folds={folds} needs data that lie in memory whole, as a recipe's")
-    x, y = (np.concatenate(parts) for parts in zip(material.train, material.test, strict=True))
+    x, y = (np.concatenate(parts) for parts in zip(data.train, data.test, strict=True))
     described = {**fitting.to_json(), "folds": folds}
     with Run.create(runs_dir, name or f"{fitting.default_name}-{folds}-folds", described) as record:
         on_start(record)
         rows = []
         for row in supervised_folds.cross_validate(
-            lambda: _make(fitting, material), x, y, folds, fitting.seed, **material.options
+            lambda: _make(fitting, data), x, y, folds, fitting.seed, **data.options
         ):
             rows.append(row)
             report(f"part {len(rows)}", _in_words(row))
-        figures = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-        report("mean", _in_words(figures))
-        _keep(figures, material, record.path, parts=rows)
+        metrics = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        report("mean", _in_words(metrics))
+        _keep(metrics, data, record.path, parts=rows)
         report("kept in", record.path / "test.json")
-    return figures
+    return metrics
 
 
-def _make(fitting: Fitting, material: Material) -> Trainer:
+def _make(fitting: Fitting, data: TrainingData) -> Trainer:
     from agentlab.runs import seed_everything
 
     with without_banners():
         trainer = trainer_class(fitting.trainer)(config=fitting.config, seed=fitting.seed)
     seed_everything(fitting.seed)
-    trainer.encoder = material.encoder
+    trainer.preprocessor = data.preprocessor
     return trainer
 
 
-def _train(fitting: Fitting, material: Material, record: Run, report: Report) -> TrainerRun:
+def _train(fitting: Fitting, data: TrainingData, record: Run, report: Report) -> TrainerRun:
     """Train, test once, save and plot."""
     from agentlab.plots.curves import plot_history
 
     path = record.path
-    trainer = _make(fitting, material)
-    trainer.fit(*material.train, validation=material.validation, run=record, **material.options)
+    trainer = _make(fitting, data)
+    trainer.fit(*data.train, validation_data=data.validation, run=record, **data.options)
     if trainer.interrupted:
         return TrainerRun(path, len(trainer.history), True)
-    figures = trainer.evaluate(*material.test)
-    _keep(figures, material, path)
-    report("test", _in_words(figures))
+    metrics = trainer.evaluate(*data.test)
+    _keep(metrics, data, path)
+    report("test", _in_words(metrics))
     _save(trainer, path)
     report("saved", path / "trainer")
     if trainer.history:
         report("plot", plot_history(path))
-    for name, figure in trainer.figures(*material.test).items():
+    for name, figure in trainer.plots(*data.test).items():
         report("plot", _draw(figure, record, name, len(trainer.history)))
-    if (points := trainer.projection(*material.test)) is not None:
+    if (points := trainer.projection(*data.test)) is not None:
         from agentlab.runs.projector import write_projector
 
         report("projector", write_projector(path / "tensorboard", "test", *points))
-    return TrainerRun(path, len(trainer.history), False, dict(figures))
+    return TrainerRun(path, len(trainer.history), False, dict(metrics))
 
 
-def _in_words(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+def _in_words(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def _keep(figures: Mapping[str, float], material: Material, path: Path, **more: Any) -> None:
+def _keep(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
     """Write what was reached on data never used before, and on which, to ``test.json``."""
-    kept = {"figures": figures, "data": material.notes, **more}
+    kept = {"metrics": metrics, "data": data.notes, **more}
     (path / "test.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agentlab.config import option
-from agentlab.data import Encoder
+from agentlab.data import Preprocessor
 from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe
 
@@ -32,14 +32,14 @@ class Source:
     task: Literal["regression", "classification"] | None = option(
         None, "what the CSV's target is; none looks at it"
     )
-    images: str | None = option(None, "a folder with a folder of pictures for each class")
-    size: int | None = option(None, "side that pictures are brought to; none: the first's own")
+    images: str | None = option(None, "a folder with a folder of images for each class")
+    size: int | None = option(None, "side that images are brought to; none: the first's own")
     text: str | None = option(None, "a text file to learn to write like")
     series: str | None = option(None, "a CSV of numbers over time to forecast")
     columns: tuple[str, ...] | None = option(None, "which columns of the series; none: all numbers")
     pairs: str | None = option(None, "a file of sentences and, after a tab, their translations")
     test: float = option(
-        0.1, "share kept for the test at the end, where the data name no test part"
+        0.1, "fraction kept for the test at the end, where the data name no test split"
     )
     function: Literal["and", "or", "nand", "nor", "xor"] = option(
         "and", "what the recipe perceptron learns of two truth values"
@@ -65,8 +65,8 @@ class Source:
 
 
 @dataclass
-class Material:
-    """Data in the parts that a trainer asks for.
+class TrainingData:
+    """Data in the splits that a trainer takes.
 
     Attributes:
         trainer: which trainer they suit, by name.
@@ -74,7 +74,7 @@ class Material:
         test: what ``evaluate`` takes, never used before the end.
         validation: held out for choosing; ``None`` lets the trainer split it off.
         options: further arguments of ``fit``.
-        encoder: what made numbers of files.
+        preprocessor: what made numbers of files.
         notes: lines to print: what was loaded, from where, how much.
     """
 
@@ -83,7 +83,7 @@ class Material:
     test: tuple[Any, ...]
     validation: Any = None
     options: dict[str, Any] = field(default_factory=dict)
-    encoder: Encoder | None = None
+    preprocessor: Preprocessor | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -97,14 +97,14 @@ def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
     return own.get(source.own or "", "translator")
 
 
-def gather(source: Source, recipe: Recipe | None, seed: int, validation: float) -> Material:
+def load_data(source: Source, recipe: Recipe | None, seed: int, validation: float) -> TrainingData:
     """Load the data of a recipe or of the user's own files.
 
     Args:
         source: where they come from.
         recipe: whose set to load; ``None`` for own files.
         seed: of the splits.
-        validation: share of the training part to hold out, where files are split here.
+        validation: fraction of the training split to hold out, where files are split here.
 
     Raises:
         AgentlabError: for missing or unfit files, naming file, row and column.
@@ -116,21 +116,21 @@ def gather(source: Source, recipe: Recipe | None, seed: int, validation: float) 
             "what is to be learned? give --recipe NAME (--list shows them), or --csv, --images, "
             "--text, --series or --pairs"
         )
-    gatherers = {
+    loaders = {
         "csv": _csv,
         "images": _images,
         "text": _text,
         "series": _series,
         "pairs": _pairs,
     }
-    return gatherers[source.own](source, seed, validation)
+    return loaders[source.own](source, seed, validation)
 
 
-def _public(source: Source, recipe: Recipe) -> Material:
+def _public(source: Source, recipe: Recipe) -> TrainingData:
     if recipe.trainer == "perceptron":
         x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
         rows = x, np.array(BOOLEAN[source.function])
-        return Material("perceptron", rows, rows, notes=[f"all 4 rows of {source.function}"])
+        return TrainingData("perceptron", rows, rows, notes=[f"all 4 rows of {source.function}"])
     from agentlab.data.sets import load
 
     found = load(recipe.data, source.data_dir, source.stand_in)
@@ -139,7 +139,7 @@ def _public(source: Source, recipe: Recipe) -> Material:
         options["classes"] = found.classes
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
-    return Material(
+    return TrainingData(
         recipe.trainer,
         found.train,
         found.test,
@@ -149,7 +149,7 @@ def _public(source: Source, recipe: Recipe) -> Material:
     )
 
 
-def _csv(source: Source, seed: int, validation: float) -> Material:
+def _csv(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.table import Table
 
     if source.target is None:
@@ -157,7 +157,7 @@ def _csv(source: Source, seed: int, validation: float) -> Material:
     assert source.csv is not None
     table = Table(source.csv, source.target, source.task, seed, validation, source.test)
     classification = table.task == "classification"
-    return Material(
+    return TrainingData(
         "classifier" if classification else "regressor",
         (table.train,),
         (table.test,),
@@ -168,22 +168,22 @@ def _csv(source: Source, seed: int, validation: float) -> Material:
     )
 
 
-def _images(source: Source, seed: int, validation: float) -> Material:
+def _images(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.images import ImageFolder
 
     folder = ImageFolder(str(source.images), source.size, seed, validation, source.test)
-    return Material(
+    return TrainingData(
         "classifier",
         (folder.train,),
         (folder.test,),
         folder.validation,
         {"classes": folder.classes},
-        folder.encoder,
+        folder.preprocessor,
         folder.describe().splitlines(),
     )
 
 
-def _text(source: Source, seed: int, validation: float) -> Material:
+def _text(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.text import read_text
 
     text = read_text(str(source.text))
@@ -192,26 +192,26 @@ def _text(source: Source, seed: int, validation: float) -> Material:
     parts = [text[:middle], text[middle:begin], text[begin:]]
     if not all(parts):
         raise AgentlabError(f"--text {source.text} holds {len(text)} characters, which are too few")
-    note = f"{source.text}: {len(text):,} characters; the last {len(parts[2]):,} are the test part"
-    return Material("language_model", (parts[0],), (parts[2],), parts[1], notes=[note])
+    note = f"{source.text}: {len(text):,} characters; the last {len(parts[2]):,} are the test split"
+    return TrainingData("language_model", (parts[0],), (parts[2],), parts[1], notes=[note])
 
 
-def _series(source: Source, seed: int, validation: float) -> Material:
+def _series(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.series import read_series, split_series
 
     values, names = read_series(str(source.series), source.columns)
-    shares = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
-    train, held_out, test = split_series(values, shares)
+    fractions = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
+    train, held_out, test = split_series(values, fractions)
     note = (
-        f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test part"
+        f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test split"
     )
     before = np.concatenate([train, held_out])  # what the first forecasts of the test start from
-    return Material(
+    return TrainingData(
         "forecaster", (train,), (test, before), held_out, {"names": names}, notes=[note]
     )
 
 
-def _pairs(source: Source, seed: int, validation: float) -> Material:
+def _pairs(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data import split_indices
     from agentlab.data.text import read_text
 
@@ -225,4 +225,4 @@ def _pairs(source: Source, seed: int, validation: float) -> Material:
     train, test = split_indices(len(pairs), (1 - source.test, source.test), seed)
     parts = [tuple([pairs[i][side] for i in rows] for side in (0, 1)) for rows in (train, test)]
     note = f"{source.pairs}: {len(train):,} pairs to learn from and {len(test):,} for the test"
-    return Material("translator", parts[0], parts[1], notes=[note])
+    return TrainingData("translator", parts[0], parts[1], notes=[note])

@@ -28,7 +28,7 @@ class Task:
         verb: ``fit`` or ``train``.
         words: the words after it.
         hints: the types of the fields that can be searched, by name.
-        figure: by what trials are judged.
+        metric: by what trials are judged.
         sign: 1 where more of it is better, -1 where less is.
         foreign: words that name code from outside agentlab, which a resumed trial needs again.
         title: the search's name where the user gives none.
@@ -37,7 +37,7 @@ class Task:
     verb: str
     words: list[str]
     hints: dict[str, Any]
-    figure: str
+    metric: str
     sign: int
     foreign: list[str]
     title: str
@@ -147,7 +147,7 @@ class Search:
             if code != 0:
                 raise AgentlabError(_last_words(path.with_suffix(".txt"), code))
             value = self._value(path)
-            told = f"{self.task.figure} {value:.4g}"
+            told = f"{self.task.metric} {value:.4g}"
         except AgentlabError as error:
             self.last_failure = str(error)
             told = f"failed: {error}"
@@ -161,13 +161,13 @@ class Search:
         else:
             with (path / "metrics.csv").open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
-            column = f"validation/{self.task.figure}"
+            column = f"validation/{self.task.metric}"
             values = [float(row[column]) for row in rows if row.get(column)]
             if not values:
-                raise AgentlabError(f"{path} has no held-out {self.task.figure} to be judged by")
+                raise AgentlabError(f"{path} has no held-out {self.task.metric} to be judged by")
             value = max(values) if self.task.sign > 0 else min(values)
         if not math.isfinite(value):
-            raise AgentlabError(f"its {self.task.figure} is no finite number")
+            raise AgentlabError(f"its {self.task.metric} is no finite number")
         return value
 
     def keep_best(self) -> Path:

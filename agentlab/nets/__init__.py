@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agentlab.nets.headed import Headed
 
-Takes = Literal["numbers", "pictures", "sequences", "ids"]
+Takes = Literal["numeric", "images", "sequences", "ids"]
 
 
 class Registered(NamedTuple):
@@ -40,21 +40,21 @@ class Registered(NamedTuple):
 
 
 SHAPES: dict[Takes, tuple[str, tuple[int, ...]]] = {  # in words, and their lengths; () for any
-    "numbers": ("numbers of any shape", ()),
-    "pictures": ("pictures [height, width, channels] or [height, width]", (2, 3)),
+    "numeric": ("numbers of any shape", ()),
+    "images": ("images [height, width, channels] or [height, width]", (2, 3)),
     "sequences": ("sequences [time, features], or with vocabulary=N ids [time]", (2,)),
     "ids": ("ids [length]", (1,)),
 }
 
 
 def _cnn(arguments: dict[str, Any], text: str) -> Registered:
-    return Registered("agentlab.nets.cnn:CNN", arguments, "pictures", (84, 84, 4), text)
+    return Registered("agentlab.nets.cnn:CNN", arguments, "images", (84, 84, 4), text)
 
 
 def _resnet(depth: int) -> Registered:
     text = f"residual net of {depth} layers, CIFAR form (He et al. 2016)"
     return Registered(
-        "agentlab.nets.residual:ResNet", {"depth": depth}, "pictures", (32, 32, 3), text
+        "agentlab.nets.residual:ResNet", {"depth": depth}, "images", (32, 32, 3), text
     )
 
 
@@ -64,7 +64,7 @@ def _rnn(cell: str, text: str) -> Registered:
 
 TORSOS: dict[str, Registered] = {
     "mlp": Registered(
-        "agentlab.nets.mlp:MLP", {}, "numbers", (784,), "fully connected layers, 64-64 tanh"
+        "agentlab.nets.mlp:MLP", {}, "numeric", (784,), "fully connected layers, 64-64 tanh"
     ),
     # Mnih et al. 2015, "Human-level control through deep reinforcement learning", Methods.
     "nature_cnn": _cnn({}, "three convolutions with strides, for games (Mnih et al. 2015)"),
@@ -76,21 +76,21 @@ TORSOS: dict[str, Registered] = {
     "lenet": Registered(
         "agentlab.nets.lenet:LeNet",
         {},
-        "pictures",
+        "images",
         (28, 28, 1),
         "two 5x5 convolutions with pooling, for digits (LeCun et al. 1998)",
     ),
     "small_lenet": Registered(
         "agentlab.nets.lenet:LeNet",
         {"filters": (8, 16), "units": 128, "dropout": 0.0},
-        "pictures",
+        "images",
         (28, 28, 1),
         "the same with a quarter of the filters, and no dropout",
     ),
     "vgg": Registered(
         "agentlab.nets.vgg:VGG",
         {},
-        "pictures",
+        "images",
         (32, 32, 3),
         "blocks of 3x3 convolutions with pooling (Simonyan & Zisserman 2015)",
     ),
@@ -115,7 +115,7 @@ def make_torso(net: str, input_shape: tuple[int, ...], **arguments: Any) -> kera
 
     Args:
         net: a key of ``TORSOS``.
-        input_shape: shape of one input. Nets for pictures take ``[height, width]`` as grey ones.
+        input_shape: shape of one input. Nets for images take ``[height, width]`` as gray ones.
         arguments: passed to the torso's class over the registered ones.
 
     Returns:
@@ -123,7 +123,7 @@ def make_torso(net: str, input_shape: tuple[int, ...], **arguments: Any) -> kera
 
     Raises:
         AgentlabError: for an unknown name, an argument that is unknown or missing, a shape of
-            another kind than the net takes, or a picture that is too small.
+            another kind than the net takes, or an image that is too small.
     """
     cls, registered = torso_class(net), TORSOS[net]
     words, lengths = SHAPES[registered.takes]
@@ -162,8 +162,8 @@ def make_net(
         input_shape: shape of one input.
         units: outputs: classes, or numbers. By position, since a torso may have ``units`` too.
         seed: of all initial weights and dropouts.
-        dropout: share dropped in training: by the torso where it has dropout, else of its features;
-            ``None`` for the torso's own.
+        dropout: fraction dropped in training: by the torso where it has dropout, else of its
+            features; ``None`` for the torso's own.
         arguments: passed to the torso's class.
 
     Raises:

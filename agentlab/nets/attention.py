@@ -133,7 +133,7 @@ class MultiHeadAttention(keras.layers.Layer):  # type: ignore[misc]
     Args:
         heads: how many subspaces.
         width: units of queries, keys, values and outputs over all heads; a multiple of ``heads``.
-        dropout: share of the weights that training drops.
+        dropout: fraction of the weights that training drops.
         seed: of the initial kernels (Glorot) and of dropout.
     """
 

@@ -1,4 +1,4 @@
-"""Convolutional torsos for pictures."""
+"""Convolutional torsos for images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.stack import as_pictures, picture_shape
+from agentlab.nets.stack import as_images, image_shape
 
 
 def frames_last(frames: Any) -> Any:
@@ -21,18 +21,18 @@ def frames_last(frames: Any) -> Any:
     _, stack, height, width = frames.shape
     if stack != 4 or frames.dtype != tf.uint8:
         return tf.transpose(frames, [0, 2, 3, 1])
-    pictures = tf.unstack(tf.reshape(frames, (-1, 4, height * width)), axis=1)
-    a, b, c, d = (tf.cast(picture, tf.int32) for picture in pictures)
+    images = tf.unstack(tf.reshape(frames, (-1, 4, height * width)), axis=1)
+    a, b, c, d = (tf.cast(image, tf.int32) for image in images)
     packed = tf.bitcast(a + 2**8 * b + 2**16 * c + 2**24 * d, tf.uint8)
     return tf.reshape(packed, (-1, height, width, 4))
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class CNN(keras.Model):  # type: ignore[misc]
-    """Convolutions and one dense layer, ReLU after each: a torso for pictures.
+    """Convolutions and one dense layer, ReLU after each: a torso for images.
 
-    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for grey
-    pictures; any number type, divided by ``scale``.
+    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for gray
+    images; any number type, divided by ``scale``.
     Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
 
     Args:
@@ -90,7 +90,7 @@ class CNN(keras.Model):  # type: ignore[misc]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the kernels for inputs of ``input_shape`` (the batch first)."""
-        shape = picture_shape(input_shape)
+        shape = image_shape(input_shape)
         for convolution in self.convolutions:
             convolution.build(shape)
             shape = convolution.compute_output_shape(shape)
@@ -103,9 +103,9 @@ class CNN(keras.Model):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
         first, *others = self.convolutions
-        # Its kernel is divided by the scale instead of the pictures, which hold more numbers.
+        # Its kernel is divided by the scale instead of the images, which hold more numbers.
         kernel = tf.cast(first.kernel, self.compute_dtype) / self.scale
-        features = as_pictures(inputs, self.compute_dtype)
+        features = as_images(inputs, self.compute_dtype)
         features = tf.nn.conv2d(features, kernel, first.strides, "VALID")
         features = first.activation(features + tf.cast(first.bias, self.compute_dtype))
         for convolution in others:

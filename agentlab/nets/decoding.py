@@ -138,7 +138,7 @@ def beam_search(
         source_ids: int32 ``[batch, source_time]``.
         limit: most tokens of a target, its end included; may be a tensor.
         beam: how many beginnings.
-        alpha: 0 favours short targets, 1 compares nearly the mean over tokens.
+        alpha: 0 favors short targets, 1 compares nearly the mean over tokens.
     """
     rows = tf.shape(source_ids)[0]
 

@@ -20,7 +20,7 @@ class Headed(keras.Model):  # type: ignore[misc]
     Args:
         torso: a built torso.
         units: outputs.
-        dropout: share of the features that are dropped in training.
+        dropout: fraction of the features that are dropped in training.
         seed: of the head's initial kernel (Glorot & Bengio 2010) and of dropout.
     """
 

@@ -1,4 +1,4 @@
-"""LeNet: two convolutions and a dense layer, for digits and other small pictures."""
+"""LeNet: two convolutions and a dense layer, for digits and other small images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LeNet(Stack):
         filters: output channels of each convolution.
         kernel: side of every convolution's square kernel.
         units: units of the dense layer.
-        dropout: share of its outputs that are dropped in training.
+        dropout: fraction of its outputs that are dropped in training.
         scale: what inputs are divided by, 255 for bytes.
         seed: of initial weights (He et al. 2015) and dropout.
     """

@@ -24,7 +24,7 @@ class MLP(keras.Model):  # type: ignore[misc]
     Args:
         hidden: units of each layer; none at all leaves the flat inputs as features.
         activation: a Keras activation by name.
-        scale: what inputs are divided by: 255 for bytes of pictures.
+        scale: what inputs are divided by: 255 for bytes of images.
         gain: scale of the orthogonal initial kernels (Saxe et al. 2014); the square root of 2
             keeps the variance through ReLU layers (He et al. 2015).
         seed: of the initial kernels.

@@ -13,7 +13,7 @@ import tensorflow as tf
 class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
     """``y = activation(x (W + S * E) + b + s * e)`` (Fortunato et al. 2018, equation 9).
 
-    The noise is factorised: ``E = f(e_in) f(e)`` and ``e = f(e_out)`` with ``f(x) = sgn(x)
+    The noise is factorized: ``E = f(e_in) f(e)`` and ``e = f(e_out)`` with ``f(x) = sgn(x)
     sqrt(|x|)`` of normal ``e_in`` and ``e_out`` (equations 10 and 11), one draw for a whole batch.
 
     Input shape: ``[batch, inputs]``. Output shape: ``[batch, units]``.

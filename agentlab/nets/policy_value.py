@@ -12,7 +12,7 @@ import tensorflow as tf
 class PolicyValue(keras.Model):  # type: ignore[misc]
     """``torso`` features to the parameters of a policy and, with ``value_torso``, to a value.
 
-    On recurrent torsos ``run`` goes on from what they remember.
+    On recurrent torsos ``run`` starts from a given recurrent state.
 
     Output: ``(policy, value)``, float32 ``[batch, outputs]`` and ``[batch]``. For a Gaussian
     policy ``log_std`` holds one trainable logarithm an action, the same in every state.
@@ -69,16 +69,16 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         """Whether the torsos remember what they saw before."""
         return hasattr(self.torso, "initial_state")
 
-    def initial_memory(self, batch: int) -> list[Any]:
-        """Return what recurrent torsos remember at the start: zeros ``[batch, units]`` each."""
+    def initial_state(self, batch: int) -> list[Any]:
+        """Return the recurrent state at an episode's start: zeros ``[batch, units]`` each."""
         return [part for torso in self.torsos for part in torso.initial_state(batch)]
 
-    def run(self, inputs: Any, memory: list[Any], resets: Any) -> tuple[Any, Any]:
+    def run(self, inputs: Any, recurrent_state: list[Any], resets: Any) -> tuple[Any, Any]:
         """Return what ``call`` does for every step of sequences, by recurrent torsos.
 
         Args:
             inputs: ``[sequences, time, ...]``.
-            memory: from before the first step, as ``initial_memory`` gives it.
+            recurrent_state: from before the first step, as ``initial_state`` gives it.
             resets: bool ``[sequences, time]``, true where it is forgotten before the step.
 
         Returns:
@@ -87,9 +87,9 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         steps, features = tf.reshape(inputs, (*inputs.shape[:2], -1)), []
         for torso in self.torsos:
             count = len(torso.initial_state(1))
-            outputs, _ = torso.run(steps, memory[:count], resets)
+            outputs, _ = torso.run(steps, recurrent_state[:count], resets)
             features.append(tf.reshape(outputs, (-1, torso.features)))
-            memory = memory[count:]
+            recurrent_state = recurrent_state[count:]
         return self.policy_head(features[0]), tf.squeeze(self.value_head(features[-1]), -1)
 
     def get_config(self) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from agentlab.nets.noisy import NoisyDense
 
 @keras.saving.register_keras_serializable("agentlab")
 class QNetwork(keras.Model):  # type: ignore[misc]
-    """``torso`` features to ``atoms`` numbers for each action.
+    """``torso`` features to ``n_atoms`` outputs for each action.
 
-    One number is the action's value; several are the logits of a categorical distribution of
+    One output is the action's value; several are the logits of a categorical distribution of
     returns, or quantiles of it. With ``dueling`` they are ``V + A - mean A`` of two streams
     (Wang et al. 2016, equation 9).
 
-    Input shape: the torso's. Output shape: float32 ``[batch, actions, atoms]``.
+    Input shape: the torso's. Output shape: float32 ``[batch, actions, n_atoms]``.
 
     Args:
         torso: a built torso.
         actions: number of actions.
-        atoms: numbers an action.
+        n_atoms: outputs per action.
         hidden: units of a hidden layer in each stream; 0 for none.
         activation: that layer's activation, by its Keras name.
         dueling: whether value and advantages have streams of their own.
@@ -35,7 +35,7 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         self,
         torso: keras.Model,
         actions: int,
-        atoms: int = 1,
+        n_atoms: int = 1,
         hidden: int = 0,
         activation: str = "relu",
         dueling: bool = False,
@@ -44,10 +44,10 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.torso, self.actions, self.atoms, self.hidden = torso, actions, atoms, hidden
+        self.torso, self.actions, self.n_atoms, self.hidden = torso, actions, n_atoms, hidden
         self.activation, self.dueling, self.noisy, self.seed = activation, dueling, noisy, seed
-        self.advantage = self._stream("advantage", actions * atoms, 0)
-        self.value = self._stream("value", atoms, 10) if dueling else []
+        self.advantage = self._stream("advantage", actions * n_atoms, 0)
+        self.value = self._stream("value", n_atoms, 10) if dueling else []
         self.built = True
 
     def _stream(self, name: str, outputs: int, shift: int) -> list[keras.layers.Layer]:
@@ -73,14 +73,14 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         return layers
 
     def call(self, inputs: Any, seed: Any = None) -> Any:
-        """Return ``[batch, actions, atoms]``; with the noise of ``seed``, int32 ``[2]``."""
+        """Return ``[batch, actions, n_atoms]``; with the noise of ``seed``, int32 ``[2]``."""
         features = self.torso.call(inputs)
-        numbers = self._run(self.advantage, features, seed, 0)
-        numbers = tf.reshape(numbers, (-1, self.actions, self.atoms))
+        outputs = self._run(self.advantage, features, seed, 0)
+        outputs = tf.reshape(outputs, (-1, self.actions, self.n_atoms))
         if self.dueling:
             value = self._run(self.value, features, seed, 10)[:, None, :]
-            numbers += value - tf.reduce_mean(numbers, axis=1, keepdims=True)
-        return numbers
+            outputs += value - tf.reduce_mean(outputs, axis=1, keepdims=True)
+        return outputs
 
     def _run(self, layers: list[Any], features: Any, seed: Any, shift: int) -> Any:
         for i, layer in enumerate(layers):
@@ -97,7 +97,7 @@ class QNetwork(keras.Model):  # type: ignore[misc]
             **super().get_config(),
             "torso": keras.saving.serialize_keras_object(self.torso),
             "actions": self.actions,
-            "atoms": self.atoms,
+            "n_atoms": self.n_atoms,
             "hidden": self.hidden,
             "activation": self.activation,
             "dueling": self.dueling,

@@ -1,4 +1,4 @@
-"""Residual nets for small pictures."""
+"""Residual nets for small images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agentlab.nets.stack import Stack, batch_norm, convolution, derived
 class ResidualBlock(keras.layers.Layer):  # type: ignore[misc]
     """``relu(x + F(x))`` with two 3x3 convolutions for ``F`` (He et al. 2016, figure 2).
 
-    Where the block halves the picture and adds channels, ``x`` takes every second pixel and zeros
+    Where the block halves the image and adds channels, ``x`` takes every second pixel and zeros
     for the new channels: option A of section 4.1, which needs no parameters.
 
     Input shape: ``[batch, height, width, channels]``.
@@ -24,7 +24,7 @@ class ResidualBlock(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         filters: output channels, at least those of the input.
-        stride: 1, or 2 to halve the picture.
+        stride: 1, or 2 to halve the image.
         seed: of the initial kernels.
     """
 
@@ -71,10 +71,10 @@ class ResidualBlock(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class ResNet(Stack):
-    """The residual net for CIFAR-10 (He et al. 2016, section 4.2), averaged over the picture.
+    """The residual net for CIFAR-10 (He et al. 2016, section 4.2), averaged over the image.
 
     A 3x3 convolution, then one stage for each of ``filters`` with ``n`` blocks of two convolutions;
-    every stage but the first halves the picture. With the layer of a head that makes ``6n + 2``
+    every stage but the first halves the image. With the layer of a head that makes ``6n + 2``
     layers for three stages. At depth 20 with a head of 10 classes on 32x32x3: 269,722 trainable
     parameters (the paper's 0.27 million) and 1,376 moving averages.
 

@@ -129,7 +129,7 @@ class RNN(keras.Model):  # type: ignore[misc]
         return_sequences: whether to return every step.
         vocabulary: how many ids there are; ``None`` for inputs that are numbers.
         embedding: numbers that stand for an id.
-        dropout: share of each layer's inputs dropped in training (Zaremba et al. 2014); inputs
+        dropout: fraction of each layer's inputs dropped in training (Zaremba et al. 2014); inputs
             that are numbers are never dropped.
         scale: what inputs that are numbers are divided by.
         mask_zero: whether the id 0 is padding that leaves the state, and so the output, as it was.

@@ -1,4 +1,4 @@
-"""Layers one after another on pictures: what LeNet, VGG and ResNet have in common."""
+"""Layers one after another on images: what LeNet, VGG and ResNet have in common."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import tensorflow as tf
 Shape = tuple[int | None, ...]
 
 
-def as_pictures(inputs: Any, dtype: str) -> Any:
-    """Return pictures as numbers of ``dtype``, with their channels last.
+def as_images(inputs: Any, dtype: str) -> Any:
+    """Return images as numbers of ``dtype``, with their channels last.
 
     Args:
-        inputs: ``[batch, height, width, channels]``, or grey pictures ``[batch, height, width]``.
+        inputs: ``[batch, height, width, channels]``, or gray images ``[batch, height, width]``.
         dtype: of what is returned, ``[batch, height, width, channels]``.
     """
-    pictures = tf.cast(inputs, dtype)
-    return pictures if len(pictures.shape) == 4 else pictures[..., None]
+    images = tf.cast(inputs, dtype)
+    return images if len(images.shape) == 4 else images[..., None]
 
 
-def picture_shape(input_shape: Sequence[int | None]) -> Shape:
-    """Return the shape that ``as_pictures`` makes of a batch of ``input_shape``."""
+def image_shape(input_shape: Sequence[int | None]) -> Shape:
+    """Return the shape that ``as_images`` makes of a batch of ``input_shape``."""
     shape = tuple(input_shape)
     return shape if len(shape) == 4 else (*shape, 1)
 
 
 class Stack(keras.Model):  # type: ignore[misc]
-    """A torso that runs pictures through ``steps``, layers that a subclass makes in ``__init__``.
+    """A torso that runs images through ``steps``, layers that a subclass makes in ``__init__``.
 
-    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for grey
-    pictures; any number type, divided by ``scale``.
+    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for gray
+    images; any number type, divided by ``scale``.
     Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
 
     Args:
@@ -48,18 +48,18 @@ class Stack(keras.Model):  # type: ignore[misc]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for inputs of ``input_shape`` (the batch first)."""
-        shape = picture_shape(input_shape)
+        shape = image_shape(input_shape)
         for step in self.steps:
             step.build(shape)
             shape = step.compute_output_shape(shape)
             if 0 in shape:
-                raise ValueError(f"nothing is left of the picture after the layer {step.name!r}")
+                raise ValueError(f"nothing is left of the image after the layer {step.name!r}")
         self.features = int(shape[-1] or 0)
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
-        features = as_pictures(inputs, self.compute_dtype) / self.scale
+        features = as_images(inputs, self.compute_dtype) / self.scale
         for step in self.steps:
             features = step(features, training=training)
         return features
@@ -101,7 +101,7 @@ def dense(units: int, name: str, seed: int | None, dtype: Any) -> keras.layers.L
 
 
 def batch_norm(name: str, dtype: Any) -> keras.layers.Layer:
-    """Make a batch normalisation whose moving averages span some ten batches."""
+    """Make a batch normalization whose moving averages span some ten batches."""
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name, dtype=dtype)
 
 

@@ -33,7 +33,7 @@ class TextCNN(keras.Model):  # type: ignore[misc]
         embedding: numbers that stand for a word.
         widths: of the convolutions, in words.
         filters: of each width.
-        dropout: share of the features that are dropped in training.
+        dropout: fraction of the features that are dropped in training.
         embedding_mode: ``"trained"``: learned with the rest (CNN-rand, or CNN-non-static where
             ``vectors`` are given); ``"static"``: ``vectors``, never changed; ``"two_channel"``:
             both side by side, each filter with weights for either (CNN-multichannel).

@@ -30,8 +30,8 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
 class TransformerLayer(keras.layers.Layer):  # type: ignore[misc]
     """Attention to itself, to a memory if there is one, and two dense layers with ReLU.
 
-    Each of them adds to its normalised inputs' originals, ``x + dropout(f(norm(x)))`` (pre-norm:
-    Xiong et al. 2020), which learns without a long warmup.
+    Each of them adds to its normalized inputs' originals, ``x + dropout(f(norm(x)))`` (pre-norm:
+    Xiong et al. 2020), which learns without a long warmup_steps.
 
     Args:
         width: of inputs and outputs.

@@ -26,9 +26,9 @@ class VGG(Stack):
         filters: output channels of the convolutions of each block.
         convolutions: how many convolutions each block has.
         units: units of each dense layer.
-        dropout: share of each dense layer's outputs that are dropped in training.
+        dropout: fraction of each dense layer's outputs that are dropped in training.
         block_dropout: the same for each block's outputs.
-        batch_norm: whether each convolution is normalised over the batch before its ReLU (Ioffe &
+        batch_norm: whether each convolution is normalized over the batch before its ReLU (Ioffe &
             Szegedy 2015).
         scale: what inputs are divided by, 255 for bytes.
         seed: of initial weights (He et al. 2015) and dropout.

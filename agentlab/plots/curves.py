@@ -1,4 +1,4 @@
-"""Pictures of how a training went."""
+"""Plots of how a training went."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plot_returns(run_path: Path | str) -> Path:
     ``episodes``) and ``timings.csv`` (``seconds``, for a second axis).
 
     Returns:
-        The picture, ``plots/returns.png`` in the run's folder.
+        The plot, ``plots/returns.png`` in the run's folder.
 
     Raises:
         AgentlabError: where the run has logged no returns, or the folder cannot be written to.
@@ -71,7 +71,7 @@ def plot_history(run_path: Path | str) -> Path:
     Reads ``metrics.csv``: every ``train/NAME`` and ``validation/NAME``.
 
     Returns:
-        The picture, ``plots/history.png`` in the run's folder.
+        The plot, ``plots/history.png`` in the run's folder.
 
     Raises:
         AgentlabError: where no epoch has ended, or the folder cannot be written to.
@@ -91,12 +91,12 @@ def plot_history(run_path: Path | str) -> Path:
     down = -(-len(names) // across)
     figure = new_figure(max(4.8 * across, 6), 3.6 * down + 0.3)
     for name, axes in zip(names, figure.subplots(down, across, squeeze=False).flat, strict=False):
-        for part, (label, colour) in parts.items():
+        for part, (label, color) in parts.items():
             if (column := f"{part}/{name}") in drawn:
                 known = np.isfinite(metrics[column])
                 values = metrics[column][known]
                 label = f"{label}: {values[-1]:.4g} at last"
-                _draw_line(axes, metrics["step"][known], values, colour, label)
+                _draw_line(axes, metrics["step"][known], values, color, label)
         tidy(axes, name, "epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, loc="best", labelcolor=INK)
@@ -106,9 +106,9 @@ def plot_history(run_path: Path | str) -> Path:
     return save_figure(figure, run_path / "plots" / "history.png")
 
 
-def _draw_line(axes: Any, x: Column, y: Column, colour: str, label: str) -> None:
+def _draw_line(axes: Any, x: Column, y: Column, color: str, label: str) -> None:
     """Draw a curve; a point where there is but one."""
-    axes.plot(x, y, color=colour, lw=1.8, marker="o" if len(x) == 1 else "", label=label)
+    axes.plot(x, y, color=color, lw=1.8, marker="o" if len(x) == 1 else "", label=label)
 
 
 def _title(run_path: Path, metrics: dict[str, Column]) -> str:

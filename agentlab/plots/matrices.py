@@ -24,7 +24,7 @@ MAX_NUMBERED = 20  # rows of a matrix whose cells hold numbers
 
 
 def confusion_matrix(true: Array, predicted: Array, classes: Sequence[object]) -> Figure:
-    """Draw which class was taken for which: counts, and as colours shares of each true class.
+    """Draw which class was taken for which: counts, and as colors shares of each true class.
 
     Args:
         true: the classes' numbers, int ``[n]``.
@@ -92,8 +92,8 @@ def correlations(x: Array, y: Array, names: Sequence[str], target: str = "target
     room = _room(names)
     figure = new_figure(2 * (side + room) + 0.8, side + room + 0.6)
     left, right = figure.subplots(1, 2)
-    colours = LinearSegmentedColormap.from_list("correlation", [CONTRAST, "white", LINE])
-    left.imshow(within, cmap=colours, vmin=-1, vmax=1, aspect="auto")
+    colors = LinearSegmentedColormap.from_list("correlation", [CONTRAST, "white", LINE])
+    left.imshow(within, cmap=colors, vmin=-1, vmax=1, aspect="auto")
     tidy(left, "correlation of the inputs")
     _finish_matrix(left, names, names, side, side)
     if len(names) <= MAX_NUMBERED:
@@ -179,12 +179,12 @@ def _write_cells(axes: Axes, shades: Array, words: list[list[str]], inches: floa
     longest = max(len(word) for row in words for word in row)
     size = float(np.clip(90 * inches / len(words) / longest, 3, 10))
     for (i, j), shade in np.ndenumerate(shades):
-        colour = "white" if shade > 0.6 else INK
-        axes.text(j, i, words[i][j], ha="center", va="center", color=colour, fontsize=size)
+        color = "white" if shade > 0.6 else INK
+        axes.text(j, i, words[i][j], ha="center", va="center", color=color, fontsize=size)
 
 
 def _add_shares(figure: Figure, axes: Axes, image: Any) -> None:
-    """Say beside a matrix what share a colour means."""
+    """Say beside a matrix what share a color means."""
     bar: Any = figure.colorbar(image, ax=axes, shrink=0.6, format="{x:.0%}")
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelcolor=INK)

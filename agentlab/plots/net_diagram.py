@@ -1,4 +1,4 @@
-"""A net as a table of its layers, and as a picture: boxes, and arrows for what flows."""
+"""A net as a table of its layers, and as a diagram: boxes, and arrows for what flows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def draw_net(net: Any, inputs: Any = None, title: str = "") -> Figure:
     Args:
         net: a built model of any kind, or a layer.
         inputs: an example of its inputs, where the net was not built for a shape.
-        title: over the picture; the net's name and its parameters where it is empty.
+        title: over the diagram; the net's name and its parameters where it is empty.
 
     Raises:
         AgentlabError: where the inputs' shape is unknown.
@@ -60,9 +60,9 @@ def draw_net(net: Any, inputs: Any = None, title: str = "") -> Figure:
 def draw_nodes(nodes: list[Node], title: str = "") -> Figure:
     """Draw what ``structure`` found, from the inputs at the top down to the outputs."""
     rows = _rows(nodes)
-    centres = _centres(nodes, rows)
-    left = min(x - _width(place) / 2 for place, x in centres.items()) - MARGIN
-    right = max(x + _width(place) / 2 for place, x in centres.items()) + MARGIN
+    centers = _centers(nodes, rows)
+    left = min(x - _width(place) / 2 for place, x in centers.items()) - MARGIN
+    right = max(x + _width(place) / 2 for place, x in centers.items()) + MARGIN
     bottom = _height(max(rows)) - HEIGHT / 2 - MARGIN
     top = HEIGHT / 2 + MARGIN
     figure = new_figure(max(right - left, 4), top - bottom + (0.35 if title else 0))
@@ -73,13 +73,13 @@ def draw_nodes(nodes: list[Node], title: str = "") -> Figure:
         axes.set_title(plain(title, 60), color=INK, fontsize=11)
     for place, node in enumerate(nodes):
         for source in sorted(node.sources):
-            points = [(centres[source, -1], _height(rows[source]) - HEIGHT / 2)]
+            points = [(centers[source, -1], _height(rows[source]) - HEIGHT / 2)]
             for row in range(rows[source] + 1, rows[place]):
-                x, y = centres[source, row], _height(row)
+                x, y = centers[source, row], _height(row)
                 points += [(x, y + HEIGHT / 2), (x, y - HEIGHT / 2)]
-            _draw_arrow(axes, [*points, (centres[place, -1], _height(rows[place]) + HEIGHT / 2)])
+            _draw_arrow(axes, [*points, (centers[place, -1], _height(rows[place]) + HEIGHT / 2)])
     for place, node in enumerate(nodes):
-        _draw_box(axes, node, centres[place, -1], _height(rows[place]))
+        _draw_box(axes, node, centers[place, -1], _height(rows[place]))
     return figure
 
 
@@ -99,7 +99,7 @@ def _rows(nodes: list[Node]) -> list[int]:
     return rows
 
 
-def _centres(nodes: list[Node], rows: list[int]) -> dict[Place, float]:
+def _centers(nodes: list[Node], rows: list[int]) -> dict[Place, float]:
     """Place boxes, and the lanes of arrows that pass rows by, below what they come from."""
     members: dict[int, list[Place]] = defaultdict(list)
     linked: dict[int, dict[Place, list[Place]]] = {-1: defaultdict(list), 1: defaultdict(list)}
@@ -112,19 +112,19 @@ def _centres(nodes: list[Node], rows: list[int]) -> dict[Place, float]:
                     members[below[1]].append(below)
                 linked[-1][below].append(above)
                 linked[1][above].append(below)
-    centres: dict[Place, float] = {}
+    centers: dict[Place, float] = {}
     for side in (-1, 1, -1):  # down, up and down again
         for row in sorted(members, reverse=side > 0):
             wishes = {}
             for member in members[row]:
-                known = [(_weight(p), centres[p]) for p in linked[side][member] if p in centres]
+                known = [(_weight(p), centers[p]) for p in linked[side][member] if p in centers]
                 total = sum(weight for weight, _ in known)
-                before = centres.get(member, 0.0)
+                before = centers.get(member, 0.0)
                 wishes[member] = sum(w * x for w, x in known) / total if known else before
             # A lane goes to the outside, so that boxes stand straight below one another.
             members[row].sort(key=lambda p: wishes[p] + 0.1 * (p[1] >= 0))
-            centres.update(_spread(members[row], wishes))
-    return centres
+            centers.update(_spread(members[row], wishes))
+    return centers
 
 
 def _spread(places: list[Place], wishes: dict[Place, float]) -> dict[Place, float]:
@@ -152,7 +152,7 @@ def _width(place: Place) -> float:
 
 
 def _weight(place: Place) -> float:
-    """Return how much a box, or a lane, pulls at its neighbours."""
+    """Return how much a box, or a lane, pulls at its neighbors."""
     return 1.0 if place[1] < 0 else 0.001
 
 

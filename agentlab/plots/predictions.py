@@ -22,12 +22,12 @@ Array = npt.NDArray[Any]
 MAX_POINTS = 20_000  # of a scatter; more take longer to draw and show nothing else
 
 
-def example_pictures(images: Array, titles: Sequence[str], right: Sequence[bool] | Array) -> Figure:
-    """Draw pictures and, above each, what the net says of it; wrong ones have a thick frame.
+def example_images(images: Array, titles: Sequence[str], right: Sequence[bool] | Array) -> Figure:
+    """Draw images and, above each, what the net says of it; wrong ones have a thick frame.
 
     Args:
         images: ``[n, height, width]`` or ``[n, height, width, channels]``: bytes, or floats, which
-            are stretched over the range that they span. Three channels are colours; of any other
+            are stretched over the range that they span. Three channels are colors; of any other
             number the mean is drawn.
         titles: one for each, such as ``"7"`` or ``"cat, not dog"``.
         right: whether the net is right, bool ``[n]``.
@@ -43,13 +43,13 @@ def example_pictures(images: Array, titles: Sequence[str], right: Sequence[bool]
     figure = new_figure(max(1.5 * across, 2), (1.5 * tall + 0.5) * down)
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, image, title, good in zip(grid, images, titles, right, strict=False):
-        colour, width = (INK, 0.5) if good else (CONTRAST, 3.0)
+        color, width = (INK, 0.5) if good else (CONTRAST, 3.0)
         axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axes.spines[:].set(color=colour, linewidth=width)
+        axes.spines[:].set(color=color, linewidth=width)
         axes.set(xticks=[], yticks=[])
         lines = textwrap.wrap(" ".join(str(title).split()), 19, max_lines=3, placeholder="…")
         text = "\n".join(plain(line, 19) for line in lines)
-        axes.set_title(text, color=colour, fontsize=8)
+        axes.set_title(text, color=color, fontsize=8)
     for axes in grid[len(images) :]:
         axes.set_axis_off()
     return figure
@@ -104,9 +104,9 @@ def forecast(
     for i, axes in enumerate(figure.subplots(count, 1, squeeze=False, sharex=True).flat):
         axes.plot(before, past[:, i], color=INK, lw=1.4, label="past")
         axes.plot(after, true[:, i], color=INK, lw=1.4, ls=":", marker=marker, label="what came")
-        for values, colour, label in ((predicted, LINE, "forecast"), (naive, CONTRAST, "naive")):
+        for values, color, label in ((predicted, LINE, "forecast"), (naive, CONTRAST, "naive")):
             label = f"{label}, RMSE {np.sqrt(np.mean((values - true)[:, i] ** 2)):.4g}"
-            axes.plot(after, values[:, i], color=colour, lw=1.8, marker=marker, label=label)
+            axes.plot(after, values[:, i], color=color, lw=1.8, marker=marker, label=label)
         axes.axvline(0.5, color=MUTED, lw=0.8)
         last = "time steps from the last one known" if i == count - 1 else ""
         tidy(axes, plain(names[i], 60) if names else "", last)
@@ -115,7 +115,7 @@ def forecast(
 
 
 def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure:
-    """Draw where an embedding puts examples, a colour for each class.
+    """Draw where an embedding puts examples, a color for each class.
 
     Args:
         points: float ``[n, 2]``.
@@ -130,12 +130,12 @@ def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure
     figure = new_figure(7 + 1.3 * columns, 6.5)
     axes = figure.add_subplot()
     shades = np.arange(10) if len(classes) <= 10 else np.linspace(0, 1, len(classes))
-    colours = matplotlib.colormaps["tab10" if len(classes) <= 10 else "turbo"](shades)
+    colors = matplotlib.colormaps["tab10" if len(classes) <= 10 else "turbo"](shades)
     size = 24 if len(few) < 500 else 8
     for i, name in enumerate(classes):
         x, y = points[numbers == i].T
         label = plain(name, LONGEST_NAME if columns == 1 else 16)
-        axes.scatter(x, y, size, colours[i : i + 1], lw=0, alpha=0.7, label=label)
+        axes.scatter(x, y, size, colors[i : i + 1], lw=0, alpha=0.7, label=label)
     tidy(axes, "", "first dimension", "second dimension")
     axes.set_aspect("equal", "datalim")
     figure.legend(

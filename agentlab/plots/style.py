@@ -25,7 +25,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def tidy(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
-    """Give axes their titles and the look that all pictures share."""
+    """Give axes their titles and the look that all plots share."""
     axes.set_title(title, loc="left", color=INK)
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
@@ -62,7 +62,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 
 def figure_to_array(figure: Figure) -> npt.NDArray[np.uint8]:
-    """Return a figure as a picture for TensorBoard, uint8 ``[height, width, 3]``."""
+    """Return a figure as an image for TensorBoard, uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas: Any = FigureCanvasAgg(figure)

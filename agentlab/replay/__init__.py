@@ -1,6 +1,6 @@
-"""Replay memory: what was seen and done, kept once and drawn from at random."""
+"""Replay buffer: what was seen and done, kept once and drawn from at random."""
 
-from agentlab.replay.replay import Batch, Replay
+from agentlab.replay.replay_buffer import Batch, ReplayBuffer
 from agentlab.replay.sum_tree import SumTree
 
-__all__ = ["Batch", "Replay", "SumTree"]
+__all__ = ["Batch", "ReplayBuffer", "SumTree"]

@@ -25,14 +25,14 @@ class Ring:
 
     Rows are counted from the very first; row ``t`` lies at place ``t % rows``, and its step of
     environment ``e`` at slot ``place * num_envs + e``. The next observation of a row is the row
-    after it, so that each observation is held once; of stacked pictures only the newest is held.
+    after it, so that each observation is held once; of stacked images only the newest is held.
 
     Args:
         observation_space: of one environment.
         action_space: of one environment.
         rows: how many rows.
         num_envs: environments a step is made in.
-        frame_stack: pictures in an observation; see ``Replay``.
+        frame_stack: images in an observation; see ``ReplayBuffer``.
         n_step: rewards in a return.
         gamma: discount factor a step.
         compress: keep observations compressed.
@@ -60,7 +60,7 @@ class Ring:
         if frame_stack == 1:
             self.observation_leaves = leaves_of(observation_space)
         else:
-            self.observation_leaves = [_picture_of(observation_space, frame_stack)]
+            self.observation_leaves = [_image_of(observation_space, frame_stack)]
         self.action_leaves = leaves_of(action_space)
         self._observations: list[Storage] = []
         for leaf in self.observation_leaves:
@@ -97,7 +97,7 @@ class Ring:
 
     @property
     def newest(self) -> int:
-        """The last row that can be drawn: its successors are there. Negative where none is."""
+        """The last row that can be drawn: the rows after it are there. Negative where none is."""
         return self.count - 1 - self.n_step
 
     @property
@@ -176,7 +176,7 @@ class Ring:
         now = self._slots_of(places, envs)
         after = self._slots_of((places + lengths) % self.rows, envs)
         if self.frame_stack > 1 and len(cut):
-            # The final stack is the last one moved by one; its newest picture was kept aside.
+            # The final stack is the last one moved by one; its newest image was kept aside.
             after[cut, :-1] = self._slots_of(last[cut] // n, envs[cut])[:, 1:]
         observations, next_observations = [], []
         for i, (storage, leaf) in enumerate(
@@ -201,7 +201,7 @@ class Ring:
         )
 
     def _slots_of(self, places: Indices, envs: Indices) -> Indices:
-        """Where observations lie: ``[b]``, or for stacked pictures ``[b, frame_stack]``."""
+        """Where observations lie: ``[b]``, or for stacked images ``[b, frame_stack]``."""
         slots = places * self.num_envs + envs
         if self.frame_stack == 1:
             return slots
@@ -210,20 +210,20 @@ class Ring:
         return stacks
 
     def _stored(self, observations: Any) -> list[Array]:
-        """What is stored of observations ``[n, ...]``: of stacked pictures the newest."""
+        """What is stored of observations ``[n, ...]``: of stacked images the newest."""
         arrays = flatten(self._observation_space, observations)
         if self.frame_stack == 1:
             return arrays
         channels = arrays[0].shape[-1] // self.frame_stack
         return [arrays[0][..., -1] if channels == 1 else arrays[0][..., -channels:]]
 
-    def _stacked(self, pictures: Array) -> Array:
+    def _stacked(self, images: Array) -> Array:
         """Turn ``[b, stack, h, w]`` or ``[b, stack, h, w, c]`` into ``[b, h, w, stack * c]``."""
         if self.frame_stack == 1:
-            return pictures
-        if pictures.ndim == 4:
-            return np.moveaxis(pictures, 1, -1)
-        return np.moveaxis(pictures, 1, 3).reshape(*pictures.shape[:1], *pictures.shape[2:4], -1)
+            return images
+        if images.ndim == 4:
+            return np.moveaxis(images, 1, -1)
+        return np.moveaxis(images, 1, 3).reshape(*images.shape[:1], *images.shape[2:4], -1)
 
     @property
     def _columns(self) -> dict[str, Array]:
@@ -298,8 +298,8 @@ def checked(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array
     return array
 
 
-def _picture_of(space: gymnasium.Space[Any], stack: int) -> Leaf:
-    """The single picture that stacked observations consist of."""
+def _image_of(space: gymnasium.Space[Any], stack: int) -> Leaf:
+    """The single image that stacked observations consist of."""
     if not (
         isinstance(space, gymnasium.spaces.Box)
         and len(space.shape) == 3

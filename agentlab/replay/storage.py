@@ -105,7 +105,7 @@ def _mapped(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array
 
 
 class CompressedStorage(Storage):
-    """Items compressed one by one with LZ4, which favours speed over size.
+    """Items compressed one by one with LZ4, which favors speed over size.
 
     Args:
         rows: how many rows.

@@ -66,7 +66,7 @@ class Progress:
             self._bar.write(line)
 
     def close(self) -> None:
-        """Show the last figures and end the line."""
+        """Show the last metrics and end the line."""
         self._bar.n = self._describe()
         self._bar.close()
 

@@ -1,4 +1,4 @@
-"""Files that TensorBoard's embedding projector opens: vectors, their labels and pictures."""
+"""Files that TensorBoard's embedding projector opens: vectors, their labels and images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from agentlab.errors import AgentlabError
 from agentlab.runs.files import replacing, reporting
 
-SHEET = 8192  # pixels; the largest side of a sheet of pictures that the projector reads
+SHEET = 8192  # pixels; the largest side of a sheet of images that the projector reads
 
 
 def write_projector(
@@ -30,7 +30,7 @@ def write_projector(
         folder: a folder of TensorBoard events, such as ``runs/NAME/tensorboard``; made if missing.
         name: of the embedding; characters that a file name should not hold become ``-``.
         vectors: float ``[n, d]``.
-        labels: ``n`` of them: what the projector shows at each point and colours it by.
+        labels: ``n`` of them: what the projector shows at each point and colors it by.
         images: ``[n, height, width]`` or ``[n, height, width, channels]``, what is drawn at each
             point: bytes, or floats from 0 to 1. All but 3 channels are drawn as their mean. They
             are made coarser where a sheet of all would have more than 8192 pixels a side.
@@ -99,7 +99,7 @@ def _visible(label: object) -> str:
 
 
 def _bytes(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return pictures as ``[n, height, width, 3]``, coarse enough for a sheet of all."""
+    """Return images as ``[n, height, width, 3]``, coarse enough for a sheet of all."""
     if images.ndim == 3:
         images = images[..., None]
     across = math.isqrt(len(images) - 1) + 1

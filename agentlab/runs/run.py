@@ -34,9 +34,9 @@ class Run:
     ::
 
         config.json             everything that was set, and the versions that ran it
-        metrics.csv             figures that two equal runs share byte for byte
-        timings.csv             figures of the clock
-        tensorboard/            both, and histograms, graph, pictures, texts
+        metrics.csv             metrics that two equal runs share byte for byte
+        timings.csv             metrics of the clock
+        tensorboard/            both, and histograms, graph, images, texts
         checkpoints/000012/     what resuming needs
         plots/, videos/         made when needed
 
@@ -114,8 +114,8 @@ class Run:
 
         Args:
             step: how many environment steps (or updates) have been made.
-            metrics: figures that follow from configuration and seed alone.
-            timings: figures that depend on the clock.
+            metrics: those that follow from configuration and seed alone.
+            timings: metrics that depend on the clock.
 
         Raises:
             AgentlabError: for a full disk, or where another process writes to the run.
@@ -136,7 +136,7 @@ class Run:
             self._events().graph(concrete_function)
 
     def image(self, tag: str, step: int, image: npt.NDArray[np.uint8]) -> None:
-        """Show a picture in TensorBoard, uint8 ``[height, width, 3]``."""
+        """Show an image in TensorBoard, uint8 ``[height, width, 3]``."""
         with self._writing():
             self._events().image(tag, step, image)
 

@@ -50,7 +50,7 @@ class EventFile:
         self._write_values(step, [value(tag=tag, histo=h) for tag, h in described.items() if h])
 
     def image(self, tag: str, step: int, image: npt.NDArray[np.uint8]) -> None:
-        """Write a picture, uint8 ``[height, width, 3]``."""
+        """Write an image, uint8 ``[height, width, 3]``."""
         import imageio.v3
 
         png = imageio.v3.imwrite("<bytes>", image, extension=".png")

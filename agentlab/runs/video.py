@@ -46,7 +46,7 @@ def open_video(path: Path | str, fps: int = 30) -> Iterator[Video]:
     """Write a video frame by frame; the file appears only when it is whole.
 
     Small frames, such as Atari's, are enlarged by a whole factor to about 480 pixels, because
-    players blur what is smaller and MP4 halves the resolution of colours. ::
+    players blur what is smaller and MP4 halves the resolution of colors. ::
 
         with open_video("game.mp4") as video:
             video.append(frame)

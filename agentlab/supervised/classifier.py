@@ -23,7 +23,7 @@ from agentlab.supervised.features import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHOWN = 40  # example predictions in a picture
+SHOWN = 40  # example predictions in a plot
 PROJECTED = 1000  # examples in TensorBoard's projector
 
 
@@ -31,7 +31,7 @@ PROJECTED = 1000  # examples in TensorBoard's projector
 class ClassifierConfig(FeatureTrainerConfig):
     """Hyperparameters of ``classifier``."""
 
-    label_smoothing: float = option(0.0, "share of each target spread over all classes")
+    label_smoothing: float = option(0.0, "fraction of each target spread over all classes")
     class_weights: Literal["none", "balanced"] = option(
         "none", "balanced: rare classes count for as much as frequent ones"
     )
@@ -43,7 +43,7 @@ class ClassifierConfig(FeatureTrainerConfig):
 
 
 class Classifier(FeatureTrainer):
-    """Minimises the cross-entropy of softmax(net(x)) and the true class.
+    """Minimizes the cross-entropy of softmax(net(x)) and the true class.
 
     Attributes:
         classes: the classes' labels, in the order of the net's outputs.
@@ -52,7 +52,7 @@ class Classifier(FeatureTrainer):
     name = "classifier"
     Config: ClassVar[type] = ClassifierConfig
     monitor = ("accuracy", "max")
-    merit = "accuracy"
+    score_metric = "accuracy"
     config: ClassifierConfig
     classes: list[Any]
 
@@ -62,21 +62,21 @@ class Classifier(FeatureTrainer):
         y: Any = None,
         *,
         classes: Sequence[Any] | None = None,
-        validation: Any = None,
+        validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
         """Learn to tell classes apart.
 
         Args:
-            x: inputs ``[n, ...]``: pictures (uint8 is divided by 255), rows of numbers
-                (standardised by what the training part shows), ids of words; or ``Batches`` whose
+            x: inputs ``[n, ...]``: images (uint8 is divided by 255), rows of numbers
+                (standardized by what the training split shows), ids of words; or ``Batches`` whose
                 targets are the numbers of classes.
             y: labels ``[n]``, numbers or texts; with ``classes``, indices into them.
             classes: names of the classes; needed where ``x`` is ``Batches``.
-            validation: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the share that the
-                configuration says.
-            run: where figures and checkpoints go, and where they are taken up again.
+            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
@@ -91,7 +91,7 @@ class Classifier(FeatureTrainer):
             raise AgentlabError(
                 "the net ends in softmax, but must give logits; leave the last activation out"
             )
-        train, held_out = self._prepare(x, y, validation)
+        train, held_out = self._prepare(x, y, validation_data)
         self._train(train, held_out, run, quiet)
         return self
 
@@ -121,16 +121,16 @@ class Classifier(FeatureTrainer):
         weights = len(targets) / (len(self.classes) * np.maximum(counts, 1))
         return np.asarray(weights[targets], np.float32)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets, tf.int32), outputs)
 
-    def _objective(self, outputs: Any, targets: Any) -> Any:
-        smoothing, loss = self.config.label_smoothing, self._loss(outputs, targets)
+    def objective(self, outputs: Any, targets: Any) -> Any:
+        smoothing, loss = self.config.label_smoothing, self.losses(outputs, targets)
         if not smoothing:
             return loss
         return (1 - smoothing) * loss - smoothing * tf.reduce_mean(tf.nn.log_softmax(outputs), -1)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         return {"accuracy": tf.argmax(outputs, -1, tf.int32) == tf.cast(targets, tf.int32)}
 
     def predict_proba(self, x: Any) -> Array:
@@ -149,10 +149,10 @@ class Classifier(FeatureTrainer):
         self._need_net()
         return self._evaluate(self._held_out(x, y))
 
-    def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw the confusion matrix, and some pictures with what was said of them."""
+    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
+        """Draw the confusion matrix, and some images with their predicted labels."""
         from agentlab.plots.matrices import confusion_matrix
-        from agentlab.plots.predictions import example_pictures
+        from agentlab.plots.predictions import example_images
 
         held_out = self._held_out(x, y)
         true = np.concatenate([batch.targets for batch in held_out.epoch(1024)])
@@ -165,18 +165,18 @@ class Classifier(FeatureTrainer):
                 names[a] if a == b else f"{names[a]}, not {names[b]}"
                 for a, b in zip(said[:SHOWN], true[:SHOWN], strict=True)
             ]
-            drawn["examples"] = example_pictures(first, words, said[:SHOWN] == true[:SHOWN])
+            drawn["examples"] = example_images(first, words, said[:SHOWN] == true[:SHOWN])
         return drawn
 
     def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
-        """Return the torso's features of some held-out examples, their classes and pictures."""
+        """Return the torso's features of some held-out examples, their classes and images."""
         first = next(iter(self._held_out(*data).epoch(PROJECTED)))
         inputs = np.asarray(first.inputs)
         if getattr(self.net, "torso", None) is None:
             return None
         labels = [self.classes[number] for number in first.targets]
-        is_picture = inputs.dtype == np.uint8 and inputs.ndim == 4
-        return self._features(inputs), labels, inputs if is_picture else None
+        is_image = inputs.dtype == np.uint8 and inputs.ndim == 4
+        return self._features(inputs), labels, inputs if is_image else None
 
     def _fitted(self) -> dict[str, Any]:
         return {**super()._fitted(), "classes": self.classes, "named": self._named}

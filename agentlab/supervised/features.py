@@ -24,14 +24,14 @@ class FeatureTrainerConfig(TrainerConfig):
     net: str = option("mlp", "torso by name; `agentlab nets` lists them")
     hidden: tuple[int, ...] = option((128, 128), "units of the mlp's layers; empty for none")
     activation: str = option("relu", "activation of the mlp's layers, by its Keras name")
-    dropout: float | None = option(None, "share dropped in training; none: the net's own")
+    dropout: float | None = option(None, "fraction dropped in training; none: the net's own")
     vocabulary: int = option(10_000, "words that are told apart, where the inputs are texts")
     length: int = option(100, "words that are read of each text")
-    standardise: bool = option(True, "scale rows of numbers to mean 0 and deviation 1")
-    flip: bool = option(False, "mirror half of the training pictures")
-    rotate: float = option(0.0, "turn training pictures by up to so many degrees")
-    shift: float = option(0.0, "move training pictures by up to this share of their size")
-    zoom: float = option(0.0, "change the size of training pictures by up to this share")
+    standardize: bool = option(True, "scale rows of numbers to mean 0 and deviation 1")
+    flip: bool = option(False, "mirror half of the training images")
+    rotate: float = option(0.0, "turn training images by up to so many degrees")
+    shift: float = option(0.0, "move training images by up to this fraction of their size")
+    zoom: float = option(0.0, "change the size of training images by up to this fraction")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +42,7 @@ class FeatureTrainerConfig(TrainerConfig):
 
     @property
     def moves(self) -> tuple[bool, float, float, float]:
-        """How training pictures are moved: flip, rotate, shift, zoom."""
+        """How training images are moved: flip, rotate, shift, zoom."""
         return self.flip, self.rotate, self.shift, self.zoom
 
 
@@ -56,7 +56,7 @@ class FeatureTrainer(Trainer):
 
     @abstractmethod
     def _learn_targets(self, x: Any, y: Any) -> int:
-        """Learn what the training part's targets are like, and return how many outputs they need.
+        """Learn what the training split's targets are like, and return how many outputs they need.
 
         ``x`` is ``Batches`` or else ``y`` an array.
         """
@@ -72,9 +72,9 @@ class FeatureTrainer(Trainer):
             if not x.ndim or not y.ndim or len(x) != len(y):
                 sizes = [len(part) if part.ndim else "no" for part in (x, y)]
                 raise AgentlabError(f"x has {sizes[0]} rows and y has {sizes[1]}; they must match")
-            if validation is None and self.config.validation:
-                shares = (1 - self.config.validation, self.config.validation)
-                rows, held = split_indices(len(x), shares, self.seed)
+            if validation is None and self.config.validation_split:
+                fractions = (1 - self.config.validation_split, self.config.validation_split)
+                rows, held = split_indices(len(x), fractions, self.seed)
                 validation, x, y = (x[held], y[held]), x[rows], y[rows]
             units = self._learn_targets(x, y)
             self._learn_inputs(x)
@@ -83,7 +83,7 @@ class FeatureTrainer(Trainer):
         first = np.asarray(next(iter(train.epoch(1))).inputs)
         if any(self.config.moves) and first.ndim not in (3, 4):
             raise AgentlabError(
-                f"flip, rotate, shift and zoom move pictures, but an example has the shape "
+                f"flip, rotate, shift and zoom move images, but an example has the shape "
                 f"{list(first.shape[1:])}"
             )
         if self.net is None:
@@ -101,7 +101,7 @@ class FeatureTrainer(Trainer):
             )
 
     def _learn_inputs(self, x: Array) -> None:
-        """Learn from the training part how inputs become numbers for the net."""
+        """Learn from the training split how inputs become numbers for the net."""
         from agentlab.nets import TORSOS, torso_class
 
         config = self.config
@@ -109,9 +109,7 @@ class FeatureTrainer(Trainer):
         if not self._given:
             torso_class(config.net)  # so that an unknown name is refused first
             takes = TORSOS[config.net].takes
-        self._quantities = takes in ("numbers", "pictures") or (
-            takes == "sequences" and x.ndim == 3
-        )
+        self._quantities = takes in ("numeric", "images") or (takes == "sequences" and x.ndim == 3)
         if x.dtype.kind in "OU":
             from agentlab.data.text import Words
 
@@ -121,18 +119,18 @@ class FeatureTrainer(Trainer):
                 )
             if x.ndim != 1:
                 raise AgentlabError(f"x has the shape {list(x.shape)}; texts must be a flat list")
-            self.encoder = Words.fit(x.tolist(), config.vocabulary, config.length)
-        elif x.dtype == np.uint8 and x.ndim in (3, 4) and self.encoder is None:
-            from agentlab.data.images import Pictures
+            self.preprocessor = Words.fit(x.tolist(), config.vocabulary, config.length)
+        elif x.dtype == np.uint8 and x.ndim in (3, 4) and self.preprocessor is None:
+            from agentlab.data.images import Images
 
-            self.encoder = Pictures(x.shape[1], x.shape[2], 1 if x.ndim == 3 else x.shape[3])
-        elif config.standardise and x.ndim == 2 and self._measures(x):
+            self.preprocessor = Images(x.shape[1], x.shape[2], 1 if x.ndim == 3 else x.shape[3])
+        elif config.standardize and x.ndim == 2 and self._measures(x):
             # In float64, as JSON keeps them, so that a saved net says the same when it is loaded.
             self._mean = x.mean(axis=0, dtype=np.float64)
             self._std = deviation(self._mean, x.std(axis=0, dtype=np.float64))
 
     def _measures(self, x: Array) -> bool:
-        """Whether ``x`` holds quantities rather than ids or bytes of pictures."""
+        """Whether ``x`` holds quantities rather than ids or bytes of images."""
         return x.dtype.kind == "f" or (
             self._quantities and x.dtype.kind in "iub" and x.dtype != np.uint8
         )
@@ -141,7 +139,7 @@ class FeatureTrainer(Trainer):
         """Make inputs ready for the net."""
         x = as_array(x)
         if x.dtype.kind in "OU":
-            encode = getattr(self.encoder, "encode", None)
+            encode = getattr(self.preprocessor, "encode", None)
             if encode is None:
                 text = str(x.flat[0])
                 raise AgentlabError(f"x holds {text!r}, but the net was trained on numbers")
@@ -183,13 +181,13 @@ class FeatureTrainer(Trainer):
             arguments = {"hidden": config.hidden, "activation": config.activation}
         if first.dtype == np.uint8:
             arguments["scale"] = 255.0
-        elif TORSOS[config.net].takes == "pictures":
+        elif TORSOS[config.net].takes == "images":
             arguments["scale"] = 1.0
         if first.dtype == np.int32:
-            size = getattr(self.encoder, "size", None)
+            size = getattr(self.preprocessor, "size", None)
             if size is None:
                 raise AgentlabError(
-                    "x holds whole numbers; set encoder for ids of words, else use floats"
+                    "x holds whole numbers; set preprocessor for ids of words, else use floats"
                 )
             arguments["vocabulary"] = size
         with self._precision():
@@ -202,7 +200,7 @@ class FeatureTrainer(Trainer):
         return super()._xla and not any(self.config.moves)  # which XLA does not know
 
     def _scaled(self, inputs: Any) -> Any:
-        """Divide bytes of pictures by 255, where the net does not do so itself."""
+        """Divide bytes of images by 255, where the net does not do so itself."""
         if hasattr(self.net, "torso") or inputs.dtype != tf.uint8:
             return inputs
         return tf.cast(inputs, tf.float32) / 255
@@ -212,7 +210,7 @@ class FeatureTrainer(Trainer):
         if training and any(moves):
             from agentlab.nets.augment import augment
 
-            # The seed follows the updates, so that a resumed run moves pictures the same way.
+            # The seed follows the updates, so that a resumed run moves images the same way.
             seed = tf.stack([self.seed, tf.cast(self._optimizer.iterations, tf.int32)])
             inputs = augment(inputs, seed, *moves)
         return super()._forward(inputs, training)

@@ -25,11 +25,11 @@ def cross_validate(
         x: inputs ``[n, ...]``.
         y: targets ``[n, ...]``.
         folds: parts of equal size.
-        seed: of the dealing out.
+        seed: of the split.
         options: passed to ``fit``.
 
     Raises:
-        AgentlabError: where there are fewer examples than parts.
+        AgentlabError: where there are fewer examples than splits.
     """
     if not 2 <= folds <= len(x):
         raise AgentlabError(f"folds={folds} must be from 2 to the {len(x)} examples")

@@ -11,7 +11,7 @@ import numpy as np
 
 from agentlab.config import option
 from agentlab.data.series import Values, split_series
-from agentlab.data.windows import Targets, Windows, normalisation
+from agentlab.data.windows import Targets, Windows, normalization
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.runs import Run
@@ -34,15 +34,15 @@ class ForecasterConfig(TrainerConfig):
     epochs: int = option(30, "passes over the training data")
     learning_rate: float = option(1e-2, "step size of the optimizer, at its highest")
     schedule: ScheduleName = option("cosine", "how the learning rate falls during the training")
-    clip_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
+    max_grad_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
     past: int = option(40, "rows that a forecast is made from")
     horizon: int = option(40, "rows that are forecast")
     cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of the net")
     units: int = option(32, "units of each layer")
     layers: int = option(1, "layers of the encoder, and of the decoder")
-    dropout: float = option(0.0, "share of units that training drops")
+    dropout: float = option(0.0, "fraction of units that training drops")
     loss: Literal["squared", "huber"] = option(
-        "huber", "of the normalised error; huber is squared below 1 and absolute above"
+        "huber", "of the normalized error; huber is squared below 1 and absolute above"
     )
 
     def __post_init__(self) -> None:
@@ -55,9 +55,9 @@ class ForecasterConfig(TrainerConfig):
 
 
 class Forecaster(Trainer):
-    """Minimises the error of net(past) against the future, normalised by the past.
+    """Minimizes the error of net(past) against the future, normalized by the past.
 
-    Figures are in the series' own units, over all rows of the horizon and all columns, and stand
+    Metrics are in the series' own units, over all rows of the horizon and all columns, and stand
     beside those of the naive forecast, which says that the last value stays.
 
     Attributes:
@@ -66,7 +66,7 @@ class Forecaster(Trainer):
 
     name = "forecaster"
     Config: ClassVar[type] = ForecasterConfig
-    merit = "ratio"
+    score_metric = "ratio"
     config: ForecasterConfig
     names: list[str] | None = None
     _usual: Values
@@ -76,7 +76,7 @@ class Forecaster(Trainer):
         values: Any,
         *,
         names: Sequence[str] | None = None,
-        validation: Any = None,
+        validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
@@ -85,10 +85,10 @@ class Forecaster(Trainer):
         Args:
             values: numbers ``[time, columns]``, or ``[time]`` for one series.
             names: of the columns.
-            validation: the rows that follow, held out; ``None`` takes the share that the
-                configuration says from the end of ``values``. The past of a window may lie in
+            validation_data: the rows that follow, held out; ``None`` takes the fraction
+                ``validation_split`` from the end of ``values``. The past of a window may lie in
                 ``values``, what is to be forecast never does.
-            run: where figures and checkpoints go, and where they are taken up again.
+            run: where metrics and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
@@ -101,14 +101,18 @@ class Forecaster(Trainer):
         if names is not None and len(names) != columns:
             raise AgentlabError(f"names has {len(names)} entries, but values has {columns} columns")
         self.names = None if names is None else list(names)
-        if validation is None and config.validation:
-            values, validation = split_series(values, (1 - config.validation, config.validation))
+        if validation_data is None and config.validation_split:
+            values, validation_data = split_series(
+                values, (1 - config.validation_split, config.validation_split)
+            )
         # In float64, as JSON keeps it, so that a saved trainer says the same when it is loaded.
         self._usual = deviation(values.mean(axis=0), values.std(axis=0))
         train = self._windows("values", values)
         held_out = None
-        if validation is not None:
-            held_out = self._windows("validation", self._checked("validation", validation), values)
+        if validation_data is not None:
+            held_out = self._windows(
+                "validation_data", self._checked("validation_data", validation_data), values
+            )
         if self.net is None:
             with self._precision():
                 self.net = self._build()
@@ -167,12 +171,12 @@ class Forecaster(Trainer):
             )
         return Windows(np.concatenate([before, values]), past, horizon, self._usual)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         errors = outputs - Targets(*targets).future
         losses = {"squared": tf.square(errors), "huber": huber(errors)}
         return tf.reduce_mean(losses[self.config.loss], axis=(1, 2))
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         future, last, spread = targets
         error, naive = ((said - future) * spread[:, None] for said in (outputs, last[:, None]))
         return {
@@ -181,13 +185,13 @@ class Forecaster(Trainer):
             "rmse_naive": tf.reduce_mean(tf.square(naive), axis=(1, 2)),
         }
 
-    def _summary(self, means: dict[str, float]) -> dict[str, float]:
+    def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
         if "rmse" not in means:
             return means
         unit = float(self._usual.max())
         rmse, naive = (float(np.sqrt(means[name])) * unit for name in ("rmse", "rmse_naive"))
-        figures = {"rmse": rmse, "mae": means["mae"] * unit, "rmse_naive": naive}
-        return {**means, **figures, "ratio": _ratio(rmse, naive)}
+        metrics = {"rmse": rmse, "mae": means["mae"] * unit, "rmse_naive": naive}
+        return {**means, **metrics, "ratio": _ratio(rmse, naive)}
 
     def predict(self, values: Any) -> Values:
         """Say what follows.
@@ -210,7 +214,7 @@ class Forecaster(Trainer):
                 f"values has {len(values)} rows, but past={past} are needed to say what follows"
             )
         values = values[None, -past:]
-        mean, std = normalisation(values, self._usual)
+        mean, std = normalization(values, self._usual)
         outputs = self._output_step(((values - mean) / std).astype(np.float32)).numpy()
         return np.asarray(mean + outputs[0].astype(np.float64) * std)
 
@@ -223,7 +227,7 @@ class Forecaster(Trainer):
                 ``past`` rows of ``values`` do so.
 
         Returns:
-            ``loss`` of the normalised errors; ``rmse`` and ``mae`` in the series' units;
+            ``loss`` of the normalized errors; ``rmse`` and ``mae`` in the series' units;
             ``rmse_naive`` of the forecast that the last value stays; and ``ratio``, rmse /
             rmse_naive, which is below 1 where the net is better. Of several columns also
             ``rmse/NAME`` and ``ratio/NAME`` of each, since their units may differ.
@@ -232,13 +236,13 @@ class Forecaster(Trainer):
             AgentlabError: as ``fit``.
         """
         windows = self._held_out(values, before)
-        figures = self._evaluate(windows)
+        metrics = self._evaluate(windows)
         if len(self._usual) > 1:
             errors = zip(self._names_of_columns(), *self._errors_by_horizon(windows), strict=True)
             for name, *squares in errors:
                 rmse, naive = (float(np.sqrt(square.mean())) for square in squares)
-                figures |= {f"rmse/{name}": rmse, f"ratio/{name}": _ratio(rmse, naive)}
-        return figures
+                metrics |= {f"rmse/{name}": rmse, f"ratio/{name}": _ratio(rmse, naive)}
+        return metrics
 
     def _held_out(self, values: Any, before: Any) -> Windows:
         self._need_net()
@@ -267,7 +271,7 @@ class Forecaster(Trainer):
             naive += np.sum(((last[:, None] - future) * scale) ** 2, axis=0)
         return net.T / windows.size, naive.T / windows.size
 
-    def figures(self, values: Any, before: Any = None) -> dict[str, Figure]:
+    def plots(self, values: Any, before: Any = None) -> dict[str, Figure]:
         """Draw some forecasts beside what came, and how errors grow with the horizon."""
         from agentlab.plots.predictions import forecast
 
@@ -323,9 +327,9 @@ def _errors_drawn(net: Values, naive: Values, names: Sequence[str]) -> Figure:
     count, steps = net.shape
     figure = new_figure(8, 0.8 + 2.8 * count)
     for i, axes in enumerate(figure.subplots(count, 1, squeeze=False, sharex=True).flat):
-        for errors, colour, label in ((net, LINE, "forecast"), (naive, CONTRAST, "naive")):
+        for errors, color, label in ((net, LINE, "forecast"), (naive, CONTRAST, "naive")):
             marker = "o" if steps == 1 else ""
-            axes.plot(np.arange(steps) + 1, errors[i], color=colour, lw=1.8, marker=marker)
+            axes.plot(np.arange(steps) + 1, errors[i], color=color, lw=1.8, marker=marker)
             axes.lines[-1].set_label(label)
         axes.set_ylim(bottom=0)
         tidy(axes, plain(names[i], 60), "steps ahead" if i == count - 1 else "", "RMSE")

@@ -29,14 +29,14 @@ class LanguageModelConfig(TrainerConfig):
     """Hyperparameters of ``language_model``."""
 
     epochs: int = option(20, "passes over the training data")
-    batch: int = option(64, "streams of text that are read side by side")
+    batch_size: int = option(64, "streams of text that are read side by side")
     learning_rate: float = option(2e-3, "step size of the optimizer, at its highest")
     schedule: ScheduleName = option("cosine", "how the learning rate falls during the training")
-    clip_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
+    max_grad_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
     cell: Literal["lstm", "gru", "peephole", "simple"] = option("lstm", "cell of the net")
     units: tuple[int, ...] = option((512,), "units of each layer")
     embedding: int = option(64, "numbers that stand for a character")
-    dropout: float = option(0.3, "share of each layer's inputs and outputs dropped in training")
+    dropout: float = option(0.3, "fraction of each layer's inputs and outputs dropped in training")
     length: int = option(128, "characters that a gradient goes back through")
 
     def __post_init__(self) -> None:
@@ -49,27 +49,27 @@ class LanguageModelConfig(TrainerConfig):
 
 
 class LanguageModel(Trainer):
-    """Minimises -log p(next character | all before it), in nats.
+    """Minimizes -log p(next character | all before it), in nats.
 
     The text is read in parallel streams from beginning to end. What a layer remembers goes on from
     window to window, and gradients end at a window's edge (Graves 2013, section 2; Karpathy 2015,
     "The unreasonable effectiveness of recurrent neural networks").
 
     Attributes:
-        encoder: the characters of the training text.
+        preprocessor: the characters of the training text.
     """
 
     name = "language_model"
     Config: ClassVar[type] = LanguageModelConfig
     _compiled = (*Trainer._compiled, "_write")
     config: LanguageModelConfig
-    encoder: Characters | None
+    preprocessor: Characters | None
 
     def fit(
         self,
         text: str,
         *,
-        validation: str | None = None,
+        validation_data: str | None = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
@@ -77,9 +77,9 @@ class LanguageModel(Trainer):
 
         Args:
             text: what to learn from.
-            validation: a text held out; ``None`` takes the share that the configuration says from
+            validation_data: a text held out; ``None`` takes the fraction ``validation_split`` from
                 the beginning of ``text``, so that a test on what follows it is on what comes next.
-            run: where figures, samples and checkpoints go, and where they are taken up again.
+            run: where metrics, samples and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
@@ -87,11 +87,11 @@ class LanguageModel(Trainer):
         """
         self._begin()
         config = self.config
-        if validation is None and config.validation:
-            end = round(len(text) * config.validation)
-            text, validation = text[end:], text[:end]
-        self.encoder = Characters.fit(text, unknown=True)
-        train = Streams(self.encoder.encode(text), config.batch, config.length)
+        if validation_data is None and config.validation_split:
+            end = round(len(text) * config.validation_split)
+            text, validation_data = text[end:], text[:end]
+        self.preprocessor = Characters.fit(text, unknown=True)
+        train = Streams(self.preprocessor.encode(text), config.batch_size, config.length)
         if self.net is None:
             with self._precision():
                 self.net = self._build()
@@ -99,7 +99,7 @@ class LanguageModel(Trainer):
         state = self.net.torso.initial_state(train.streams)
         # What is remembered from window to window; part of every checkpoint.
         self._carried = [tf.Variable(part, trainable=False) for part in state]
-        held_out = None if validation is None else self._stream(validation)
+        held_out = None if validation_data is None else self._stream(validation_data)
         self._train(train, held_out, run, quiet)
         return self
 
@@ -108,27 +108,27 @@ class LanguageModel(Trainer):
         from agentlab.nets.rnn import RNN
 
         config = self.config
-        assert self.encoder is not None
+        assert self.preprocessor is not None
         torso = RNN(
             config.cell,
             config.units,
             return_sequences=True,
-            vocabulary=self.encoder.size,
+            vocabulary=self.preprocessor.size,
             embedding=config.embedding,
             dropout=config.dropout,
             seed=self.seed,
             name="torso",
         )
         torso.build((None, None))
-        return Headed(torso, self.encoder.size, config.dropout, self.seed + 1000, name="net")
+        return Headed(torso, self.preprocessor.size, config.dropout, self.seed + 1000, name="net")
 
     def _check_net(self) -> None:
         """See that a net that was given reads and writes the characters of the text."""
         from agentlab.nets.headed import Headed
         from agentlab.nets.rnn import RNN
 
-        assert self.encoder is not None
-        size, torso = self.encoder.size, getattr(self.net, "torso", None)
+        assert self.preprocessor is not None
+        size, torso = self.preprocessor.size, getattr(self.net, "torso", None)
         fits = isinstance(self.net, Headed) and self.net.units == size
         if not (fits and isinstance(torso, RNN) and torso.vocabulary == size):
             raise AgentlabError(
@@ -137,8 +137,8 @@ class LanguageModel(Trainer):
             )
 
     def _stream(self, text: str) -> Streams:
-        assert self.encoder is not None
-        return Streams(self.encoder.encode(text), READ_AT_ONCE, self.config.length)
+        assert self.preprocessor is not None
+        return Streams(self.preprocessor.encode(text), READ_AT_ONCE, self.config.length)
 
     def _variables(self) -> list[Any]:
         return [*super()._variables(), *self._carried]
@@ -159,12 +159,12 @@ class LanguageModel(Trainer):
             features = net.drop(features, training=training)
         return net.head(features), state
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         return {"accuracy": tf.argmax(outputs, -1, tf.int32) == targets}
 
     @cached_property
@@ -231,7 +231,7 @@ class LanguageModel(Trainer):
             AgentlabError: for an empty prompt, or a number that is too small or too large.
         """
         self._need_net()
-        assert self.encoder is not None
+        assert self.preprocessor is not None
         if not prompt:
             raise AgentlabError(
                 "prompt='' is empty; give one character at least, such as a newline"
@@ -245,13 +245,13 @@ class LanguageModel(Trainer):
         if not 0 <= seed < 2**31:
             raise AgentlabError(f"seed={seed} must be 0 or more and less than 2**31")
         ids = self._write(
-            self.encoder.encode(prompt)[None],
+            self.preprocessor.encode(prompt)[None],
             tf.constant(length),
             tf.constant(float(temperature)),
-            None if top_k is None else min(top_k, self.encoder.size),
+            None if top_k is None else min(top_k, self.preprocessor.size),
             tf.constant([seed, 0]),
         )
-        return prompt + self.encoder.decode(ids.numpy().tolist())
+        return prompt + self.preprocessor.decode(ids.numpy().tolist())
 
     @cached_property
     def _write(self) -> Any:

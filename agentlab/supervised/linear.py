@@ -39,7 +39,7 @@ class Linear(FeatureTrainer):
 
     @property
     def _units_of_inputs(self) -> tuple[Any, Any]:
-        """The mean and the deviation that the net's inputs were standardised by."""
+        """The mean and the deviation that the net's inputs were standardized by."""
         scale = self.net.torso.scale
         return (0.0, scale) if self._mean is None else (self._mean, self._std * scale)
 
@@ -52,15 +52,17 @@ class Linear(FeatureTrainer):
 
     def _names_of_inputs(self) -> list[str]:
         count = self.net.torso.features
-        return list(getattr(self.encoder, "inputs", None) or (f"x{i}" for i in range(count)))
+        return list(getattr(self.preprocessor, "inputs", None) or (f"x{i}" for i in range(count)))
 
 
 @dataclass(frozen=True)
 class LinearRegressionConfig(RegressorConfig):
-    """Hyperparameters of ``linear_regression``: ``l2`` (ridge regression) and ``standardise``."""
+    """Hyperparameters of ``linear_regression``: ``l2`` (ridge regression) and ``standardize``."""
 
     hidden: tuple[int, ...] = option((), "must be empty: the model has one layer")
-    validation: float = option(0.0, "share of the training data held out, where none is given")
+    validation_split: float = option(
+        0.0, "fraction of the training data held out, where none is given"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,8 +73,8 @@ class LinearRegressionConfig(RegressorConfig):
 class LinearRegression(Linear, Regressor):
     """Least squares, solved exactly: what ``Regressor`` without hidden layers comes to in the end.
 
-    Minimises the mean squared error of standardised targets plus ``l2`` times the squared weights
-    of the net's (standardised) inputs. Data may stream: of all rows only a triangle is kept
+    Minimizes the mean squared error of standardized targets plus ``l2`` times the squared weights
+    of the net's (standardized) inputs. Data may stream: of all rows only a triangle is kept
     (Golub & Van Loan 2013, section 5.3.2), never the less accurate normal equations.
 
     Attributes:
@@ -133,18 +135,18 @@ class LinearRegression(Linear, Regressor):
         parts = (
             {"train": train} if validation is None else {"train": train, "validation": validation}
         )
-        figures = {
+        metrics = {
             f"{part}/{name}": value
             for part, batches in parts.items()
             for name, value in self._evaluate(batches).items()
         }
-        self.history = [figures]
+        self.history = [metrics]
         if run is not None:
             run.rewind(None)  # it is sooner solved again than loaded
-            run.log(1, figures, {})
+            run.log(1, metrics, {})
             run.save_checkpoint(1, 1, lambda folder: self.save(folder / "trainer"), {})
 
-    def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
+    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw residuals, and the coefficients of the net's inputs, each in its deviations."""
         from agentlab.plots.matrices import coefficients
 
@@ -152,10 +154,10 @@ class LinearRegression(Linear, Regressor):
         errors = None if self.errors_ is None else self.errors_.reshape(-1, len(kernel))[0]
         if errors is not None:
             errors = errors * self._units_of_inputs[1]
-        scaled = self._mean is not None or self.encoder is not None
+        scaled = self._mean is not None or self.preprocessor is not None
         unit = f"rise of the target for each {'deviation' if scaled else 'unit'} of the input"
         drawn = coefficients(self._names_of_inputs(), kernel, errors, unit)
-        return {**super().figures(x, y), "coefficients": drawn}
+        return {**super().plots(x, y), "coefficients": drawn}
 
     def _fitted(self) -> dict[str, Any]:
         errors = None if self.errors_ is None else self.errors_.tolist()

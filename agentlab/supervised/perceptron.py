@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PerceptronConfig(ClassifierConfig):
-    """Hyperparameters of ``perceptron``: ``epochs``, ``learning_rate`` and ``standardise``."""
+    """Hyperparameters of ``perceptron``: ``epochs``, ``learning_rate`` and ``standardize``."""
 
     epochs: int = option(1000, "passes over the training data at most")
     learning_rate: float = option(0.4, "eta, what a mistake moves the weights by")
     hidden: tuple[int, ...] = option((), "must be empty: a perceptron has one layer")
-    validation: float = option(0.0, "share of the training data held out, where none is given")
+    validation_split: float = option(
+        0.0, "fraction of the training data held out, where none is given"
+    )
 
 
 class Perceptron(Linear, Classifier):
@@ -84,13 +86,13 @@ class Perceptron(Linear, Classifier):
         for epoch in range(1, self.config.epochs + 1):
             order = np.random.default_rng(derive_seed(self.seed, epoch)).permutation(len(rows))
             errors = self._learn(weights, rows[order], targets[order])
-            figures = {"train/errors": errors, "train/accuracy": 1 - errors / len(rows)}
+            metrics = {"train/errors": errors, "train/accuracy": 1 - errors / len(rows)}
             if held_out is not None:
                 right = (held_out[0] @ weights > 0) == held_out[1]
-                figures["validation/accuracy"] = float(right.mean())
-            self.history.append(figures)
+                metrics["validation/accuracy"] = float(right.mean())
+            self.history.append(metrics)
             if run is not None:
-                run.log(epoch, figures, {})
+                run.log(epoch, metrics, {})
             progress.update(epoch, lambda: f"{self.history[-1]['train/errors']} errors")
             if not errors:
                 break
@@ -143,7 +145,7 @@ class Perceptron(Linear, Classifier):
         score = super()._forward(inputs, training)
         return tf.concat([tf.zeros_like(score), score], axis=-1)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         """Return how far an example is on the wrong side: the perceptron criterion."""
         score = outputs[:, 1]
         return tf.nn.relu(tf.where(targets == 1, -score, score))
@@ -152,12 +154,12 @@ class Perceptron(Linear, Classifier):
         """Return the unit's output, which knows no doubt: 0 or 1 for each class, ``[n, 2]``."""
         return np.asarray(np.eye(2, dtype=np.float32)[self._outputs_of(x).argmax(axis=-1)])
 
-    def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
+    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw the confusion matrix and, where there are two inputs, the line that was found."""
         from agentlab.plots.predictions import embedding_scatter
         from agentlab.plots.style import INK, tidy
 
-        drawn = super().figures(x, y)
+        drawn = super().plots(x, y)
         if self.net.torso.features != 2 or y is None:
             return drawn
         figure = embedding_scatter(np.asarray(x), y)

@@ -25,20 +25,20 @@ class RegressorConfig(FeatureTrainerConfig):
     """Hyperparameters of ``regressor``."""
 
     loss: Literal["squared", "absolute", "huber"] = option(
-        "squared", "of the standardised error; huber is squared below 1 and absolute above"
+        "squared", "of the standardized error; huber is squared below 1 and absolute above"
     )
 
 
 class Regressor(FeatureTrainer):
-    """Minimises the error of net(x) against standardised targets.
+    """Minimizes the error of net(x) against standardized targets.
 
-    The targets' mean and deviation come from the training part; figures are in their own units.
+    The targets' mean and deviation come from the training split; metrics are in their own units.
     """
 
     name = "regressor"
     Config: ClassVar[type] = RegressorConfig
     monitor = ("rmse", "min")
-    merit = "r2"
+    score_metric = "r2"
     config: RegressorConfig
     _mean_target: Array
     _std_target: Array
@@ -48,7 +48,7 @@ class Regressor(FeatureTrainer):
         x: Any,
         y: Any = None,
         *,
-        validation: Any = None,
+        validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
@@ -57,16 +57,16 @@ class Regressor(FeatureTrainer):
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and numbers.
             y: numbers ``[n]`` or ``[n, k]``.
-            validation: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the share that the
-                configuration says.
-            run: where figures and checkpoints go, and where they are taken up again.
+            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
             AgentlabError: for targets that are no finite numbers, data that do not fit together
                 or do not fit the net.
         """
-        train, held_out = self._prepare(x, y, validation)
+        train, held_out = self._prepare(x, y, validation_data)
         self._train(train, held_out, run, quiet)
         return self
 
@@ -93,11 +93,11 @@ class Regressor(FeatureTrainer):
         return numbers.astype(np.float32)
 
     def _errors(self, outputs: Any, targets: Any) -> Any:
-        """Return the errors of standardised targets, float32 ``[b, k]``."""
+        """Return the errors of standardized targets, float32 ``[b, k]``."""
         targets = tf.reshape(tf.cast(targets, tf.float32), tf.shape(outputs))
         return outputs - (targets - self._mean_target) / self._std_target
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         errors = self._errors(outputs, targets)
         losses = {
             "squared": tf.square(errors),
@@ -106,14 +106,14 @@ class Regressor(FeatureTrainer):
         }
         return tf.reduce_mean(losses[self.config.loss], axis=-1)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         errors = self._errors(outputs, targets) * self._std_target
         return {
             "rmse": tf.reduce_mean(tf.square(errors), -1),
             "mae": tf.reduce_mean(tf.abs(errors), -1),
         }
 
-    def _summary(self, means: dict[str, float]) -> dict[str, float]:
+    def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
         return {**means, "rmse": float(np.sqrt(means["rmse"]))} if "rmse" in means else means
 
     def predict(self, x: Any) -> Array:
@@ -124,7 +124,7 @@ class Regressor(FeatureTrainer):
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """Return ``loss``, ``rmse``, ``mae`` and ``r2`` on ``x`` and ``y``, or on ``Batches``.
 
-        r2 is the share of the targets' variance that is explained.
+        r2 is the fraction of the targets' variance that is explained.
         """
         self._need_net()
         held_out = self._held_out(x, y)
@@ -135,7 +135,7 @@ class Regressor(FeatureTrainer):
         variance = float(np.mean(np.var(targets, axis=0)))
         return {**means, "r2": 1 - means["rmse"] ** 2 / variance}
 
-    def figures(self, x: Any, y: Any = None) -> dict[str, Figure]:
+    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw predicted numbers against true ones, and what is left between them."""
         from agentlab.plots.predictions import residuals
 

@@ -26,7 +26,7 @@ from agentlab.supervised.features import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REMEMBERED = 5000  # training examples among which neighbours are looked for
+REMEMBERED = 5000  # training examples among which neighbors are looked for
 
 Numbers = npt.NDArray[np.int64]
 
@@ -37,11 +37,11 @@ class SiameseConfig(FeatureTrainerConfig):
 
     embedding: int = option(2, "dimensions that examples are embedded in")
     margin: float = option(1.0, "how far apart examples of different classes are pushed")
-    neighbours: int = option(5, "nearest training examples that vote on a class")
+    neighbors: int = option(5, "nearest training examples that vote on a class")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("embedding", "margin", "neighbours"):
+        for name in ("embedding", "margin", "neighbors"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
         if any(self.moves):
@@ -109,10 +109,10 @@ class SiameseTrainer(FeatureTrainer):
 
     name = "siamese"
     Config: ClassVar[type] = SiameseConfig
-    merit = "knn_accuracy"
+    score_metric = "knn_accuracy"
     config: SiameseConfig
     classes: list[Any]
-    _remembered: Array | None = None  # inputs of the training part
+    _remembered: Array | None = None  # inputs of the training split
     _points: Array  # where those lie, of a loaded trainer
     _numbers: Numbers  # and their classes
     _watched: Any = None  # Arrays held out
@@ -122,7 +122,7 @@ class SiameseTrainer(FeatureTrainer):
         x: Any,
         y: Any,
         *,
-        validation: tuple[Any, Any] | None = None,
+        validation_data: tuple[Any, Any] | None = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
@@ -131,9 +131,9 @@ class SiameseTrainer(FeatureTrainer):
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``.
             y: labels ``[n]``, numbers or texts.
-            validation: ``(x, y)`` held out; ``None`` splits off the share that the configuration
-                says.
-            run: where figures and checkpoints go, and where they are taken up again.
+            validation_data: ``(x, y)`` held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
@@ -141,7 +141,7 @@ class SiameseTrainer(FeatureTrainer):
         """
         if streams(x):
             raise AgentlabError("x is Batches, but pairs are drawn from arrays")
-        train, held_out = self._prepare(x, y, validation)
+        train, held_out = self._prepare(x, y, validation_data)
         assert isinstance(train, Arrays)
         self._watched = held_out
         some = np.random.default_rng(self.seed).permutation(train.size)[:REMEMBERED]
@@ -179,16 +179,16 @@ class SiameseTrainer(FeatureTrainer):
             return super()._forward(inputs, training)
         return tf.cast(self.net.embed(inputs), tf.float32)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         from agentlab.nets.siamese import contrastive_loss
 
         return contrastive_loss(outputs, targets, self.config.margin)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         return {"pair_accuracy": (outputs < self.config.margin / 2) == (targets == 1)}
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Return the neighbours' accuracy on held-out data."""
+        """Return the neighbors' accuracy on held-out data."""
         if self._watched is None:
             return {}
         return {"validation/knn_accuracy": self._knn_accuracy(self._watched)}
@@ -205,15 +205,15 @@ class SiameseTrainer(FeatureTrainer):
         """Return ``knn_accuracy``, and ``loss`` and ``pair_accuracy`` of pairs that are drawn."""
         self._need_net()
         examples = self._arrays(x, y)
-        figures = self._evaluate(self._pairs(examples))
-        return {**figures, "knn_accuracy": self._knn_accuracy(examples)}
+        metrics = self._evaluate(self._pairs(examples))
+        return {**metrics, "knn_accuracy": self._knn_accuracy(examples)}
 
     def _knn_accuracy(self, examples: Any) -> float:
         return float(np.mean(self._vote(np.asarray(self._outputs(examples))) == examples.targets))
 
     def _vote(self, points: Array) -> Numbers:
         """Return the class of most of the nearest remembered training examples."""
-        known, k = self._known_points(), min(self.config.neighbours, len(self._numbers))
+        known, k = self._known_points(), min(self.config.neighbors, len(self._numbers))
         said = []
         for part in np.array_split(points, -(-len(points) // 500)):
             distances = np.square(known).sum(1) - 2 * part @ known.T  # less what all have alike
@@ -227,18 +227,18 @@ class SiameseTrainer(FeatureTrainer):
             return self._points
         return np.asarray(self._outputs(Arrays(self._remembered, self._numbers)))
 
-    def figures(self, x: Any, y: Any) -> dict[str, Figure]:
+    def plots(self, x: Any, y: Any) -> dict[str, Figure]:
         """Draw where held-out examples lie: the two directions in which they differ most."""
         from agentlab.plots.predictions import embedding_scatter
 
         points = self.predict(x)
         if points.shape[1] > 2:
-            centred = points - points.mean(0)
-            points = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+            centered = points - points.mean(0)
+            points = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
         return {"embedding": embedding_scatter(points, y)}
 
     def projection(self, x: Any, y: Any) -> tuple[Array, Any, Array | None]:
-        """Return where some held-out examples lie, their labels and pictures."""
+        """Return where some held-out examples lie, their labels and images."""
         x, y = np.asarray(x)[:PROJECTED], np.asarray(y)[:PROJECTED]
         return self.predict(x), y.tolist(), x if x.dtype == np.uint8 and x.ndim > 2 else None
 

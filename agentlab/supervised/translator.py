@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Languages = tuple[Sequence[str], Sequence[str]]
 
 AT_A_TIME = 64  # sentences that are translated together
-SHOWN = 4  # sentences in pictures and texts
+SHOWN = 4  # sentences in plots and texts
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class TranslatorConfig(TrainerConfig):
     embedding: int = option(256, "numbers that stand for a token in a recurrent net")
     heads: int = option(4, "heads of a transformer's attentions")
     feed_forward: int = option(512, "units between a transformer's two dense layers")
-    dropout: float = option(0.2, "share of units that training drops")
+    dropout: float = option(0.2, "fraction of units that training drops")
     vocabulary: int = option(6000, "subwords that are told apart, at most")
     joint: bool = option(True, "whether both languages share subwords and their embedding")
     tied: bool = option(True, "whether the output layer's kernel is the target's embedding")
     max_length: int = option(128, "most subwords of a sentence, its end included")
-    label_smoothing: float = option(0.1, "share of each target spread over all subwords")
+    label_smoothing: float = option(0.1, "fraction of each target spread over all subwords")
     bleu_every: int = option(1, "epochs between measurements of BLEU; 0 for never")
     bleu_sentences: int = option(300, "held-out sentences that it is then measured on, by greedy")
     length_penalty: float = option(0.6, "exponent of the length by which a beam is judged")
@@ -68,37 +68,37 @@ class TranslatorConfig(TrainerConfig):
 
 
 class Translator(Trainer):
-    """Minimises the cross-entropy of each subword of the translation, given those before it.
+    """Minimizes the cross-entropy of each subword of the translation, given those before it.
 
     Attributes:
-        encoder: the source's subwords.
+        preprocessor: the source's subwords.
     """
 
     name = "translator"
     Config: ClassVar[type] = TranslatorConfig
-    merit = "bleu"
+    score_metric = "bleu"
     _compiled = (*Trainer._compiled, "_searches")
     config: TranslatorConfig
-    encoder: Subwords | None
+    preprocessor: Subwords | None
     _target: Subwords | None = None
     _held_out: Languages | None = None
 
     @property
-    def target_encoder(self) -> Subwords | None:
-        """The target's subwords; the same object as ``encoder`` where they are joint."""
-        return self._target or self.encoder
+    def target_tokenizer(self) -> Subwords | None:
+        """The target's subwords; the same object as ``preprocessor`` where they are joint."""
+        return self._target or self.preprocessor
 
     @property
-    def _encoders(self) -> tuple[Subwords, Subwords]:
-        assert self.encoder is not None
-        return self.encoder, self._target or self.encoder
+    def _tokenizers(self) -> tuple[Subwords, Subwords]:
+        assert self.preprocessor is not None
+        return self.preprocessor, self._target or self.preprocessor
 
     def fit(
         self,
         sources: Sequence[str],
         targets: Sequence[str],
         *,
-        validation: Languages | None = None,
+        validation_data: Languages | None = None,
         run: Run | None = None,
         quiet: bool = False,
     ) -> Self:
@@ -107,9 +107,9 @@ class Translator(Trainer):
         Args:
             sources: sentences.
             targets: their translations.
-            validation: sources and targets held out; ``None`` splits off the share that the
-                configuration says.
-            run: where figures and checkpoints go, and where they are taken up again.
+            validation_data: sources and targets held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics and checkpoints go, and where they are taken up again.
             quiet: show no progress.
 
         Raises:
@@ -118,16 +118,16 @@ class Translator(Trainer):
         """
         self._begin()
         sources, targets = _paired(sources, targets)
-        if validation is None and self.config.validation:
-            shares = (1 - self.config.validation, self.config.validation)
-            rows, held = split_indices(len(sources), shares, self.seed)
-            validation = [sources[i] for i in held], [targets[i] for i in held]
+        if validation_data is None and self.config.validation_split:
+            fractions = (1 - self.config.validation_split, self.config.validation_split)
+            rows, held = split_indices(len(sources), fractions, self.seed)
+            validation_data = [sources[i] for i in held], [targets[i] for i in held]
             sources, targets = [sources[i] for i in rows], [targets[i] for i in rows]
         self._learn_subwords(sources, targets)
         train = self._pairs(sources, targets)
         held_out = None
-        if validation is not None:
-            self._held_out = _paired(*validation)
+        if validation_data is not None:
+            self._held_out = _paired(*validation_data)
             held_out = self._pairs(*self._held_out).by_length()
         if self.net is None:
             with self._precision():
@@ -139,13 +139,15 @@ class Translator(Trainer):
     def _learn_subwords(self, sources: Sequence[str], targets: Sequence[str]) -> None:
         size = self.config.vocabulary
         if self.config.joint:
-            self.encoder, self._target = Subwords.fit([*sources, *targets], size, "bpe"), None
+            self.preprocessor, self._target = Subwords.fit([*sources, *targets], size, "bpe"), None
         else:
-            self.encoder, self._target = (Subwords.fit(s, size, "bpe") for s in (sources, targets))
+            self.preprocessor, self._target = (
+                Subwords.fit(s, size, "bpe") for s in (sources, targets)
+            )
 
     def _build(self) -> Any:
         config = self.config
-        source, target = self._encoders
+        source, target = self._tokenizers
         common: dict[str, Any] = {
             "source_vocabulary": source.size,
             "target_vocabulary": target.size,
@@ -177,14 +179,14 @@ class Translator(Trainer):
         )
 
     def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
-        source, target = self._encoders
+        source, target = self._tokenizers
         return SentencePairs(
             self._ids("sources", sources, source), self._ids("targets", targets, target)
         )
 
-    def _ids(self, name: str, texts: Sequence[str], encoder: Subwords) -> Ids:
+    def _ids(self, name: str, texts: Sequence[str], tokenizer: Subwords) -> Ids:
         """Return int32 ``[n, time]``, each row with its end, and none longer than allowed."""
-        ids, limit = encoder.encode(texts, end=True), self.config.max_length
+        ids, limit = tokenizer.encode(texts, end=True), self.config.max_length
         if ids.shape[1] > limit:
             row = int((ids != 0).sum(axis=1).argmax())
             raise AgentlabError(
@@ -193,12 +195,12 @@ class Translator(Trainer):
             )
         return ids
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets)
 
-    def _objective(self, outputs: Any, targets: Any) -> Any:
+    def objective(self, outputs: Any, targets: Any) -> Any:
         from agentlab.training.losses import cross_entropy
 
         return cross_entropy(outputs, targets, self.config.label_smoothing)
@@ -215,7 +217,7 @@ class Translator(Trainer):
             AgentlabError: for a sentence that is longer than ``max_length``.
         """
         self._need_net()
-        source, target = self._encoders
+        source, target = self._tokenizers
         texts = [texts] if isinstance(texts, str) else list(texts)
         if beam < 1:
             raise AgentlabError(f"beam={beam} must be 1 or more")
@@ -250,7 +252,7 @@ class Translator(Trainer):
         """Compare translations with the true ones.
 
         Returns:
-            ``bleu`` and ``chrf`` (0 to 100) of the whole, by sacreBLEU on cased, detokenised text
+            ``bleu`` and ``chrf`` (0 to 100) of the whole, by sacreBLEU on cased, detokenized text
             (Post 2018), and ``loss``, nats a subword without smoothing.
 
         Raises:
@@ -275,25 +277,25 @@ class Translator(Trainer):
             run.text("translations", epoch, "\n".join(table))
         return {"validation/bleu": scores(translated, targets)["bleu"]}
 
-    def figures(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
+    def plots(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
         """Draw where the net looks in the source while it writes its translation.
 
-        Of some of the sources; a net without attention has no such picture.
+        Of some of the sources; a net without attention has no such plot.
         """
         from agentlab.plots.matrices import attention_map
 
         self._need_net()
         if self.config.net == "none":
             return {}
-        drawn, encoders = {}, self._encoders
+        drawn, tokenizers = {}, self._tokenizers
         ids = tf.TensorSpec((None, None), tf.int32)
         attention = tf.function(lambda *ids: self.net.attention(ids), input_signature=[ids, ids])
         for number, source in enumerate(sources[:SHOWN], 1):
             texts = source, self.predict(source)[0]
-            read, written = (e.encode(t, end=True) for e, t in zip(encoders, texts, strict=True))
+            read, written = (e.encode(t, end=True) for e, t in zip(tokenizers, texts, strict=True))
             shifted = np.concatenate([[START], written[:-1]]).astype(np.int32)
             weights = attention(read[None], shifted[None]).numpy()[0]
-            names = (e.pieces(ids) for e, ids in zip(encoders, (read, written), strict=True))
+            names = (e.pieces(ids) for e, ids in zip(tokenizers, (read, written), strict=True))
             drawn[f"attention_{number}"] = attention_map(weights, *names)
         return drawn
 

@@ -18,7 +18,7 @@ Doubles = npt.NDArray[np.float64]
 
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
 ROUNDING = 1e-14  # relative error of a value, many additions of float64 in a row
-SMALL = 1e-4  # smaller slopes than this share of their tensor's largest count as that large
+SMALL = 1e-4  # smaller slopes than this fraction of their tensor's largest count as that large
 
 
 @dataclass

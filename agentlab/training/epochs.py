@@ -1,4 +1,4 @@
-"""The loop that trains every trainer: epochs, held-out figures, early stopping, checkpoints."""
+"""The loop that trains every trainer: epochs, held-out metrics, early stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def train_epochs(
 ) -> None:
     """Train ``trainer.net``; see ``Trainer._train``.
 
-    Where ``run`` holds a checkpoint, training goes on from there, and every later figure equals,
+    Where ``run`` holds a checkpoint, training goes on from there, and every later metric equals,
     bit for bit, that of a run that was never stopped. Ctrl-C saves within an epoch, too.
     """
     session = _Session(trainer, train, validation, run)
@@ -59,7 +59,7 @@ class _Session:
         self.trainer, self.train, self.validation, self.run = trainer, train, validation, run
         trainer._compile(train)
         trainer.history = []
-        self.per_epoch = train.count(trainer.config.batch)
+        self.per_epoch = train.count(trainer.config.batch_size)
         self.epoch = self.batches = self.number = self.best_epoch = 0
         self.best = [math.inf, math.inf]
         self.best_weights: list[Any] = []
@@ -74,14 +74,14 @@ class _Session:
 
     @property
     def stale(self) -> bool:
-        """Whether held-out figures have not become better for too long."""
+        """Whether held-out metrics have not become better for too long."""
         patience = self.trainer.config.patience
         return patience is not None and self.epoch - self.best_epoch >= patience
 
     def rest_of_epoch(self) -> Iterator[Batch]:
         """Go through what is left of the current epoch, in an order that its number decides."""
         seed = derive_seed(self.trainer.seed, self.epoch)
-        batches = self.train.epoch(self.trainer.config.batch, seed)
+        batches = self.train.epoch(self.trainer.config.batch_size, seed)
         self._since = time.perf_counter()
         return _ahead(islice(batches, self.batches, None))
 
@@ -200,7 +200,7 @@ class _Session:
         _assign(self.trainer.net.weights[: len(self.best_weights)], self.best_weights)
 
     def resume(self) -> None:
-        """Go on from the run's newest checkpoint, if there is one."""
+        """Resume from the run's newest checkpoint, if there is one."""
         if self.run is None:
             return
         kept = self.run.latest_checkpoint()

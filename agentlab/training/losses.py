@@ -16,7 +16,7 @@ def huber(errors: Any) -> Any:
 def cross_entropy(logits: Any, targets: Any, smoothing: float = 0.0) -> Any:
     """Return ``-log softmax(logits)[target]``, in nats.
 
-    With smoothing, the mean over all classes takes that share of the target's place (Szegedy et
+    With smoothing, the mean over all classes takes that fraction of the target's place (Szegedy et
     al. 2016, section 7). Over 6,000 classes this takes four fifths of the time of TensorFlow's own
     function, smoothed three fifths, since loss and gradient are computed in one pass.
 

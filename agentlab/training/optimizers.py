@@ -47,7 +47,7 @@ def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
     return known[name](learning_rate=learning_rate, name=name, **arguments)
 
 
-def make_schedule(name: str, learning_rate: float, steps: int, warmup: int = 0) -> Any:
+def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> Any:
     """Make a learning rate that changes from update to update.
 
     ``constant``; ``linear`` and ``cosine`` (Loshchilov & Hutter 2017) fall to 0 at the last
@@ -58,26 +58,26 @@ def make_schedule(name: str, learning_rate: float, steps: int, warmup: int = 0) 
     Args:
         name: one of these, ``SCHEDULES``.
         learning_rate: at its highest.
-        steps: how many updates there will be, those of the warmup included.
-        warmup: updates over which it first rises from 0, in a straight line.
+        steps: how many updates there will be, those of the warm-up included.
+        warmup_steps: updates over which it first rises from 0, in a straight line.
 
     Returns:
         A Keras schedule, or ``learning_rate`` itself where it stays.
 
     Raises:
-        AgentlabError: for an unknown name, or a warmup that leaves no updates.
+        AgentlabError: for an unknown name, or a warm-up that leaves no updates.
     """
     if name not in SCHEDULES:
         raise AgentlabError(f"schedule={name!r} is unknown; there are {', '.join(SCHEDULES)}")
-    if not 0 <= warmup < max(steps, 1):
+    if not 0 <= warmup_steps < max(steps, 1):
         raise AgentlabError(
-            f"warmup={warmup} must be less than the {steps} updates of the training"
+            f"warmup_steps={warmup_steps} must be less than the {steps} updates of the training"
         )
-    if name == "constant" and not warmup:
+    if name == "constant" and not warmup_steps:
         return learning_rate
     from agentlab.training.schedules import Schedule
 
-    return Schedule(name, learning_rate, steps, warmup)
+    return Schedule(name, learning_rate, steps, warmup_steps)
 
 
 def compiled_apply(

@@ -28,9 +28,9 @@ def read_torso(source: str) -> Any:
     try:
         net = _read_net(Path(source))
     except AgentlabError as error:
-        raise AgentlabError(f"encoder={source!r} cannot be used: {error}") from error
+        raise AgentlabError(f"pretrained={source!r} cannot be used: {error}") from error
     if getattr(net, "torso", None) is None:
-        raise AgentlabError(f"encoder={source!r} cannot be used: it holds no net with a torso")
+        raise AgentlabError(f"pretrained={source!r} cannot be used: it holds no net with a torso")
     return net.torso
 
 
@@ -57,8 +57,8 @@ def _read_net(path: Path) -> Any:
         described = read_description(path)
     if described.get("fitted", {}).get("mean") is not None:
         raise AgentlabError(
-            "it was trained on standardised numbers, which observations are not; train it with "
-            "standardise=False"
+            "it was trained on standardized numbers, which observations are not; train it with "
+            "standardize=False"
         )
     return load_net(path / NET, described.get("sha256"))
 
@@ -71,20 +71,20 @@ def take_over(torso: Any, found: Any, source: str) -> None:
     """
     if type(torso) is not type(found):
         raise AgentlabError(
-            f"encoder={source!r} is a {type(found).__name__}, but the agent's net is a "
+            f"pretrained={source!r} is a {type(found).__name__}, but the agent's net is a "
             f"{type(torso).__name__}; choose the same net for both"
         )
     for theirs, own in zip_longest(map(_describe, found.weights), map(_describe, torso.weights)):
         if theirs != own:
             raise AgentlabError(
-                f"encoder={source!r} has {theirs or 'no more layers'} where the agent's net has "
+                f"pretrained={source!r} has {theirs or 'no more layers'} where the agent's net has "
                 f"{own or 'no more layers'}; both must be built alike, for inputs of one shape"
             )
     known = found.get_config()
     for name, value in torso.get_config().items():
         if name not in FREE + FREE_OF_SEQUENCES and _plain(value) != _plain(known.get(name)):
             raise AgentlabError(
-                f"encoder={source!r} has {name}={known.get(name)!r}, but the agent's net "
+                f"pretrained={source!r} has {name}={known.get(name)!r}, but the agent's net "
                 f"{name}={value!r}; both must be built alike"
             )
     for own, theirs in zip(torso.weights, found.weights, strict=True):

@@ -16,20 +16,20 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     Args:
         name: one of ``agentlab.training.optimizers.SCHEDULES``.
         learning_rate: at its highest.
-        steps: how many updates there will be, those of the warmup included.
-        warmup: updates of the rise.
+        steps: how many updates there will be, those of the warm-up included.
+        warmup_steps: updates of the rise.
     """
 
-    def __init__(self, name: str, learning_rate: float, steps: int, warmup: int = 0) -> None:
+    def __init__(self, name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> None:
         self.name, self.learning_rate = name, learning_rate
-        self.steps, self.warmup = steps, warmup
+        self.steps, self.warmup_steps = steps, warmup_steps
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of the update that follows ``step`` updates."""
         done = tf.cast(step, tf.float32)
-        rise = tf.minimum(1.0, (done + 1) / max(self.warmup, 1))
-        past = tf.maximum(0.0, done - self.warmup)
-        share = tf.minimum(1.0, past / (self.steps - self.warmup))
+        rise = tf.minimum(1.0, (done + 1) / max(self.warmup_steps, 1))
+        past = tf.maximum(0.0, done - self.warmup_steps)
+        share = tf.minimum(1.0, past / (self.steps - self.warmup_steps))
         return self.learning_rate * rise * getattr(self, f"_{self.name}")(past, share)
 
     def _constant(self, past: Any, share: Any) -> Any:
@@ -57,7 +57,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return (1 + tf.cos(math.pi * tf.minimum(1.0, (share - begin) / length))) / 2
 
     def _inverse_sqrt(self, past: Any, share: Any) -> Any:
-        peak = max(self.warmup, 1)
+        peak = max(self.warmup_steps, 1)
         return tf.sqrt(peak / (peak + past))
 
     def get_config(self) -> dict[str, Any]:
@@ -66,5 +66,5 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
             "name": self.name,
             "learning_rate": self.learning_rate,
             "steps": self.steps,
-            "warmup": self.warmup,
+            "warmup_steps": self.warmup_steps,
         }

@@ -16,7 +16,7 @@ import numpy as np
 
 from agentlab import config as configs
 from agentlab.config import option
-from agentlab.data import Batches, Encoder, load_encoder
+from agentlab.data import Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
@@ -41,36 +41,40 @@ class TrainerConfig:
     """What every trainer can be set to."""
 
     epochs: int = option(10, "passes over the training data")
-    batch: int = option(64, "examples in a batch")
+    batch_size: int = option(64, "examples in a batch")
     optimizer: str = option("adam", "a Keras optimizer by name")
     learning_rate: float = option(1e-3, "step size of the optimizer, at its highest")
     schedule: ScheduleName = option("constant", "how the learning rate falls during the training")
-    warmup: int = option(0, "updates over which the learning rate first rises from 0")
+    warmup_steps: int = option(0, "updates over which the learning rate first rises from 0")
     momentum: float | None = option(None, "momentum of sgd and rmsprop; none: the optimizer's own")
     nesterov: bool = option(False, "Nesterov's momentum, for sgd")
     l1: float = option(0.0, "weight of the L1 penalty on all kernels")
     l2: float = option(0.0, "weight of the L2 penalty on all kernels")
-    clip_norm: float | None = option(None, "bound on the gradient's norm; none for no bound")
-    patience: int | None = option(None, "stop after N epochs without a better held-out figure")
+    max_grad_norm: float | None = option(None, "bound on the gradient's norm; none for no bound")
+    patience: int | None = option(None, "stop after N epochs without a better held-out metric")
     precision: Literal["float32", "bfloat16"] = option("float32", "number format of the products")
-    validation: float = option(0.1, "share of the training data held out, where none is given")
+    validation_split: float = option(
+        0.1, "fraction of the training data held out, where none is given"
+    )
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "learning_rate"):
+        for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
-        for name in ("warmup", "l1", "l2"):
+        for name in ("warmup_steps", "l1", "l2"):
             if getattr(self, name) < 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be 0 or more")
-        for name in ("clip_norm", "patience"):
+        for name in ("max_grad_norm", "patience"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0, or none")
         if self.momentum is not None and not 0 <= self.momentum < 1:
             raise AgentlabError(f"momentum={self.momentum} must be 0 or more and less than 1")
         if self.nesterov and not self.momentum:
             raise AgentlabError("nesterov=True needs a momentum, such as momentum=0.9")
-        if not 0 <= self.validation < 1:
-            raise AgentlabError(f"validation={self.validation} must be 0 or more and less than 1")
+        if not 0 <= self.validation_split < 1:
+            raise AgentlabError(
+                f"validation_split={self.validation_split} must be 0 or more and less than 1"
+            )
 
 
 class Trainer(ABC):
@@ -82,12 +86,12 @@ class Trainer(ABC):
     Attributes:
         name: the trainer's name on the command line.
         Config: a frozen dataclass with everything that can be set; every field becomes a flag.
-        monitor: the held-out figure by which the best epoch is chosen, and its direction; where
+        monitor: the held-out metric by which the best epoch is chosen, and its direction; where
             nothing is held out the last epoch is kept.
-        merit: the figure that ``score`` returns.
+        score_metric: the metric that ``score`` returns.
         net: the Keras model; ``None`` before ``fit`` has built one.
-        encoder: what turns a user's files into inputs; ``None`` where arrays were given.
-        history: the figures of each epoch.
+        preprocessor: what turns a user's files into inputs; ``None`` where arrays were given.
+        history: the metrics of each epoch.
         interrupted: whether Ctrl-C (or SIGTERM) stopped the last ``fit``.
 
     Args:
@@ -104,7 +108,7 @@ class Trainer(ABC):
     name: ClassVar[str]
     Config: ClassVar[type] = TrainerConfig
     monitor: ClassVar[tuple[str, Literal["min", "max"]]] = ("loss", "min")
-    merit: ClassVar[str] = "loss"
+    score_metric: ClassVar[str] = "loss"
     _compiled: ClassVar[tuple[str, ...]] = ("_test_step", "_output_step")  # for one net
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
@@ -119,7 +123,7 @@ class Trainer(ABC):
         self.rng = np.random.default_rng(seed)
         self.net: Any = net
         self._given = net is not None
-        self.encoder: Encoder | None = None
+        self.preprocessor: Preprocessor | None = None
         self.history: list[dict[str, float]] = []
         self.interrupted = False
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
@@ -131,36 +135,36 @@ class Trainer(ABC):
     def fit(self, *data: Any, **options: Any) -> Self:
         """Learn from data; with ``run``, go on from its newest checkpoint and keep all in it.
 
-        Every trainer also takes ``validation``, ``run`` and ``quiet``. A second call begins anew,
-        but for a net that was given, which learns on.
+        Every trainer also takes ``validation_data``, ``run`` and ``quiet``. A second call begins
+        anew, but for a net that was given, which learns on.
         """
 
     @abstractmethod
     def predict(self, *data: Any, **options: Any) -> Any:
-        """Return what the net says of new inputs."""
+        """Return predictions for new inputs."""
 
     @abstractmethod
     def evaluate(self, *data: Any, **options: Any) -> dict[str, float]:
-        """Return figures of merit on data that were not learned from, by name."""
+        """Return metrics on data that were not learned from, by name."""
 
     def score(self, *data: Any) -> float:
-        """Return the one figure of ``evaluate`` that ``merit`` names."""
-        return self.evaluate(*data)[self.merit]
+        """Return the metric of ``evaluate`` that ``score_metric`` names."""
+        return self.evaluate(*data)[self.score_metric]
 
     @abstractmethod
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         """Return the loss of each example, a tensor of the shape that the batch's weights have."""
 
-    def _objective(self, outputs: Any, targets: Any) -> Any:
-        """Return what training minimises, where it is not the loss that is reported."""
-        return self._loss(outputs, targets)
+    def objective(self, outputs: Any, targets: Any) -> Any:
+        """Return what training minimizes, where it is not the loss that is reported."""
+        return self.losses(outputs, targets)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        """Return further figures of each example, of the loss' shape, by name."""
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
+        """Return further metrics of each example, of the loss' shape, by name."""
         return {}
 
-    def _summary(self, means: dict[str, float]) -> dict[str, float]:
-        """Return what to report, of the means of the loss and of the figures."""
+    def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what to report, of the means of the loss and of the metrics."""
         return means
 
     def _forward(self, inputs: Any, training: bool) -> Any:
@@ -176,16 +180,16 @@ class Trainer(ABC):
     def _restore_fitted(self, described: Mapping[str, Any]) -> None:  # noqa: B027 - may be nothing
         """Take back what ``_fitted`` gave."""
 
-    def figures(self, *data: Any, **options: Any) -> dict[str, Figure]:
+    def plots(self, *data: Any, **options: Any) -> dict[str, Figure]:
         """Draw what the net does on held-out data, by file name."""
         return {}
 
     def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
-        """Return points ``[n, d]``, labels and pictures for TensorBoard's projector, if any."""
+        """Return points ``[n, d]``, labels and images for TensorBoard's projector, if any."""
         return None
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Return further figures after an epoch (1 is the first)."""
+        """Return further metrics after an epoch (1 is the first)."""
         return {}
 
     def _variables(self) -> list[Any]:
@@ -231,15 +235,17 @@ class Trainer(ABC):
     def _compile(self, train: Batches) -> None:
         """Make the optimizer and the compiled steps for batches such as those of ``train``."""
         config, variables = self.config, self.net.trainable_variables
-        updates = config.epochs * train.count(config.batch)
-        learning_rate = make_schedule(config.schedule, config.learning_rate, updates, config.warmup)
+        updates = config.epochs * train.count(config.batch_size)
+        learning_rate = make_schedule(
+            config.schedule, config.learning_rate, updates, config.warmup_steps
+        )
         asked: dict[str, Any] = {} if config.momentum is None else {"momentum": config.momentum}
         if config.nesterov:
             asked["nesterov"] = True
         self._optimizer = make_optimizer(config.optimizer, learning_rate, **asked)
         self._optimizer.build(variables)
         spec = _spec(next(iter(train.epoch(1))), train.ragged)
-        apply = compiled_apply(self._optimizer, variables, config.clip_norm, self._xla)
+        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm, self._xla)
 
         def step(batch: Any) -> Any:
             gradients, sums = self._gradients(batch, training=True)
@@ -257,11 +263,11 @@ class Trainer(ABC):
         return isinstance(getattr(self.net, "torso", None), MLP)
 
     def _gradients(self, batch: Any, training: bool) -> tuple[list[Any], Any]:
-        """Return the gradients of one batch, and its sums: of weights, loss and figures."""
+        """Return the gradients of one batch, and its sums: of weights, loss and metrics."""
         inputs, targets, weights = batch
         with tf.GradientTape() as tape:
             outputs = self._forward(inputs, training)
-            lost = tf.reduce_sum(self._objective(outputs, targets) * weights)
+            lost = tf.reduce_sum(self.objective(outputs, targets) * weights)
             objective = lost / tf.maximum(tf.reduce_sum(weights), 1e-9)
             objective += tf.add_n([tf.zeros(()), *self.net.losses, *self._penalties()])
         variables = self.net.trainable_variables
@@ -277,15 +283,15 @@ class Trainer(ABC):
         return [penalty(v) for v in self.net.trainable_variables if len(v.shape) > 1]
 
     def _sums(self, outputs: Any, targets: Any, weights: Any) -> Any:
-        figures = {"loss": self._loss(outputs, targets), **self._figures(outputs, targets)}
-        self._names = list(figures)
-        sums = [tf.reduce_sum(tf.cast(figure, tf.float32) * weights) for figure in figures.values()]
+        metrics = {"loss": self.losses(outputs, targets), **self.metrics(outputs, targets)}
+        self._names = list(metrics)
+        sums = [tf.reduce_sum(tf.cast(metric, tf.float32) * weights) for metric in metrics.values()]
         return tf.stack([tf.reduce_sum(weights), *sums])
 
     def _means(self, sums: Any) -> dict[str, float]:
-        """Turn what ``_sums`` gave, added up over batches, into figures to report."""
+        """Turn what ``_sums`` gave, added up over batches, into metrics to report."""
         means = (sums[1:] / max(float(sums[0]), 1e-9)).tolist()
-        return self._summary(dict(zip(self._names, means, strict=False)))
+        return self.reduce_metrics(dict(zip(self._names, means, strict=False)))
 
     # Applying
 
@@ -302,10 +308,10 @@ class Trainer(ABC):
         return tf.function(lambda inputs: self._forward(inputs, False), reduce_retracing=True)
 
     def _evaluate(self, batches: Batches) -> dict[str, float]:
-        """Return the mean loss and figures over all of ``batches``."""
+        """Return the mean loss and metrics over all of ``batches``."""
         sums = sum(
             applied(self._test_step, tuple(batch)).numpy().astype(np.float64)
-            for batch in batches.epoch(max(self.config.batch, 256))
+            for batch in batches.epoch(max(self.config.batch_size, 256))
         )
         return self._means(sums)
 
@@ -315,7 +321,7 @@ class Trainer(ABC):
             tf.nest.map_structure(
                 lambda output: output.numpy(), applied(self._output_step, batch.inputs)
             )
-            for batch in batches.epoch(max(self.config.batch, 256))
+            for batch in batches.epoch(max(self.config.batch_size, 256))
         ]
         if isinstance(parts[0], tuple):
             return tuple(map(np.concatenate, zip(*parts, strict=True)))
@@ -344,13 +350,15 @@ class Trainer(ABC):
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         self.net.save(directory / NET)
-        encoder = self.encoder
+        preprocessor = self.preprocessor
         content = {
             "trainer": self.name,
             "config": configs.to_dict(self.config),
             "seed": self.seed,
             "fitted": self._fitted(),
-            "encoder": None if encoder is None else {encoder.kind: encoder.to_json()},
+            "preprocessor": None
+            if preprocessor is None
+            else {preprocessor.kind: preprocessor.to_json()},
             "history": self.history,
             "sha256": hashlib.sha256((directory / NET).read_bytes()).hexdigest(),
         }
@@ -377,8 +385,8 @@ class Trainer(ABC):
                 config=configs.from_dict(cls.Config, described["config"]), seed=described["seed"]
             )
             trainer._restore_fitted(described["fitted"])
-            for kind, fitted in (described["encoder"] or {}).items():
-                trainer.encoder = load_encoder(kind, fitted)
+            for kind, fitted in (described["preprocessor"] or {}).items():
+                trainer.preprocessor = load_preprocessor(kind, fitted)
             trainer.history = described["history"]
             expected = described["sha256"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -27,9 +27,9 @@ def test_spaces_survive_json(space):
 
 
 def test_a_space_of_stacked_frames_keeps_its_stack():
-    space = Frames(-1, 1, (8, 8, 6), np.int8, stack=3)
+    space = Frames(-1, 1, (8, 8, 6), np.int8, frame_stack=3)
     again = space_from_json(json.loads(json.dumps(space_to_json(space))))
-    assert (again, again.stack, again.dtype) == (space, 3, np.int8)
+    assert (again, again.frame_stack, again.dtype) == (space, 3, np.int8)
 
 
 def test_a_space_that_cannot_be_saved_is_refused():

@@ -14,10 +14,10 @@ from tests.agents.toy_envs import Bars, Clock, Sign
 
 SMALL = {
     "hidden": (16, 16),
-    "replay": 500,
+    "buffer_size": 500,
     "learning_starts": 64,
-    "batch": 16,
-    "target_every": 50,
+    "batch_size": 16,
+    "target_update_interval": 50,
     "epsilon_steps": 500,
     "learning_rate": 0.01,
 }
@@ -46,7 +46,7 @@ def test_huber_is_a_parabola_up_to_one_and_a_line_beyond():
     np.testing.assert_allclose(huber(errors), [0, 0.125, 0.5, 2.5, 3.5])
 
 
-def test_a_moved_distribution_is_shared_out_among_neighbouring_atoms():
+def test_a_moved_distribution_is_shared_out_among_neighboring_atoms():
     support = tf.constant([0.0, 1.0, 2.0, 3.0])
     probabilities = tf.constant([[0.5, 0.0, 0.25, 0.25]])
     # Atoms move to 0.5 + 0.5 * (0, 1, 2, 3) = 0.5, 1.0, 1.5, 2.0. So .5 is halved between 0 and 1,
@@ -134,7 +134,7 @@ def test_weights_scale_losses_and_not_errors():
     assert errors == pytest.approx([7.5, 0.0])
 
 
-def test_dueling_streams_add_up_to_the_value_and_the_centred_advantage():
+def test_dueling_streams_add_up_to_the_value_and_the_centered_advantage():
     agent, _ = dqn(Clock, 1, hidden=(1, 1), dueling=True)
     net = agent._net
     for stream, slopes, bias in ((net.advantage, [1.0, 3.0], 0.0), (net.value, [1.0], 5.0)):
@@ -148,14 +148,14 @@ def test_dueling_streams_add_up_to_the_value_and_the_centred_advantage():
 
 
 def test_c51_values_are_the_means_of_the_distributions():
-    agent, _ = dqn(Clock, 1, distribution="c51", atoms=3, v_min=0.0, v_max=4.0)
+    agent, _ = dqn(Clock, 1, distribution="c51", n_atoms=3, v_min=0.0, v_max=4.0)
     logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.0001, 0.0001, 0.9998]]], np.float32))
-    np.testing.assert_allclose(agent.values(logits), [[1.5, 3.9994]], rtol=1e-4)
+    np.testing.assert_allclose(agent.expected_values(logits), [[1.5, 3.9994]], rtol=1e-4)
     np.testing.assert_allclose(agent._values(logits), [[1.5, 3.9994]], rtol=1e-4)
 
 
 def test_priorities_of_c51_are_zero_where_the_distribution_is_known():
-    agent, _ = dqn(Clock, 1, distribution="c51", atoms=3, v_min=0.0, v_max=2.0, hidden=(1,))
+    agent, _ = dqn(Clock, 1, distribution="c51", n_atoms=3, v_min=0.0, v_max=2.0, hidden=(1,))
     for net in (agent._net, agent._target):
         net.advantage[0].kernel.assign(np.zeros((1, 6)))
         net.advantage[0].bias.assign(np.zeros(6))
@@ -167,7 +167,7 @@ def test_priorities_of_c51_are_zero_where_the_distribution_is_known():
 @pytest.mark.parametrize("noisy", [False, True])
 @pytest.mark.parametrize("dueling", [False, True])
 def test_the_numpy_actor_says_what_the_net_says(noisy, dueling):
-    agent, envs = dqn(Sign, noisy=noisy, dueling=dueling, distribution="quantile", atoms=5)
+    agent, envs = dqn(Sign, noisy=noisy, dueling=dueling, distribution="quantile", n_atoms=5)
     observations = np.linspace(-1, 1, 7, dtype=np.float32)[:, None]
     acted = agent._actor(observations, None)
     np.testing.assert_allclose(acted, agent._net.call(observations), rtol=1e-5, atol=1e-6)
@@ -193,9 +193,9 @@ def test_noise_changes_actions_values_only_while_exploring():
         {"n_step": 3, "prioritized": True},
         {"noisy": True},
         {"distribution": "c51", "v_min": 0.0, "v_max": 20.0},
-        {"distribution": "quantile", "atoms": 11},
-        {"tau": 0.05, "target_every": 4, "epsilon_schedule": "exponential"},
-        {"overlap": False, "train_every": 16, "updates": 4},
+        {"distribution": "quantile", "n_atoms": 11},
+        {"tau": 0.05, "target_update_interval": 4, "epsilon_schedule": "exponential"},
+        {"overlap": False, "train_freq": 16, "gradient_steps": 4},
         SIX,
     ],
     ids=str,
@@ -209,7 +209,7 @@ def test_every_form_of_the_algorithm_learns_which_action_pays(options):
 @pytest.mark.parametrize(
     "options", [{}, {"precision": "bfloat16"}, SIX], ids=["plain", "bfloat16", "all six"]
 )
-def test_it_learns_from_pictures(options):
+def test_it_learns_from_images(options):
     agent, envs = dqn(
         lambda: Bars(high=255), net="small_cnn", gamma=0.5, **{**options, "learning_rate": 0.003}
     )
@@ -219,10 +219,13 @@ def test_it_learns_from_pictures(options):
 
 def value_at_start(truncate):
     agent, envs = dqn(
-        lambda: Clock(length=1, truncate=truncate), gamma=0.5, target_every=10, epsilon_end=1.0
+        lambda: Clock(length=1, truncate=truncate),
+        gamma=0.5,
+        target_update_interval=10,
+        epsilon_end=1.0,
     )
     agentlab.train(agent, envs, 4000, quiet=True)
-    return agent.values(agent._actor(np.zeros((1, 1), np.float32), None)).max()
+    return agent.expected_values(agent._actor(np.zeros((1, 1), np.float32), None)).max()
 
 
 def test_values_stop_at_termination_and_go_on_through_truncation():
@@ -235,7 +238,9 @@ def test_values_stop_at_termination_and_go_on_through_truncation():
 @pytest.mark.parametrize("options", [{}, {"double": True, "distribution": "c51"}])
 def test_updates_of_one_call_are_those_of_one_call_each(options):
     rng = np.random.default_rng(0)
-    together, alone = (dqn("CartPole-v1", hidden=(8,), batch=4, **options)[0] for _ in range(2))
+    together, alone = (
+        dqn("CartPole-v1", hidden=(8,), batch_size=4, **options)[0] for _ in range(2)
+    )
     fields = [
         rng.normal(size=(3, 4, 4)).astype(np.float32),
         rng.integers(2, size=(3, 4)).astype(np.int32),
@@ -245,8 +250,8 @@ def test_updates_of_one_call_are_those_of_one_call_each(options):
         rng.random((3, 4)).astype(np.float32),
     ]
     seed = np.zeros(2, np.int32)
-    _, errors = together._update(together._look_ahead(fields), seed)
-    alone_fields = [alone._look_ahead([f[i : i + 1] for f in fields]) for i in range(3)]
+    _, errors = together._update(together._precompute_targets(fields), seed)
+    alone_fields = [alone._precompute_targets([f[i : i + 1] for f in fields]) for i in range(3)]
     parts = [alone._update(fields, seed)[1] for fields in alone_fields]
     np.testing.assert_allclose(errors, np.concatenate(parts), rtol=1e-4, atol=1e-5)
     for one, other in zip(together._net.weights, alone._net.weights, strict=True):
@@ -254,7 +259,7 @@ def test_updates_of_one_call_are_those_of_one_call_each(options):
 
 
 def test_the_target_net_follows_at_its_own_pace():
-    agent, envs = dqn(Clock, 4, target_every=1000, learning_starts=16)
+    agent, envs = dqn(Clock, 4, target_update_interval=1000, learning_starts=16)
     before = [v.numpy() for v in agent._target.variables]
     agentlab.train(agent, envs, 900, quiet=True)
     assert all(np.array_equal(a, b) for a, b in zip(before, agent._target.variables, strict=True))
@@ -269,16 +274,16 @@ def test_polyak_averaging_takes_over_a_share():
     old, new = agent._target.variables[0], agent._net.variables[0]
     new.assign(old + 1.0)
     before = old.numpy()
-    agent._follow(np.float32(0.25))
+    agent._update_target(np.float32(0.25))
     np.testing.assert_allclose(old, before + 0.25, rtol=1e-5)
 
 
 def test_updates_keep_pace_with_steps_whatever_the_number_of_environments():
-    for n, train_every in ((1, 4), (4, 4), (8, 4), (6, 4)):
-        agent, envs = dqn(Clock, n, train_every=train_every, learning_starts=60, batch=8)
+    for n, train_freq in ((1, 4), (4, 4), (8, 4), (6, 4)):
+        agent, envs = dqn(Clock, n, train_freq=train_freq, learning_starts=60, batch_size=8)
         agentlab.train(agent, envs, 600, quiet=True)
         updates = int(agent._optimizer.iterations.numpy())
-        assert abs(updates - (600 - 60) / train_every) <= 2 + n / train_every
+        assert abs(updates - (600 - 60) / train_freq) <= 2 + n / train_freq
 
 
 def test_random_actions_become_rarer_as_the_flags_say():
@@ -293,9 +298,9 @@ def test_random_actions_become_rarer_as_the_flags_say():
 # Repeating and resuming
 
 
-def pictures(n=4):
+def images(n=4):
     preprocessing = agentlab.envs.Preprocessing(
-        grey=True, resize=36, stack=4, frame_skip=4, clip_rewards=True, noop_max=5
+        grayscale=True, resize=36, frame_stack=4, frame_skip=4, clip_rewards=True, noop_max=5
     )
     return agentlab.make_envs("PongNoFrameskip-v4", n, preprocessing=preprocessing)
 
@@ -322,10 +327,10 @@ def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not(options):
     assert not equal(first, trained(1200, seed=4, **options))
 
 
-def test_a_seed_repeats_a_run_on_stacked_pictures_bit_for_bit():
+def test_a_seed_repeats_a_run_on_stacked_images_bit_for_bit():
     runs = []
     for _ in range(2):
-        with pictures() as envs:
+        with images() as envs:
             assert isinstance(envs.observation_space, Frames)
             runs.append(trained(480, envs=envs, net="small_cnn", double=True, n_step=2))
     assert equal(*runs)
@@ -333,7 +338,7 @@ def test_a_seed_repeats_a_run_on_stacked_pictures_bit_for_bit():
 
 @pytest.mark.parametrize(
     "options",
-    [{"compress": True, "train_every": 48, "target_every": 70}, SIX],
+    [{"compress": True, "train_freq": 48, "target_update_interval": 70}, SIX],
     ids=["compressed", "all six"],
 )
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, options):
@@ -383,17 +388,17 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"n_step": 500}, "n_step=500 must be less than replay=500"),
-        ({"batch": 65}, "learning_starts=64 must be at least batch=65"),
+        ({"n_step": 500}, "n_step=500 must be less than buffer_size=500"),
+        ({"batch_size": 65}, "learning_starts=64 must be at least batch_size=65"),
         ({"alpha": 1.5}, "alpha=1.5 must be between 0 and 1"),
         ({"beta": -0.1}, "beta=-0.1 must be between 0 and 1"),
-        ({"learning_starts": 501}, "learning_starts=501 must not exceed replay=500"),
-        ({"distribution": "c51", "atoms": 1}, "atoms=1 must be 2 or more"),
+        ({"learning_starts": 501}, "learning_starts=501 must not exceed buffer_size=500"),
+        ({"distribution": "c51", "n_atoms": 1}, "n_atoms=1 must be 2 or more"),
         ({"v_min": 3.0, "v_max": 2.0}, "v_min=3.0 must be less than v_max=2.0"),
         ({"epsilon_end": 2.0}, "epsilon_end=2.0 must be between 0 and 1"),
-        ({"train_every": 0}, "train_every=0 must be more than 0"),
-        ({"replay": 100, "n_step": 30}, "replay=100 is too small for 4 environments"),
-        ({"noisy": True, "hidden": (16,), "net": "small_cnn"}, "needs pictures"),
+        ({"train_freq": 0}, "train_freq=0 must be more than 0"),
+        ({"buffer_size": 100, "n_step": 30}, "buffer_size=100 is too small for 4 environments"),
+        ({"noisy": True, "hidden": (16,), "net": "small_cnn"}, "needs images"),
         ({"precision": "bfloat16"}, "is for convolutions, and net=.mlp. has none"),
     ],
 )

@@ -40,7 +40,7 @@ def recorded(env, steps=8, n=2, **options):
 def test_an_agent_sees_the_true_end_and_never_a_reset(truncate):
     agent, _ = recorded(lambda: Clock(3, truncate))
     seen = [step.observations[0, 0] for step in agent.steps]
-    following = [step.successors[0, 0] for step in agent.steps]
+    following = [step.true_next_observations[0, 0] for step in agent.steps]
     assert seen == [0, 1, 2, 0]
     assert following == [1, 2, 3, 1]  # the end at 3 is never replaced by the reset's 0
     third = agent.steps[2]

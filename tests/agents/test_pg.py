@@ -11,7 +11,7 @@ from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
 from tests.agents.toy_envs import Bars, Clock, Sign
 
-SMALL = {"hidden": (16,), "rollout": 16, "minibatches": 2}
+SMALL = {"hidden": (16,), "rollout_length": 16, "n_minibatches": 2}
 
 
 def pg(env, n=4, seed=0, **options):
@@ -33,7 +33,7 @@ def test_a_continuous_policy_learns_which_value_pays():
 
 @pytest.mark.parametrize("net", ["mlp", "small_cnn"])
 @pytest.mark.parametrize("high", [1, 255])
-def test_a_policy_on_pictures_learns_where_the_bar_is(net, high):
+def test_a_policy_on_images_learns_where_the_bar_is(net, high):
     agent, envs = pg(lambda: Bars(high=high), net=net, activation="relu", learning_rate=0.003)
     agentlab.train(agent, envs, 3000, quiet=True)
     assert agentlab.evaluate(agent, envs, 20).mean > 8
@@ -42,10 +42,15 @@ def test_a_policy_on_pictures_learns_where_the_bar_is(net, high):
 @pytest.mark.parametrize(
     "options",
     [
-        {"baseline": "none", "clip": None, "epochs": 1, "minibatches": 1, "gamma": 0.5},
-        {"clip": None, "epochs": 1, "minibatches": 1, "gae_lambda": 1.0},  # with a baseline
+        {"baseline": "none", "clip_range": None, "n_epochs": 1, "n_minibatches": 1, "gamma": 0.5},
+        {
+            "clip_range": None,
+            "n_epochs": 1,
+            "n_minibatches": 1,
+            "gae_lambda": 1.0,
+        },  # with a baseline
         {"optimizer": "rmsprop", "max_grad_norm": None},
-        {"shared_torso": True, "overlap": False, "normalise": False},
+        {"shared_torso": True, "overlap": False, "normalize_advantage": False},
     ],
 )
 def test_every_form_of_the_algorithm_learns(options):
@@ -57,7 +62,12 @@ def test_every_form_of_the_algorithm_learns(options):
 def learned_from(envs, steps, **options):
     """Capture what ``pg`` hands to its learner in the first ``steps`` steps."""
     agent = agentlab.make_agent(
-        "pg", envs, overlap=False, normalise=False, minibatches=1, **{**options, "rollout": steps}
+        "pg",
+        envs,
+        overlap=False,
+        normalize_advantage=False,
+        n_minibatches=1,
+        **{**options, "rollout_length": steps},
     )
     batches = []
     real = agent._update
@@ -92,7 +102,7 @@ def test_returns_are_cut_where_a_point_is_scored():
 
 
 def test_the_loss_is_the_clipped_objective_of_the_paper():
-    agent, _ = pg(Sign, clip=0.2, entropy_coef=0.1, value_coef=0.5)
+    agent, _ = pg(Sign, clip_range=0.2, ent_coef=0.1, vf_coef=0.5)
     inputs = np.float32([[-1], [1]])
     actions, returns = np.array([0, 1]), np.float32([0.3, -0.2])
     advantage = np.float32([2, -1])
@@ -103,12 +113,12 @@ def test_the_loss_is_the_clipped_objective_of_the_paper():
     start = chosen - np.log(ratio)
     drawn = start - np.log(np.float32([2, 1]))  # drawn by an older policy: weights 2 and 1
     advantage = advantage / np.float32([2, 1])
-    loss, figures = agent._loss((inputs, actions, drawn, advantage, returns), start)
+    loss, metrics = agent._loss((inputs, actions, drawn, advantage, returns), start)
     policy_loss = -(1.2 * 2 + 0.8 * -1) / 2
     value_loss = ((values - returns) ** 2).mean()
     entropy = -(np.exp(log_probs) * log_probs).sum(1).mean()
     kl = (ratio - 1 - np.log(ratio)).mean()
-    np.testing.assert_allclose(figures, [policy_loss, value_loss, entropy, kl, 1], rtol=1e-4)
+    np.testing.assert_allclose(metrics, [policy_loss, value_loss, entropy, kl, 1], rtol=1e-4)
     expected = policy_loss + 0.5 * value_loss - 0.1 * entropy
     np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
@@ -164,7 +174,7 @@ def test_a_seed_repeats_a_run_on_a_cnn_bit_for_bit():
     states = []
     for _ in range(2):
         seed_everything(0)
-        agent, envs = pg(lambda: Bars(high=255), net="small_cnn", rollout=32)
+        agent, envs = pg(lambda: Bars(high=255), net="small_cnn", rollout_length=32)
         agentlab.train(agent, envs, 1000, quiet=True)
         states.append(agent.state())
     assert all((value == states[1][name]).all() for name, value in states[0].items())
@@ -233,10 +243,10 @@ def _with_agent_of(run, agent):
     [
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be more than 0"),
         ({"gamma": 1.5}, "gamma=1.5 must be between 0 and 1"),
-        ({"clip": -1.0}, "clip=-1.0 must be more than 0, or none"),
+        ({"clip_range": -1.0}, "clip_range=-1.0 must be more than 0, or none"),
         ({"hidden": ()}, r"hidden=\(\) must be"),
         ({"baseline": "mean"}, "baseline='mean' is not one of value, none"),
-        ({"epochs": "three"}, "epochs='three' is not a whole number"),
+        ({"n_epochs": "three"}, "n_epochs='three' is not a whole number"),
         ({"lerning_rate": 1.0}, "did you mean 'learning_rate'"),
         ({"activation": "tahn"}, "activation='tahn' is unknown"),
     ],
@@ -247,8 +257,8 @@ def test_bad_settings_are_refused_by_name(options, says):
 
 
 def test_more_minibatches_than_steps_are_refused():
-    agent, envs = pg(Sign, minibatches=1000)
-    with pytest.raises(AgentlabError, match="minibatches=1000 must not exceed the 64 steps"):
+    agent, envs = pg(Sign, n_minibatches=1000)
+    with pytest.raises(AgentlabError, match="n_minibatches=1000 must not exceed the 64 steps"):
         agentlab.train(agent, envs, 1000, quiet=True)
 
 

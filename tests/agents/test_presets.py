@@ -35,7 +35,7 @@ def test_other_environments_have_none():
 
 
 def test_a_preset_can_be_named_or_refused():
-    assert preset("pg", "Pong-v0", "book").config["optimizer"] == "rmsprop"
+    assert preset("pg", "Pong-v0", "cookbook2017").config["optimizer"] == "rmsprop"
     assert preset("pg", "Pong-v0", "none").config == {}
 
 

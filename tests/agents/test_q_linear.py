@@ -13,11 +13,11 @@ from tests.agents.toy_envs import Clock, Sign
 
 SMALL = {
     "features": 20,
-    "warmup": 60,
-    "memory": 1000,
-    "batch": 8,
-    "updates": 1,
-    "target_rate": 0.01,
+    "learning_starts": 60,
+    "buffer_size": 1000,
+    "batch_size": 8,
+    "gradient_steps": 1,
+    "tau": 0.01,
     "learning_rate": 0.5,
 }
 
@@ -64,7 +64,7 @@ def test_each_kernel_has_frequencies_of_its_own_width():
     ("end", "discount"), [({}, 0.5), ({"terminated": True}, 0), ({"truncated": True}, 0.5)]
 )
 def test_an_update_moves_a_value_towards_reward_and_next_value(end, discount):
-    agent = q_linear(warmup=2, batch=1, gamma=0.5, learning_rate=0.25, target_rate=0.1)
+    agent = q_linear(learning_starts=2, batch_size=1, gamma=0.5, learning_rate=0.25, tau=0.1)
     rng = np.random.default_rng(1)
     agent.weights[:], agent.target[:] = rng.standard_normal((2, *agent.weights.shape))
     weights, target = agent.weights.copy(), agent.target.copy()
@@ -88,9 +88,9 @@ def test_an_update_moves_a_value_towards_reward_and_next_value(end, discount):
     np.testing.assert_allclose(agent.target, target + 0.1 * (expected - target), atol=1e-5)
 
 
-def test_observations_are_standardised_on_those_of_the_warm_up_and_no_others():
+def test_observations_are_standardized_on_those_of_the_warm_up_and_no_others():
     envs = agentlab.make_envs(lambda: Clock(5), 2)
-    agent = agentlab.make_agent(QLinear, envs, **{**SMALL, "warmup": 20})
+    agent = agentlab.make_agent(QLinear, envs, **{**SMALL, "learning_starts": 20})
     agentlab.train(agent, envs, 20, quiet=True)  # sees 0, 1, 2, 3, 4 four times
     assert agent._mean.tolist() == [2]
     assert agent._deviation[0] == pytest.approx(np.sqrt(2))
@@ -101,7 +101,7 @@ def test_observations_are_standardised_on_those_of_the_warm_up_and_no_others():
 
 
 def test_a_dimension_that_never_changes_is_left_as_it_is():
-    agent = q_linear(warmup=2)
+    agent = q_linear(learning_starts=2)
     for _ in range(2):
         agent.observe(step([1, 2], 1, 0, [1, 2]))
     assert agent._deviation.tolist() == [1, 1]
@@ -117,7 +117,7 @@ def test_the_warm_up_is_random_and_greedy_play_is_then_the_first_action():
 
 
 def test_exploration_begins_when_the_warm_up_is_over():
-    agent = q_linear(warmup=2, epsilon_start=0.5, epsilon_end=0.0, epsilon_steps=4)
+    agent = q_linear(learning_starts=2, epsilon_start=0.5, epsilon_end=0.0, epsilon_steps=4)
     shares = [agent.epsilon]
     for _ in range(4):
         agent.observe(step([1, 2], 1, 0, [1, 2]))
@@ -126,7 +126,7 @@ def test_exploration_begins_when_the_warm_up_is_over():
 
 
 def test_an_update_gets_smaller_where_it_is_asked_for():
-    agent = q_linear(warmup=2, learning_rate=2.0, learning_rate_halved=4)
+    agent = q_linear(learning_starts=2, learning_rate=2.0, learning_rate_half_life=4)
     rates = []
     for _ in range(14):
         agent.observe(step([1, 2], 1, 0, [1, 2]))
@@ -137,7 +137,7 @@ def test_an_update_gets_smaller_where_it_is_asked_for():
 
 
 def test_old_steps_make_room_for_new_ones():
-    agent = q_linear(warmup=2, memory=3)
+    agent = q_linear(learning_starts=2, buffer_size=3)
     for reward in range(5):
         agent.observe(step([1, 2], 1, reward, [1, 2]))
     assert sorted(agent._memory["rewards"].tolist()) == [2, 3, 4]
@@ -173,16 +173,20 @@ def test_a_seed_repeats_a_run_bit_for_bit_and_another_does_not():
     assert (one != other).any()
 
 
-@pytest.mark.parametrize("warmup", [60, 600])  # over before the checkpoint, or still under way
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, warmup):
-    unbroken = trained(1600, run=Run.create(tmp_path, "unbroken", {}), warmup=warmup)
-    trained(500, run=Run.create(tmp_path, "resumed", {}), warmup=warmup)
+@pytest.mark.parametrize(
+    "learning_starts", [60, 600]
+)  # over before the checkpoint, or still under way
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, learning_starts):
+    unbroken = trained(
+        1600, run=Run.create(tmp_path, "unbroken", {}), learning_starts=learning_starts
+    )
+    trained(500, run=Run.create(tmp_path, "resumed", {}), learning_starts=learning_starts)
     # Forget what the end at 500 saved: as if it had been killed between two checkpoints.
     latest = sorted((tmp_path / "resumed" / "checkpoints").glob("[0-9]*"))[-1]
     for file in latest.iterdir():
         if file.is_file():
             file.unlink()
-    resumed = trained(1600, run=Run.open(tmp_path / "resumed"), warmup=warmup)
+    resumed = trained(1600, run=Run.open(tmp_path / "resumed"), learning_starts=learning_starts)
     one, other = unbroken.state(), resumed.state()
     assert one.keys() == other.keys()
     assert all(np.array_equal(value, other[name]) for name, value in one.items())
@@ -216,13 +220,13 @@ def test_a_saved_agent_acts_and_learns_on_as_before(tmp_path):
     ("options", "says"),
     [
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be more than 0"),
-        ({"learning_rate_halved": -1}, "learning_rate_halved=-1 must be 0 or more"),
+        ({"learning_rate_half_life": -1}, "learning_rate_half_life=-1 must be 0 or more"),
         ({"features": 0}, "features=0 must be more than 0"),
         ({"kernels": ()}, r"kernels=\(\) must be one or more positive numbers"),
         ({"kernels": (1.0, 0.0)}, r"kernels=\(1.0, 0.0\) must be one or more positive numbers"),
-        ({"warmup": 5000}, "warmup=5000 must be between 2 and memory=1000"),
+        ({"learning_starts": 5000}, "learning_starts=5000 must be between 2 and buffer_size=1000"),
         ({"gamma": 1.5}, "gamma=1.5 must be between 0 and 1"),
-        ({"target_rate": 0.0}, "target_rate=0.0 must be more than 0 and at most 1"),
+        ({"tau": 0.0}, "tau=0.0 must be more than 0 and at most 1"),
         ({"epsilon_end": -1.0}, "epsilon_end=-1.0 must be between 0 and 1"),
     ],
 )

@@ -47,12 +47,12 @@ def step(states, actions, rewards, following, terminated=(), truncated=()):
     n = len(states)
     flags = [np.isin(np.arange(n), which) for which in (terminated, truncated)]
     ended = np.flatnonzero(flags[0] | flags[1])
-    successors, rewards = np.array(following), np.float32(rewards)
-    following = successors.copy()
+    observed_next, rewards = np.array(following), np.float32(rewards)
+    following = observed_next.copy()
     following[ended] = 0
     return Step(
         np.array(states), np.array(actions), rewards, rewards, following, *flags, ended,
-        successors[ended], flags[0] | flags[1],
+        observed_next[ended], flags[0] | flags[1],
     )  # fmt: skip
 
 
@@ -298,7 +298,7 @@ def test_without_arrows_a_policy_is_drawn_in_numbers():
         ({"learning_rate_decay": 2.0}, "learning_rate_decay=2.0 must be between 0 and 1"),
         ({"gamma": -0.5}, "gamma=-0.5 must be between 0 and 1"),
         ({"epsilon_start": 2.0}, "epsilon_start=2.0 must be between 0 and 1"),
-        ({"initial": np.inf}, "initial=inf must be finite"),
+        ({"initial_value": np.inf}, "initial_value=inf must be finite"),
         ({"bins": 0}, "bins=0 must be 1 or more"),
         ({"grid": (4,)}, r"grid=\(4,\) must be two positive numbers"),
         ({"grid": (2, 3)}, r"grid=\(2, 3\) must have as many cells as there are states"),

@@ -8,7 +8,7 @@ from tests.agents.toy_envs import Clock, Sign
 
 def searched(score="return", env=Sign, n=3, **options):
     envs = agentlab.make_envs(env, n)
-    options = {"candidates": 6, "games": 4, "score": score, **options}
+    options = {"candidates": 6, "episodes_per_candidate": 4, "score": score, **options}
     agent = agentlab.make_agent("random_search", envs, 1, **options)
     agentlab.train(agent, envs, 100_000, quiet=True)
     return agent, envs

@@ -13,7 +13,7 @@ from agentlab.runs import Run, seed_everything
 from tests.agents.toy_envs import Bars, Clock, Recall, Sign
 
 CELLS = ("simple_rnn", "lstm", "peephole", "gru")
-SMALL = {"hidden": (16,), "rollout": 8, "minibatches": 2}
+SMALL = {"hidden": (16,), "rollout_length": 8, "n_minibatches": 2}
 
 
 def pg(env, n=4, seed=0, **options):
@@ -24,7 +24,7 @@ def pg(env, n=4, seed=0, **options):
 
 def recalled(net):
     """Return what a policy gets that had to remember for four steps, in 5 environments."""
-    agent, envs = pg(Recall, 16, net=net, shared_torso=True, rollout=20, learning_rate=0.004)
+    agent, envs = pg(Recall, 16, net=net, shared_torso=True, rollout_length=20, learning_rate=0.004)
     agentlab.train(agent, envs, 8000, quiet=True)
     return agentlab.evaluate(agent, agentlab.make_envs(Recall, 5), 400).mean
 
@@ -86,9 +86,9 @@ def test_an_update_takes_whole_sequences():
     agent, envs = pg(Clock, 5, net="gru")
     batches = spy(agent)
     agentlab.train(agent, envs, 5 * 8, quiet=True)
-    (inputs, memory, resets), *_ = batches[0]
+    (inputs, recurrent_state, resets), *_ = batches[0]
     assert inputs.shape == (2, 2, 8, 1) and resets.shape == (2, 2, 8)
-    assert [part.shape for part in memory] == [(2, 2, 16)] * 2  # policy's and value's
+    assert [part.shape for part in recurrent_state] == [(2, 2, 16)] * 2  # policy's and value's
     assert inputs[0, 0, :, 0].tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
     assert resets[0, 0].tolist() == [t % 3 == 0 for t in range(8)]
 
@@ -127,7 +127,7 @@ def test_an_environment_forgets_alone():
 
 def values_of(agent, *observations):
     """Return V of the last of one episode's observations."""
-    agent._actor.restart(np.ones(1, bool))
+    agent._actor.reset(np.ones(1, bool))
     for observation in observations:
         _, values = agent._actor(np.float32([[observation]]))
     return values[0]
@@ -140,9 +140,9 @@ def discounted(steps, value):
 
 def test_values_that_follow_remember_their_own_episode():
     lengths = iter([5, 3])
-    options = {"gamma": 0.5, "gae_lambda": 1.0, "normalise": False, "rollout": 6}
+    options = {"gamma": 0.5, "gae_lambda": 1.0, "normalize_advantage": False, "rollout_length": 6}
     agent, envs = pg(
-        lambda: Clock(next(lengths), truncate=True), 2, minibatches=1, overlap=False, **options
+        lambda: Clock(next(lengths), truncate=True), 2, n_minibatches=1, overlap=False, **options
     )
     batches = spy(agent)
     agentlab.train(agent, envs, 12, quiet=True)
@@ -157,7 +157,9 @@ def test_values_that_follow_remember_their_own_episode():
 
 def test_the_end_of_a_rollout_does_not_leak_into_the_next_episode():
     env = lambda: Clock(4)  # noqa: E731
-    agent, envs = pg(env, 1, minibatches=1, overlap=False, rollout=4, normalise=False)
+    agent, envs = pg(
+        env, 1, n_minibatches=1, overlap=False, rollout_length=4, normalize_advantage=False
+    )
     batches = spy(agent)
     agentlab.train(agent, envs, 8, quiet=True)
     (_, _, resets), *_ = batches[1]
@@ -167,7 +169,7 @@ def test_the_end_of_a_rollout_does_not_leak_into_the_next_episode():
 
 
 def trained(run):
-    agent, envs = pg(Recall, net="gru", shared_torso=True, hidden=(8,), epochs=1)
+    agent, envs = pg(Recall, net="gru", shared_torso=True, hidden=(8,), n_epochs=1)
     agentlab.train(agent, envs, 800, run=run, log_every=100, checkpoint_every=400, quiet=True)
     return agent.state()
 
@@ -202,8 +204,8 @@ class Listener(Agent):
         self.acts += 1
         return np.zeros(len(observations), np.int64)
 
-    def restart(self, fresh):
-        self.told.append((self.acts, fresh.tolist()))
+    def reset(self, episode_starts):
+        self.told.append((self.acts, episode_starts.tolist()))
 
 
 def test_an_agent_is_told_where_every_episode_begins(tmp_path):
@@ -223,11 +225,11 @@ def test_an_agent_is_told_where_every_episode_begins(tmp_path):
 
 
 def test_more_minibatches_than_sequences_are_refused():
-    agent, envs = pg(Clock, 3, minibatches=4)
-    with pytest.raises(AgentlabError, match="minibatches=4 must not exceed the 3 environments"):
+    agent, envs = pg(Clock, 3, n_minibatches=4)
+    with pytest.raises(AgentlabError, match="n_minibatches=4 must not exceed the 3 environments"):
         agentlab.train(agent, envs, 1000, quiet=True)
 
 
 def test_an_agent_that_learns_from_single_steps_refuses_a_recurrent_net():
-    with pytest.raises(AgentlabError, match="net='gru' remembers, but algo='dqn' learns from"):
+    with pytest.raises(AgentlabError, match="net='gru' is recurrent, but algo='dqn' learns from"):
         agentlab.make_agent("dqn", agentlab.make_envs(Clock), net="gru")

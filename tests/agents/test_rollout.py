@@ -22,7 +22,7 @@ def test_nothing_flows_back_over_a_cut():
     assert result[:, 0].tolist() == [2, 2, 4]
 
 
-def test_generalised_advantages_by_hand():
+def test_generalized_advantages_by_hand():
     values, next_values = column(1, 2, 3), column(2, 3, 4)
     result = advantages(column(1, 1, 1), values, next_values, column(0, 0, 0) == 1, 0.5, 0.5)
     # deltas: 1 + 1 - 1 = 1;  1 + 1.5 - 2 = .5;  1 + 2 - 3 = 0;  weights (.5 * .5) ** k

@@ -54,7 +54,7 @@ class Clock(gymnasium.Env):
 
 
 class Bars(gymnasium.Env):
-    """A picture of zeros and one bar, on the left or the right; paid for the bar's side."""
+    """An image of zeros and one bar, on the left or the right; paid for the bar's side."""
 
     action_space = spaces.Discrete(2)
 
@@ -62,22 +62,22 @@ class Bars(gymnasium.Env):
         self.observation_space = spaces.Box(0, high, (side, side, 1), np.uint8)
         self.high, self.side = high, side
 
-    def picture(self):
+    def image(self):
         self.right = bool(self.np_random.integers(2))
-        picture = np.zeros(self.observation_space.shape, np.uint8)
+        image = np.zeros(self.observation_space.shape, np.uint8)
         column = self.np_random.integers(self.side // 2) + self.right * (self.side // 2)
-        picture[:, column] = self.high
-        return picture
+        image[:, column] = self.high
+        return image
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.t = 0
-        return self.picture(), {}
+        return self.image(), {}
 
     def step(self, action):
         self.t += 1
         reward = float(bool(action) == self.right)
-        return self.picture(), reward, self.t == 10, False, {}
+        return self.image(), reward, self.t == 10, False, {}
 
 
 class Recall(gymnasium.Env):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SHORT = "--epochs 2 --hidden 8 --batch 16"
+SHORT = "--epochs 2 --hidden 8 --batch-size 16"
 
 
 @pytest.fixture
@@ -18,24 +18,24 @@ def flowers(tmp_path):
     path = tmp_path / "flowers.csv"
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["length", "width", "colour", "kind"])
+        table.writerow(["length", "width", "color", "kind"])
         for _ in range(300):
             length, width = rng.normal(size=2)
-            colour = rng.choice(["red", "blue", ""])
+            color = rng.choice(["red", "blue", ""])
             kind = "tall" if length + width > 0 else "short"
-            table.writerow([f"{length:.3f}", f"{width:.3f}", colour, kind])
+            table.writerow([f"{length:.3f}", f"{width:.3f}", color, kind])
     return path
 
 
 @pytest.fixture
 def shapes(tmp_path):
-    """A folder with a folder of small pictures for each of two classes."""
+    """A folder with a folder of small images for each of two classes."""
     rng = np.random.default_rng(0)
     for name, level in (("dark", 40), ("light", 200)):
         (tmp_path / "shapes" / name).mkdir(parents=True)
         for i in range(20):
-            picture = rng.integers(level - 30, level + 30, (12, 12, 3)).astype(np.uint8)
-            Image.fromarray(picture).save(tmp_path / "shapes" / name / f"{i}.png")
+            image = rng.integers(level - 30, level + 30, (12, 12, 3)).astype(np.uint8)
+            Image.fromarray(image).save(tmp_path / "shapes" / name / f"{i}.png")
     return tmp_path / "shapes"
 
 
@@ -46,18 +46,19 @@ def test_list_shows_every_recipe_with_its_data(call):
 
 def test_a_table_is_learned_and_tested_once_at_the_end(call, flowers):
     result = call(
-        f"fit --csv {flowers} --target kind --epochs 15 --hidden 16 --batch 16 --learning-rate 0.01"
+        f"fit --csv {flowers} --target kind --epochs 15 --hidden 16 "
+        "--batch-size 16 --learning-rate 0.01"
     )
     assert result.code == 0
-    assert "colour" in result.out and "category" in result.out  # the inferred types are shown
-    figures = json.loads(Path("runs/flowers/test.json").read_text())["figures"]
-    assert figures["accuracy"] > 0.85
+    assert "color" in result.out and "category" in result.out  # the inferred types are shown
+    metrics = json.loads(Path("runs/flowers/test.json").read_text())["metrics"]
+    assert metrics["accuracy"] > 0.85
     rows = list(csv.DictReader(Path("runs/flowers/metrics.csv").read_text().splitlines()))
     assert len(rows) == 15
     assert {"train/loss", "validation/accuracy"} <= rows[0].keys()
     for name in ("history.png", "confusion.png"):
-        with Image.open(f"runs/flowers/plots/{name}") as picture:
-            assert min(picture.size) > 200
+        with Image.open(f"runs/flowers/plots/{name}") as image:
+            assert min(image.size) > 200
     assert "predict runs/flowers INPUT" in result.out
 
 
@@ -72,7 +73,9 @@ def test_a_run_is_never_overwritten(call, flowers):
 
 def test_a_finished_run_goes_on_for_more_epochs(call, flowers):
     assert call(f"fit --csv {flowers} --target kind {SHORT}").code == 0
-    assert call(f"fit --csv {flowers} --target kind --epochs 3 --hidden 8 --batch 16").code == 0
+    assert (
+        call(f"fit --csv {flowers} --target kind --epochs 3 --hidden 8 --batch-size 16").code == 0
+    )
     result = call("fit --resume runs/flowers --epochs 3")
     assert result.code == 0
     on, whole = (Path(f"runs/{name}/metrics.csv").read_text() for name in ("flowers", "flowers-2"))
@@ -81,15 +84,17 @@ def test_a_finished_run_goes_on_for_more_epochs(call, flowers):
 
 def test_what_a_resumed_run_cannot_change_is_refused(call, refused, flowers):
     call(f"fit --csv {flowers} --target kind {SHORT}")
-    refused("fit --resume runs/flowers --batch 8", "--batch cannot be changed", "--epochs")
+    refused(
+        "fit --resume runs/flowers --batch-size 8", "--batch-size cannot be changed", "--epochs"
+    )
 
 
-def test_a_folder_of_pictures_is_learned(call, shapes):
+def test_a_folder_of_images_is_learned(call, shapes):
     result = call(
-        f"fit --images {shapes} --epochs 20 --batch 8 --hidden empty --learning-rate 0.01"
+        f"fit --images {shapes} --epochs 20 --batch-size 8 --hidden empty --learning-rate 0.01"
     )
     assert result.code == 0
-    assert json.loads(Path("runs/shapes/test.json").read_text())["figures"]["accuracy"] == 1.0
+    assert json.loads(Path("runs/shapes/test.json").read_text())["metrics"]["accuracy"] == 1.0
     predicted = call(f"predict runs/shapes {shapes}/dark/0.png").out
     assert predicted.startswith("dark ")
     lines = call(f"predict runs/shapes {shapes}/dark").out.splitlines()
@@ -100,7 +105,7 @@ def test_a_folder_of_pictures_is_learned(call, shapes):
 def test_predictions_for_a_table_need_no_target(call, flowers, tmp_path):
     call(f"fit --csv {flowers} --target kind {SHORT}")
     new = tmp_path / "new.csv"
-    new.write_text("length,width,colour\n3,3,red\n-3,-3,green\n")
+    new.write_text("length,width,color\n3,3,red\n-3,-3,green\n")
     lines = call(f"predict runs/flowers {new}").out.splitlines()
     assert len(lines) == 2
     assert all("tall " in line and "short " in line for line in lines)
@@ -108,14 +113,16 @@ def test_predictions_for_a_table_need_no_target(call, flowers, tmp_path):
 
 def test_a_text_is_learned_and_written_on(call, tmp_path):
     (tmp_path / "log.txt").write_text("the cat sat on the mat. " * 100)
-    words = "fit --text log.txt --epochs 2 --units 16 --batch 4 --length 16 --learning-rate 0.02"
+    words = (
+        "fit --text log.txt --epochs 2 --units 16 --batch-size 4 --length 16 --learning-rate 0.02"
+    )
     assert call(words).code == 0
-    assert json.loads(Path("runs/log/test.json").read_text())["figures"]["perplexity"] < 15
+    assert json.loads(Path("runs/log/test.json").read_text())["metrics"]["perplexity"] < 15
     result = call(["predict", "runs/log", "the ", "--length", "20", "--seed", "1"])
     assert result.out.startswith("the ") and len(result.out) == len("the ") + 20 + 1
 
 
-def test_a_short_test_part_takes_its_past_from_the_rows_before_it(call, tmp_path):
+def test_a_short_test_split_takes_its_past_from_the_rows_before_it(call, tmp_path):
     (tmp_path / "few.csv").write_text("height\n" + "\n".join(map(str, range(120))))
     assert call("fit --series few.csv --past 9 --horizon 9 --units 4 --epochs 1").code == 0
     assert Path("runs/few/test.json").exists()
@@ -124,10 +131,10 @@ def test_a_short_test_part_takes_its_past_from_the_rows_before_it(call, tmp_path
 def test_a_series_is_forecast_beside_the_naive_forecast(call, tmp_path):
     values = 10 + np.sin(np.arange(300) / 3)
     (tmp_path / "waves.csv").write_text("height\n" + "\n".join(f"{v:.4f}" for v in values))
-    words = "fit --series waves.csv --past 20 --horizon 5 --units 8 --epochs 4 --batch 16"
+    words = "fit --series waves.csv --past 20 --horizon 5 --units 8 --epochs 4 --batch-size 16"
     assert call(words).code == 0
-    figures = json.loads(Path("runs/waves/test.json").read_text())["figures"]
-    assert figures["ratio"] < 0.8
+    metrics = json.loads(Path("runs/waves/test.json").read_text())["metrics"]
+    assert metrics["ratio"] < 0.8
     rows = call("predict runs/waves waves.csv").out.splitlines()
     assert rows[0] == "height" and len(rows) == 6
     assert all(8 < float(row) < 12 for row in rows[1:])
@@ -153,7 +160,7 @@ def test_folds_test_every_row_once(call):
     kept = json.loads(Path("runs/boston-linear-5-folds/test.json").read_text())
     assert len(kept["parts"]) == 5
     mean = np.mean([part["rmse"] for part in kept["parts"]])
-    assert kept["figures"]["rmse"] == pytest.approx(mean)
+    assert kept["metrics"]["rmse"] == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``agentlab nets``: lists, summaries and pictures."""
+"""``agentlab nets``: lists, summaries and diagrams."""
 
 import re
 import subprocess
@@ -18,8 +18,8 @@ def test_the_list_has_a_line_for_each_net_with_its_inputs_and_parameters(call):
     assert result.code == 0
     lines = {line.split()[0]: line for line in result.out.splitlines() if line}
     assert set(TORSOS) | {"siamese", "seq2seq", "transformer"} < set(lines)
-    assert re.search(r"pictures +\[28, 28, 1\] +3,274,634 ", lines["lenet"])
-    assert re.search(r"pictures +\[32, 32, 3\] +2,159,114 ", lines["vgg"])
+    assert re.search(r"images +\[28, 28, 1\] +3,274,634 ", lines["lenet"])
+    assert re.search(r"images +\[32, 32, 3\] +2,159,114 ", lines["vgg"])
     assert re.search(r"ids +\[100\] +1,480,842 ", lines["text_cnn"])
     assert re.search(r"sequences +\[40, 1\] +67,850 ", lines["lstm"])
 
@@ -27,7 +27,7 @@ def test_the_list_has_a_line_for_each_net_with_its_inputs_and_parameters(call):
 def test_a_net_is_shown_layer_by_layer_with_its_total(call):
     out = call("nets lenet").out
     assert out.startswith("lenet: two 5x5 convolutions")
-    assert "takes pictures [height, width, channels] or [height, width]" in out
+    assert "takes images [height, width, channels] or [height, width]" in out
     assert re.search(r"torso/conv_1 +Conv2D 5x5 relu +\[·, 14, 14, 64\] +51,264", out)
     assert out.splitlines()[-1].split() == ["total", "3,274,634"]
 
@@ -53,18 +53,18 @@ def test_nets_for_pairs_of_texts_are_shown_too(call, name):
     assert re.search(r"output +\[·, ·, 40\]", result.out)
 
 
-def test_pictures_are_written(call, tmp_path):
-    result = call("nets lenet --picture lenet.png")
-    assert result.out.splitlines()[-1].split() == ["picture", "lenet.png"]
+def test_images_are_written(call, tmp_path):
+    result = call("nets lenet --diagram lenet.png")
+    assert result.out.splitlines()[-1].split() == ["written", "lenet.png"]
     width, height = Image.open(tmp_path / "lenet.png").size
     assert height > width > 400
-    assert call("nets --activations a.svg").out.split() == ["picture", "a.svg"]
+    assert call("nets --activations a.svg").out.split() == ["written", "a.svg"]
     assert "<svg" in (tmp_path / "a.svg").read_text()
 
 
 def test_what_is_there_is_never_overwritten(refused, tmp_path):
     (tmp_path / "a.png").write_text("mine")
-    refused("nets lenet --picture a.png", "picture='a.png' exists already")
+    refused("nets lenet --diagram a.png", "diagram='a.png' exists already")
     refused("nets --activations a.png", "activations='a.png' exists already")
     assert (tmp_path / "a.png").read_text() == "mine"
 
@@ -73,13 +73,13 @@ def test_what_is_there_is_never_overwritten(refused, tmp_path):
     ("words", "says"),
     [
         ("nets lent", "net='lent' is unknown; did you mean 'lenet'"),
-        ("nets lenet --input-shape 4", "needs pictures"),
+        ("nets lenet --input-shape 4", "needs images"),
         ("nets lenet --input-shape 0,4", "input_shape=(0, 4) must be numbers of 1 or more"),
         ("nets lenet --outputs 0", "outputs=0 must be 1 or more"),
         ("nets lenet --vocabulary 5", "net='lenet' has no argument 'vocabulary'"),
-        ("nets lenet --picture lenet.doc", "picture='lenet.doc' must end in .png, .pdf, .svg"),
-        ("nets --picture lenet.png", "which net is to be drawn?"),
-        ("nets lenet --picture no/such/folder.png", "cannot be written"),
+        ("nets lenet --diagram lenet.doc", "diagram='lenet.doc' must end in .png, .pdf, .svg"),
+        ("nets --diagram lenet.png", "which net is to be drawn?"),
+        ("nets lenet --diagram no/such/folder.png", "cannot be written"),
         ("nets lenet vgg", "'vgg' is one word too many"),
     ],
 )
@@ -96,4 +96,4 @@ def test_help_does_not_load_tensorflow():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.stderr.strip() == ""
-    assert "--picture" in done.stdout
+    assert "--diagram" in done.stdout

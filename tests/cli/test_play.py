@@ -8,11 +8,11 @@ from pathlib import Path
 def test_a_run_plays_and_every_game_is_told(call, run):
     result = call("play runs/done --episodes 3")
     assert result.code == 0
-    games = re.findall(r"^game (\d) +return (\d+) +length (\d+)$", result.out, re.M)
-    assert [number for number, _, _ in games] == ["1", "2", "3"]
-    assert all(total == length for _, total, length in games)  # CartPole pays 1 a step
+    episodes = re.findall(r"^episode (\d) +return (\d+) +length (\d+)$", result.out, re.M)
+    assert [number for number, _, _ in episodes] == ["1", "2", "3"]
+    assert all(total == length for _, total, length in episodes)  # CartPole pays 1 a step
     mean = re.search(r"^mean +return ([\d.]+) +length ([\d.]+)$", result.out, re.M)
-    assert abs(float(mean[1]) - sum(int(total) for _, total, _ in games) / 3) < 0.01
+    assert abs(float(mean[1]) - sum(int(total) for _, total, _ in episodes) / 3) < 0.01
 
 
 def test_equal_seeds_give_equal_games(call, run):
@@ -37,9 +37,9 @@ def test_an_untrained_agent_plays(call):
     assert call("play --env CartPole-v1 --algo random --episodes 2 --explore").code == 0
 
 
-def test_the_first_game_is_filmed(call):
-    words = "play --env ALE/Freeway-v5 --algo random --episodes 1 --video films/a.mp4"
+def test_the_first_episode_is_recorded(call):
+    words = "play --env ALE/Freeway-v5 --algo random --episodes 1 --video videos/a.mp4"
     result = call(words)
     assert result.code == 0, result.err
-    assert "video     films/a.mp4" in result.out
-    assert Path("films/a.mp4").stat().st_size > 1000
+    assert "video        videos/a.mp4" in result.out
+    assert Path("videos/a.mp4").stat().st_size > 1000

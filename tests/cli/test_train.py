@@ -72,7 +72,7 @@ def test_it_prints_settings_with_their_origin_and_where_everything_lies(call):
         r"watch it +tensorboard --logdir runs",
         r"agent +runs/CartPole-v1-random/agent",
         r"plot +runs/CartPole-v1-random/plots/returns.png",
-        r"evaluation +2 games: return mean [\d.]+, std [\d.]+, min \d+, max \d+",
+        r"evaluation +2 episodes: return mean [\d.]+, std [\d.]+, min \d+, max \d+",
         r"play it +agentlab play runs/CartPole-v1-random",
         r"go on +agentlab train --resume runs/CartPole-v1-random --steps N",
     ):
@@ -83,11 +83,11 @@ def test_it_prints_settings_with_their_origin_and_where_everything_lies(call):
     assert len(json.loads((run / "evaluation.json").read_text())["returns"]) == 2
 
 
-def test_a_game_is_filmed(call):
+def test_an_episode_is_recorded(call):
     words = "train --env ALE/Freeway-v5 --algo random --steps 20 --n-envs 1 --eval-episodes 0"
     result = call(words)
-    assert re.search(r"^video +runs/ALE-Freeway-v5-random/videos/game.mp4$", result.out, re.M)
-    assert Path("runs/ALE-Freeway-v5-random/videos/game.mp4").stat().st_size > 1000
+    assert re.search(r"^video +runs/ALE-Freeway-v5-random/videos/episode.mp4$", result.out, re.M)
+    assert Path("runs/ALE-Freeway-v5-random/videos/episode.mp4").stat().st_size > 1000
     assert "plot        none: " in result.out  # no episode ends within 20 steps
 
 
@@ -135,7 +135,7 @@ def test_training_in_two_parts_equals_training_at_once(call, algo):
 def test_resuming_accepts_equal_settings_and_refuses_others(call, refused, run):
     assert call("train --resume runs/done --seed 0 --algo random --no-video").code == 0
     refused("train --resume runs/done --seed 1", "--seed cannot be changed", "--steps")
-    refused("train --resume runs/done --grey", "--grey cannot be changed")
+    refused("train --resume runs/done --grayscale", "--grayscale cannot be changed")
     refused("train --resume runs/done --env Pong-v0", "env='Pong-v0' is not the run's")
     refused("train --resume runs/done --name other", "--name cannot be changed")
 

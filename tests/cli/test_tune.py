@@ -12,7 +12,7 @@ from agentlab.experiments import trials
 from agentlab.experiments.search import Study, read_space
 
 HINTS = {"learning_rate": float, "dropout": float, "units": int, "hidden": tuple[int, ...]}
-HINTS |= {"nesterov": bool, "optimizer": str, "clip_norm": float | None}
+HINTS |= {"nesterov": bool, "optimizer": str, "max_grad_norm": float | None}
 FIT = "tune fit --recipe mnist-mlp --epochs 3"
 
 
@@ -32,17 +32,17 @@ class Faked:
             stops.remove(self.path.name)
             os.kill(os.getpid(), 15)
             return
-        figures = value(settings)
-        if isinstance(figures, str):
+        metrics = value(settings)
+        if isinstance(metrics, str):
             self.code = 2
-            log.write_text(f"epoch 1\nagentlab: error: {figures}\n")
+            log.write_text(f"epoch 1\nagentlab: error: {metrics}\n")
             return
-        validation, test = figures
+        validation, test = metrics
         with (self.path / "metrics.csv").open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["step", "validation/accuracy"])
             table.writerows([[1, validation / 2], [2, validation], [3, validation / 3]])
-        (self.path / "test.json").write_text(json.dumps({"figures": {"accuracy": test}}))
+        (self.path / "test.json").write_text(json.dumps({"metrics": {"accuracy": test}}))
         (self.path / "evaluation.json").write_text(json.dumps({"mean": validation}))
 
     def poll(self):
@@ -166,7 +166,8 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
     rng = np.random.default_rng(0)
     rows = [f"{a:.3f},{b:.3f},{a + 2 * b:.3f}" for a, b in rng.normal(size=(60, 2))]
     (tmp_path / "sums.csv").write_text("\n".join(["a,b,sum", *rows]))
-    words = "tune fit --csv sums.csv --target sum --task regression --epochs 3 --hidden 8 --batch 8"
+    words = "tune fit --csv sums.csv --target sum --task regression --epochs 3"
+    words += " --hidden 8 --batch-size 8"
     result = call(f"{words} --search learning_rate=1e-4|0.03 --sampler grid --name real")
     assert result.code == 0, result.out + result.err
     chosen = json.loads(Path("runs/real/best/config.json").read_text())
@@ -183,16 +184,16 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
         (f"{FIT} --search lerning_rate=1e-4..1e-2", ("'lerning_rate'", "'learning_rate'")),
         (f"{FIT} --search hidden=1..5", ("hidden", "range", "A|B")),
         (f"{FIT} --search learning_rate=low..high", ("learning_rate", "'low'", "a number")),
-        (f"{FIT} --search batch=1.5..3", ("batch", "'1.5'", "a whole number")),
-        (f"{FIT} --search batch=8|many", ("batch", "'many'", "a whole number")),
+        (f"{FIT} --search batch_size=1.5..3", ("batch_size", "'1.5'", "a whole number")),
+        (f"{FIT} --search batch_size=8|many", ("batch_size", "'many'", "a whole number")),
         (f"{FIT} --search learning_rate=0..1:log", ("learning_rate", "above 0")),
         (f"{FIT} --search learning_rate=1..0.1", ("from a lower to a higher",)),
         (f"{FIT} --search learning_rate=0.1", ("only one value",)),
         (f"{FIT} --search learning_rate", ("FIELD=LOW..HIGH",)),
         (f"{FIT} --search epochs=1|2", ("--epochs is given and searched",)),
-        (f"{FIT} --hiden 3 --search batch=8|16", ("--hiden", "did you mean --hidden?")),
-        (f"{FIT} --folds 3 --search batch=8|16", ("--folds",)),
-        (f"{FIT} --text poem.txt --search batch=8|16", ("leave --text out",)),
+        (f"{FIT} --hiden 3 --search batch_size=8|16", ("--hiden", "did you mean --hidden?")),
+        (f"{FIT} --folds 3 --search batch_size=8|16", ("--folds",)),
+        (f"{FIT} --text poem.txt --search batch_size=8|16", ("leave --text out",)),
         ("tune train --env CartPole-v1 --search gamma=0.9|1", ("--algo is missing",)),
         ("tune fit --resume nowhere", ("nowhere", "study.log")),
     ],
@@ -207,17 +208,17 @@ def test_mistakes_are_told_in_one_sentence(call, refused, words, parts):
 
 def test_where_nothing_finishes_the_last_reason_is_told(call, faked):
     faked(lambda said: "the data are gone")
-    result = call(f"{FIT} --search batch=8|16 --sampler grid --name n")
+    result = call(f"{FIT} --search batch_size=8|16 --sampler grid --name n")
     assert result.code == 2
     assert "none of 2 trials was finished; the last one says: the data are gone" in result.err
 
 
 def test_a_resumed_search_keeps_its_settings(call, faked, refused):
     faked(lambda said: (0.5, 0.5))
-    assert call(f"{FIT} --search batch=8|16 --sampler grid --name k").code == 0
+    assert call(f"{FIT} --search batch_size=8|16 --sampler grid --name k").code == 0
     refused("tune fit --resume runs/k --sampler random", "keeps its settings", "--trials")
     refused("tune fit --resume runs/k --epochs 9", "keeps its settings")
     refused("tune train --resume runs/k", "tunes fit, not train")
-    refused(f"{FIT} --search batch=8|16 --name k", "runs/k exists", "--resume runs/k")
+    refused(f"{FIT} --search batch_size=8|16 --name k", "runs/k exists", "--resume runs/k")
     (Path("runs/k") / "study.log").write_text("{broken\n{}\n")
     refused("tune fit --resume runs/k", "study.log is damaged")

@@ -81,7 +81,7 @@ def test_a_split_follows_its_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "shares", "sizes"),
+    ("n", "fractions", "sizes"),
     [
         (10, (0.99, 0.01), [9, 1]),
         (3, (0.8, 0.1, 0.1), [1, 1, 1]),
@@ -91,22 +91,22 @@ def test_a_split_follows_its_seed() -> None:
     ],
 )
 def test_no_part_of_a_split_is_empty_but_those_asked_for(
-    n: int, shares: tuple[float, ...], sizes: list[int] | None
+    n: int, fractions: tuple[float, ...], sizes: list[int] | None
 ) -> None:
-    found = [len(part) for part in split_indices(n, shares, seed=0)]
+    found = [len(part) for part in split_indices(n, fractions, seed=0)]
     assert sum(found) == n
-    assert [size > 0 for size in found] == [share > 0 for share in shares]
+    assert [size > 0 for size in found] == [fraction > 0 for fraction in fractions]
     assert sizes is None or found == sizes
 
 
 @pytest.mark.parametrize(
-    ("n", "shares", "says"),
+    ("n", "fractions", "says"),
     [
         (10, (0.5, 0.4), "must be positive and sum to 1"),
         (10, (1.5, -0.5), "must be positive and sum to 1"),
         (1, (0.9, 0.1), "1 examples are too few to split into 2 parts"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(n: int, shares: tuple[float, ...], says: str) -> None:
+def test_a_split_that_cannot_be_is_refused(n: int, fractions: tuple[float, ...], says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
-        split_indices(n, shares, seed=0)
+        split_indices(n, fractions, seed=0)

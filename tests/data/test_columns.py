@@ -1,4 +1,4 @@
-"""What columns are is found out from the training part, and encodes every later row."""
+"""What columns are is found out from the training split, and encodes every later row."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agentlab.data.columns import Columns
-from agentlab.data.preprocessors import load_encoder
+from agentlab.data.preprocessors import load_preprocessor
 from agentlab.data.table import Table
 from agentlab.errors import AgentlabError
 
@@ -90,10 +90,10 @@ def test_missing_cells_have_no_input_where_training_has_none(tmp_path):
     assert read.tolist() == [[0, 1, 0]]  # the mean, and the most frequent category
 
 
-def test_json_brings_back_the_same_encoder(tmp_path):
+def test_json_brings_back_the_same_preprocessor(tmp_path):
     columns = fit(tmp_path, ROWS)
     described = json.loads(json.dumps(columns.to_json()))
-    again = load_encoder("columns", described)
+    again = load_preprocessor("columns", described)
     assert isinstance(again, Columns)
     assert again.to_json() == columns.to_json()
     assert (again.inputs, again.task, again.classes) == (columns.inputs, "regression", ())
@@ -107,7 +107,7 @@ def test_json_brings_back_the_same_encoder(tmp_path):
 )
 def test_a_damaged_description_is_refused(damage):
     with pytest.raises(AgentlabError):
-        load_encoder("columns", damage)
+        load_preprocessor("columns", damage)
 
 
 def test_row_numbers_identifiers_and_constants_are_left_out(tmp_path):
@@ -205,7 +205,7 @@ def test_the_table_shown_to_the_user(tmp_path):
         *("column", "age", "city", "member", "since", "id", "one", "note", "y")
     ]
     assert shown[1].split() == [
-        *("age", "number", "1", "30,", "40,", "50", "standardised:", "mean", "40,"),
+        *("age", "number", "1", "30,", "40,", "50", "standardized:", "mean", "40,"),
         *("deviation", "7.071;", "one", "input", "more", "for", "missing"),
     ]
     assert shown[5].endswith("left out: as asked")

@@ -1,4 +1,4 @@
-"""Folders of pictures become arrays of one shape, in parts that learn nothing from each other."""
+"""Folders of images become arrays of one shape, in parts that learn nothing from each other."""
 
 import json
 
@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from agentlab.data import Arrays
-from agentlab.data.images import ImageFolder, Pictures
-from agentlab.data.preprocessors import load_encoder
+from agentlab.data.images import ImageFolder, Images
+from agentlab.data.preprocessors import load_preprocessor
 from agentlab.errors import AgentlabError
 
 
@@ -18,19 +18,19 @@ def save(path, array):
     return path
 
 
-def grey(value, height=4, width=6):
+def gray(value, height=4, width=6):
     return np.full((height, width), value)
 
 
-def colour(*rgb, height=4, width=6):
+def color(*rgb, height=4, width=6):
     return np.tile(np.array(rgb), (height, width, 1))
 
 
 def zoo(folder, n=20, classes=("cat", "ant", "bee")):
-    """Write pictures whose shade tells them apart: 80 times the class, plus the number."""
+    """Write images whose shade tells them apart: 80 times the class, plus the number."""
     for c, name in enumerate(classes):
         for i in range(n):
-            save(folder / name / f"{i:03}.png", grey(80 * c + i))
+            save(folder / name / f"{i:03}.png", gray(80 * c + i))
     return folder
 
 
@@ -45,14 +45,14 @@ def parts(folder):
     return folder.train, folder.validation, folder.test
 
 
-@pytest.mark.parametrize("memory", [0, 10_000_000])
-def test_classes_are_dealt_into_parts_each_for_itself(tmp_path, memory):
-    folder = ImageFolder(zoo(tmp_path), memory=memory)
+@pytest.mark.parametrize("memory_budget", [0, 10_000_000])
+def test_classes_are_dealt_into_parts_each_for_itself(tmp_path, memory_budget):
+    folder = ImageFolder(zoo(tmp_path), memory_budget=memory_budget)
     assert folder.classes == ["ant", "bee", "cat"]
-    assert folder.encoder == Pictures(4, 6, 1)
+    assert folder.preprocessor == Images(4, 6, 1)
     shades = []
     for part, size in zip(parts(folder), (14, 2, 4), strict=True):
-        assert isinstance(part, Arrays) == (memory > 0)
+        assert isinstance(part, Arrays) == (memory_budget > 0)
         inputs, targets = rows_of(part)
         assert (inputs.shape, inputs.dtype) == ((3 * size, 4, 6, 1), np.uint8)
         assert targets.dtype == np.int32
@@ -64,8 +64,10 @@ def test_classes_are_dealt_into_parts_each_for_itself(tmp_path, memory):
     assert sorted(shades) == [80 * c + i for c in range(3) for i in range(20)]
 
 
-def test_pictures_that_are_decoded_each_epoch_are_those_kept_in_memory(tmp_path):
-    kept, lazy = (ImageFolder(zoo(tmp_path), memory=memory) for memory in (10_000_000, 0))
+def test_images_that_are_decoded_each_epoch_are_those_kept_in_memory(tmp_path):
+    kept, lazy = (
+        ImageFolder(zoo(tmp_path), memory_budget=memory_budget) for memory_budget in (10_000_000, 0)
+    )
     for seed in (None, 5):
         for one, other in zip(parts(kept), parts(lazy), strict=True):
             for a, b in zip(rows_of(one, seed=seed), rows_of(other, seed=seed), strict=True):
@@ -108,30 +110,30 @@ def test_a_class_may_be_called_train(tmp_path):
     assert ImageFolder(tmp_path).classes == ["ship", "test", "train"]
 
 
-def test_shape_and_colour_are_those_of_the_training_part(tmp_path):
+def test_shape_and_color_are_those_of_the_training_split(tmp_path):
     zoo(tmp_path / "train", 6)
     zoo(tmp_path / "val", 2)
-    save(tmp_path / "test" / "ant" / "1.png", colour(10, 200, 30, height=9, width=9))
-    save(tmp_path / "val" / "ant" / "zz.png", colour(1, 2, 3, height=9, width=9))
+    save(tmp_path / "test" / "ant" / "1.png", color(10, 200, 30, height=9, width=9))
+    save(tmp_path / "val" / "ant" / "zz.png", color(1, 2, 3, height=9, width=9))
     folder = ImageFolder(tmp_path)
-    assert folder.encoder == Pictures(4, 6, 1)
-    assert "brought to this size: 2 pictures of another" in folder.describe()
-    save(tmp_path / "train" / "ant" / "zz.png", colour(1, 2, 3))
-    assert ImageFolder(tmp_path).encoder == Pictures(4, 6, 3)
+    assert folder.preprocessor == Images(4, 6, 1)
+    assert "brought to this size: 2 images of another" in folder.describe()
+    save(tmp_path / "train" / "ant" / "zz.png", color(1, 2, 3))
+    assert ImageFolder(tmp_path).preprocessor == Images(4, 6, 3)
 
 
-def test_pictures_of_other_sizes_are_stretched(tmp_path):
+def test_images_of_other_sizes_are_stretched(tmp_path):
     zoo(tmp_path, 5)
     save(tmp_path / "ant" / "wide.png", np.repeat([[0, 0, 240, 240]], 4, axis=0))
     folder = ImageFolder(tmp_path, size=2, validation=0, test=0)
-    assert folder.encoder == Pictures(2, 2, 1)
-    left, right = folder.encoder.read(tmp_path / "ant" / "wide.png")[0, 0, :, 0]
+    assert folder.preprocessor == Images(2, 2, 1)
+    left, right = folder.preprocessor.read(tmp_path / "ant" / "wide.png")[0, 0, :, 0]
     assert 0 <= left < 60
     assert 180 < right <= 240
-    assert ImageFolder(tmp_path, size=(3, 5)).encoder == Pictures(3, 5, 1)
+    assert ImageFolder(tmp_path, size=(3, 5)).preprocessor == Images(3, 5, 1)
 
 
-def test_files_that_are_no_pictures_are_passed_over_and_counted(tmp_path):
+def test_files_that_are_no_images_are_passed_over_and_counted(tmp_path):
     zoo(tmp_path)
     (tmp_path / "labels.csv").write_text("a,b\n")
     (tmp_path / "ant" / "notes.txt").write_text("ants")
@@ -141,33 +143,33 @@ def test_files_that_are_no_pictures_are_passed_over_and_counted(tmp_path):
     assert folder.classes == ["ant", "bee", "cat"]
     assert folder.describe().splitlines() == [
         "classes: 3: ant, bee, cat",
-        "pictures: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, grey",
-        "left out: 2 files that are no pictures by their names",
+        "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
+        "left out: 2 files that are no images by their names",
     ]
 
 
-def test_files_are_read_by_the_encoder(tmp_path):
+def test_files_are_read_by_the_preprocessor(tmp_path):
     zoo(tmp_path, 2)
-    encoder = load_encoder("pictures", json.loads(json.dumps(Pictures(4, 6, 1).to_json())))
-    assert encoder == Pictures(4, 6, 1)
-    one = encoder.read(str(tmp_path / "ant" / "001.png"))
+    preprocessor = load_preprocessor("images", json.loads(json.dumps(Images(4, 6, 1).to_json())))
+    assert preprocessor == Images(4, 6, 1)
+    one = preprocessor.read(str(tmp_path / "ant" / "001.png"))
     assert one.shape == (1, 4, 6, 1)
     assert (one == 81).all()
-    assert encoder.read(tmp_path)[:, 0, 0, 0].tolist() == [80, 81, 160, 161, 0, 1]
+    assert preprocessor.read(tmp_path)[:, 0, 0, 0].tolist() == [80, 81, 160, 161, 0, 1]
     with pytest.raises(AgentlabError):
-        load_encoder("pictures", {"height": 0, "width": 3, "channels": 1})
+        load_preprocessor("images", {"height": 0, "width": 3, "channels": 1})
 
 
 def read(path, channels=3, height=4, width=6):
-    return Pictures(height, width, channels).read(path)[0]
+    return Images(height, width, channels).read(path)[0]
 
 
-def test_pictures_of_all_modes(tmp_path):
+def test_images_of_all_modes(tmp_path):
     path = tmp_path / "a.png"
-    save(path, colour(10, 20, 30))
+    save(path, color(10, 20, 30))
     assert (read(path) == [10, 20, 30]).all()
     assert (read(path, 1) == 18).all()  # 0.299 * 10 + 0.587 * 20 + 0.114 * 30 = 18.15
-    save(path, grey(77))
+    save(path, gray(77))
     assert (read(path) == 77).all()
     Image.fromarray(np.full((4, 6), 0x1234, np.uint16)).save(path)
     assert (read(path, 1) == 0x12).all()
@@ -176,13 +178,13 @@ def test_pictures_of_all_modes(tmp_path):
     Image.fromarray(transparent).save(path)
     assert (read(path)[:, :3] == 255).all()
     assert (read(path)[:, 3:] == [10, 20, 30]).all()
-    Image.fromarray(grey(1).astype(bool)).save(path)
+    Image.fromarray(gray(1).astype(bool)).save(path)
     assert (read(path) == 255).all()
-    Image.fromarray(colour(10, 20, 30).astype(np.uint8)).quantize(4).save(tmp_path / "a.gif")
+    Image.fromarray(color(10, 20, 30).astype(np.uint8)).quantize(4).save(tmp_path / "a.gif")
     assert (read(tmp_path / "a.gif") == [10, 20, 30]).all()
 
 
-def test_pictures_are_turned_as_the_camera_was(tmp_path):
+def test_images_are_turned_as_the_camera_was(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was on its side
     wide = Image.fromarray(np.repeat([[0] * 3 + [255] * 3], 4, axis=0).astype(np.uint8))
@@ -190,9 +192,9 @@ def test_pictures_are_turned_as_the_camera_was(tmp_path):
         (tmp_path / c).mkdir()
         for i in range(3):
             wide.save(tmp_path / c / f"{i}.png", exif=exif)
-    encoder = ImageFolder(tmp_path, validation=0, test=0).encoder
-    assert encoder == Pictures(6, 4, 1)
-    turned = encoder.read(tmp_path / "a" / "0.png")[0, ..., 0]
+    preprocessor = ImageFolder(tmp_path, validation=0, test=0).preprocessor
+    assert preprocessor == Images(6, 4, 1)
+    turned = preprocessor.read(tmp_path / "a" / "0.png")[0, ..., 0]
     assert (turned[:3] == 0).all()
     assert (turned[3:] == 255).all()
 
@@ -202,42 +204,42 @@ def spoil(path, content):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("memory", [0, 10_000_000])
-def test_a_picture_that_cannot_be_read_is_named(tmp_path, memory):
-    spoil(zoo(tmp_path) / "bee" / "torn.png", b"no picture at all")
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable picture$"):
-        ImageFolder(tmp_path, memory=memory)
+@pytest.mark.parametrize("memory_budget", [0, 10_000_000])
+def test_an_image_that_cannot_be_read_is_named(tmp_path, memory_budget):
+    spoil(zoo(tmp_path) / "bee" / "torn.png", b"no image at all")
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image$"):
+        ImageFolder(tmp_path, memory_budget=memory_budget)
 
 
-def test_a_picture_that_ends_early_is_named(tmp_path):
+def test_an_image_that_ends_early_is_named(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3))
     whole = save(zoo(tmp_path) / "bee" / "torn.png", noise).read_bytes()
     spoil(tmp_path / "bee" / "torn.png", whole[: len(whole) // 2])
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable picture: ") as caught:
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image: ") as caught:
         ImageFolder(tmp_path)
     assert "\n" not in str(caught.value)
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable picture: "):
-        Pictures(64, 64, 3).read(tmp_path / "bee" / "torn.png")
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image: "):
+        Images(64, 64, 3).read(tmp_path / "bee" / "torn.png")
 
 
-def test_programs_in_picture_formats_are_not_run(tmp_path):
+def test_programs_in_image_formats_are_not_run(tmp_path):
     spoil(tmp_path / "a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\n")
-    with pytest.raises(AgentlabError, match=r"a\.png is no readable picture$"):
+    with pytest.raises(AgentlabError, match=r"a\.png is no readable image$"):
         read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
-        (lambda p: None, {}, "the folder .* holds no pictures in folders of classes, such as cat"),
-        (lambda p: (p / "cat").mkdir(), {}, "holds no pictures in folders of classes"),
-        (lambda p: save(p / "1.png", grey(1)), {}, "holds no pictures in folders of classes"),
+        (lambda p: None, {}, "the folder .* holds no images in folders of classes, such as cat"),
+        (lambda p: (p / "cat").mkdir(), {}, "holds no images in folders of classes"),
+        (lambda p: save(p / "1.png", gray(1)), {}, "holds no images in folders of classes"),
         (
             lambda p: zoo(p, classes=["cat"]),
             {},
-            "the folder .* holds pictures of one class only, 'cat'; two are needed",
+            "the folder .* holds images of one class only, 'cat'; two are needed",
         ),
-        (lambda p: zoo(p, 2), {}, "has too few pictures of the class 'ant' to deal out: 2"),
+        (lambda p: zoo(p, 2), {}, "has too few images of the class 'ant' to split: 2"),
         (
             lambda p: (zoo(p / "train"), zoo(p / "test", classes=["elk"])),
             {},
@@ -246,10 +248,10 @@ def test_programs_in_picture_formats_are_not_run(tmp_path):
         (
             lambda p: (zoo(p / "train"), (p / "test").mkdir()),
             {},
-            "the folder .*test holds no pictures in folders of classes",
+            "the folder .*test holds no images in folders of classes",
         ),
-        (zoo, {"size": 0}, "height=0 of pictures must be 1 pixel or more"),
-        (zoo, {"test": 1.0}, "test=1.0 must be a share"),
+        (zoo, {"size": 0}, "height=0 of images must be 1 pixel or more"),
+        (zoo, {"test": 1.0}, "test=1.0 must be a fraction"),
         (zoo, {"seed": -2}, "seed=-2"),
     ],
 )
@@ -263,9 +265,9 @@ def test_mistakes_are_told_in_one_sentence(tmp_path, make, options, said):
 def test_paths_that_are_not_there(tmp_path):
     with pytest.raises(AgentlabError, match="images='.*nothing' is no folder"):
         ImageFolder(tmp_path / "nothing")
-    with pytest.raises(AgentlabError, match=r"there is no picture .*nothing\.png"):
+    with pytest.raises(AgentlabError, match=r"there is no image .*nothing\.png"):
         read(tmp_path / "nothing.png")
-    with pytest.raises(AgentlabError, match="the folder .* holds no picture"):
-        Pictures(4, 6, 1).read(tmp_path)
-    with pytest.raises(AgentlabError, match="trained on pictures of 4 channels"):
-        Pictures(4, 6, 4).read(save(tmp_path / "a.png", grey(1)))
+    with pytest.raises(AgentlabError, match="the folder .* holds no image"):
+        Images(4, 6, 1).read(tmp_path)
+    with pytest.raises(AgentlabError, match="trained on images of 4 channels"):
+        Images(4, 6, 4).read(save(tmp_path / "a.png", gray(1)))

@@ -4,34 +4,34 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from agentlab.data import load_encoder
-from agentlab.data.preprocessors import ENCODERS
+from agentlab.data import load_preprocessor
+from agentlab.data.preprocessors import PREPROCESSORS
 from agentlab.data.text import Words
 from agentlab.errors import AgentlabError
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
-def test_every_encoder_is_found_under_its_kind(kind: str) -> None:
-    module, name = ENCODERS[kind].split(":")
+@pytest.mark.parametrize("kind", PREPROCESSORS)
+def test_every_preprocessor_is_found_under_its_kind(kind: str) -> None:
+    module, name = PREPROCESSORS[kind].split(":")
     assert getattr(import_module(module), name).kind == kind
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", PREPROCESSORS)
 def test_a_damaged_description_is_refused_in_one_sentence(kind: str) -> None:
     with pytest.raises(AgentlabError) as caught:
-        load_encoder(kind, {"nonsense": 1})
-    assert str(caught.value).startswith(f"the saved encoder {kind!r} is damaged")
+        load_preprocessor(kind, {"nonsense": 1})
+    assert str(caught.value).startswith(f"the saved preprocessor {kind!r} is damaged")
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(AgentlabError, match="the saved encoder 'smells' is unknown"):
-        load_encoder("smells", {})
+    with pytest.raises(AgentlabError, match="the saved preprocessor 'smells' is unknown"):
+        load_preprocessor("smells", {})
 
 
-def test_an_encoder_encodes_alike_after_a_journey_through_json() -> None:
-    words = Words.fit(["a fine film", "a dull film"], 100, 4)
-    loaded = load_encoder("words", json.loads(json.dumps(words.to_json())))
-    texts = ["a fine day", "film film film film film"]
+def test_an_preprocessor_encodes_alike_after_a_journey_through_json() -> None:
+    words = Words.fit(["a fine movie", "a dull movie"], 100, 4)
+    loaded = load_preprocessor("words", json.loads(json.dumps(words.to_json())))
+    texts = ["a fine day", "movie movie movie movie movie"]
     np.testing.assert_array_equal(loaded.encode(texts), words.encode(texts))  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(loaded.read("a dull film"), words.encode(["a dull film"]))
+    np.testing.assert_array_equal(loaded.read("a dull movie"), words.encode(["a dull movie"]))

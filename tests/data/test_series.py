@@ -38,7 +38,7 @@ def test_a_missing_value_is_told_with_row_and_column(tmp_path):
         read_series(path)
 
 
-def test_missing_values_can_be_put_on_the_line_between_their_neighbours(tmp_path):
+def test_missing_values_can_be_put_on_the_line_between_their_neighbors(tmp_path):
     path = write(tmp_path, "day,price\nMo,\nTu,10\nWe,\nTh,NA\nFr,40\nSa,\n")
     values, names = read_series(path, missing="interpolate")
     assert names == ["price"]

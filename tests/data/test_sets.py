@@ -114,7 +114,7 @@ def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
     assert len(mnist.test[0]) == 4 and mnist.validation is None
     assert mnist.classes == list(range(10))
     assert mnist.notes == (
-        f"mnist: 6 training and 4 test pictures from {url}mnist.npz; "
+        f"mnist: 6 training and 4 test images from {url}mnist.npz; "
         "LeCun, Cortes and Burges, CC BY-SA 3.0",
     )
 
@@ -123,10 +123,10 @@ def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
 def test_a_copy_that_is_not_the_original_is_used_and_told(tmp_path, folder):
     write_mnist(tmp_path / folder)
     notes = load("mnist", tmp_path).notes
-    assert notes[0].startswith(f"mnist: 6 training and 4 test pictures from {tmp_path / folder}")
+    assert notes[0].startswith(f"mnist: 6 training and 4 test images from {tmp_path / folder}")
     assert notes[1:] == (
-        "mnist.npz is not the original file: 6 of the original's 60,000 training pictures, "
-        "4 of the original's 10,000 test pictures",
+        "mnist.npz is not the original file: 6 of the original's 60,000 training images, "
+        "4 of the original's 10,000 test images",
     )
 
 
@@ -141,7 +141,7 @@ def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
         (b"not an archive", "it is no npz archive"),
         (None, "it is no npz archive"),
         ({"x_test": np.zeros((4, 8, 8), np.uint8)}, r"uint8 \[4, 8, 8\] .* \[n, 28, 28\]"),
-        ({"x_test": np.zeros((4, 28, 28))}, r"pictures are float64"),
+        ({"x_test": np.zeros((4, 28, 28))}, r"images are float64"),
         ({"y_test": np.full(4, 10)}, "classes are not all from 0 to 9"),
         ({"y_test": np.zeros(3, int)}, r"classes \[3\]"),
         ({"y_test": np.array([1, 2, 3, None])}, "Object arrays cannot be loaded"),
@@ -182,7 +182,7 @@ def test_cifar10_is_read_from_two_smaller_archives(tmp_path):
     assert cifar10.sizes() == {"training": 5, "test": 3}
     assert cifar10.notes[1] == (
         "cifar10_train10k.npz and cifar10_test2k.npz are not the original files: 5 of the "
-        "original's 50,000 training pictures, 3 of the original's 10,000 test pictures"
+        "original's 50,000 training images, 3 of the original's 10,000 test images"
     )
     (tmp_path / "cifar10_test2k.npz").unlink()
     with pytest.raises(AgentlabError, match=r"holds no .* or cifar10_test\*\.npz"):
@@ -217,7 +217,7 @@ def test_imdb_gives_texts_and_classes(tmp_path):
         add_file(archive, "aclImdb/README", b"read me")
         add_file(archive, "aclImdb/test/neg/0_1.txt", b"Dull.")
         add_file(archive, "aclImdb/train/pos/0_9.txt", "Très bon.<br /><br />See it!".encode())
-        add_file(archive, "aclImdb/train/unsup/0_0.txt", b"unlabelled")
+        add_file(archive, "aclImdb/train/unsup/0_0.txt", b"unlabeled")
         add_file(archive, "aclImdb/train/neg/0_2.txt", b"Bad")
     imdb = load("imdb", tmp_path)
     assert imdb.train[0].tolist() == ["Très bon.  See it!", "Bad"]
@@ -237,7 +237,7 @@ def test_an_archive_without_reviews_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["shakespeare.txt", "input.txt.gz"])
-def test_the_last_tenth_of_shakespeare_is_the_test_part(monkeypatch, tmp_path, name):
+def test_the_last_tenth_of_shakespeare_is_the_test_split(monkeypatch, tmp_path, name):
     text = "To be, or not to be."
     files = {**originals.FILES, "shakespeare.txt": ("", hashlib.sha256(text.encode()).hexdigest())}
     monkeypatch.setattr(originals, "FILES", files)
@@ -267,7 +267,7 @@ def test_multi30k_has_three_parts_of_sentence_pairs(tmp_path):
         load("multi30k-en-de", tmp_path)
 
 
-def test_val_is_the_test_part_where_there_is_no_other(tmp_path):
+def test_val_is_the_test_split_where_there_is_no_other(tmp_path):
     for part in ("train", "val"):
         write_lines(tmp_path / f"{part}.en.gz", "a sentence ", "b")
         write_lines(tmp_path / f"{part}.de", "ein Satz", "B")
@@ -275,7 +275,7 @@ def test_val_is_the_test_part_where_there_is_no_other(tmp_path):
     assert multi30k.validation is None
     assert multi30k.test == (["a sentence", "b"], ["ein Satz", "B"])
     assert multi30k.notes[-1] == (
-        "there is no test_2016_flickr: val is the test part, and validation comes out of train"
+        "there is no test_2016_flickr: val is the test split, and validation comes out of train"
     )
 
 
@@ -309,7 +309,7 @@ def test_digits_stand_in_for_mnist_where_that_is_asked_for():
     assert len(mnist.test[0]) == 359 and x.max() == 255
     assert mnist.notes == (
         "scikit-learn's digits of 8x8, enlarged to 28x28 stand in for mnist, and figures do not "
-        "compare: 1,438 training and 359 test pictures",
+        "compare: 1,438 training and 359 test images",
     )
     # Enlarging hardly changes the mean.
     small = load_digits().images.mean() * 255 / 16

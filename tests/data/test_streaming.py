@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-ROWS, COLUMNS, MEMORY = 1_000_000, 24, 4_000_000
+ROWS, COLUMNS, MEMORY_BUDGET = 1_000_000, 24, 4_000_000
 
 CODE = f"""
 import json, resource, sys
@@ -16,16 +16,16 @@ from agentlab.supervised.regressor import Regressor
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
-def train(path, memory):
-    table = Table(path, "y", memory=memory)
-    options = dict(hidden=(16,), epochs=1, batch=2048, learning_rate=0.02)
+def train(path, memory_budget):
+    table = Table(path, "y", memory_budget=memory_budget)
+    options = dict(hidden=(16,), epochs=1, batch_size=2048, learning_rate=0.02)
     regressor = Regressor(**options).fit(table.train, validation=table.validation, quiet=True)
     return table, regressor.evaluate(table.test)["r2"]
 
 unit = 1 if sys.platform == "darwin" else 1024
-train(sys.argv[1], {MEMORY})  # TensorFlow's own needs come first
+train(sys.argv[1], {MEMORY_BUDGET})  # TensorFlow's own needs come first
 before = peak()
-table, r2 = train(sys.argv[2], {MEMORY})
+table, r2 = train(sys.argv[2], {MEMORY_BUDGET})
 sizes = [part.size for part in (table.train, table.validation, table.test)]
 kind = type(table.train).__name__
 print(json.dumps([peak() - before, len(table.columns.inputs), kind, sizes, r2]))

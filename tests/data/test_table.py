@@ -1,4 +1,4 @@
-"""Tables are dealt into parts that never mix, and learn nothing from what is held out."""
+"""Tables are split into parts that never mix, and learn nothing from what is held out."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def numbered(folder, n=300, name="data.csv", first=0, target=lambda i: i + 0.5):
         f",{['yes', 'no'][i % 2]},2020-01-{i % 28 + 1:02},{target(i)}\n"
         for i in range(first, first + n)
     ]
-    return write(folder, "a,colour,square,member,day,y\n" + "".join(rows), name)
+    return write(folder, "a,color,square,member,day,y\n" + "".join(rows), name)
 
 
 def rows_of(part, batch=7, seed=None):
@@ -57,7 +57,7 @@ def test_shares_of_0_make_no_part(tmp_path):
 
 def test_streamed_parts_give_the_rows_of_those_kept_in_memory(tmp_path):
     path = numbered(tmp_path)
-    kept, streamed = Table(path, "y"), Table(path, "y", memory=0)
+    kept, streamed = Table(path, "y"), Table(path, "y", memory_budget=0)
     assert streamed.columns.to_json() == kept.columns.to_json()
     for one, other in zip(parts(kept), parts(streamed), strict=True):
         assert isinstance(one, Arrays)
@@ -80,10 +80,10 @@ def test_chunks_change_nothing(tmp_path, monkeypatch):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("memory", [0, 10_000_000])
-def test_a_seed_shuffles_and_repeats(tmp_path, monkeypatch, memory):
+@pytest.mark.parametrize("memory_budget", [0, 10_000_000])
+def test_a_seed_shuffles_and_repeats(tmp_path, monkeypatch, memory_budget):
     monkeypatch.setattr("agentlab.data.csv_files.CELLS", 1)
-    table = Table(numbered(tmp_path), "y", memory=memory)
+    table = Table(numbered(tmp_path), "y", memory_budget=memory_budget)
     in_order, one, again, other = (
         list(rows_of(table.train, seed=seed)) for seed in (None, 1, 1, 2)
     )
@@ -100,7 +100,7 @@ def test_a_seed_shuffles_and_repeats(tmp_path, monkeypatch, memory):
 def test_several_files_are_one_table(tmp_path):
     for n in range(3):
         numbered(tmp_path, 50, f"{n}.csv", first=50 * n)
-    kept, streamed = Table(tmp_path, "y"), Table(tmp_path, "y", memory=0)
+    kept, streamed = Table(tmp_path, "y"), Table(tmp_path, "y", memory_budget=0)
     assert [part.size for part in parts(kept)] == [105, 15, 30]
     for one, other in zip(parts(kept), parts(streamed), strict=True):
         in_order = list(rows_of(one))[1]
@@ -184,8 +184,8 @@ def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
     path = numbered(tmp_path)
     row = int(list(rows_of(Table(path, "y").test))[1][0] - 0.5)
     path = numbered(tmp_path, target=lambda i: "rare" if i == row else "ab"[i % 2])
-    for memory in (0, 10_000_000):
-        table = Table(path, "y", memory=memory)
+    for memory_budget in (0, 10_000_000):
+        table = Table(path, "y", memory_budget=memory_budget)
         assert table.columns.classes == ("a", "b")
         assert table.test.size == len(list(rows_of(table.test))[1]) == 59
         assert "left out: 1 test rows of classes that training does not see" in table.describe()
@@ -203,10 +203,10 @@ def test_what_a_user_is_shown(tmp_path):
 @pytest.mark.parametrize(
     ("target", "options", "said"),
     [
-        (lambda i: i + 0.5, {"target": "z"}, "data.csv has no column 'z'; it has a, colour"),
+        (lambda i: i + 0.5, {"target": "z"}, "data.csv has no column 'z'; it has a, color"),
         (lambda i: "one", {}, "target='y', a column of .*data.csv, holds one class only, 'one'"),
         (lambda i: 7, {}, "holds one class only, '7'; two are needed"),
-        (lambda i: "", {}, "target='y', a column of .*, holds no value in the training part"),
+        (lambda i: "", {}, "target='y', a column of .*, holds no value in the training split"),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {"task": "regression"},
@@ -230,12 +230,12 @@ def test_what_a_user_is_shown(tmp_path):
         (lambda i: i, {"task": "ranking"}, "task='ranking' is not one of regression, class"),
         (lambda i: i, {"kinds": {"a": "text"}}, "kind of column 'a'='text' is not one of number"),
         (lambda i: i, {"kinds": {"aa": "drop"}}, "no column 'aa'"),
-        (lambda i: i, {"test": 1.5}, "test=1.5 must be a share"),
-        (lambda i: i, {"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        (lambda i: i, {"test": 1.5}, "test=1.5 must be a fraction"),
+        (lambda i: i, {"validation_split": 0.5, "test": 0.5}, "leave nothing to train on"),
         (lambda i: i, {"seed": -1}, "seed=-1 must be 0 or more"),
         (
             lambda i: i,
-            {"kinds": dict.fromkeys(("a", "colour", "square", "member", "day"), "drop")},
+            {"kinds": dict.fromkeys(("a", "color", "square", "member", "day"), "drop")},
             "data.csv has no column beside 'y' that could be learned from",
         ),
     ],
@@ -257,7 +257,7 @@ def test_too_many_classes(tmp_path):
 def test_too_few_rows(tmp_path):
     with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ part"):
         Table(write(tmp_path, "a,y\n3,1.5\n5,2.5\n1,0\n"), "y", validation=0.01, test=0.01)
-    with pytest.raises(AgentlabError, match="holds no value in the training part"):
+    with pytest.raises(AgentlabError, match="holds no value in the training split"):
         Table(write(tmp_path, "a,y\n"), "y")
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from agentlab.data.preprocessors import load_encoder
+from agentlab.data.preprocessors import load_preprocessor
 from agentlab.data.text import Characters, Subwords, Words, read_text
 from agentlab.errors import AgentlabError
 
@@ -139,23 +139,23 @@ def test_training_subwords_prints_nothing(capfd):
 
 
 @pytest.mark.parametrize(
-    "encoder",
+    "preprocessor",
     [
         Characters.fit("abc é", length=4, unknown=True),
         Words.fit(["a b c é"], size=4, length=3, lower=False, punctuation=True),
         Subwords.fit(SENTENCES, size=60, length=7),
     ],
-    ids=lambda encoder: encoder.kind,
+    ids=lambda preprocessor: preprocessor.kind,
 )
-def test_an_encoder_comes_back_from_json(encoder, tmp_path):
-    described = json.loads(json.dumps(encoder.to_json()))
-    again = load_encoder(encoder.kind, described)
-    assert type(again) is type(encoder) and again.size == encoder.size
-    assert again.to_json() == encoder.to_json()
+def test_an_preprocessor_comes_back_from_json(preprocessor, tmp_path):
+    described = json.loads(json.dumps(preprocessor.to_json()))
+    again = load_preprocessor(preprocessor.kind, described)
+    assert type(again) is type(preprocessor) and again.size == preprocessor.size
+    assert again.to_json() == preprocessor.to_json()
     file = tmp_path / "lines.txt"
     file.write_text("a b\nc é a\n", encoding="utf-8")
-    assert np.array_equal(again.read(str(file)), encoder.encode(["a b", "c é a"]))
-    assert np.array_equal(again.read("a b"), encoder.encode(["a b"]))
+    assert np.array_equal(again.read(str(file)), preprocessor.encode(["a b", "c é a"]))
+    assert np.array_equal(again.read("a b"), preprocessor.encode(["a b"]))
     with pytest.raises(AgentlabError, match=r"id 99 is none of the vocabulary's"):
         again.decode([99])
 
@@ -173,7 +173,7 @@ def test_an_encoder_comes_back_from_json(encoder, tmp_path):
 )
 def test_a_damaged_description_is_refused(kind, described):
     with pytest.raises(AgentlabError, match="damaged"):
-        load_encoder(kind, described)
+        load_preprocessor(kind, described)
 
 
 def test_characters_without_length_read_a_text_as_one_example(tmp_path):

@@ -1,4 +1,4 @@
-"""Windows of series: what is past, what is future, and by what both are normalised."""
+"""Windows of series: what is past, what is future, and by what both are normalized."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def test_each_stretch_of_rows_is_a_window() -> None:
     np.testing.assert_array_equal(one[0].inputs, other[0].inputs)
 
 
-def test_a_window_is_normalised_by_hand() -> None:
+def test_a_window_is_normalized_by_hand() -> None:
     # The past 2, 4, 4, 6 has the mean 4 and the variance 2; the future is 4 and 4 + 3 * sqrt(2).
     values = np.array([2, 4, 4, 6, 4, 4 + 3 * np.sqrt(2)])[:, None]
     inputs, future, last, spread = only(Windows(values, 4, 2, USUAL))

@@ -13,8 +13,8 @@ from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.errors import AgentlabError
 
 SPECS = gymnasium.registry
-USUAL = Preprocessing(grey=True, resize=84, stack=4)
-DEEPMIND = Preprocessing(grey=True, resize=84, stack=4, frame_skip=4, max_pool=True)
+USUAL = Preprocessing(grayscale=True, resize=84, frame_stack=4)
+DEEPMIND = Preprocessing(grayscale=True, resize=84, frame_stack=4, frame_skip=4, max_pool=True)
 
 
 def changed(preprocessing=USUAL, **changes):
@@ -29,12 +29,12 @@ def changed(preprocessing=USUAL, **changes):
         ("ALE/Pong-v5", USUAL, {"full_action_space": True}, True),
         ("PongNoFrameskip-v4", DEEPMIND, {}, True),
         ("PongNoFrameskip-v0", changed(DEEPMIND, noop_max=30, life_loss=True), {}, True),
-        ("ALE/Pong-v5", changed(clip_rewards=True, stack=1), {}, True),
+        ("ALE/Pong-v5", changed(clip_rewards=True, frame_stack=1), {}, True),
         # What its options cannot express:
         ("Pong-v0", USUAL, {}, False),  # a random frame skip
         ("CartPole-v1", USUAL, {}, False),
         ("ALE/Pong-v5", Preprocessing(), {}, False),
-        ("ALE/Pong-v5", Preprocessing(grey=True), {}, False),
+        ("ALE/Pong-v5", Preprocessing(grayscale=True), {}, False),
         ("ALE/Pong-v5", changed(crop=(34, 194)), {}, False),
         ("ALE/Pong-v5", changed(stride=2), {}, False),
         ("ALE/Pong-v5", changed(background=(87,)), {}, False),
@@ -67,7 +67,7 @@ def test_supports_says_what_can_be_expressed(id, preprocessing, kwargs, expected
         ("BreakoutNoFrameskip-v4", changed(DEEPMIND, life_loss=True), {}, 250),
         (
             "ALE/Breakout-v5",
-            changed(resize=80, stack=3),
+            changed(resize=80, frame_stack=3),
             {"repeat_action_probability": 0.0, "max_num_frames_per_episode": 200},
             120,
         ),
@@ -115,7 +115,7 @@ def test_steps_equal_those_of_one_emulator(id, preprocessing, kwargs, steps):
 
 
 def differ(one, other):
-    """The largest difference of two pictures; 1 is a matter of rounding after resizing."""
+    """The largest difference of two images; 1 is a matter of rounding after resizing."""
     return np.abs(one.astype(np.int16) - other).max()
 
 
@@ -125,7 +125,9 @@ def test_a_reset_is_never_a_step():
         first = envs.reset(seed=0)
         for step in range(1, 31):
             result = envs.step(np.full(2, 2))
-            np.testing.assert_array_equal(result.successors[..., :-1], result.observations[..., 1:])
+            np.testing.assert_array_equal(
+                result.true_next_observations[..., :-1], result.observations[..., 1:]
+            )
             assert result.truncated.all() == (step % 10 == 0)
             if result.truncated.all():
                 np.testing.assert_array_equal(result.next_observations, first)
@@ -156,7 +158,9 @@ def test_seeds_repeat_games_and_each_environment_has_its_own():
     def play(envs, seed):
         rng = np.random.default_rng(0)
         seen = [envs.reset(seed)]
-        return np.stack(seen + [envs.step(rng.integers(6, size=4)).successors for _ in range(30)])
+        return np.stack(
+            seen + [envs.step(rng.integers(6, size=4)).true_next_observations for _ in range(30)]
+        )
 
     with AtariVector(SPECS["PongNoFrameskip-v0"], 4, preprocessing) as envs:
         once, again, other = play(envs, 5), play(envs, 5), play(envs, 6)
@@ -200,16 +204,16 @@ def test_what_is_not_supported_is_refused():
 def test_render_shows_what_the_first_environment_observes():
     with AtariVector(SPECS["ALE/Pong-v5"], 2, USUAL) as envs:
         observations = envs.reset(seed=0)
-        picture = envs.render()
-        assert (picture.shape, picture.dtype) == ((84, 84, 3), np.uint8)
-        np.testing.assert_array_equal(picture[..., 0], observations[0, ..., -1])
+        image = envs.render()
+        assert (image.shape, image.dtype) == ((84, 84, 3), np.uint8)
+        np.testing.assert_array_equal(image[..., 0], observations[0, ..., -1])
 
 
 def test_making_prints_nothing():
     script = (
         "import gymnasium; from agentlab.envs import Preprocessing\n"
         "from agentlab.envs.atari_vector import AtariVector\n"
-        "p = Preprocessing(grey=True, resize=84)\n"
+        "p = Preprocessing(grayscale=True, resize=84)\n"
         "AtariVector(gymnasium.registry['ALE/Pong-v5'], 2, p).reset(seed=0)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -149,9 +149,9 @@ def test_parts_of_a_dict_are_named():
         check_env(env)
 
 
-@pytest.mark.parametrize("picture", [None, np.zeros((4, 4)), np.zeros((4, 4), np.uint8)])
-def test_a_wrong_picture_is_named(picture):
-    env = broken(render_mode="rgb_array", render=lambda self: picture)
+@pytest.mark.parametrize("image", [None, np.zeros((4, 4)), np.zeros((4, 4), np.uint8)])
+def test_a_wrong_image_is_named(image):
+    env = broken(render_mode="rgb_array", render=lambda self: image)
     with pytest.raises(AgentlabError, match="must return an array of uint8"):
         check_env(env)
 

@@ -14,7 +14,7 @@ from agentlab.envs import (
 from agentlab.errors import AgentlabError
 
 
-class Film(gymnasium.Env):
+class Screen(gymnasium.Env):
     """Shows given frames one after the other; pays 3 a step; loses lives as given."""
 
     action_space = spaces.Discrete(3)
@@ -43,9 +43,9 @@ def frames(*levels, shape=(2, 2)):
     return [np.full(shape, level, np.uint8) for level in levels]
 
 
-def seen(film, actions=0, **options):
+def seen(screen, actions=0, **options):
     """All observations of one episode under a preprocessing with these options."""
-    env = Preprocessed(Film(film), Preprocessing(grey=True, **options))
+    env = Preprocessed(Screen(screen), Preprocessing(grayscale=True, **options))
     observations = [env.reset()[0]]
     over = False
     while not over:
@@ -55,7 +55,7 @@ def seen(film, actions=0, **options):
     return observations
 
 
-def test_colours_become_grey_as_the_emulator_has_them():
+def test_colors_become_gray_as_the_emulator_has_them():
     red_green_blue = [np.eye(3, dtype=np.uint8)[None] * 255] * 2
     assert seen(red_green_blue)[0][0, :, 0].tolist() == [76, 150, 29]
 
@@ -93,19 +93,19 @@ def test_differences_start_at_nothing_and_have_a_sign():
 
 
 def test_a_stack_repeats_the_first_frame_and_then_slides():
-    observations = seen(frames(1, 2, 3, 4), stack=3)
+    observations = seen(frames(1, 2, 3, 4), frame_stack=3)
     assert [o[0, 0].tolist() for o in observations] == [[1, 1, 1], [1, 1, 2], [1, 2, 3], [2, 3, 4]]
 
 
 def test_a_stack_never_reaches_over_an_episodes_edge():
-    env = Preprocessed(Film(frames(1, 2, 3)), Preprocessing(grey=True, stack=2))
+    env = Preprocessed(Screen(frames(1, 2, 3)), Preprocessing(grayscale=True, frame_stack=2))
     for _ in range(2):
         assert env.reset()[0][0, 0].tolist() == [1, 1]
         assert env.step(0)[0][0, 0].tolist() == [1, 2]
 
 
 def test_an_observation_is_not_changed_by_later_steps():
-    first, *_ = seen(frames(1, 2, 3, 4), stack=2)
+    first, *_ = seen(frames(1, 2, 3, 4), frame_stack=2)
     assert first[0, 0].tolist() == [1, 1]
 
 
@@ -115,7 +115,7 @@ def test_frames_are_skipped_and_the_brighter_of_the_last_two_is_seen():
 
 
 def test_rewards_are_summed_over_skipped_frames_and_clipping_keeps_the_raw_one():
-    env = Preprocessed(Film(frames(*range(7))), Preprocessing(frame_skip=2, clip_rewards=True))
+    env = Preprocessed(Screen(frames(*range(7))), Preprocessing(frame_skip=2, clip_rewards=True))
     env.reset()
     _, reward, _, _, info = env.step(0)
     assert (reward, info["raw_reward"]) == (1, 6)
@@ -123,7 +123,7 @@ def test_rewards_are_summed_over_skipped_frames_and_clipping_keeps_the_raw_one()
 
 def test_a_lost_life_ends_for_the_agent_but_not_for_the_game():
     lives = [3, 3, 2, 2, 1, 0]
-    env = Preprocessed(Film(frames(*range(6)), lives), Preprocessing(life_loss=True))
+    env = Preprocessed(Screen(frames(*range(6)), lives), Preprocessing(life_loss=True))
     env.reset()
     ends = [(step[2], step[4]["episode_over"]) for step in (env.step(0) for _ in range(5))]
     expected = [(False, False), (True, False), (False, False), (True, False), (True, True)]
@@ -133,7 +133,7 @@ def test_a_lost_life_ends_for_the_agent_but_not_for_the_game():
 def test_a_vector_goes_on_after_a_lost_life_and_reports_whole_episodes():
     lives = [2, 2, 1, 1]
     envs = make_envs(
-        lambda: Film(frames(0, 1, 2, 3), lives), preprocessing=Preprocessing(life_loss=True)
+        lambda: Screen(frames(0, 1, 2, 3), lives), preprocessing=Preprocessing(life_loss=True)
     )
     envs.reset(0)
     steps = [envs.step(np.zeros(1, np.int64)) for _ in range(3)]
@@ -143,19 +143,19 @@ def test_a_vector_goes_on_after_a_lost_life_and_reports_whole_episodes():
 
 
 def test_fire_is_pressed_at_the_start_and_after_a_lost_life():
-    film = Film(frames(*range(9)), [3, 3, 3, 2, 2, 2, 2, 2, 2])
-    env = Preprocessed(film, Preprocessing(fire_reset=True))
+    screen = Screen(frames(*range(9)), [3, 3, 3, 2, 2, 2, 2, 2, 2])
+    env = Preprocessed(screen, Preprocessing(fire_reset=True))
     env.reset()
     for _ in range(3):
         env.step(2)
-    assert film.actions == [1, 2, 2, 1, 2]
+    assert screen.actions == [1, 2, 2, 1, 2]
 
 
 def test_no_ops_begin_an_episode_and_follow_the_seed():
     def played(seed):
-        film = Film(frames(*range(40)))
-        Preprocessed(film, Preprocessing(noop_max=30)).reset(seed=seed)
-        return film.actions
+        screen = Screen(frames(*range(40)))
+        Preprocessed(screen, Preprocessing(noop_max=30)).reset(seed=seed)
+        return screen.actions
 
     assert played(1) == played(1)
     assert set(played(1)) <= {0}
@@ -167,9 +167,9 @@ def test_no_ops_begin_an_episode_and_follow_the_seed():
     [
         ({"stride": 0}, "stride=0 must be 1 or more"),
         ({"noop_max": -1}, "noop_max=-1 must be 0 or more"),
-        ({"grey": True, "resize": 0}, "resize=0 must be 1 or more, or none"),
-        ({"grey": True, "crop": (9, 3)}, r"crop=\(9, 3\) must be two rows"),
-        ({"binary": True}, "binary=True works on grey frames: set grey"),
+        ({"grayscale": True, "resize": 0}, "resize=0 must be 1 or more, or none"),
+        ({"grayscale": True, "crop": (9, 3)}, r"crop=\(9, 3\) must be two rows"),
+        ({"binary": True}, "binary=True works on gray frames: set grayscale"),
     ],
 )
 def test_bad_preprocessing_is_refused_by_name(options, says):
@@ -179,13 +179,13 @@ def test_bad_preprocessing_is_refused_by_name(options, says):
 
 def test_preprocessing_that_does_not_fit_the_environment_is_refused():
     for options, says in [
-        ({"grey": True}, "no pictures"),
+        ({"grayscale": True}, "no images"),
         ({"fire_reset": True}, "has no FIRE action"),
     ]:
         with pytest.raises(AgentlabError, match=says):
             make_envs("CartPole-v1", preprocessing=Preprocessing(**options))
     with pytest.raises(AgentlabError, match="goes past the frame's 210 rows"):
-        make_envs("Pong-v0", preprocessing=Preprocessing(grey=True, crop=(0, 300)))
+        make_envs("Pong-v0", preprocessing=Preprocessing(grayscale=True, crop=(0, 300)))
 
 
 def test_pong_v0_keeps_its_exact_meaning_under_preprocessing():
@@ -205,8 +205,8 @@ def test_pong_v0_keeps_its_exact_meaning_under_preprocessing():
 
 
 def test_the_quickest_vector_that_can_express_an_environment_is_chosen():
-    pong = Preprocessing(grey=True, crop=(34, 194), stride=2, binary=True)
-    square = Preprocessing(grey=True, resize=84, stack=4)
+    pong = Preprocessing(grayscale=True, crop=(34, 194), stride=2, binary=True)
+    square = Preprocessing(grayscale=True, resize=84, frame_stack=4)
     for env, n, preprocessing, workers, kind in [
         ("CartPole-v1", 2, None, None, LocalVector),
         ("CartPole-v1", 2, None, 1, WorkerVector),

@@ -117,7 +117,7 @@ def test_a_reset_is_never_a_step(vector):
             seen.append((step.observations[0, 1], step.next_observations[0, 1]))
             final = step.final_observations[:, 1].tolist()
             assert final == ([3, 3] if step.terminated.all() else [])
-            assert (step.successors[:, 1] == step.observations[:, 1] + 1).all()
+            assert (step.true_next_observations[:, 1] == step.observations[:, 1] + 1).all()
             assert step.ended.tolist() == np.flatnonzero(step.terminated).tolist()
         assert seen == [(0, 1), (1, 2), (2, 0)] * 2
 

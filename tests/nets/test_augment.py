@@ -22,18 +22,18 @@ def moved(**moves):
     return augment(tf.constant(NINE), [0, 0], **moves).numpy()[0]
 
 
-def test_without_moves_pictures_stay_as_they_are():
-    pictures = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
-    same = augment(tf.constant(pictures), [1, 2])
+def test_without_moves_images_stay_as_they_are():
+    images = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
+    same = augment(tf.constant(images), [1, 2])
     assert same.dtype == tf.float32
-    np.testing.assert_array_equal(same, pictures)
+    np.testing.assert_array_equal(same, images)
 
 
-def test_flipping_mirrors_half_of_the_pictures_exactly():
-    pictures = np.random.default_rng(0).integers(0, 256, (1000, 4, 5, 3), dtype=np.uint8)
-    flipped = augment(tf.constant(pictures), [1, 2], flip=True).numpy()
-    as_before = (flipped == pictures).all((1, 2, 3))
-    mirrored = (flipped == pictures[:, :, ::-1]).all((1, 2, 3))
+def test_flipping_mirrors_half_of_the_images_exactly():
+    images = np.random.default_rng(0).integers(0, 256, (1000, 4, 5, 3), dtype=np.uint8)
+    flipped = augment(tf.constant(images), [1, 2], flip=True).numpy()
+    as_before = (flipped == images).all((1, 2, 3))
+    mirrored = (flipped == images[:, :, ::-1]).all((1, 2, 3))
     assert (as_before ^ mirrored).all()
     assert 0.45 < mirrored.mean() < 0.55
 
@@ -45,7 +45,7 @@ def test_a_quarter_turn_by_hand(chance):
     np.testing.assert_allclose(moved(rotate=90), [[7, 4, 1], [8, 5, 2], [9, 6, 3]], atol=1e-4)
 
 
-def test_a_turned_picture_is_then_mirrored(chance):
+def test_a_turned_image_is_then_mirrored(chance):
     chance(turn=1.0, mirror=-1.0)
     quarter_and_mirror = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]]).T
     np.testing.assert_allclose(moved(rotate=90, flip=True), quarter_and_mirror, atol=1e-4)
@@ -82,22 +82,22 @@ def test_turns_and_moves_stay_within_their_bounds():
 
 
 def test_equal_seeds_move_alike_and_others_otherwise():
-    pictures = tf.constant(np.random.default_rng(0).random((8, 9, 9, 1), np.float32))
+    images = tf.constant(np.random.default_rng(0).random((8, 9, 9, 1), np.float32))
     moves = {"flip": True, "rotate": 25, "shift": 0.1, "zoom": 0.1}
-    first, again, other = (augment(pictures, [7, step], **moves).numpy() for step in (0, 0, 1))
+    first, again, other = (augment(images, [7, step], **moves).numpy() for step in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_channels_move_together_and_pictures_apart():
-    grey = np.random.default_rng(0).random((1, 9, 9, 1), np.float32)
-    same = np.broadcast_to(grey, (2, 9, 9, 3))
+def test_channels_move_together_and_images_apart():
+    gray = np.random.default_rng(0).random((1, 9, 9, 1), np.float32)
+    same = np.broadcast_to(gray, (2, 9, 9, 3))
     result = augment(tf.constant(same), [7, 0], rotate=25).numpy()
     np.testing.assert_array_equal(result[..., 0], result[..., 2])
     assert not np.array_equal(result[0], result[1])
 
 
-def test_it_can_be_compiled_for_any_number_of_pictures():
+def test_it_can_be_compiled_for_any_number_of_images():
     spec = tf.TensorSpec((None, 3, 3), tf.uint8)
-    step = tf.function(lambda pictures: augment(pictures, [0, 0], True, 10, 0.1), [spec])
+    step = tf.function(lambda images: augment(images, [0, 0], True, 10, 0.1), [spec])
     assert step(np.repeat(NINE, 4, axis=0)).shape == (4, 3, 3)

@@ -22,16 +22,16 @@ def test_features_are_those_of_the_layers_in_their_order():
         np.array([0.5, 0.0]),
     ]
     torso.set_weights(kernels)
-    picture = np.arange(16).reshape(1, 4, 4)
+    image = np.arange(16).reshape(1, 4, 4)
     # 3 x / 2 - 1 at the largest of each quarter, 5, 7, 13 and 15: 6.5, 9.5, 18.5 and 21.5.
-    np.testing.assert_allclose(torso(picture), [[6.5 + 18.5 + 0.5, 0.0]])
+    np.testing.assert_allclose(torso(image), [[6.5 + 18.5 + 0.5, 0.0]])
 
 
 def test_dropout_drops_its_share_of_the_features():
     torso = LeNet(units=1000, dropout=0.25, scale=1.0, seed=0)
-    pictures = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
-    kept = np.asarray(torso(pictures))
-    dropped = np.asarray(torso(pictures, training=True))
+    images = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
+    kept = np.asarray(torso(images))
+    dropped = np.asarray(torso(images, training=True))
     alive = kept > 0
     assert 0.2 < (dropped[alive] == 0).mean() < 0.3
     still = alive & (dropped > 0)

@@ -8,7 +8,7 @@ from agentlab.nets import make_torso
 from agentlab.nets.cnn import frames_last
 from agentlab.nets.policy_value import PolicyValue
 
-PARAMETERS = {  # of a torso on pictures [84, 84, 4], counted by hand from the papers' shapes
+PARAMETERS = {  # of a torso on images [84, 84, 4], counted by hand from the papers' shapes
     "mlp": 84 * 84 * 4 * 64 + 64 + 64 * 64 + 64,
     "small_cnn": 8 * 8 * 4 * 16 + 16 + 4 * 4 * 16 * 32 + 32 + 9 * 9 * 32 * 256 + 256,
     "nature_cnn": 8 * 8 * 4 * 32
@@ -26,8 +26,8 @@ PARAMETERS = {  # of a torso on pictures [84, 84, 4], counted by hand from the p
 def test_every_torso_has_its_golden_parameter_count_and_output_shape(name):
     torso = make_torso(name, (84, 84, 4))
     assert torso.count_params() == PARAMETERS[name]
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 84, 84, 4), dtype=np.uint8)
-    features = torso(pictures)
+    images = np.random.default_rng(0).integers(0, 256, (3, 84, 84, 4), dtype=np.uint8)
+    features = torso(images)
     assert features.shape == (3, torso.features)
     assert features.dtype == "float32"
 
@@ -41,10 +41,10 @@ def test_a_cnn_without_its_dense_layer_ends_in_the_last_convolutions_outputs():
 def test_bfloat16_computes_nearly_what_float32_does():
     exact = make_torso("small_cnn", (84, 84, 4), seed=1)
     rough = make_torso("small_cnn", (84, 84, 4), seed=1, dtype="mixed_bfloat16")
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
-    features = rough(pictures)
+    images = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
+    features = rough(images)
     assert features.dtype == "bfloat16"
-    difference = np.abs(features.numpy().astype(np.float32) - exact(pictures))
+    difference = np.abs(features.numpy().astype(np.float32) - exact(images))
     assert 0 < difference.max() < 0.05
 
 
@@ -57,11 +57,11 @@ def test_frames_are_put_last_whatever_their_number(stack, dtype):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_torso_survives_a_round_trip_through_a_keras_file(name, tmp_path):
     torso = make_torso(name, (84, 84, 4), seed=1)
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
-    before = np.asarray(torso(pictures))
+    images = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
+    before = np.asarray(torso(images))
     torso.save(tmp_path / "torso.keras")
     loaded = keras.models.load_model(tmp_path / "torso.keras")
-    np.testing.assert_array_equal(np.asarray(loaded(pictures)), before)
+    np.testing.assert_array_equal(np.asarray(loaded(images)), before)
 
 
 def test_a_seed_repeats_the_initial_weights():
@@ -80,7 +80,7 @@ def test_the_torso_of_bytes_divides_by_its_scale():
     ("name", "shape", "says"),
     [
         ("mpl", (4,), "did you mean 'mlp'"),
-        ("nature_cnn", (4,), "needs pictures"),
+        ("nature_cnn", (4,), "needs images"),
         ("nature_cnn", (8, 8, 1), "does not fit inputs of the shape [8, 8, 1]"),
     ],
 )

@@ -17,7 +17,7 @@ def q_network(**arguments):
 def test_parameters_are_those_of_the_papers():
     torso = 5 * 8 + 8
     assert q_network().count_params() == torso + 8 * 3 + 3
-    assert q_network(atoms=51).count_params() == torso + 8 * 3 * 51 + 3 * 51
+    assert q_network(n_atoms=51).count_params() == torso + 8 * 3 * 51 + 3 * 51
     # Two streams of a hidden layer of 16, each followed by its outputs.
     streams = 2 * (8 * 16 + 16) + (16 * 3 + 3) + (16 + 1)
     assert q_network(dueling=True, hidden=16).count_params() == torso + streams
@@ -37,7 +37,7 @@ def test_advantages_of_a_dueling_net_do_not_move_its_mean():
 
 @pytest.mark.parametrize("arguments", [{}, {"dueling": True, "hidden": 16, "noisy": True}])
 def test_a_net_survives_a_round_trip_through_a_keras_file(arguments, tmp_path):
-    net = q_network(atoms=5, **arguments)
+    net = q_network(n_atoms=5, **arguments)
     observations = np.ones((2, 5), np.float32)
     net.save(tmp_path / "net.keras")
     again = keras.saving.load_model(tmp_path / "net.keras")

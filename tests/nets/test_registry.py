@@ -46,7 +46,7 @@ SMALL = {  # an input's shape and arguments that make a net quick
     "gru": ((6, 3), {"units": (8,)}),
 }
 DISTINCT = [name for name in TORSOS if name != "resnet32"]  # resnet20 but for its length
-PICTURES = [name for name in DISTINCT if TORSOS[name].takes == "pictures"]
+IMAGES = [name for name in DISTINCT if TORSOS[name].takes == "images"]
 DROPPING = ["lenet", "vgg", "text_cnn"]  # by themselves
 
 
@@ -128,23 +128,23 @@ def test_dropout_drops_in_training_only_and_by_its_seed(name):
     assert np.array_equal(small(name)[0](inputs, training=True), dropped)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_nets_for_pictures_take_grey_ones_without_their_channel(name):
+@pytest.mark.parametrize("name", IMAGES)
+def test_nets_for_images_take_gray_ones_without_their_channel(name):
     shape, own = SMALL[name]
     side = shape[0]
     flat = make_torso(name, (side, side), seed=1, **own)
     deep = make_torso(name, (side, side, 1), seed=1, **own)
-    pictures = np.random.default_rng(0).integers(0, 256, (2, side, side), dtype=np.uint8)
-    assert np.array_equal(flat(pictures), deep(pictures[..., None]))
+    images = np.random.default_rng(0).integers(0, 256, (2, side, side), dtype=np.uint8)
+    assert np.array_equal(flat(images), deep(images[..., None]))
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_nets_for_pictures_divide_by_their_scale(name):
+@pytest.mark.parametrize("name", IMAGES)
+def test_nets_for_images_divide_by_their_scale(name):
     shape, own = SMALL[name]
     bytes_ = make_torso(name, shape, seed=1, **{**own, "scale": 255.0})
     ones = make_torso(name, shape, seed=1, **{**own, "scale": 1.0})
-    pictures = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
-    np.testing.assert_allclose(bytes_(pictures), ones(pictures / 255), rtol=1e-3, atol=1e-5)
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    np.testing.assert_allclose(bytes_(images), ones(images / 255), rtol=1e-3, atol=1e-5)
 
 
 def test_a_head_computes_in_float32_on_features_in_16_bits():
@@ -179,7 +179,7 @@ def test_a_torso_that_keeps_the_time_gives_outputs_for_every_step():
     ("name", "shape", "arguments", "says"),
     [
         ("lent", (4,), {}, "net='lent' is unknown; did you mean 'lenet'"),
-        ("lenet", (4,), {}, "needs pictures [height, width, channels] or [height, width], but"),
+        ("lenet", (4,), {}, "needs images [height, width, channels] or [height, width], but"),
         ("lenet", (2, 2), {}, "net='lenet' does not fit inputs of the shape [2, 2]: "),
         ("vgg", (3, 3, 1), {}, "net='vgg' does not fit inputs of the shape [3, 3, 1]: "),
         ("text_cnn", (4, 4), {"vocabulary": 9}, "needs ids [length], but inputs have the shape"),

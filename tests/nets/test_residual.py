@@ -26,7 +26,7 @@ def test_the_net_of_the_paper_has_its_golden_parameter_count(name, blocks, train
     assert net.torso.features == 64
 
 
-def test_every_stage_but_the_first_halves_the_picture():
+def test_every_stage_but_the_first_halves_the_image():
     torso = make_torso("resnet20", (32, 32, 3))
     shape, shapes = (None, 32, 32, 3), []
     for step in torso.steps[:-1]:

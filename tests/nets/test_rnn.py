@@ -20,7 +20,7 @@ def built(shape, **arguments):
     return net
 
 
-def randomised(net, seed=5):
+def randomized(net, seed=5):
     """Give every weight a value that is not its initial one, so that none can be forgotten."""
     for i, variable in enumerate(net.trainable_variables):
         variable.assign(0.3 * numbers(*variable.shape, seed=seed + i))
@@ -40,7 +40,7 @@ def keras_twin(recurrent, **arguments):
 @pytest.mark.parametrize("cell", KERAS)
 @pytest.mark.parametrize("backwards", [False, True])
 def test_outputs_and_gradients_are_those_of_keras(cell, backwards):
-    net = randomised(built((7, 3), cell=cell, units=(4,), return_sequences=True))
+    net = randomized(built((7, 3), cell=cell, units=(4,), return_sequences=True))
     recurrent = net.recurrents[0][0]
     recurrent.backwards = backwards
     twin = keras_twin(recurrent, return_sequences=True, go_backwards=backwards)
@@ -93,7 +93,7 @@ def test_a_peephole_lstm_computes_what_a_hand_does():
 def test_gradients_are_those_of_finite_differences(cell):
     """Over two layers, with states forgotten on the way and with padding."""
     arguments = {"vocabulary": 4, "embedding": 2, "mask_zero": True}
-    net = randomised(built((6,), cell=cell, units=(3, 2), **arguments))
+    net = randomized(built((6,), cell=cell, units=(3, 2), **arguments))
     ids = np.random.default_rng(0).integers(0, 4, (3, 6))
     resets = np.random.default_rng(1).random((3, 6)) < 0.3
     state = [tf.constant(0.1 * numbers(3, *s.shape[1:])) for s in net.initial_state(3)]
@@ -129,7 +129,7 @@ def test_gradients_are_those_of_finite_differences(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_sequence_in_pieces_gives_what_the_whole_gives(cell):
-    net = randomised(built((None, 3), cell=cell, units=(4, 5), return_sequences=True))
+    net = randomized(built((None, 3), cell=cell, units=(4, 5), return_sequences=True))
     inputs = numbers(2, 9, 3)
     state, pieces = net.initial_state(2), []
     for start, stop in [(0, 1), (1, 5), (5, 9)]:
@@ -140,7 +140,7 @@ def test_a_sequence_in_pieces_gives_what_the_whole_gives(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_reset_starts_anew_where_it_is_and_nowhere_else(cell):
-    net = randomised(built((None, 3), cell=cell, units=(4,), return_sequences=True))
+    net = randomized(built((None, 3), cell=cell, units=(4,), return_sequences=True))
     inputs, state = numbers(2, 6, 3), [s + 0.5 for s in net.initial_state(2)]
     resets = np.zeros((2, 6), bool)
     resets[0, 2] = True
@@ -157,20 +157,20 @@ def test_a_reset_starts_anew_where_it_is_and_nowhere_else(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_one_to_one_one_to_many_many_to_one_and_many_to_many(cell):
     arguments = {"cell": cell, "units": (4,)}
-    one = randomised(built((1, 3), **arguments))
+    one = randomized(built((1, 3), **arguments))
     assert one(numbers(2, 1, 3)).shape == (2, 4)
-    many = randomised(built((None, 3), return_sequences=True, **arguments))
+    many = randomized(built((None, 3), return_sequences=True, **arguments))
     assert many(numbers(2, 5, 3)).shape == (2, 5, 4)
-    last = randomised(built((None, 3), **arguments))
+    last = randomized(built((None, 3), **arguments))
     np.testing.assert_array_equal(last(numbers(2, 5, 3)), many(numbers(2, 5, 3))[:, -1])
-    repeated = randomised(built((3,), repeat=5, return_sequences=True, **arguments))
+    repeated = randomized(built((3,), repeat=5, return_sequences=True, **arguments))
     shown = np.repeat(numbers(2, 1, 3), 5, axis=1)
     np.testing.assert_allclose(repeated(shown[:, 0]), many(shown), atol=1e-6)
 
 
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_both_directions_are_those_of_keras(return_sequences):
-    net = randomised(
+    net = randomized(
         built((7, 3), units=(4,), bidirectional=True, return_sequences=return_sequences)
     )
     forwards, backwards = net.recurrents[0]
@@ -189,14 +189,14 @@ def test_both_directions_are_those_of_keras(return_sequences):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padding_changes_nothing(cell, bidirectional):
-    net = randomised(
+    net = randomized(
         built((None,), cell=cell, units=(4, 3), vocabulary=9, mask_zero=True,
               bidirectional=bidirectional)
     )  # fmt: skip
     short = np.array([[3, 1, 8]])
     padded = np.array([[3, 1, 8, 0, 0]])
     np.testing.assert_allclose(net(short), net(padded), atol=1e-6)
-    unmasked = randomised(built((None,), cell=cell, units=(4, 3), vocabulary=9))
+    unmasked = randomized(built((None,), cell=cell, units=(4, 3), vocabulary=9))
     assert np.abs(unmasked(short) - unmasked(padded)).max() > 1e-3
 
 
@@ -226,7 +226,7 @@ def test_an_lstm_starts_by_remembering():
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_net_survives_a_round_trip_through_a_keras_file(cell, tmp_path):
-    net = randomised(
+    net = randomized(
         built((None,), cell=cell, units=(4, 3), vocabulary=9, dropout=0.2, bidirectional=True)
     )
     ids = np.array([[3, 1, 8]])
@@ -248,7 +248,7 @@ def test_dropout_is_of_training_alone_and_repeats_under_a_seed():
 @pytest.mark.parametrize("cell", CELLS)
 def test_bfloat16_computes_nearly_what_float32_does(cell):
     exact, rough = (
-        randomised(built((None, 3), cell=cell, units=(4, 4), dtype=dtype))
+        randomized(built((None, 3), cell=cell, units=(4, 4), dtype=dtype))
         for dtype in ("float32", "mixed_bfloat16")
     )
     inputs = numbers(2, 5, 3)
@@ -262,8 +262,8 @@ def test_bfloat16_computes_nearly_what_float32_does(cell):
 
 
 def test_bytes_are_divided_by_the_scale():
-    net = randomised(built((None, 3), units=(4,), scale=255.0))
-    plain = randomised(built((None, 3), units=(4,)))
+    net = randomized(built((None, 3), units=(4,), scale=255.0))
+    plain = randomized(built((None, 3), units=(4,)))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 3), dtype=np.uint8)
     np.testing.assert_allclose(net(pixels), plain(pixels / np.float32(255)), atol=1e-6)
 

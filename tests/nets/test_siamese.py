@@ -94,7 +94,7 @@ def test_gradients_are_right():
 
 
 def test_it_learns_to_tell_digits_apart():
-    (pictures, labels), (unseen, unseen_labels) = digits()
+    (images, labels), (unseen, unseen_labels) = digits()
     rng = np.random.default_rng(0)
     a, b = rng.permutation(1300), rng.permutation(1300)
     alike = np.array([rng.choice(np.flatnonzero(labels == label)) for label in labels])
@@ -104,10 +104,10 @@ def test_it_learns_to_tell_digits_apart():
     net = Siamese(torso, embedding=4, seed=1)
     net.compile(keras.optimizers.Adam(3e-3), lambda same, d: contrastive_loss(d, same))
     data = tf.data.Dataset.from_tensor_slices(
-        ((pictures[a], pictures[b]), (labels[a] == labels[b]).astype(np.float32))
+        ((images[a], images[b]), (labels[a] == labels[b]).astype(np.float32))
     )
     net.fit(data.shuffle(3000, seed=0).batch(64), epochs=8, shuffle=False, verbose=0)
     embed = tf.function(net.embed)
-    known, new = embed(pictures).numpy(), embed(unseen).numpy()
+    known, new = embed(images).numpy(), embed(unseen).numpy()
     nearest = np.linalg.norm(new[:, None] - known[None], axis=-1).argmin(1)
     assert (labels[nearest] == unseen_labels).mean() > 0.85

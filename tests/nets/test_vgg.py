@@ -38,11 +38,11 @@ def test_without_dense_layers_the_last_block_is_the_features():
 def test_batch_norm_learns_its_averages_in_training_and_uses_them_outside():
     torso = make_torso("vgg", (8, 8, 1), batch_norm=True, dropout=0.0, seed=0)
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
-    before = np.asarray(torso(pictures))
+    images = rng.integers(0, 256, (16, 8, 8, 1), dtype=np.uint8)
+    before = np.asarray(torso(images))
     for _ in range(100):  # 0.9 ** 100 of what the averages were at the start is left
-        learned = np.asarray(torso(pictures, training=True))
-    after = np.asarray(torso(pictures))
+        learned = np.asarray(torso(images, training=True))
+    after = np.asarray(torso(images))
     assert not np.allclose(before, after, rtol=0.1)
     np.testing.assert_allclose(after, learned, rtol=0.01, atol=1e-3)
 

@@ -2,7 +2,7 @@ from agentlab.nets.activations import FUNCTIONS
 from agentlab.plots.activations import draw_activations
 
 
-def test_the_picture_has_a_panel_for_each_function_with_both_curves():
+def test_the_image_has_a_panel_for_each_function_with_both_curves():
     figure = draw_activations()
     assert len(figure.axes) == len(FUNCTIONS)
     for axes, name in zip(figure.axes, FUNCTIONS, strict=True):

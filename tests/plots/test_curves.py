@@ -1,4 +1,4 @@
-"""The pictures of returns and of a supervised run's history."""
+"""The images of returns and of a supervised run's history."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from agentlab.plots.style import figure_to_array, new_figure, plain
 from agentlab.runs import Run
 
 
-def picture_of(path: Path, **columns: list[float]) -> float:
-    """Plot a run with the given metrics; return how much of the picture is not white."""
+def image_of(path: Path, **columns: list[float]) -> float:
+    """Plot a run with the given metrics; return how much of the image is not white."""
     run = Run.create(path, "run", {})
     for i, mean in enumerate(columns["mean"]):
         metrics = {"return/mean": mean, "episodes": 5 * i}
@@ -27,14 +27,14 @@ def picture_of(path: Path, **columns: list[float]) -> float:
 
 
 def test_curve_and_spread(tmp_path: Path) -> None:
-    plain = picture_of(tmp_path, mean=[-20, -10, 5])
-    std = picture_of(tmp_path, mean=[-20, -10, 5], std=[5, 5, 5])
-    bounds = picture_of(tmp_path, mean=[-20, -10, 5], min=[-21, -21, -21], max=[0, 10, 20])
+    plain = image_of(tmp_path, mean=[-20, -10, 5])
+    std = image_of(tmp_path, mean=[-20, -10, 5], std=[5, 5, 5])
+    bounds = image_of(tmp_path, mean=[-20, -10, 5], min=[-21, -21, -21], max=[0, 10, 20])
     assert plain < 0.1 < std < bounds
 
 
 def test_episodes_that_end_late_and_a_single_point(tmp_path: Path) -> None:
-    picture_of(tmp_path, mean=[float("nan"), 3.0])
+    image_of(tmp_path, mean=[float("nan"), 3.0])
 
 
 def test_a_run_without_returns(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_run_without_returns(tmp_path: Path) -> None:
 
 
 def history_of(path: Path, rows: list[dict[str, float]]) -> np.ndarray:
-    """Plot a supervised run with the given figures; return the picture."""
+    """Plot a supervised run with the given metrics; return the plot."""
     run = Run.create(path, "run", {})
     for epoch, row in enumerate(rows, 1):
         run.log(epoch, row, {})
@@ -56,7 +56,7 @@ def history_of(path: Path, rows: list[dict[str, float]]) -> np.ndarray:
     return imageio.v3.imread(plot)[..., :3]
 
 
-def has_colour(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
+def has_color(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
     return bool((np.abs(image.astype(int) - rgb) < 8).all(-1).sum() > 100)
 
 
@@ -70,12 +70,12 @@ def test_each_figure_of_a_history_has_a_panel_with_both_parts(tmp_path: Path) ->
     )
     assert two.shape[0] == one.shape[0] and two.shape[1] > one.shape[1]
     assert four.shape[0] > 1.8 * one.shape[0]
-    assert has_colour(one, (0x1F, 0x6F, 0xB4)) and has_colour(one, (0xD1, 0x60, 0x1F))
+    assert has_color(one, (0x1F, 0x6F, 0xB4)) and has_color(one, (0xD1, 0x60, 0x1F))
 
 
 def test_a_history_without_held_out_data_and_with_a_single_epoch(tmp_path: Path) -> None:
     image = history_of(tmp_path, [{"train/loss": 1.0}])
-    assert has_colour(image, (0x1F, 0x6F, 0xB4)) and not has_colour(image, (0xD1, 0x60, 0x1F))
+    assert has_color(image, (0x1F, 0x6F, 0xB4)) and not has_color(image, (0xD1, 0x60, 0x1F))
 
 
 def test_a_run_without_history(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_run_without_history(tmp_path: Path) -> None:
         plot_history(run.path)
 
 
-def test_a_figure_as_a_picture() -> None:
+def test_a_figure_as_an_image() -> None:
     image = figure_to_array(new_figure(3, 2))
     assert image.shape == (200, 300, 3) and image.dtype == np.uint8 and (image == 255).all()
 

@@ -198,7 +198,7 @@ def test_a_summary_has_a_line_for_each_layer_and_the_total():
 
 
 @pytest.mark.parametrize("name", ["lenet", "text_cnn", "gru"])
-def test_a_picture_has_a_box_for_each_layer_with_its_texts_inside(name):
+def test_an_image_has_a_box_for_each_layer_with_its_texts_inside(name):
     net, _ = small(name)
     nodes = structure(net)
     figure = draw_net(net)

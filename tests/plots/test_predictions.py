@@ -1,4 +1,4 @@
-"""Pictures of what a net predicts: right numbers in them, and no text over another."""
+"""Images of what a net predicts: right numbers in them, and no text over another."""
 
 import warnings
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ def no_warnings() -> Iterator[None]:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (8, 8, 1), (8, 8, 4), (5, 40), (40, 5, 3)])
 @pytest.mark.parametrize("n", [1, 10])
-def test_example_pictures_of_any_shape(n: int, shape: tuple[int, ...]) -> None:
+def test_example_images_of_any_shape(n: int, shape: tuple[int, ...]) -> None:
     images = RNG.integers(256, size=(n, *shape)).astype(np.uint8)
-    figure = predictions.example_pictures(images, LONG[:n], [True] * n)
+    figure = predictions.example_images(images, LONG[:n], [True] * n)
     assert_texts_are_apart(figure)
     assert sum(len(axes.images) for axes in figure.axes) == n
     shown = figure.axes[0].images[0].get_array()
@@ -39,10 +39,10 @@ def test_example_pictures_of_any_shape(n: int, shape: tuple[int, ...]) -> None:
 
 def test_wrong_examples_are_marked_and_right_ones_are_not() -> None:
     images = np.zeros((3, 4, 4))
-    figure = predictions.example_pictures(images, ["7", "1, not 7", "3"], [True, False, True])
-    colours = [axes.title.get_color() for axes in figure.axes[:3]]
+    figure = predictions.example_images(images, ["7", "1, not 7", "3"], [True, False, True])
+    colors = [axes.title.get_color() for axes in figure.axes[:3]]
     widths = [axes.spines["left"].get_linewidth() for axes in figure.axes[:3]]
-    assert [colour == CONTRAST for colour in colours] == [False, True, False]
+    assert [color == CONTRAST for color in colors] == [False, True, False]
     assert widths[1] > 3 * widths[0] and widths[0] == widths[2]
 
 
@@ -81,7 +81,7 @@ def test_each_series_of_a_forecast_has_a_panel() -> None:
     assert_texts_are_apart(figure)
 
 
-def test_an_embedding_has_a_colour_for_each_class() -> None:
+def test_an_embedding_has_a_color_for_each_class() -> None:
     points = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
     figure = predictions.embedding_scatter(points, ["b", "a", "b"])
     groups = figure.axes[0].collections

@@ -1,17 +1,17 @@
-"""Prioritised sampling draws in proportion to the priorities and weighs against it."""
+"""Prioritized sampling draws in proportion to the priorities and weighs against it."""
 
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from agentlab.errors import AgentlabError
-from agentlab.replay import Replay
+from agentlab.replay import ReplayBuffer
 from tests.replay.worlds import ACTIONS, World
 
 
 def filled(rows=6, alpha=1.0, n_step=1, capacity=20):
     world = World(n=1, stack=1)
-    replay = Replay(world.observation_space, ACTIONS, capacity, alpha=alpha, n_step=n_step)
+    replay = ReplayBuffer(world.observation_space, ACTIONS, capacity, alpha=alpha, n_step=n_step)
     for _ in range(rows):
         replay.add(world.step())
     return replay, world
@@ -68,10 +68,12 @@ def test_newcomers_get_the_highest_priority_so_far():
 
 def test_rows_without_successors_or_history_have_no_priority():
     world = World(n=2, stack=3)
-    replay = Replay(world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=1.0)
+    replay = ReplayBuffer(
+        world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=1.0
+    )
     for _ in range(57):
         replay.add(world.step())
-    # Rows 47 to 56 are held; 47 and 48 lack history, 55 and 56 successors.
+    # Rows 47 to 56 are held; 47 and 48 lack history, 55 and 56 next rows.
     places = sorted({row % 10 for row in range(49, 55)})
     got = np.unique(replay.sample(600, np.random.default_rng(0)).indices)
     assert got.tolist() == [2 * place + env for place in places for env in range(2)]
@@ -102,7 +104,7 @@ def test_priorities_must_be_above_0(priority):
 
 def test_one_environment_more_changes_the_slots_only():
     world = World(n=3, stack=1)
-    replay = Replay(world.observation_space, spaces.Discrete(5), 30, 3, alpha=1.0)
+    replay = ReplayBuffer(world.observation_space, spaces.Discrete(5), 30, 3, alpha=1.0)
     for _ in range(4):
         replay.add(world.step())
     replay.update_priorities([4], [8.0])

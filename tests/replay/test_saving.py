@@ -9,13 +9,13 @@ import pytest
 from gymnasium import spaces
 
 from agentlab.errors import AgentlabError
-from agentlab.replay import Replay
+from agentlab.replay import ReplayBuffer
 from tests.replay.worlds import ACTIONS, World, assert_equal_batches
 
 
 def make(world, capacity=260, **options):
     options = {"frame_stack": world.stack, "n_step": 2, "gamma": 0.9, **options}
-    return Replay(world.observation_space, ACTIONS, capacity, world.n, **options)
+    return ReplayBuffer(world.observation_space, ACTIONS, capacity, world.n, **options)
 
 
 def fill(replay, world, rows):
@@ -74,7 +74,7 @@ def test_nested_observations_are_saved_too(tmp_path):
     def nested(array):
         return {"x": array[:, 0, 0, 0] % 9, "y": array[:, 0, :, 0] / 256}
 
-    one, other = (Replay(space, ACTIONS, 60, 2) for _ in range(2))
+    one, other = (ReplayBuffer(space, ACTIONS, 60, 2) for _ in range(2))
     for _ in range(40):
         step = world.step()
         for name in ("observations", "next_observations", "final_observations"):
@@ -233,7 +233,7 @@ def test_another_replays_files_are_refused(options, message, tmp_path):
         make(world, **options).load(tmp_path)
 
 
-def test_other_pictures_are_refused(tmp_path):
+def test_other_images_are_refused(tmp_path):
     replay = make(World(side=2))
     replay.save(tmp_path)
     with pytest.raises(AgentlabError, match="holds another replay: its observations"):

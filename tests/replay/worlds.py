@@ -1,4 +1,4 @@
-"""Random episodes, and a memory that keeps every transition whole to compare a replay with."""
+"""Random episodes, and a buffer that keeps every transition whole to compare a replay with."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ ACTIONS = spaces.Discrete(5)
 
 
 class World:
-    """Steps of ``n`` environments that show stacked random pictures and end at random."""
+    """Steps of ``n`` environments that show stacked random images and end at random."""
 
     def __init__(self, n=2, stack=3, channels=1, side=2, seed=0, risk=0.15):
         self.n, self.stack, self.risk = n, stack, risk
@@ -20,27 +20,27 @@ class World:
         self.observation_space = spaces.Box(0, 255, (side, side, channels * stack), np.uint8)
         self.reset()
 
-    def picture(self):
+    def image(self):
         return self.rng.integers(256, size=self.shape, dtype=np.uint8)
 
     def reset(self):
         self.observations = np.stack([self.first() for _ in range(self.n)])
 
     def first(self):
-        return np.concatenate([self.picture()] * self.stack, axis=-1)
+        return np.concatenate([self.image()] * self.stack, axis=-1)
 
     def step(self):
         rng, n = self.rng, self.n
         channels = self.shape[-1]
-        pictures = np.stack([self.picture() for _ in range(n)])
-        successors = np.concatenate([self.observations[..., channels:], pictures], axis=-1)
+        images = np.stack([self.image() for _ in range(n)])
+        observed_next = np.concatenate([self.observations[..., channels:], images], axis=-1)
         fate = rng.random(n)
         over = fate < self.risk
         lost_life = (fate >= self.risk) & (fate < 2 * self.risk)
         truncated = (fate > 1 - self.risk) | (over & (rng.random(n) < 0.2))
         terminated = over | lost_life
         ended = np.flatnonzero(terminated | truncated)
-        following = successors.copy()
+        following = observed_next.copy()
         for env in np.flatnonzero(over | truncated):
             following[env] = self.first()
         rewards = rng.normal(size=n).astype(np.float32)
@@ -53,7 +53,7 @@ class World:
             terminated,
             truncated,
             ended,
-            successors[ended],
+            observed_next[ended],
             over | (truncated & (rng.random(n) < 0.5)),  # an outer time limit may not say it
         )
         self.observations = following
@@ -62,7 +62,7 @@ class World:
 
 @dataclass
 class Whole:
-    """Every transition of every environment, whole; loops where a replay is vectorised."""
+    """Every transition of every environment, whole; loops where a replay is vectorized."""
 
     n_step: int
     gamma: float
@@ -83,7 +83,7 @@ class Whole:
                 break
         discount = 0.0 if step.terminated[env] else self.gamma ** (m + 1)
         first = self.steps[row]
-        following = step.successors[env]
+        following = step.true_next_observations[env]
         return first.observations[env], first.actions[env], total, following, discount
 
 

@@ -48,10 +48,10 @@ def test_vectors_and_labels_come_back(tmp_path: Path) -> None:
     assert labels == "the\n' '\n'a\\tb'\n"
 
 
-def test_pictures_lie_on_a_square_sheet_row_after_row(tmp_path: Path) -> None:
+def test_images_lie_on_a_square_sheet_row_after_row(tmp_path: Path) -> None:
     images = np.arange(3, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(4, 2) + 10
-    write_projector(tmp_path, "pictures", VECTORS, range(3), images)
-    png = ask(tmp_path, "/sprite_image", run=".", name="pictures").data
+    write_projector(tmp_path, "images", VECTORS, range(3), images)
+    png = ask(tmp_path, "/sprite_image", run=".", name="images").data
     sheet = imageio.v3.imread(io.BytesIO(png))
     assert sheet.shape == (4, 8, 3)
     assert sheet[::2, ::4, 0].tolist() == [[10, 11], [12, 255]]
@@ -62,16 +62,16 @@ def test_pictures_lie_on_a_square_sheet_row_after_row(tmp_path: Path) -> None:
 def test_floats_are_stretched_to_bytes_and_other_channels_are_averaged(tmp_path: Path) -> None:
     images = np.zeros((3, 1, 1, 2))
     images[1] = [[[0.5, 1.0]]]
-    write_projector(tmp_path, "pictures", VECTORS, range(3), images)
-    sheet = imageio.v3.imread(tmp_path / "pictures.png")
+    write_projector(tmp_path, "images", VECTORS, range(3), images)
+    sheet = imageio.v3.imread(tmp_path / "images.png")
     assert sheet[0, :, 0].tolist() == [0, 191]
 
 
-def test_many_large_pictures_are_made_coarser(tmp_path: Path) -> None:
+def test_many_large_images_are_made_coarser(tmp_path: Path) -> None:
     vectors = np.zeros((9, 1))
     images = np.zeros((9, 3000, 1), np.uint8)  # 9,000 pixels in a column are too many
-    write_projector(tmp_path, "pictures", vectors, range(9), images)
-    assert imageio.v3.imread(tmp_path / "pictures.png").shape == (4500, 3, 3)
+    write_projector(tmp_path, "images", vectors, range(9), images)
+    assert imageio.v3.imread(tmp_path / "images.png").shape == (4500, 3, 3)
 
 
 def test_embeddings_are_added_and_replaced(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small training of pictures that can be cut short at any batch.
+"""A small training of images that can be cut short at any batch.
 
 ``python -m tests.supervised.interruptions RUN BATCH`` begins it, and kills itself at that batch.
 """
@@ -16,13 +16,13 @@ from agentlab.data import Arrays, Batch
 from agentlab.runs import Run
 from agentlab.supervised import Classifier
 
-CLASSES = ["dark", "grey", "light"]
+CLASSES = ["dark", "gray", "light"]
 BATCH, PER_EPOCH = 8, 7
 OPTIONS = {
     "epochs": 4,
-    "batch": BATCH,
+    "batch_size": BATCH,
     "schedule": "cosine",
-    "warmup": 5,
+    "warmup_steps": 5,
     "flip": True,
     "rotate": 20.0,
     "shift": 0.1,
@@ -49,8 +49,8 @@ class Stream:
             yield item
 
 
-def pictures(seed: int, n: int) -> Arrays:
-    """Make noisy pictures of three greys, uint8 ``[n, 6, 6, 1]``."""
+def images(seed: int, n: int) -> Arrays:
+    """Make noisy images of three grays, uint8 ``[n, 6, 6, 1]``."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, n).astype(np.int32)
     noisy = 60 + 60 * labels[:, None, None, None] + rng.normal(0, 40, (n, 6, 6, 1))
@@ -75,10 +75,10 @@ def convolutional() -> keras.Model:
 
 def learn(run: Run | None, at: int = -1, do: Callable[[], object] = print) -> Classifier:
     """Train, in ``run`` from where it is, and ``do`` something when batch ``at`` is due."""
-    train = Stream(pictures(0, BATCH * PER_EPOCH - 3), at, do)
+    train = Stream(images(0, BATCH * PER_EPOCH - 3), at, do)
     classifier = Classifier(convolutional(), seed=5, **OPTIONS)
     return classifier.fit(
-        train, classes=CLASSES, validation=Stream(pictures(1, 20)), run=run, quiet=True
+        train, classes=CLASSES, validation_data=Stream(images(1, 20)), run=run, quiet=True
     )
 
 

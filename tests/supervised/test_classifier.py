@@ -94,10 +94,10 @@ def test_label_smoothing_by_hand() -> None:
     classifier = Classifier(dense(2), label_smoothing=0.2)
     outputs, targets = tf.constant([[2.0, 0.0]]), tf.constant([0])
     smoothed = 0.9 * 0.126928 + 0.1 * 2.126928
-    np.testing.assert_allclose(classifier._objective(outputs, targets), [smoothed], rtol=1e-5)
-    np.testing.assert_allclose(classifier._loss(outputs, targets), [0.126928], rtol=1e-5)
+    np.testing.assert_allclose(classifier.objective(outputs, targets), [smoothed], rtol=1e-5)
+    np.testing.assert_allclose(classifier.losses(outputs, targets), [0.126928], rtol=1e-5)
     plain = Classifier(dense(2))
-    np.testing.assert_allclose(plain._objective(outputs, targets), [0.126928], rtol=1e-5)
+    np.testing.assert_allclose(plain.objective(outputs, targets), [0.126928], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("class_weights", "moved"), [("none", 0.25), ("balanced", 0.0)])
@@ -105,19 +105,24 @@ def test_class_weights_by_hand(class_weights: str, moved: float) -> None:
     # With equal logits the gradient is 0.5 for the wrong class and -0.5 for the right one. Three
     # examples against one leave 0.25; weighted by 4 / (2 x 3) and 4 / (2 x 1) they cancel out.
     one = keras.Sequential([keras.layers.Dense(2, use_bias=False, kernel_initializer="zeros")])
-    options = {"optimizer": "sgd", "learning_rate": 1.0, "validation": 0.0, "standardise": False}
+    options = {
+        "optimizer": "sgd",
+        "learning_rate": 1.0,
+        "validation_split": 0.0,
+        "standardize": False,
+    }
     classifier = Classifier(one, epochs=1, class_weights=class_weights, **options)
     classifier.fit(np.ones((4, 1)), [0, 0, 0, 1], quiet=True)
     np.testing.assert_allclose(one.get_weights()[0], [[moved, -moved]], atol=1e-7)
 
 
-def test_only_the_training_part_decides_how_inputs_are_scaled() -> None:
-    shares = 0.75, 0.25
-    rows, held = split_indices(60, shares, seed=4)
+def test_only_the_training_split_decides_how_inputs_are_scaled() -> None:
+    fractions = 0.75, 0.25
+    rows, held = split_indices(60, fractions, seed=4)
     other = X.copy()
     other[held] = 1000 * other[held] + 7
     one, two = (
-        Classifier(dense(2), epochs=1, validation=0.25, seed=4).fit(x, Y, quiet=True)
+        Classifier(dense(2), epochs=1, validation_split=0.25, seed=4).fit(x, Y, quiet=True)
         for x in (X, other)
     )
     assert one._fitted() == two._fitted()
@@ -136,15 +141,17 @@ def test_a_constant_column_is_harmless() -> None:
 
 def test_whole_numbers_are_quantities_for_a_net_of_numbers() -> None:
     corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    classifier = Classifier("mlp", hidden=(16,), epochs=80, learning_rate=0.05, validation=0.0)
+    classifier = Classifier(
+        "mlp", hidden=(16,), epochs=80, learning_rate=0.05, validation_split=0.0
+    )
     classifier.fit(corners, [0, 1, 1, 0], quiet=True)
     assert classifier.predict(corners).tolist() == [0, 1, 1, 0]
     assert classifier._fitted()["mean"] == [0.5, 0.5]
 
 
 def test_texts_are_read_as_words() -> None:
-    texts = ["a fine film", "a dull play"] * 30
-    classifier = Classifier("text_cnn", epochs=3, length=5, clip_norm=1.0)
+    texts = ["a fine movie", "a dull play"] * 30
+    classifier = Classifier("text_cnn", epochs=3, length=5, max_grad_norm=1.0)
     classifier.fit(texts, ["good", "bad"] * 30, quiet=True)
     assert classifier.score(texts, ["good", "bad"] * 30) == 1.0
     assert classifier.predict(["fine"]).tolist() == ["good"]
@@ -160,13 +167,13 @@ def test_a_class_that_the_split_holds_out_whole_is_known_all_the_same() -> None:
 
 def test_streams_train_as_arrays_do() -> None:
     arrays = Arrays(X, Y.astype(np.int64))
-    options = {"epochs": 3, "batch": 8, "standardise": False, "seed": 2}
+    options = {"epochs": 3, "batch_size": 8, "standardize": False, "seed": 2}
     x, held = X[:48], (X[48:], Y[48:])
     streamed = Classifier("mlp", hidden=(4,), **options)
     first, last = (Stream(Arrays(X[part], Y[part])) for part in (slice(48), slice(48, None)))
-    streamed.fit(first, classes=[0, 1], validation=last, quiet=True)
+    streamed.fit(first, classes=[0, 1], validation_data=last, quiet=True)
     in_memory = Classifier("mlp", hidden=(4,), **options)
-    in_memory.fit(x, Y[:48], validation=held, quiet=True)
+    in_memory.fit(x, Y[:48], validation_data=held, quiet=True)
     assert bytes_of(streamed) == bytes_of(in_memory)
     assert streamed.history == in_memory.history
     assert streamed.evaluate(arrays) == in_memory.evaluate(X, Y)
@@ -208,7 +215,7 @@ def test_any_keras_model_can_be_the_net(make: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(60, 8, 8), (60, 8, 8, 1)])
-def test_bytes_of_pictures_are_divided_by_255_for_any_net(shape: tuple[int, ...]) -> None:
+def test_bytes_of_images_are_divided_by_255_for_any_net(shape: tuple[int, ...]) -> None:
     seen = []
 
     class Spy(keras.Model):
@@ -220,7 +227,7 @@ def test_bytes_of_pictures_are_divided_by_255_for_any_net(shape: tuple[int, ...]
             tf.py_function(lambda x: seen.append(x.numpy()), [inputs], [])
             return self.dense(tf.reshape(inputs, (-1, 64)))
 
-    classifier = Classifier(Spy(), epochs=1, validation=0.0)
+    classifier = Classifier(Spy(), epochs=1, validation_split=0.0)
     classifier.fit(BYTES.reshape(shape), Y, quiet=True)
     assert all(x.dtype == np.float32 and x.shape[1:] == (8, 8, 1) for x in seen)
     assert max(x.max() for x in seen) <= 1.0
@@ -229,7 +236,7 @@ def test_bytes_of_pictures_are_divided_by_255_for_any_net(shape: tuple[int, ...]
 
 
 @pytest.mark.parametrize("net", ["mlp", "lenet"])
-def test_pictures_can_be_moved_for_every_net(net: str) -> None:
+def test_images_can_be_moved_for_every_net(net: str) -> None:
     options = {"hidden": (4,)} if net == "mlp" else {}
     classifier = Classifier(net, epochs=1, flip=True, rotate=10.0, shift=0.1, zoom=0.1, **options)
     classifier.fit(BYTES, Y, quiet=True)
@@ -242,13 +249,13 @@ def test_sixteen_bits_train_and_give_float32(net: str, tmp_path: Path) -> None:
     x = 255 * np.ones((60, 8, 8), np.uint8) * Y[:, None, None].astype(np.uint8)
     options: dict[str, Any] = {"hidden": (8,)} if net == "mlp" else {}
     classifier = Classifier(
-        net, precision="bfloat16", epochs=5, batch=9, learning_rate=0.01, **options
+        net, precision="bfloat16", epochs=5, batch_size=9, learning_rate=0.01, **options
     )
     classifier.fit(x, Y, quiet=True)
     assert classifier.net.torso.compute_dtype == "bfloat16"
     assert {str(weight.dtype) for weight in classifier.net.weights} == {"float32"}
     assert classifier.predict_proba(x).dtype == np.float32
-    losses = [figures["train/loss"] for figures in classifier.history]
+    losses = [metrics["train/loss"] for metrics in classifier.history]
     assert losses[-1] < 0.7 * losses[0]
     assert keras.config.dtype_policy().name == "float32"  # again, for other nets
     classifier.save(tmp_path)
@@ -258,7 +265,7 @@ def test_sixteen_bits_train_and_give_float32(net: str, tmp_path: Path) -> None:
 
 def test_the_confusion_matrix_and_examples_are_drawn() -> None:
     classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(BYTES, WORDS, quiet=True)
-    drawn = classifier.figures(BYTES, WORDS)
+    drawn = classifier.plots(BYTES, WORDS)
     assert list(drawn) == ["confusion", "examples"]
 
 
@@ -331,7 +338,7 @@ def test_an_unfit_net_is_refused_in_one_sentence(make: Any, says: str) -> None:
         lambda c, x: c.score(x, Y[: len(x)]),
     ],
 )
-def test_pictures_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
+def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
     classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(BYTES, Y, quiet=True)
     with pytest.raises(AgentlabError) as caught:
         call(classifier, np.zeros((3, 9, 9), np.uint8))
@@ -367,8 +374,8 @@ def test_what_was_not_fitted_says_so(tmp_path: Path) -> None:
     ("options", "says"),
     [
         ({"net": "mpl"}, "net='mpl' is unknown; did you mean 'mlp'"),
-        ({"net": "lenet"}, "net='lenet' needs pictures"),
-        ({"flip": True}, "flip, rotate, shift and zoom move pictures, but an example has"),
+        ({"net": "lenet"}, "net='lenet' needs images"),
+        ({"flip": True}, "flip, rotate, shift and zoom move images, but an example has"),
     ],
 )
 def test_an_option_that_does_not_suit_the_data_is_refused(

@@ -12,8 +12,8 @@ from agentlab.runs import Run
 from agentlab.supervised import load_trainer
 from agentlab.supervised.forecaster import Forecaster
 
-SMALL = {"past": 20, "horizon": 10, "units": 16, "batch": 32, "learning_rate": 1e-2}
-TINY = {"past": 4, "horizon": 3, "units": 4, "epochs": 2, "batch": 16}
+SMALL = {"past": 20, "horizon": 10, "units": 16, "batch_size": 32, "learning_rate": 1e-2}
+TINY = {"past": 4, "horizon": 3, "units": 4, "epochs": 2, "batch_size": 16}
 
 
 def wave(rows: int, seed: int = 0) -> np.ndarray:
@@ -35,11 +35,11 @@ def forecaster() -> Forecaster:
 
 
 def test_a_wave_is_forecast_far_better_than_by_its_last_value(forecaster: Forecaster) -> None:
-    figures = forecaster.evaluate(TEST)
-    assert figures["ratio"] < 0.3  # 0.16 with this seed, 0.18 at most with others
-    assert figures["ratio/high"] < 0.3 and figures["ratio/low"] < 0.3
-    assert forecaster.score(TEST) == figures["ratio"]
-    assert figures["mae"] < figures["rmse"] < 10 < 30 < figures["rmse_naive"]
+    metrics = forecaster.evaluate(TEST)
+    assert metrics["ratio"] < 0.3  # 0.16 with this seed, 0.18 at most with others
+    assert metrics["ratio/high"] < 0.3 and metrics["ratio/low"] < 0.3
+    assert forecaster.score(TEST) == metrics["ratio"]
+    assert metrics["mae"] < metrics["rmse"] < 10 < 30 < metrics["rmse_naive"]
     followed = forecaster.predict(WAVE[:950])
     assert followed.shape == (10, 2) and followed.dtype == np.float64
     # 0.1 of the heights 50 and 2 is noise, in the past and in what came.
@@ -66,8 +66,8 @@ def test_figures_are_those_computed_from_predictions(forecaster: Forecaster) -> 
         "rmse/high": by_column[0],
         "rmse/low": by_column[1],
     }
-    figures = forecaster.evaluate(TEST)
-    assert {name: figures[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    metrics = forecaster.evaluate(TEST)
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
 def test_no_target_of_one_part_is_one_of_another() -> None:
@@ -83,12 +83,12 @@ def test_no_target_of_one_part_is_one_of_another() -> None:
 
 @pytest.fixture(scope="module")
 def tiny() -> Forecaster:
-    return Forecaster(**TINY, validation=1 / 6).fit(WAVE[:120], quiet=True)
+    return Forecaster(**TINY, validation_split=1 / 6).fit(WAVE[:120], quiet=True)
 
 
 def test_held_out_rows_change_no_training(tiny: Forecaster) -> None:
     changed = np.concatenate([WAVE[:100], -3 * WAVE[100:120]])
-    other = Forecaster(**TINY, validation=1 / 6).fit(changed, quiet=True)
+    other = Forecaster(**TINY, validation_split=1 / 6).fit(changed, quiet=True)
     for part, same in (("train", True), ("validation", False)):
         losses = ([epoch[f"{part}/loss"] for epoch in t.history] for t in (tiny, other))
         assert (next(losses) == next(losses)) == same
@@ -96,7 +96,7 @@ def test_held_out_rows_change_no_training(tiny: Forecaster) -> None:
 
 def test_units_change_nothing_but_the_units(tiny: Forecaster) -> None:
     factor = 2.0**80  # its square is too large for float32
-    other = Forecaster(**TINY, validation=1 / 6).fit(WAVE[:120] * factor, quiet=True)
+    other = Forecaster(**TINY, validation_split=1 / 6).fit(WAVE[:120] * factor, quiet=True)
     a, b = tiny.evaluate(TEST), other.evaluate(TEST * factor)
     assert b["rmse"] == pytest.approx(a["rmse"] * factor, rel=1e-5)
     assert b["ratio"] == pytest.approx(a["ratio"], rel=1e-5)
@@ -117,8 +117,8 @@ def test_rows_before_serve_as_past(forecaster: Forecaster) -> None:
 def test_constant_series_stay_as_they_are() -> None:
     trainer = Forecaster(**TINY).fit(np.full(60, 5.5), quiet=True)
     np.testing.assert_allclose(trainer.predict(np.full(4, 5.5)), 5.5)
-    figures = trainer.evaluate(np.full(20, 5.5))
-    assert figures["rmse"] == 0 and np.isnan(figures["ratio"])
+    metrics = trainer.evaluate(np.full(20, 5.5))
+    assert metrics["rmse"] == 0 and np.isnan(metrics["ratio"])
 
 
 def test_a_saved_trainer_comes_back(forecaster: Forecaster, tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def _stop_after(last: int, epoch: int) -> dict[str, float]:
     return {}
 
 
-def test_pictures_of_forecasts_and_of_the_error_by_horizon(forecaster: Forecaster) -> None:
-    drawn = forecaster.figures(TEST)
+def test_images_of_forecasts_and_of_the_error_by_horizon(forecaster: Forecaster) -> None:
+    drawn = forecaster.plots(TEST)
     assert list(drawn) == ["forecast_1", "forecast_2", "forecast_3", "error_by_horizon"]
     first = drawn["forecast_1"].axes[0].get_lines()
     np.testing.assert_array_equal(first[0].get_ydata(), TEST[:20, 0])

@@ -11,7 +11,7 @@ from agentlab.runs import Run
 from agentlab.supervised import LanguageModel, load_trainer
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 120
-SMALL = {"units": (32,), "batch": 8, "length": 16, "learning_rate": 0.01, "dropout": 0.1}
+SMALL = {"units": (32,), "batch_size": 8, "length": 16, "learning_rate": 0.01, "dropout": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,11 @@ def model() -> LanguageModel:
 
 
 def test_a_regular_text_is_learned(model: LanguageModel) -> None:
-    figures = model.evaluate(TEXT[:1000])
-    assert figures["loss"] < 0.4
-    assert figures["bits"] == pytest.approx(figures["loss"] / np.log(2))
-    assert figures["perplexity"] == pytest.approx(np.exp(figures["loss"]))
-    assert model.score(TEXT[:1000]) == figures["loss"]
+    metrics = model.evaluate(TEXT[:1000])
+    assert metrics["loss"] < 0.4
+    assert metrics["bits"] == pytest.approx(metrics["loss"] / np.log(2))
+    assert metrics["perplexity"] == pytest.approx(np.exp(metrics["loss"]))
+    assert model.score(TEXT[:1000]) == metrics["loss"]
 
 
 def test_it_writes_what_it_read(model: LanguageModel) -> None:
@@ -40,7 +40,7 @@ def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
     model: LanguageModel,
 ) -> None:
     text = TEXT[7:300]
-    ids = model.encoder.encode(text)
+    ids = model.preprocessor.encode(text)
     # (292 - 16) // 16 = 17 streams of 18 characters, which the model reads in two windows.
     streams, nats = 17, []
     each = -(-292 // streams)
@@ -69,7 +69,7 @@ def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
     for known in (size, size + 1):
         torso = RNN(units=(4,), vocabulary=known)
         torso.build((None, None))
-        model = LanguageModel(net=Headed(torso, known), epochs=1, batch=8, length=16)
+        model = LanguageModel(net=Headed(torso, known), epochs=1, batch_size=8, length=16)
         if known == size:
             assert len(model.fit(TEXT, quiet=True).generate("the ", 5)) == 9
         else:

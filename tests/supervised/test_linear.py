@@ -27,14 +27,14 @@ def test_a_line_through_three_points_by_hand() -> None:
     assert regression.intercept_ == pytest.approx(0, abs=1e-6)
     assert regression.errors_ == pytest.approx([np.sqrt(0.75)], rel=1e-6)
     assert regression.predict([[4.0]]) == pytest.approx([8], rel=1e-6)
-    figures = regression.evaluate([[1.0], [2.0], [3.0]], [2.5, 3.0, 6.5])
-    assert figures["rmse"] == pytest.approx(np.sqrt(0.5), rel=1e-5)
-    assert figures["r2"] == pytest.approx(1 - 1.5 / 9.5, rel=1e-5)
+    metrics = regression.evaluate([[1.0], [2.0], [3.0]], [2.5, 3.0, 6.5])
+    assert metrics["rmse"] == pytest.approx(np.sqrt(0.5), rel=1e-5)
+    assert metrics["r2"] == pytest.approx(1 - 1.5 / 9.5, rel=1e-5)
 
 
-@pytest.mark.parametrize("standardise", [True, False])
-def test_it_agrees_with_scikit_learn(standardise: bool) -> None:
-    ours = LinearRegression(standardise=standardise).fit(X, Y, quiet=True)
+@pytest.mark.parametrize("standardize", [True, False])
+def test_it_agrees_with_scikit_learn(standardize: bool) -> None:
+    ours = LinearRegression(standardize=standardize).fit(X, Y, quiet=True)
     theirs = linear_model.LinearRegression().fit(X, Y)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-4)
     assert ours.intercept_ == pytest.approx(theirs.intercept_, rel=1e-4)
@@ -80,10 +80,10 @@ class Patient(Regressor):
 @pytest.mark.parametrize("l2", [0.0, 0.1])
 def test_gradient_descent_comes_to_the_same(l2: float) -> None:
     x = X[:, [2, 3, 8]]
-    options: dict[str, Any] = {"validation": 0.0, "l2": l2}
+    options: dict[str, Any] = {"validation_split": 0.0, "l2": l2}
     ours = LinearRegression(**options).fit(x, Y, quiet=True)
     theirs = Patient(
-        hidden=(), optimizer="sgd", learning_rate=0.2, batch=len(x), epochs=200, **options
+        hidden=(), optimizer="sgd", learning_rate=0.2, batch_size=len(x), epochs=200, **options
     ).fit(x, Y, quiet=True)
     np.testing.assert_allclose(theirs.predict(x), ours.predict(x), rtol=1e-5)
     assert theirs.evaluate(x, Y)["rmse"] == pytest.approx(ours.evaluate(x, Y)["rmse"], rel=1e-5)
@@ -93,7 +93,12 @@ def test_stochastic_gradient_descent_comes_close() -> None:
     x = X[:, [2, 3, 8]]
     ours = LinearRegression().fit(x, Y, quiet=True)
     theirs = Regressor(
-        hidden=(), optimizer="sgd", learning_rate=0.05, schedule="cosine", epochs=40, validation=0.0
+        hidden=(),
+        optimizer="sgd",
+        learning_rate=0.05,
+        schedule="cosine",
+        epochs=40,
+        validation_split=0.0,
     ).fit(x, Y, quiet=True)
     least = ours.evaluate(x, Y)["rmse"]
     assert least <= theirs.evaluate(x, Y)["rmse"] < 1.001 * least
@@ -113,7 +118,7 @@ class Stream:
 
 def test_data_that_stream_give_the_same() -> None:
     streamed = LinearRegression().fit(Stream(), quiet=True)
-    at_once = LinearRegression(standardise=False).fit(X, Y, quiet=True)
+    at_once = LinearRegression(standardize=False).fit(X, Y, quiet=True)
     np.testing.assert_allclose(streamed.coef_, at_once.coef_, rtol=1e-4)
     np.testing.assert_allclose(streamed.errors_, at_once.errors_, rtol=1e-4)
 
@@ -151,7 +156,7 @@ def test_a_saved_regression_comes_back(tmp_path: Path) -> None:
 def test_a_run_records_both_parts(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         for _ in range(2):  # the second as a resumed run does
-            ours = LinearRegression(validation=0.2).fit(X, Y, run=run, quiet=True)
+            ours = LinearRegression(validation_split=0.2).fit(X, Y, run=run, quiet=True)
         checkpoint = run.latest_checkpoint()
     assert checkpoint is not None and (checkpoint.path / "trainer" / "net.keras").exists()
     head, *rows = (run.path / "metrics.csv").read_text().splitlines()
@@ -161,9 +166,9 @@ def test_a_run_records_both_parts(tmp_path: Path) -> None:
 
 def test_residuals_and_coefficients_are_drawn() -> None:
     ours = LinearRegression().fit(X, Y, quiet=True)
-    figures = ours.figures(X, Y)
-    assert set(figures) == {"residuals", "coefficients"}
-    widths = [bar.get_width() for bar in figures["coefficients"].axes[0].patches]
+    metrics = ours.plots(X, Y)
+    assert set(metrics) == {"residuals", "coefficients"}
+    widths = [bar.get_width() for bar in metrics["coefficients"].axes[0].patches]
     expected = ours.coef_ * X.std(0)
     np.testing.assert_allclose(widths, expected[np.argsort(-abs(expected))], rtol=1e-5)
 

@@ -84,7 +84,7 @@ def test_real_data_with_names_of_classes() -> None:
     iris = load_iris()
     names = iris.target_names[iris.target]
     x, y = iris.data[:100], names[:100]
-    perceptron = Perceptron(validation=0.2).fit(x, y, quiet=True)
+    perceptron = Perceptron(validation_split=0.2).fit(x, y, quiet=True)
     assert perceptron.score(x, y) > 0.95
     assert set(perceptron.predict(x)) == {"setosa", "versicolor"}
     assert perceptron.predict_proba(x[:1]).tolist() == [[1, 0]]
@@ -132,8 +132,8 @@ def test_a_run_records_each_pass_and_the_weights(tmp_path: Path) -> None:
 
 def test_the_line_is_drawn_where_the_output_changes() -> None:
     perceptron = Perceptron().fit(INPUTS, AND, quiet=True)
-    figures = perceptron.figures(INPUTS, AND)
-    assert set(figures) == {"confusion", "line"}
-    (line,) = figures["line"].axes[0].lines
+    metrics = perceptron.plots(INPUTS, AND)
+    assert set(metrics) == {"confusion", "line"}
+    (line,) = metrics["line"].axes[0].lines
     for point in (line.get_xy1(), line.get_xy2()):
         assert point @ perceptron.coef_ + perceptron.intercept_ == pytest.approx(0, abs=1e-9)

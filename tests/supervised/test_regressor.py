@@ -22,7 +22,7 @@ def dense(units: int = 1) -> keras.Model:
 
 @pytest.fixture(scope="module")
 def fitted() -> Regressor:
-    return Regressor("mlp", hidden=(16,), epochs=60, batch=8, learning_rate=0.01).fit(
+    return Regressor("mlp", hidden=(16,), epochs=60, batch_size=8, learning_rate=0.01).fit(
         X, Y, quiet=True
     )
 
@@ -33,15 +33,15 @@ def test_it_learns_in_the_targets_own_units(fitted: Regressor) -> None:
     assert score > 0.99
     said = fitted.predict(X)
     assert said.dtype == np.float32 and said.shape == (80,)
-    figures = fitted.evaluate(X, Y)
-    assert figures["rmse"] == pytest.approx(np.sqrt(np.mean((said - Y) ** 2)), rel=1e-3)
-    assert figures["mae"] == pytest.approx(np.mean(np.abs(said - Y)), rel=1e-3)
-    assert figures["r2"] == score == pytest.approx(1 - np.mean((said - Y) ** 2) / Y.var(), rel=1e-3)
-    assert figures["rmse"] < 0.1 * Y.std()
+    metrics = fitted.evaluate(X, Y)
+    assert metrics["rmse"] == pytest.approx(np.sqrt(np.mean((said - Y) ** 2)), rel=1e-3)
+    assert metrics["mae"] == pytest.approx(np.mean(np.abs(said - Y)), rel=1e-3)
+    assert metrics["r2"] == score == pytest.approx(1 - np.mean((said - Y) ** 2) / Y.var(), rel=1e-3)
+    assert metrics["rmse"] < 0.1 * Y.std()
 
 
-def test_a_net_that_knows_nothing_predicts_the_training_parts_mean() -> None:
-    regressor = Regressor(dense(), epochs=1, learning_rate=1e-30, validation=0.0)
+def test_a_net_that_knows_nothing_predicts_the_training_splits_mean() -> None:
+    regressor = Regressor(dense(), epochs=1, learning_rate=1e-30, validation_split=0.0)
     assert regressor.fit(X, Y, quiet=True) is regressor
     np.testing.assert_allclose(regressor.predict(X), Y.mean(), rtol=1e-6)
     assert regressor.history[0]["train/rmse"] == pytest.approx(Y.std(), rel=1e-5)
@@ -60,21 +60,21 @@ def test_a_saved_regressor_says_the_same(fitted: Regressor, tmp_path: Path) -> N
     ("loss", "expected"),
     [("squared", [0.25, 9.0]), ("absolute", [0.5, 3.0]), ("huber", [0.125, 2.5])],
 )
-def test_losses_of_standardised_errors_by_hand(loss: str, expected: list[float]) -> None:
+def test_losses_of_standardized_errors_by_hand(loss: str, expected: list[float]) -> None:
     regressor = Regressor(dense(), loss=loss)
     regressor._mean_target, regressor._std_target = np.float32([10]), np.float32([4])
     # Targets 8 and 26 are -0.5 and 4 deviations from the mean; the net says 0 and 1.
     outputs, targets = tf.constant([[0.0], [1.0]]), tf.constant([8.0, 26.0])
-    np.testing.assert_allclose(regressor._loss(outputs, targets), expected)
-    figures = regressor._figures(outputs, targets)
-    np.testing.assert_allclose(figures["mae"], [2, 12])
-    np.testing.assert_allclose(figures["rmse"], [4, 144])
+    np.testing.assert_allclose(regressor.losses(outputs, targets), expected)
+    metrics = regressor.metrics(outputs, targets)
+    np.testing.assert_allclose(metrics["mae"], [2, 12])
+    np.testing.assert_allclose(metrics["rmse"], [4, 144])
     assert regressor._summary({"loss": 1.0, "rmse": 74.0})["rmse"] == pytest.approx(74**0.5)
 
 
 def test_several_targets_are_scaled_each_by_its_own() -> None:
     y = np.column_stack([Y, X[:, 0] / 1000, np.full(80, 7.0)])
-    options = {"epochs": 60, "batch": 8, "learning_rate": 0.02}
+    options = {"epochs": 60, "batch_size": 8, "learning_rate": 0.02}
     regressor = Regressor(dense(3), **options).fit(X, y, quiet=True)
     said = regressor.predict(X)
     assert said.shape == (80, 3)
@@ -82,12 +82,12 @@ def test_several_targets_are_scaled_each_by_its_own() -> None:
     assert (errors < 0.1 * np.array([Y.std(), X[:, 0].std() / 1000, 1])).all()
 
 
-def test_only_the_training_part_decides_how_targets_are_scaled() -> None:
+def test_only_the_training_split_decides_how_targets_are_scaled() -> None:
     rows, held = split_indices(80, (0.75, 0.25), seed=4)
     other = Y.copy()
     other[held] = 1000 * other[held] - 7
     one, two = (
-        Regressor(dense(), epochs=1, validation=0.25, seed=4).fit(X, y, quiet=True)
+        Regressor(dense(), epochs=1, validation_split=0.25, seed=4).fit(X, y, quiet=True)
         for y in (Y, other)
     )
     assert one._fitted() == two._fitted()
@@ -97,9 +97,9 @@ def test_only_the_training_part_decides_how_targets_are_scaled() -> None:
 
 
 def test_streams_are_scaled_as_arrays_are() -> None:
-    options: dict[str, Any] = {"epochs": 2, "batch": 8, "standardise": False}
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 8, "standardize": False}
     streamed = Regressor(dense(), **options).fit(Stream(Arrays(X, Y)), quiet=True)
-    in_memory = Regressor(dense(), validation=0.0, **options).fit(X, Y, quiet=True)
+    in_memory = Regressor(dense(), validation_split=0.0, **options).fit(X, Y, quiet=True)
     np.testing.assert_array_equal(streamed.predict(X), in_memory.predict(X))
     assert streamed.score(Stream(Arrays(X, Y))) == pytest.approx(in_memory.score(X, Y), abs=1e-6)
 
@@ -127,7 +127,7 @@ def test_a_constant_target_is_learned_as_it_is() -> None:
 
 
 def test_residuals_are_drawn(fitted: Regressor) -> None:
-    assert list(fitted.figures(X, Y)) == ["residuals"]
+    assert list(fitted.plots(X, Y)) == ["residuals"]
 
 
 BAD = Y.copy()

@@ -1,4 +1,4 @@
-"""Siamese training: pairs as they should be, and an embedding whose neighbours tell classes."""
+"""Siamese training: pairs as they should be, and an embedding whose neighbors tell classes."""
 
 from pathlib import Path
 
@@ -58,18 +58,18 @@ def digits() -> SiameseTrainer:
     return trainer.fit(DIGITS[~HELD_OUT], LABELS[~HELD_OUT], quiet=True)
 
 
-def test_neighbours_tell_digits_apart(digits: SiameseTrainer) -> None:
-    figures = digits.evaluate(DIGITS[HELD_OUT], LABELS[HELD_OUT])
-    assert figures["knn_accuracy"] > 0.85 and figures["pair_accuracy"] > 0.85
-    assert digits.score(DIGITS[HELD_OUT], LABELS[HELD_OUT]) == figures["knn_accuracy"]
+def test_neighbors_tell_digits_apart(digits: SiameseTrainer) -> None:
+    metrics = digits.evaluate(DIGITS[HELD_OUT], LABELS[HELD_OUT])
+    assert metrics["knn_accuracy"] > 0.85 and metrics["pair_accuracy"] > 0.85
+    assert digits.score(DIGITS[HELD_OUT], LABELS[HELD_OUT]) == metrics["knn_accuracy"]
     said = digits.classify(DIGITS[HELD_OUT])
-    assert np.mean(said == LABELS[HELD_OUT]) == pytest.approx(figures["knn_accuracy"])
+    assert np.mean(said == LABELS[HELD_OUT]) == pytest.approx(metrics["knn_accuracy"])
     assert digits.predict(DIGITS[HELD_OUT]).shape == (360, 2)
     assert digits.history[-1]["validation/knn_accuracy"] > 0.85
     assert digits.history[-1]["train/loss"] < 0.3 * digits.history[0]["train/loss"]
 
 
-def test_a_saved_trainer_comes_back_with_its_neighbours(
+def test_a_saved_trainer_comes_back_with_its_neighbors(
     digits: SiameseTrainer, tmp_path: Path
 ) -> None:
     digits.save(tmp_path)
@@ -84,7 +84,7 @@ def test_a_saved_trainer_comes_back_with_its_neighbours(
 
 
 def test_the_most_of_the_nearest_decide() -> None:
-    trainer = SiameseTrainer(neighbours=3)
+    trainer = SiameseTrainer(neighbors=3)
     trainer.classes, trainer._numbers = ["a", "b"], np.array([0, 0, 1, 1, 1])
     trainer._points = np.array([[0, 0], [0, 1], [0, 2], [5, 5], [6, 6]], np.float32)
     said = trainer._vote(np.array([[0, 0.4], [5, 5], [0, 3]], np.float32))
@@ -105,8 +105,8 @@ def test_names_of_classes_and_a_run(tmp_path: Path) -> None:
     names = np.array(["cat", "dog"])[np.arange(60) % 2]
     x = np.random.default_rng(0).normal(size=(60, 3)) + 4 * (np.arange(60) % 2)[:, None]
     with Run.create(tmp_path, "run", {}) as run:
-        trainer = SiameseTrainer(hidden=(8,), epochs=5, batch=16, embedding=3)
-        trainer.fit(x, names, validation=(x[:10], names[:10]), run=run, quiet=True)
+        trainer = SiameseTrainer(hidden=(8,), epochs=5, batch_size=16, embedding=3)
+        trainer.fit(x, names, validation_data=(x[:10], names[:10]), run=run, quiet=True)
         checkpoint = run.latest_checkpoint()
     assert set(trainer.classify(x)) == {"cat", "dog"}
     head = (run.path / "metrics.csv").read_text().splitlines()[0]
@@ -114,7 +114,7 @@ def test_names_of_classes_and_a_run(tmp_path: Path) -> None:
     assert checkpoint is not None
     loaded = load_trainer(checkpoint.path / "trainer")
     assert set(loaded.classify(x)) == {"cat", "dog"}
-    axes = trainer.figures(x, names)["embedding"].axes[0]
+    axes = trainer.plots(x, names)["embedding"].axes[0]
     assert [group.get_label() for group in axes.collections] == ["cat", "dog"]
 
 

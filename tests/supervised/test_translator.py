@@ -25,10 +25,10 @@ SMALL = {
     "feed_forward": 96,
     "layers": 1,
     "vocabulary": 60,
-    "batch": 32,
+    "batch_size": 32,
     "learning_rate": 0.01,
     "schedule": "linear",
-    "warmup": 20,
+    "warmup_steps": 20,
     "dropout": 0.0,
     "max_length": 40,
 }
@@ -50,10 +50,10 @@ def translator() -> Translator:
 
 
 def test_a_regular_language_is_learned(translator: Translator) -> None:
-    figures = translator.evaluate(*TEST)
-    assert figures["bleu"] > 90 and figures["chrf"] > 90
-    assert figures["loss"] < 0.3
-    assert translator.score(*TEST) == figures["bleu"]
+    metrics = translator.evaluate(*TEST)
+    assert metrics["bleu"] > 90 and metrics["chrf"] > 90
+    assert metrics["loss"] < 0.3
+    assert translator.score(*TEST) == metrics["bleu"]
     assert [set(epoch) for epoch in translator.history] == [
         {"train/loss", "validation/loss", "validation/bleu"}
     ] * 10
@@ -79,9 +79,9 @@ def test_greedy_search_is_a_beam_of_one(translator: Translator) -> None:
 
 def test_the_loss_is_in_nats_a_subword_without_smoothing(translator: Translator) -> None:
     sources, targets = TEST[0][:1], TEST[1][:1]
-    assert translator.encoder is not None and translator.target_encoder is not None
-    read = translator.encoder.encode(sources, end=True)
-    true = translator.target_encoder.encode(targets, end=True)
+    assert translator.preprocessor is not None and translator.target_tokenizer is not None
+    read = translator.preprocessor.encode(sources, end=True)
+    true = translator.target_tokenizer.encode(targets, end=True)
     shifted = np.concatenate([[[1]], true[:, :-1]], axis=1).astype(np.int32)
     logits = np.asarray(translator.net((read, shifted)), np.float64)[0]
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -92,12 +92,12 @@ def test_the_loss_is_in_nats_a_subword_without_smoothing(translator: Translator)
 def test_scores_are_those_of_sacrebleu_on_cased_text() -> None:
     true = ["A small dog runs fast.", "It rains."]
     said = ["A small dog runs quickly.", "It rains."]
-    figures = scores(said, true)
-    assert figures["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [true]).score)
-    assert figures["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [true]).score)
+    metrics = scores(said, true)
+    assert metrics["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [true]).score)
+    assert metrics["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [true]).score)
     # Of 9 words 8 match; of 7 pairs 5, of 5 triples 3, of 3 quadruples 1; no brevity penalty.
     expected = 100 * math.prod([8 / 9, 5 / 7, 3 / 5, 1 / 3]) ** 0.25
-    assert figures["bleu"] == pytest.approx(expected, rel=1e-6)
+    assert metrics["bleu"] == pytest.approx(expected, rel=1e-6)
     assert scores(["a small dog runs fast.", "it rains."], true)["bleu"] < 100
 
 
@@ -106,14 +106,14 @@ def test_it_comes_back_from_its_files(translator: Translator, tmp_path: Path) ->
     loaded = load_trainer(tmp_path)
     assert isinstance(loaded, Translator)
     assert loaded.evaluate(*TEST) == translator.evaluate(*TEST)
-    assert loaded.target_encoder is loaded.encoder
+    assert loaded.target_tokenizer is loaded.preprocessor
 
 
 def test_attention_is_drawn_for_some_sentences(translator: Translator) -> None:
-    drawn = translator.figures(*TEST)
+    drawn = translator.plots(*TEST)
     assert list(drawn) == ["attention_1", "attention_2", "attention_3", "attention_4"]
-    assert translator.encoder is not None
-    pieces = translator.encoder.pieces(translator.encoder.encode(TEST[0][0], end=True))
+    assert translator.preprocessor is not None
+    pieces = translator.preprocessor.pieces(translator.preprocessor.encode(TEST[0][0], end=True))
     labels = [label.get_text() for label in drawn["attention_1"].axes[0].get_xticklabels()]
     assert labels == pieces
 
@@ -126,9 +126,9 @@ def test_every_net_trains_translates_and_comes_back(net: str, tmp_path: Path) ->
     assert losses[1] < losses[0] < math.log(60)
     translator.save(tmp_path)
     loaded = Translator.load(tmp_path)
-    assert loaded.target_encoder is not loaded.encoder
+    assert loaded.target_tokenizer is not loaded.preprocessor
     assert loaded.predict(TEST[0]) == translator.predict(TEST[0])
-    assert bool(translator.figures(*TEST)) == (net != "none")
+    assert bool(translator.plots(*TEST)) == (net != "none")
 
 
 def test_one_traced_step_serves_all_lengths(translator: Translator) -> None:
@@ -185,7 +185,7 @@ LONG = "One " * 60
     ],
 )
 def test_sentences_that_do_not_fit_are_refused_in_words(sources, targets, says) -> None:
-    options = {**SMALL, "validation": 0.0}
+    options = {**SMALL, "validation_split": 0.0}
     with pytest.raises(AgentlabError, match=says):
         Translator("luong", **options).fit(sources, targets, quiet=True)
 

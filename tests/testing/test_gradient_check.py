@@ -149,11 +149,11 @@ def test_a_gradient_beyond_both_slopes_of_a_kink_is_wrong():
     assert not check_gradients(lambda x: tf.reduce_sum(relu(x)), np.array([0.0])).passed
 
 
-def test_blank_pictures_and_zero_biases_lie_on_kinks_and_raise_no_false_alarm():
+def test_blank_images_and_zero_biases_lie_on_kinks_and_raise_no_false_alarm():
     net, _ = small("lenet", scale=255.0)
-    pictures = np.zeros((2, 8, 8, 1), np.float32)
-    pictures[:, 3] = 255
-    report = check_gradients(net, pictures, samples=5)
+    images = np.zeros((2, 8, 8, 1), np.float32)
+    images[:, 3] = 255
+    report = check_gradients(net, images, samples=5)
     assert report.passed, report
 
 

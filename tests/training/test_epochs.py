@@ -17,7 +17,7 @@ from agentlab.data import Arrays
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
 from agentlab.supervised import Classifier, Regressor
-from tests.supervised.interruptions import BATCH, CLASSES, PER_EPOCH, Stream, learn, pictures
+from tests.supervised.interruptions import BATCH, CLASSES, PER_EPOCH, Stream, images, learn
 
 ROOT = Path(__file__).parents[2]
 MEMORY = Path("/proc/self/statm")
@@ -78,11 +78,11 @@ def test_ctrl_c_saves_within_an_epoch_and_the_run_goes_on_from_there(
 
 
 def test_a_net_compiled_by_xla_is_gone_on_with_bit_for_bit_too(tmp_path: Path) -> None:
-    options = {"hidden": (8,), "dropout": 0.5, "epochs": 2, "batch": BATCH, "l2": 0.01}
-    momentum = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "clip_norm": 1.0}
+    options = {"hidden": (8,), "dropout": 0.5, "epochs": 2, "batch_size": BATCH, "l2": 0.01}
+    momentum = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "max_grad_norm": 1.0}
 
     def fit(run: Run, at: int = -1) -> Classifier:
-        train = Stream(pictures(0, BATCH * PER_EPOCH), at, interrupt)
+        train = Stream(images(0, BATCH * PER_EPOCH), at, interrupt)
         classifier = Classifier("mlp", **options, **momentum)
         return classifier.fit(train, classes=CLASSES, run=run, quiet=True)
 
@@ -153,11 +153,11 @@ def test_the_history_is_what_was_logged(whole: tuple[Run, Classifier]) -> None:
     run, trainer = whole
     rows = list(csv.DictReader(metrics(run).decode().splitlines()))
     assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
-    for row, figures in zip(rows, trainer.history, strict=True):
-        assert list(figures) == [
+    for row, epoch_metrics in zip(rows, trainer.history, strict=True):
+        assert list(epoch_metrics) == [
             f"{part}/{name}" for part in ("train", "validation") for name in ("loss", "accuracy")
         ]
-        assert {name: float(row[name]) for name in figures} == figures
+        assert {name: float(row[name]) for name in epoch_metrics} == epoch_metrics
         assert float(row["grad_norm"]) > 0
     assert float(rows[0]["learning_rate"]) > float(rows[-1]["learning_rate"])
 
@@ -170,8 +170,8 @@ def test_the_newest_checkpoint_holds_the_trainer_with_the_best_weights(
     assert kept is not None
     loaded = Classifier.load(kept.path / "trainer")
     assert weights(loaded) == weights(trainer)
-    held_out = pictures(1, 20)
-    best = max(figures["validation/accuracy"] for figures in trainer.history)
+    held_out = images(1, 20)
+    best = max(epoch_metrics["validation/accuracy"] for epoch_metrics in trainer.history)
     assert loaded.evaluate(held_out)["accuracy"] == best
 
 
@@ -184,7 +184,7 @@ def linear() -> keras.Model:
 
 
 class Scripted(Regressor):
-    """Learns as ever, but its held-out figures are those of a script."""
+    """Learns as ever, but its held-out metrics are those of a script."""
 
     script = (3.0, 2.0, 1.0, 2.0, 1.5, 1.0, 0.5)
     losses = (1.0,) * 7
@@ -199,9 +199,15 @@ class Scripted(Regressor):
 
 
 def test_early_stopping_stops_and_the_best_weights_come_back() -> None:
-    trainer = Scripted(linear(), epochs=7, batch=10, patience=2, optimizer="sgd")
+    trainer = Scripted(linear(), epochs=7, batch_size=10, patience=2, optimizer="sgd")
     trainer.fit(ROWS, SUMS, quiet=True)
-    assert [figures["validation/rmse"] for figures in trainer.history] == [3, 2, 1, 2, 1.5]
+    assert [epoch_metrics["validation/rmse"] for epoch_metrics in trainer.history] == [
+        3,
+        2,
+        1,
+        2,
+        1.5,
+    ]
     assert weights(trainer) == trainer.seen[2]
     assert trainer.seen[2] != trainer.seen[4]
     assert not trainer.interrupted
@@ -214,7 +220,7 @@ def test_of_equally_good_epochs_the_one_with_the_least_loss_is_the_best(
     monkeypatch: pytest.MonkeyPatch, last_loss: float, best: int
 ) -> None:
     monkeypatch.setattr(Scripted, "losses", (1.0,) * 5 + (last_loss,))
-    trainer = Scripted(linear(), epochs=6, batch=10, optimizer="sgd")
+    trainer = Scripted(linear(), epochs=6, batch_size=10, optimizer="sgd")
     trainer.fit(ROWS, SUMS, quiet=True)
     assert len(trainer.history) == 6  # without patience all are made
     assert weights(trainer) == trainer.seen[best]
@@ -228,7 +234,7 @@ def test_an_undefined_figure_is_never_the_best(monkeypatch: pytest.MonkeyPatch) 
 
 def test_patience_is_kept_over_a_resumption(tmp_path: Path) -> None:
     run = Run.create(tmp_path, "run", {})
-    options = {"epochs": 7, "batch": BATCH, "patience": 2, "optimizer": "sgd"}
+    options = {"epochs": 7, "batch_size": BATCH, "patience": 2, "optimizer": "sgd"}
 
     def fit(at: int) -> Scripted:
         train = Stream(Arrays(ROWS, SUMS), at, interrupt)
@@ -236,7 +242,13 @@ def test_patience_is_kept_over_a_resumption(tmp_path: Path) -> None:
 
     assert fit(4 * 5 + 2).interrupted
     resumed = fit(-1)
-    assert [figures["validation/rmse"] for figures in resumed.history] == [3, 2, 1, 2, 1.5]
+    assert [epoch_metrics["validation/rmse"] for epoch_metrics in resumed.history] == [
+        3,
+        2,
+        1,
+        2,
+        1.5,
+    ]
 
 
 def test_a_diverged_training_names_the_last_good_checkpoint(tmp_path: Path) -> None:
@@ -246,7 +258,7 @@ def test_a_diverged_training_names_the_last_good_checkpoint(tmp_path: Path) -> N
     def spoil() -> None:
         arrays.inputs[:] = np.nan  # type: ignore[call-overload]
 
-    trainer = Regressor(linear(), epochs=3, batch=BATCH)
+    trainer = Regressor(linear(), epochs=3, batch_size=BATCH)
     with pytest.raises(AgentlabError) as caught:
         trainer.fit(Stream(arrays, 7, spoil), run=run, quiet=True)
     assert "training diverged in epoch 2, batch " in str(caught.value)
@@ -269,7 +281,7 @@ def test_data_that_give_fewer_batches_than_they_say_are_refused() -> None:
             return super().count(batch) + 1
 
     with pytest.raises(AgentlabError, match=r"give 5 batches in an epoch, but count\(\) says .* 6"):
-        Regressor(linear(), batch=BATCH).fit(Short(Arrays(ROWS, SUMS)), quiet=True)
+        Regressor(linear(), batch_size=BATCH).fit(Short(Arrays(ROWS, SUMS)), quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -283,13 +295,13 @@ def test_a_run_of_other_data_or_another_net_is_not_gone_on_with(
     tmp_path: Path, options: dict[str, Any], rows: int, says: str
 ) -> None:
     run = Run.create(tmp_path, "run", {})
-    Regressor(linear(), batch=8, epochs=1).fit(Arrays(ROWS, SUMS), run=run, quiet=True)
-    trainer = Regressor(linear(), batch=8, epochs=2, **options)
+    Regressor(linear(), batch_size=8, epochs=1).fit(Arrays(ROWS, SUMS), run=run, quiet=True)
+    trainer = Regressor(linear(), batch_size=8, epochs=2, **options)
     with pytest.raises(AgentlabError, match=says):
         trainer.fit(Arrays(ROWS[:rows], SUMS[:rows]), run=run, quiet=True)
     wider = keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(1)])
     with pytest.raises(AgentlabError, match="is not one of this net"):
-        Regressor(wider, batch=8, epochs=2).fit(Arrays(ROWS, SUMS), run=run, quiet=True)
+        Regressor(wider, batch_size=8, epochs=2).fit(Arrays(ROWS, SUMS), run=run, quiet=True)
 
 
 def test_an_error_in_the_data_reaches_the_user() -> None:
@@ -297,16 +309,16 @@ def test_an_error_in_the_data_reaches_the_user() -> None:
         raise AgentlabError("row 12 is damaged")
 
     with pytest.raises(AgentlabError, match="row 12 is damaged"):
-        Regressor(linear(), batch=BATCH).fit(Stream(Arrays(ROWS, SUMS), 3, fail), quiet=True)
+        Regressor(linear(), batch_size=BATCH).fit(Stream(Arrays(ROWS, SUMS), 3, fail), quiet=True)
 
 
 def test_each_epoch_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     trainer = Regressor(linear(), epochs=2).fit(ROWS, SUMS)
     said = capsys.readouterr().out
-    for epoch, figures in enumerate(trainer.history, 1):
+    for epoch, epoch_metrics in enumerate(trainer.history, 1):
         assert f"epoch {epoch}" in said
         for name in ("train/rmse", "validation/rmse"):
-            assert f"rmse {figures[name]:.4g}" in said
+            assert f"rmse {epoch_metrics[name]:.4g}" in said
 
 
 @pytest.mark.skipif(not MEMORY.exists(), reason="only Linux tells what memory is used now")
@@ -319,7 +331,7 @@ def test_memory_stays_flat_over_epochs(tmp_path: Path) -> None:
             pages.append(int(MEMORY.read_text().split()[1]))
             return {}
 
-    Watched(linear(), epochs=40, batch=8).fit(ROWS, SUMS, run=run, quiet=True)
+    Watched(linear(), epochs=40, batch_size=8).fit(ROWS, SUMS, run=run, quiet=True)
     assert len(pages) == 40
-    # A list of 40 rows of figures grows; a graph or a net kept for each epoch would be far more.
+    # A list of 40 rows of metrics grows; a graph or a net kept for each epoch would be far more.
     assert (pages[-1] - pages[9]) * resource.getpagesize() < 2_000_000

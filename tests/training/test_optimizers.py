@@ -42,7 +42,7 @@ def test_every_optimizer_of_keras_steps_downhill(name):
 @pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_step_is_as_long_as_the_schedule_says(name, xla):
-    schedule = make_schedule(name, 0.5, steps=7, warmup=2)
+    schedule = make_schedule(name, 0.5, steps=7, warmup_steps=2)
     variables = weights([0.0])
     step = stepper(make_optimizer("sgd", schedule), variables, xla=xla)
     for done in range(7):
@@ -77,7 +77,7 @@ def test_an_argument_that_an_optimizer_does_not_take_is_refused(name, argument):
         make_optimizer(name, 0.1, **argument)
 
 
-@pytest.mark.parametrize("rate", [0.01, make_schedule("cosine", 0.01, 30, warmup=5)])
+@pytest.mark.parametrize("rate", [0.01, make_schedule("cosine", 0.01, 30, warmup_steps=5)])
 @pytest.mark.parametrize("xla", [False, True])
 def test_adam_equals_that_of_keras_step_for_step(rate, xla):
     rng = np.random.default_rng(0)

@@ -30,7 +30,7 @@ def test_a_schedule_has_its_golden_values(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_warmup_rises_in_a_straight_line_and_the_rest_follows(name):
-    schedule = make_schedule(name, 0.5, 70 + 20, warmup=20)
+    schedule = make_schedule(name, 0.5, 70 + 20, warmup_steps=20)
     np.testing.assert_allclose([schedule(step) for step in (0, 9, 19)], [0.025, 0.25, 0.5])
     # After the rise all is as without one, but for the root, which counts from its start.
     after = [schedule(20 + step) for step in (0, 35, 69)]
@@ -62,7 +62,7 @@ def test_beyond_its_end_a_schedule_stays_at_its_end(name):
 
 
 def test_a_schedule_survives_a_journey_through_json():
-    schedule = make_schedule("cosine", 0.1, 50, warmup=5)
+    schedule = make_schedule("cosine", 0.1, 50, warmup_steps=5)
     described = keras.saving.serialize_keras_object(schedule)
     loaded = keras.saving.deserialize_keras_object(described)
     assert loaded.get_config() == schedule.get_config()
@@ -73,8 +73,8 @@ def test_a_schedule_survives_a_journey_through_json():
     ("arguments", "says"),
     [
         (("sawtooth", 0.1, 10), "schedule='sawtooth' is unknown; there are constant, linear"),
-        (("linear", 0.1, 10, 10), "warmup=10 must be less than the 10 updates"),
-        (("linear", 0.1, 10, -1), "warmup=-1 must be less"),
+        (("linear", 0.1, 10, 10), "warmup_steps=10 must be less than the 10 updates"),
+        (("linear", 0.1, 10, -1), "warmup_steps=-1 must be less"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(arguments, says):

@@ -35,10 +35,10 @@ class Line(Trainer):
     def evaluate(self, data: Batches) -> dict[str, float]:
         return self._evaluate(data)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, outputs: Any, targets: Any) -> Any:
         return tf.square(outputs[:, 0] - targets)
 
-    def _figures(self, outputs: Any, targets: Any) -> dict[str, Any]:
+    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
         return {"near": tf.abs(outputs[:, 0] - targets) < 1}
 
 
@@ -103,7 +103,7 @@ def test_an_update_is_bounded_in_its_norm() -> None:
     # The gradient 11 x [1, 2, 1] has the norm 11 x sqrt(6).
     unit = np.array([1, 2, 1]) / np.sqrt(6)
     moved = np.array([1, -2, 0.5]) + 0.01 * 2 * unit
-    assert step(clip_norm=2.0) == pytest.approx(moved.tolist())
+    assert step(max_grad_norm=2.0) == pytest.approx(moved.tolist())
 
 
 def test_momentum_reaches_the_optimizer() -> None:
@@ -118,21 +118,21 @@ def test_momentum_reaches_the_optimizer() -> None:
     ("options", "rates"),
     [
         ({"schedule": "linear"}, [0.01, 0.0075, 0.005, 0.0025]),
-        ({"schedule": "linear", "warmup": 2}, [0.005, 0.01, 0.01, 0.005]),
-        ({"warmup": 3}, [0.01 / 3, 0.02 / 3, 0.01, 0.01]),
+        ({"schedule": "linear", "warmup_steps": 2}, [0.005, 0.01, 0.01, 0.005]),
+        ({"warmup_steps": 3}, [0.01 / 3, 0.02 / 3, 0.01, 0.01]),
     ],
 )
 def test_the_schedule_spans_all_updates(options: dict[str, Any], rates: list[float]) -> None:
     # Two batches in each of two epochs; the inputs are 0, so that only b learns.
     nothing = Arrays(np.zeros((2, 2), np.float32), np.zeros(2, np.float32))
     expected = 0.5 * np.prod(1 - 2 * np.array(rates))
-    assert step(data=nothing, batch=1, epochs=2, **options)[2] == pytest.approx(expected)
+    assert step(data=nothing, batch_size=1, epochs=2, **options)[2] == pytest.approx(expected)
 
 
 def test_means_are_those_of_all_examples_also_where_the_last_batch_is_smaller() -> None:
     x = np.zeros((300, 2), np.float32)
     y = np.arange(300, dtype=np.float32)
-    trainer = Line(line(), batch=7)
+    trainer = Line(line(), batch_size=7)
     assert trainer.evaluate(Arrays(x, y))["loss"] == pytest.approx(np.square(y - 0.5).mean())
     assert trainer.score(Arrays(x, y)) == trainer.evaluate(Arrays(x, y))["loss"]
     np.testing.assert_array_equal(trainer.predict(x), np.full((300, 1), 0.5))
@@ -144,7 +144,7 @@ def test_equal_seeds_give_equal_nets_and_others_another() -> None:
 
     def weights(seed: int) -> list[bytes]:
         trainer = Classifier(
-            "mlp", hidden=(8,), dropout=0.3, epochs=2, batch=8, validation=0.0, seed=seed
+            "mlp", hidden=(8,), dropout=0.3, epochs=2, batch_size=8, validation_split=0.0, seed=seed
         )
         return [w.tobytes() for w in trainer.fit(x, y, quiet=True).net.get_weights()]
 
@@ -264,17 +264,17 @@ def test_an_unknown_trainer_is_refused() -> None:
         ({"epoch": 3}, "has no option 'epoch'; did you mean 'epochs'"),
         ({"epochs": 0}, "epochs=0 must be more than 0"),
         ({"epochs": "3"}, "epochs='3' is not a whole number"),
-        ({"batch": -1}, "batch=-1 must be more than 0"),
+        ({"batch_size": -1}, "batch_size=-1 must be more than 0"),
         ({"learning_rate": 0}, "learning_rate=0.0 must be more than 0"),
         ({"schedule": "sawtooth"}, "schedule='sawtooth' is not one of constant"),
-        ({"warmup": -1}, "warmup=-1 must be 0 or more"),
+        ({"warmup_steps": -1}, "warmup_steps=-1 must be 0 or more"),
         ({"momentum": 1.0}, "momentum=1.0 must be 0 or more and less than 1"),
         ({"nesterov": True}, "nesterov=True needs a momentum"),
         ({"l2": -0.1}, "l2=-0.1 must be 0 or more"),
-        ({"clip_norm": 0.0}, "clip_norm=0.0 must be more than 0, or none"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm=0.0 must be more than 0, or none"),
         ({"patience": 0}, "patience=0 must be more than 0, or none"),
         ({"precision": "int8"}, "precision='int8' is not one of float32, bfloat16"),
-        ({"validation": 1.0}, "validation=1.0 must be 0 or more and less than 1"),
+        ({"validation_split": 1.0}, "validation_split=1.0 must be 0 or more and less than 1"),
         ({"net": 5}, "net=5 is neither a net's name nor a Keras model"),
         ({"config": Line.Config(), "epochs": 2}, "options epochs are given beside a whole config"),
     ],
@@ -290,7 +290,7 @@ def test_an_unfit_option_is_refused_by_name(options: dict[str, Any], says: str) 
     [
         ({"optimizer": "slide"}, "optimizer='slide' is unknown; there are adadelta"),
         ({"momentum": 0.9}, "momentum=0.9 is nothing that optimizer='adam' takes"),
-        ({"warmup": 9}, "warmup=9 must be less than the 2 updates of the training"),
+        ({"warmup_steps": 9}, "warmup_steps=9 must be less than the 2 updates of the training"),
     ],
 )
 def test_what_only_a_training_can_tell_is_refused_then(options: dict[str, Any], says: str) -> None:

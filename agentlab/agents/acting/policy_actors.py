@@ -22,13 +22,13 @@ class Actor(ABC):
 
     Attributes:
         log_std: of a Gaussian policy, float32 ``[outputs]``, else ``None``.
-        remembered: what a recurrent net's last call went on from: ``memory``, float32
-            ``[n, units]`` each, and ``fresh``, bool ``[n]``, true where it was forgotten first; of
-            other nets nothing.
+        recurrent_inputs: what a recurrent net's last call started from: ``recurrent_state``,
+            float32 ``[n, units]`` each, and ``episode_starts``, bool ``[n]``, true where it was
+            forgotten first; of other nets nothing.
     """
 
     log_std: Floats | None
-    remembered: dict[str, Any]
+    recurrent_inputs: dict[str, Any]
 
     @abstractmethod
     def __call__(self, inputs: npt.NDArray[Any]) -> tuple[Floats, Floats]:
@@ -42,8 +42,8 @@ class Actor(ABC):
         """Return values alone, of what comes next in ``envs`` (in all), and remember nothing."""
         return self(inputs)[1]
 
-    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:  # noqa: B027 - only if it remembers
-        """Forget before the next step where ``fresh``, bool ``[n]``, is true."""
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:  # noqa: B027 - only if it remembers
+        """Forget before the next step where ``episode_starts``, bool ``[n]``, is true."""
 
 
 class NumpyActor(Actor):
@@ -57,7 +57,7 @@ class NumpyActor(Actor):
 
     def __init__(self, net: PolicyValue) -> None:
         self._net = net
-        self.remembered = {}
+        self.recurrent_inputs = {}
         self.update()
 
     def update(self) -> None:
@@ -87,54 +87,66 @@ class RecurrentActor(NumpyActor):
 
     def __init__(self, net: PolicyValue) -> None:
         super().__init__(net)
-        self._memory = [part.numpy() for part in net.initial_memory(0)]
-        self._fresh = np.zeros(0, np.bool_)
+        self._recurrent_state = [part.numpy() for part in net.initial_state(0)]
+        self._episode_starts = np.zeros(0, np.bool_)
 
     def __call__(self, inputs: npt.NDArray[Any]) -> tuple[Floats, Floats]:
-        if len(inputs) != len(self._fresh):
-            self.restart(np.ones(len(inputs), np.bool_))
-        self.remembered = {"memory": self._memory, "fresh": self._fresh}
-        features, self._memory = self._step(inputs, self._memory, self._fresh)
-        self._fresh = np.zeros(len(inputs), np.bool_)
+        if len(inputs) != len(self._episode_starts):
+            self.reset(np.ones(len(inputs), np.bool_))
+        self.recurrent_inputs = {
+            "recurrent_state": self._recurrent_state,
+            "episode_starts": self._episode_starts,
+        }
+        features, self._recurrent_state = self._step(
+            inputs, self._recurrent_state, self._episode_starts
+        )
+        self._episode_starts = np.zeros(len(inputs), np.bool_)
         return self._heads(features)
 
     def values(self, inputs: npt.NDArray[Any], envs: npt.NDArray[Any] | None = None) -> Floats:
         rows = slice(None) if envs is None else envs
-        features, _ = self._step(inputs, [part[rows] for part in self._memory], self._fresh[rows])
+        features, _ = self._step(
+            inputs, [part[rows] for part in self._recurrent_state], self._episode_starts[rows]
+        )
         return self._heads(features)[1]
 
-    def restart(self, fresh: npt.NDArray[np.bool_]) -> None:
-        if len(fresh) != len(self._fresh):  # other environments
-            shapes = [(len(fresh), part.shape[1]) for part in self._memory]
-            self._memory = [np.zeros(shape, np.float32) for shape in shapes]
-            self._fresh = np.ones(len(fresh), np.bool_)
-        self._fresh = self._fresh | fresh
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        if len(episode_starts) != len(self._episode_starts):  # other environments
+            shapes = [(len(episode_starts), part.shape[1]) for part in self._recurrent_state]
+            self._recurrent_state = [np.zeros(shape, np.float32) for shape in shapes]
+            self._episode_starts = np.ones(len(episode_starts), np.bool_)
+        self._episode_starts = self._episode_starts | episode_starts
 
     def _step(
-        self, inputs: npt.NDArray[Any], memory: list[Floats], fresh: npt.NDArray[np.bool_]
+        self,
+        inputs: npt.NDArray[Any],
+        recurrent_state: list[Floats],
+        episode_starts: npt.NDArray[np.bool_],
     ) -> tuple[list[Floats], list[Floats]]:
-        """Return the features of each torso, and what is remembered afterwards."""
-        memory = [np.where(fresh[:, None], np.float32(0), part) for part in memory]
-        features, remembered = [], list[Floats]()
+        """Return the features of each torso, and the recurrent state afterwards."""
+        recurrent_state = [
+            np.where(episode_starts[:, None], np.float32(0), part) for part in recurrent_state
+        ]
+        features, new_state = [], list[Floats]()
         for torso in self._torsos:
-            own, memory = memory[: torso.states], memory[torso.states :]
+            own, recurrent_state = recurrent_state[: torso.states], recurrent_state[torso.states :]
             outputs, state = torso(inputs, own)
             features.append(outputs)
-            remembered += state
-        return features, remembered
+            new_state += state
+        return features, new_state
 
 
 class TensorFlowActor(Actor):
     """Acts by a compiled call on a copy of the net, for nets too large for NumPy.
 
     Args:
-        net: any ``PolicyValue`` without memory.
+        net: any ``PolicyValue`` that is not recurrent.
         spec: TensorFlow's type of a batch of its inputs, of any size.
     """
 
     def __init__(self, net: PolicyValue, spec: Any) -> None:
         self._net = net
-        self.remembered = {}
+        self.recurrent_inputs = {}
         self._copy = clone(net)
         self._call = tf.function(self._copy.call, input_signature=[spec])
         self.update()

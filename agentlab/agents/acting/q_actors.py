@@ -19,7 +19,7 @@ class QActor(Protocol):
     """A copy of a ``QNetwork`` that acts while the original learns."""
 
     def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
-        """Return ``[n, actions, atoms]``; with noise from ``rng`` where the net is noisy."""
+        """Return ``[n, actions, n_atoms]``; with noise from ``rng`` where the net is noisy."""
 
     def update(self) -> None:
         """Take over the original's weights."""
@@ -47,11 +47,11 @@ class NumpyQActor:
     def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
         net, features = self._net, self._torso(inputs)
         advantage, value = self._streams
-        numbers = self._run(advantage, features, rng).reshape(-1, net.actions, net.atoms)
+        outputs = self._run(advantage, features, rng).reshape(-1, net.actions, net.n_atoms)
         if value:
-            numbers = numbers - numbers.mean(axis=1, keepdims=True)
-            numbers += self._run(value, features, rng)[:, None, :]
-        return numbers
+            outputs = outputs - outputs.mean(axis=1, keepdims=True)
+            outputs += self._run(value, features, rng)[:, None, :]
+        return outputs
 
     def _run(
         self, layers: list[tuple[Floats, ...]], features: Floats, rng: np.random.Generator | None
@@ -86,10 +86,10 @@ class TensorFlowQActor:
 
     def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
         if self._net.noisy and rng is not None:
-            numbers = self._noisy(inputs, rng.integers(2**31, size=2, dtype=np.int32))
+            outputs = self._noisy(inputs, rng.integers(2**31, size=2, dtype=np.int32))
         else:
-            numbers = self._plain(inputs)
-        return np.asarray(numbers.numpy(), np.float32)
+            outputs = self._plain(inputs)
+        return np.asarray(outputs.numpy(), np.float32)
 
 
 def make_q_actor(net: QNetwork, spec: Any) -> QActor:

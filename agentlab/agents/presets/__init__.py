@@ -23,7 +23,7 @@ class Preset:
         preprocessing: fields of ``Preprocessing``.
         training: how long and on how many environments: ``steps``, ``n_envs``, ...
         source: where numbers come from, by field; the key ``""`` speaks for all the rest.
-        env: a regular expression that a matching environment's whole id fulfils.
+        env: a regular expression that a matching environment's whole id fulfills.
         automatic: whether it applies to such an environment without being asked for.
     """
 

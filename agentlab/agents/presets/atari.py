@@ -16,9 +16,9 @@ GAMES = "|".join(
 
 # What DQN papers see of a game: Mnih et al. 2015, "Methods"; rewards' signs, lives as episodes.
 DQN_FRAMES = {
-    "grey": True,
+    "grayscale": True,
     "resize": 84,
-    "stack": 4,
+    "frame_stack": 4,
     "clip_rewards": True,
     "life_loss": True,
     "noop_max": 30,

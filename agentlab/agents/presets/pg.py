@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentlab.agents.presets import Preset
 
 PONG = r"(ALE/)?Pong(NoFrameskip|Deterministic)?-v\d+"
-ATARI_FRAMES = {"grey": True, "crop": (34, 194), "stride": 2}
+ATARI_FRAMES = {"grayscale": True, "crop": (34, 194), "stride": 2}
 
 PRESETS = [
     Preset(
@@ -15,34 +15,34 @@ PRESETS = [
             "hidden": (200,),
             "activation": "relu",
             "shared_torso": True,
-            "rollout": 64,
+            "rollout_length": 64,
             "cut_at_reward": True,
-            "epochs": 3,
-            "minibatches": 4,
+            "n_epochs": 3,
+            "n_minibatches": 4,
             "learning_rate": 7e-4,
         },
-        preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "stack": 2},
+        preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "frame_stack": 2},
         training={"steps": 2_500_000, "n_envs": 32},
-        source={"hidden": "the cookbook's recipe 9.5", "": "tuned on Pong-v0"},
+        source={"hidden": "Gulli and Kapoor 2017, recipe 9.5", "": "tuned on Pong-v0"},
     ),
     Preset(
-        name="book",
+        name="cookbook2017",
         env=PONG,
         automatic=False,
         config={
             "hidden": (200,),
             "activation": "relu",
             "shared_torso": True,
-            "rollout": 512,
+            "rollout_length": 512,
             "gamma": 0.99,
             "gae_lambda": 1.0,
             "baseline": "none",
-            "normalise": True,
+            "normalize_advantage": True,
             "cut_at_reward": True,
-            "epochs": 1,
-            "minibatches": 1,
-            "clip": None,
-            "entropy_coef": 0.0,
+            "n_epochs": 1,
+            "n_minibatches": 1,
+            "clip_range": None,
+            "ent_coef": 0.0,
             "optimizer": "rmsprop",
             "learning_rate": 1e-3,
             "max_grad_norm": None,
@@ -50,7 +50,7 @@ PRESETS = [
         preprocessing={**ATARI_FRAMES, "background": (87,), "binary": True, "difference": True},
         training={"steps": 5_000_000, "n_envs": 8},
         source={
-            "": "the cookbook's recipe 9.5",
+            "": "Gulli and Kapoor, TensorFlow 1.x Deep Learning Cookbook, 2017, recipe 9.5",
             "cut_at_reward": "Karpathy 2016, which the recipe follows",
         },
     ),

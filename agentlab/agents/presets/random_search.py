@@ -8,8 +8,8 @@ PRESETS = [
     Preset(
         name="atari",
         env=r"(ALE/)?MsPacman(NoFrameskip|Deterministic)?-v\d+",
-        preprocessing={"grey": True},
+        preprocessing={"grayscale": True},
         training={"steps": 500_000, "n_envs": 10},
-        source={"": "the cookbook's recipe 9.2"},
+        source={"": "Gulli and Kapoor 2017, recipe 9.2"},
     ),
 ]

@@ -1,4 +1,4 @@
-"""``Pictures``: picture files as arrays of one shape."""
+"""``Images``: image files as arrays of one shape."""
 
 from __future__ import annotations
 
@@ -21,67 +21,67 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
-GREY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
+GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
 ORIENTATION = 0x0112  # in a camera's notes (EXIF); 5 to 8 are a quarter turn
 Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Turns picture files into arrays of one shape.
+class Images:
+    """Turns image files into arrays of one shape.
 
-    Pictures of another size are stretched to this one, smoothly; what is transparent becomes
+    Images of another size are stretched to this one, smoothly; what is transparent becomes
     white; of 16 bits the upper 8 are taken; turns that a camera noted are made.
 
     Args:
         height, width: in pixels.
-        channels: 1 for grey, 3 for red, green and blue.
+        channels: 1 for gray, 3 for red, green and blue.
     """
 
     height: int
     width: int
     channels: int
-    kind: ClassVar[str] = "pictures"
+    kind: ClassVar[str] = "images"
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise AgentlabError(f"{name}={value!r} of pictures must be 1 pixel or more")
+                raise AgentlabError(f"{name}={value!r} of images must be 1 pixel or more")
 
     def decode(self, paths: Sequence[Path]) -> Bytes:
-        """Return the pictures in files, uint8 ``[n, height, width, channels]``.
+        """Return the images in files, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: naming a file that is no readable picture.
+            AgentlabError: naming a file that is no readable image.
         """
         if self.channels not in (1, 3):
             raise AgentlabError(
-                f"the net was trained on pictures of {self.channels} channels; files give 1 or 3"
+                f"the net was trained on images of {self.channels} channels; files give 1 or 3"
             )
-        pictures = np.empty((len(paths), self.height, self.width, self.channels), np.uint8)
+        images = np.empty((len(paths), self.height, self.width, self.channels), np.uint8)
         threads = min(len(paths), os.cpu_count() or 1)
 
         def decode(first: int) -> None:
             for i in range(first, len(paths), threads):
-                pictures[i] = self._decode(paths[i])
+                images[i] = self._decode(paths[i])
 
         with ThreadPoolExecutor(threads or 1) as pool:
             list(pool.map(decode, range(threads)))  # so that an error is raised here
-        return pictures
+        return images
 
     def read(self, source: str | Path) -> Bytes:
-        """Return a picture, or those in a folder by name, uint8 ``[n, height, width, channels]``.
+        """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: for a folder without pictures, or a file that is no readable one.
+            AgentlabError: for a folder without images, or a file that is no readable one.
         """
         path = Path(source)
         if not path.is_dir():
             return self.decode([path])
-        paths = find_pictures(path)
+        paths = find_images(path)
         if not paths:
-            raise AgentlabError(f"the folder {path} holds no picture ({', '.join(SUFFIXES)})")
+            raise AgentlabError(f"the folder {path} holds no image ({', '.join(SUFFIXES)})")
         return self.decode(paths)
 
     def to_json(self) -> dict[str, Any]:
@@ -107,19 +107,19 @@ class Pictures:
 
 
 class Header(NamedTuple):
-    """What a file says of its picture: height and width, upright, and whether it is grey."""
+    """What a file says of its image: height and width, upright, and whether it is gray."""
 
     shape: tuple[int, int]
-    grey: bool
+    gray: bool
 
 
 def read_header(path: Path) -> Header:
-    """Return what a file says of its picture, which need not be decoded for that."""
+    """Return what a file says of its image, which need not be decoded for that."""
     with _opened(path) as image:
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
-        grey = image.mode in GREY or image.mode.startswith("I")
-        return Header((width, height) if turned else (height, width), grey)
+        gray = image.mode in GRAY or image.mode.startswith("I")
+        return Header((width, height) if turned else (height, width), gray)
 
 
 @contextmanager
@@ -130,14 +130,14 @@ def _opened(path: Path) -> Iterator[Any]:
         with Image.open(path, formats=FORMATS) as image:
             yield image
     except FileNotFoundError:
-        raise AgentlabError(f"there is no picture {path}") from None
+        raise AgentlabError(f"there is no image {path}") from None
     except Exception as error:  # decoders raise whatever a broken file brings about
         reason = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
-        raise AgentlabError(f"{path} is no readable picture{reason}") from None
+        raise AgentlabError(f"{path} is no readable image{reason}") from None
 
 
 def _opaque(image: Any) -> Any:
-    """Return a picture of 8 bits on white, where it was transparent or of 16 bits."""
+    """Return an image of 8 bits on white, where it was transparent or of 16 bits."""
     from PIL import Image
 
     if image.mode.startswith("I"):
@@ -148,8 +148,8 @@ def _opaque(image: Any) -> Any:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the picture files below a folder, by name."""
+def find_images(folder: Path) -> list[Path]:
+    """Return the image files below a folder, by name."""
     return sorted(path for path in files_below(folder) if path.suffix.lower() in SUFFIXES)
 
 

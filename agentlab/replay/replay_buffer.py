@@ -1,4 +1,4 @@
-"""The replay memory: a ring of steps, each observation kept once, drawn from at random."""
+"""The replay buffer: a ring of steps, each observation kept once, drawn from at random."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Batch:
     """Transitions drawn from a replay. Dict and Tuple spaces give dicts and tuples of arrays.
 
     Attributes:
-        observations: ``[b, ...]``. Stacked pictures are a view of ``[b, stack, h, w]`` in memory:
+        observations: ``[b, ...]``. Stacked images are a view of ``[b, stack, h, w]`` in memory:
             ``np.moveaxis(observations, -1, 1)`` gives that back at no cost.
         actions: ``[b, ...]``, of the action space's dtype.
         returns: discounted sums of up to ``n_step`` rewards, float32 ``[b]``.
@@ -46,19 +46,19 @@ class Batch:
     indices: npt.NDArray[np.int64]
 
 
-class Replay:
+class ReplayBuffer:
     """The last ``capacity`` transitions of a vector of environments.
 
-    Each observation is held once. Of stacked pictures only the newest is held, and stacks are put
+    Each observation is held once. Of stacked images only the newest is held, and stacks are put
     together again when drawn; they never reach over an episode's edge: an episode begins with its
-    first picture repeated.
+    first image repeated.
 
     Args:
         observation_space: of one environment.
         action_space: of one environment.
         capacity: transitions; rounded down to whole rows.
         num_envs: environments a step is made in.
-        frame_stack: how many pictures an observation ``[h, w, c * frame_stack]`` consists of, the
+        frame_stack: how many images an observation ``[h, w, c * frame_stack]`` consists of, the
             newest last.
         n_step: rewards that are summed before bootstrapping (Sutton & Barto 2018, section 7.1).
         gamma: discount factor a step.
@@ -167,7 +167,7 @@ class Replay:
             self._move_priorities(self._tree, before)
 
     def _move_priorities(self, tree: SumTree, before: int) -> None:
-        """Let in the row whose successors are now complete, and shut out those that are lost."""
+        """Let in the row whose next rows are now complete, and shut out those that are lost."""
         ring = self._ring
         lost = range(before, ring.oldest)
         entering = range(max(ring.newest, 0), ring.newest + 1)
@@ -265,7 +265,7 @@ class Replay:
         temporary.replace(directory / "replay.json")
 
     def load(self, directory: Path | str) -> None:
-        """Take back what ``save`` wrote, into the memory that this replay has.
+        """Take back what ``save`` wrote, into this buffer.
 
         Afterwards equal generators give equal batches, bit for bit, and equal steps keep them so.
         A replay whose loading failed is empty.

@@ -16,8 +16,8 @@ from agentlab.runs import Run, seed_everything
 from agentlab.supervised import Classifier
 from tests.agents.toy_envs import Bars, Clock, Sign
 
-PG = {"net": "small_cnn", "rollout": 16, "minibatches": 2, "learning_rate": 0.003}
-DQN = {"net": "small_cnn", "learning_starts": 64, "train_every": 16, "batch": 16}
+PG = {"net": "small_cnn", "rollout_length": 16, "n_minibatches": 2, "learning_rate": 0.003}
+DQN = {"net": "small_cnn", "learning_starts": 64, "train_freq": 16, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def told_apart(tmp_path_factory):
     x = np.zeros((400, 36, 36, 1), np.uint8)
     x[np.arange(400), :, columns] = 255
     run = Run.create(tmp_path_factory.mktemp("runs"), "bars", {})
-    classifier = Classifier("small_cnn", epochs=2, batch=32)
+    classifier = Classifier("small_cnn", epochs=2, batch_size=32)
     examples = Arrays(x, (columns >= 18).astype(np.int32))
     with run:
         classifier.fit(examples, classes=("left", "right"), run=run, quiet=True)
@@ -53,10 +53,10 @@ def same(torso, weights):
 
 
 @pytest.mark.parametrize("freeze", [True, False])
-def test_a_policy_starts_from_what_a_classifier_saw_in_pictures(told_apart, freeze):
-    agent, envs = make(encoder=str(told_apart), freeze_encoder=freeze)
+def test_a_policy_starts_from_what_a_classifier_saw_in_images(told_apart, freeze):
+    agent, envs = make(pretrained=str(told_apart), freeze_pretrained=freeze)
     assert not same(agent._net.torso, known(told_apart))
-    agent.begin()
+    agent.on_train_start()
     assert same(agent._net.torso, known(told_apart))
     assert same(agent._net.value_torso, known(told_apart))
     observations = envs.reset(0)
@@ -67,12 +67,12 @@ def test_a_policy_starts_from_what_a_classifier_saw_in_pictures(told_apart, free
     assert same(agent._net.torso, known(told_apart)) == freeze
     # What was learned is not overwritten by training on.
     learned = agent.state()
-    agent.begin()
+    agent.on_train_start()
     assert all((value == learned[name]).all() for name, value in agent.state().items())
 
 
 def test_dqn_starts_with_both_its_nets(told_apart):
-    agent, envs = make("dqn", encoder=str(told_apart))
+    agent, envs = make("dqn", pretrained=str(told_apart))
     agentlab.train(agent, envs, 4, quiet=True)
     assert same(agent._net.torso, known(told_apart))
     assert same(agent._target.torso, known(told_apart))
@@ -86,44 +86,44 @@ def test_dqn_starts_with_both_its_nets(told_apart):
 def test_saved_trainers_bare_nets_and_other_agents_serve_too(told_apart, tmp_path):
     net = Headed(make_torso("small_cnn", (36, 36, 1), seed=7, name="seen"), 2)
     net.save(tmp_path / "net.keras")
-    agent, envs = make(encoder=str(tmp_path / "net.keras"))
-    agent.begin()
+    agent, envs = make(pretrained=str(tmp_path / "net.keras"))
+    agent.on_train_start()
     assert same(agent._net.torso, net.torso.get_weights())
     agent.save(tmp_path / "agent")
     with Run.create(tmp_path, "run", {}) as run:
         agentlab.train(agent, envs, 64, run=run, quiet=True)
-    for encoder, weights in (
+    for pretrained, weights in (
         (told_apart / "saved", known(told_apart)),
         (tmp_path, net.torso.get_weights()),  # a folder with net.keras only
         (tmp_path / "agent", net.torso.get_weights()),
         (tmp_path / "run", agent._net.torso.get_weights()),
     ):
-        other, _ = make("dqn", encoder=str(encoder))
-        other.begin()
-        assert same(other._net.torso, weights), encoder
+        other, _ = make("dqn", pretrained=str(pretrained))
+        other.on_train_start()
+        assert same(other._net.torso, weights), pretrained
 
 
-def trained(run, encoder):
-    agent, envs = make(encoder=str(encoder))
+def trained(run, pretrained):
+    agent, envs = make(pretrained=str(pretrained))
     agentlab.train(agent, envs, 256, run=run, checkpoint_every=128, log_every=64, quiet=True)
     return agent
 
 
 def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
-    encoder = shutil.copytree(told_apart, tmp_path / "encoder")
+    pretrained = shutil.copytree(told_apart, tmp_path / "pretrained")
     Run.create(tmp_path, "whole", {}).close()
-    whole = trained(Run.open(tmp_path / "whole"), encoder)  # no checkpoint: it starts here
+    whole = trained(Run.open(tmp_path / "whole"), pretrained)  # no checkpoint: it starts here
     shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
     shutil.rmtree(tmp_path / "resumed" / "checkpoints" / "000002")  # as if killed before it
-    shutil.rmtree(encoder)
-    resumed = trained(Run.open(tmp_path / "resumed"), encoder)
+    shutil.rmtree(pretrained)
+    resumed = trained(Run.open(tmp_path / "resumed"), pretrained)
     assert all((value == resumed.state()[name]).all() for name, value in whole.state().items())
     resumed.save(tmp_path / "agent")
     loaded = agentlab.load_agent(tmp_path / "agent")
-    assert loaded.config.encoder == str(encoder)
+    assert loaded.config.pretrained == str(pretrained)
     agentlab.train(loaded, agentlab.make_envs(lambda: Bars(high=255), 4), 4, quiet=True)
-    with pytest.raises(AgentlabError, match=r"encoder=.* there is no such folder"):
-        trained(Run.create(tmp_path, "new", {}), encoder)
+    with pytest.raises(AgentlabError, match=r"pretrained=.* there is no such folder"):
+        trained(Run.create(tmp_path, "new", {}), pretrained)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
         ({"net": "nature_cnn"}, r"has conv_0/kernel of the shape \[8, 8, 1, 16\] where the agent's "
          r"net has conv_0/kernel of the shape \[8, 8, 1, 32\]"),
         ({"net": "mlp"}, "is a CNN, but the agent's net is a MLP; choose the same net for both"),
-        ({"encoder": "nowhere"}, "encoder='nowhere' cannot be used: .* there is no such folder"),
+        ({"pretrained": "nowhere"}, "pretrained='nowhere' .* there is no such folder"),
         ({"env": lambda: Bars(side=52)}, r"has dense/kernel of the shape \[288, 256\] where .* "
          r"\[800, 256\]"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_sentence(told_apart, options, says):
-    agent, _ = make(**{"encoder": str(told_apart), **options})
+    agent, _ = make(**{"pretrained": str(told_apart), **options})
     with pytest.raises(AgentlabError, match=says) as error:
-        agent.begin()
+        agent.on_train_start()
     assert "\n" not in str(error.value)
 
 
@@ -148,24 +148,24 @@ def test_an_activation_that_differs_is_refused(tmp_path):
     for name, activation in (("relu", "relu"), ("tanh", "tanh")):
         agent, _ = make(env=Sign, net="mlp", hidden=(8,), activation=activation)
         agent.save(tmp_path / name)
-    other, _ = make(env=Sign, net="mlp", hidden=(8,), encoder=str(tmp_path / "relu"))
+    other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "relu"))
     with pytest.raises(AgentlabError, match="has activation='relu', but the agent's net .*'tanh'"):
-        other.begin()
-    other, _ = make(env=Sign, net="mlp", hidden=(8,), encoder=str(tmp_path / "tanh"))
-    other.begin()
+        other.on_train_start()
+    other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "tanh"))
+    other.on_train_start()
 
 
-def test_a_net_for_standardised_numbers_is_refused(tmp_path):
+def test_a_net_for_standardized_numbers_is_refused(tmp_path):
     x = np.random.default_rng(0).standard_normal((40, 1), np.float32)
     options = {"hidden": (8,), "activation": "tanh", "epochs": 1}
-    for standardise in (True, False):
-        classifier = Classifier("mlp", standardise=standardise, **options)
-        classifier.fit(x, x[:, 0] > 0, quiet=True).save(tmp_path / str(standardise))
-    agent, _ = make(env=Clock, net="mlp", hidden=(8,), encoder=str(tmp_path / "True"))
-    with pytest.raises(AgentlabError, match="it was trained on standardised numbers"):
-        agent.begin()
-    agent, _ = make(env=Clock, net="mlp", hidden=(8,), encoder=str(tmp_path / "False"))
-    agent.begin()
+    for standardize in (True, False):
+        classifier = Classifier("mlp", standardize=standardize, **options)
+        classifier.fit(x, x[:, 0] > 0, quiet=True).save(tmp_path / str(standardize))
+    agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "True"))
+    with pytest.raises(AgentlabError, match="it was trained on standardized numbers"):
+        agent.on_train_start()
+    agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "False"))
+    agent.on_train_start()
 
 
 def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
@@ -179,18 +179,18 @@ def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
         ("damaged", "it is not the file that was saved"),
         ("empty", "the run has saved no net yet"),
     ):
-        agent, _ = make(encoder=str(tmp_path / folder))
-        with pytest.raises(AgentlabError, match=f"encoder=.* cannot be used: .*{says}"):
-            agent.begin()
+        agent, _ = make(pretrained=str(tmp_path / folder))
+        with pytest.raises(AgentlabError, match=f"pretrained=.* cannot be used: .*{says}"):
+            agent.on_train_start()
 
 
 def test_freezing_needs_an_encoder():
-    with pytest.raises(AgentlabError, match="freeze_encoder=True needs an encoder"):
-        make(freeze_encoder=True)
+    with pytest.raises(AgentlabError, match="freeze_pretrained=True needs a pretrained torso"):
+        make(freeze_pretrained=True)
 
 
 def test_a_command_that_names_no_encoder_leaves_no_run(tmp_path, capsys):
-    words = "train --env CartPole-v1 --algo pg --steps 64 --encoder nowhere --runs-dir"
+    words = "train --env CartPole-v1 --algo pg --steps 64 --pretrained nowhere --runs-dir"
     assert main([*words.split(), str(tmp_path / "runs")]) == 2
-    assert "encoder='nowhere' cannot be used" in capsys.readouterr().err
+    assert "pretrained='nowhere' cannot be used" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

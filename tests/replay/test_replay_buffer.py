@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentlab.envs.vector import Step
 from agentlab.errors import AgentlabError
-from agentlab.replay import Replay
+from agentlab.replay import ReplayBuffer
 from tests.replay.worlds import ACTIONS, Whole, World, assert_equal_batches, assert_faithful
 
 LINE = spaces.Box(-np.inf, np.inf, (1,), np.float32)
@@ -37,7 +37,7 @@ def step_of(number, reward=1.0, terminated=False, truncated=False, over=None, n=
 
 
 def line_replay(steps, n_step=1, gamma=0.5, capacity=20):
-    replay = Replay(LINE, ACTIONS, capacity, n_step=n_step, gamma=gamma)
+    replay = ReplayBuffer(LINE, ACTIONS, capacity, n_step=n_step, gamma=gamma)
     for step in steps:
         replay.add(step)
     return replay
@@ -75,7 +75,7 @@ def test_every_transition_is_one_that_was_put_in(
     world = World(n, stack, channels, seed=seed, risk=risk)
     capacity = n * (n_step + stack + 1 + spare)
     options = {"frame_stack": stack, "n_step": n_step, "gamma": 0.9, "alpha": alpha}
-    replay = Replay(world.observation_space, ACTIONS, capacity, n, **options)
+    replay = ReplayBuffer(world.observation_space, ACTIONS, capacity, n, **options)
     whole, rng = Whole(n_step, 0.9), np.random.default_rng(seed)
     for _ in range(40):
         step = world.step()
@@ -95,11 +95,13 @@ def test_every_transition_is_one_that_was_put_in(
 @pytest.mark.parametrize("alpha", [None, 0.5])
 def test_all_that_can_be_drawn_is_drawn(alpha):
     world = World(n=2, stack=3)
-    replay = Replay(world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=alpha)
+    replay = ReplayBuffer(
+        world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=alpha
+    )
     rng = np.random.default_rng(0)
     for count in range(1, 35):
         replay.add(world.step())
-        # 10 rows; the last 2 lack successors; once full, the first 2 lack their history.
+        # 10 rows; the last 2 lack next rows; once full, the first 2 lack their history.
         rows = max(0, min(count, 10) - 2) - (2 if count >= 10 else 0)
         assert len(replay) == 2 * rows
         if rows:
@@ -169,8 +171,8 @@ def test_final_observations_are_forgotten_with_their_rows():
     assert sizes[9] == sizes[-1] + 5 * 4  # 5 observations of 4 bytes
 
 
-def pictures_step(before, after, terminated=False, over=False, truncated=False):
-    """A step of one environment between stacks of 2 pictures of 1 pixel."""
+def images_step(before, after, terminated=False, over=False, truncated=False):
+    """A step of one environment between stacks of 2 images of 1 pixel."""
     as_array = lambda stack: np.array(stack, np.uint8).reshape(1, 1, 1, 2)  # noqa: E731
     flag = lambda value: np.array([value])  # noqa: E731
     ended = np.flatnonzero([terminated or truncated])
@@ -191,11 +193,11 @@ def pictures_step(before, after, terminated=False, over=False, truncated=False):
 
 
 def test_a_lost_life_ends_the_return_but_not_the_stack():
-    replay = Replay(spaces.Box(0, 255, (1, 1, 2), np.uint8), ACTIONS, 10, frame_stack=2)
-    replay.add(pictures_step([7, 7], [7, 8], terminated=True, over=False))
-    replay.add(pictures_step([7, 8], [9, 9], terminated=True, over=True))
-    replay.add(pictures_step([9, 9], [9, 10]))
-    replay.add(pictures_step([9, 10], [10, 11]))
+    replay = ReplayBuffer(spaces.Box(0, 255, (1, 1, 2), np.uint8), ACTIONS, 10, frame_stack=2)
+    replay.add(images_step([7, 7], [7, 8], terminated=True, over=False))
+    replay.add(images_step([7, 8], [9, 9], terminated=True, over=True))
+    replay.add(images_step([9, 9], [9, 10]))
+    replay.add(images_step([9, 10], [10, 11]))
     batch = replay.sample(50, np.random.default_rng(0))
     expected = np.array([[7, 7], [7, 8], [9, 9]])
     np.testing.assert_array_equal(batch.observations[:, 0, 0], expected[batch.indices])
@@ -210,7 +212,7 @@ def test_rewards_are_those_to_learn_from():
 
 def test_stacks_are_views_that_a_learner_can_turn_for_free():
     world = World(stack=4)
-    replay = Replay(world.observation_space, ACTIONS, 40, 2, frame_stack=4)
+    replay = ReplayBuffer(world.observation_space, ACTIONS, 40, 2, frame_stack=4)
     for _ in range(8):
         replay.add(world.step())
     batch = replay.sample(3, np.random.default_rng(0))
@@ -238,7 +240,7 @@ def test_nested_spaces_come_back_in_their_structure():
             "b": (numbers, rng.integers(2, size=(size, 3), dtype=np.int8)),
         }
 
-    replay = Replay(observation_space, action_space, 20, n)
+    replay = ReplayBuffer(observation_space, action_space, 20, n)
     now, steps = observations(), []
     for i in range(6):
         following, actions = observations(), (rng.integers(3, size=(n, 2)), rng.random(n))
@@ -285,10 +287,10 @@ def test_nested_spaces_come_back_in_their_structure():
     ],
 )
 def test_discrete_actions_are_stored_in_the_smallest_type_that_holds_them(space, size):
-    small = Replay(LINE, spaces.Discrete(2), 100).nbytes
-    assert Replay(LINE, space, 100).nbytes == small + 100 * (size - 1)
+    small = ReplayBuffer(LINE, spaces.Discrete(2), 100).nbytes
+    assert ReplayBuffer(LINE, space, 100).nbytes == small + 100 * (size - 1)
     replay = line_replay([])
-    replay = Replay(LINE, space, 100)
+    replay = ReplayBuffer(LINE, space, 100)
     edges = [int(space.start), int(space.start + space.n - 1)]
     for i in range(4):
         step = step_of(i)
@@ -302,7 +304,7 @@ def test_discrete_actions_are_stored_in_the_smallest_type_that_holds_them(space,
 @pytest.mark.parametrize("compress", [False, True])
 def test_equal_generators_give_equal_batches(compress):
     world = World(stack=3)
-    replay = Replay(
+    replay = ReplayBuffer(
         world.observation_space, ACTIONS, 40, 2, frame_stack=3, n_step=2, compress=compress
     )
     for _ in range(30):
@@ -318,8 +320,8 @@ def test_where_observations_are_kept_makes_no_difference(stack, kept, tmp_path):
     world = World(stack=stack, channels=2)
     options = {"frame_stack": stack, "n_step": 2}
     kept = {"compress": True} if kept == "compressed" else {"path": tmp_path / "new" / "folder"}
-    plain = Replay(world.observation_space, ACTIONS, 40, 2, **options)
-    other = Replay(world.observation_space, ACTIONS, 40, 2, **options, **kept)
+    plain = ReplayBuffer(world.observation_space, ACTIONS, 40, 2, **options)
+    other = ReplayBuffer(world.observation_space, ACTIONS, 40, 2, **options, **kept)
     for i in range(50):
         step = world.step()
         for replay in (plain, other):
@@ -335,7 +337,9 @@ def test_where_observations_are_kept_makes_no_difference(stack, kept, tmp_path):
 
 def test_a_file_holds_the_observations_and_leaves_nothing_behind(tmp_path):
     world = World(stack=3)
-    replay = Replay(world.observation_space, ACTIONS, 40, 2, frame_stack=3, path=tmp_path / "new")
+    replay = ReplayBuffer(
+        world.observation_space, ACTIONS, 40, 2, frame_stack=3, path=tmp_path / "new"
+    )
     assert str(tmp_path / "new") in Path("/proc/self/maps").read_text()
     assert not list((tmp_path / "new").iterdir())
     del replay
@@ -344,12 +348,12 @@ def test_a_file_holds_the_observations_and_leaves_nothing_behind(tmp_path):
 def test_an_unwritable_path_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(AgentlabError, match="cannot hold the replay"):
-        Replay(LINE, ACTIONS, 40, path=tmp_path / "file" / "folder")
+        ReplayBuffer(LINE, ACTIONS, 40, path=tmp_path / "file" / "folder")
 
 
 def test_compression_pays_and_its_bytes_are_counted():
     world = World(n=1, side=84, stack=4)
-    make = lambda: Replay(  # noqa: E731
+    make = lambda: ReplayBuffer(  # noqa: E731
         world.observation_space, ACTIONS, 20, frame_stack=4, compress=True
     )
     noise, flat = make(), make()
@@ -367,13 +371,13 @@ def test_compression_pays_and_its_bytes_are_counted():
 def test_without_lz4_the_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "lz4.block", None)
     with pytest.raises(AgentlabError, match="pip install lz4"):
-        Replay(LINE, ACTIONS, 40, compress=True)
+        ReplayBuffer(LINE, ACTIONS, 40, compress=True)
 
 
 @pytest.mark.parametrize("alpha", [None, 0.6])
-def test_a_transition_of_84x84_pictures_takes_at_most_7300_bytes(alpha):
+def test_a_transition_of_84x84_images_takes_at_most_7300_bytes(alpha):
     space = spaces.Box(0, 255, (84, 84, 4), np.uint8)
-    replay = Replay(space, spaces.Discrete(18), 1000, 8, frame_stack=4, n_step=3, alpha=alpha)
+    replay = ReplayBuffer(space, spaces.Discrete(18), 1000, 8, frame_stack=4, n_step=3, alpha=alpha)
     assert 84 * 84 < replay.nbytes / 1000 <= 7300
 
 
@@ -397,13 +401,13 @@ def test_mistakes_are_told_in_a_sentence(options, message):
     space = spaces.Box(0, 255, (2, 2, 2), np.uint8)
     arguments = {"observation_space": space, "action_space": ACTIONS, "capacity": 100, **options}
     with pytest.raises(AgentlabError, match=message) as caught:
-        Replay(**arguments)
+        ReplayBuffer(**arguments)
     assert "\n" not in str(caught.value)
 
 
 def test_the_smallest_capacity_works():
     world = World(n=2, stack=2)
-    replay = Replay(world.observation_space, ACTIONS, 12, 2, frame_stack=2, n_step=3)
+    replay = ReplayBuffer(world.observation_space, ACTIONS, 12, 2, frame_stack=2, n_step=3)
     for _ in range(20):
         replay.add(world.step())
     assert len(replay) == 2 * 2
