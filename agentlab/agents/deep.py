@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import gymnasium
 import numpy as np
@@ -20,6 +21,7 @@ from agentlab.config import option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS, make_torso
+from agentlab.nets.budget import weights_within
 
 WIDE = 256  # units from which a layer's products are quicker on several threads
 
@@ -106,6 +108,11 @@ class DeepAgent(Agent):
     def _torsos(self) -> list[Any]:
         """All torsos that an encoder stands for."""
         return [self._net.torso]
+
+    @classmethod
+    def load(cls, directory: Path | str, num_envs: int | None = None) -> Self:
+        with weights_within(Path(directory) / "weights.npz"):
+            return super().load(directory, num_envs)
 
     def begin(self) -> None:
         if self._encoder is None:

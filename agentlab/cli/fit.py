@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -19,9 +18,10 @@ from agentlab.cli.flags import Parser, fill, flag_of
 from agentlab.cli.quiet import without_banners
 from agentlab.cli.report import print_settings, show
 from agentlab.config import option
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.recipes.material import Material, Source, gather, trainer_of
 from agentlab.recipes.supervised import RECIPES, Recipe, find_recipe
+from agentlab.runs.files import replacing_folder, reporting, write_json
 from agentlab.supervised import trainer_class
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
     """Go on with the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
-    with Run.open(said["resume"]) as record:
+    with Run.open(said["resume"], writing=True) as record:
         with without_banners():
             fitting = Fitting.from_json(record.config)
         parser = _parser(fitting.trainer, type(fitting.config), {}, fitting.recipe)
@@ -229,7 +229,8 @@ def _train(fitting: Fitting, material: Material, record: Run) -> int:
     trainer.fit(*material.train, validation=material.validation, run=record, **material.options)
     again = f"{program('fit')} --resume {shlex.quote(str(path))}"
     if trainer.interrupted:
-        print(f"stopped in epoch {len(trainer.history) + 1} and saved; resume with: {again}")
+        told = f"stopped in epoch {len(trainer.history) + 1} and saved; resume with: {again}"
+        print(printable(told))
         return 130
     figures = trainer.evaluate(*material.test)
     _keep(figures, material, path)
@@ -260,15 +261,14 @@ def _in_words(figures: Mapping[str, float]) -> str:
 def _keep(figures: Mapping[str, float], material: Material, path: Path, **more: Any) -> None:
     """Write what was reached on data never used before, and on which, to ``test.json``."""
     kept = {"figures": figures, "data": material.notes, **more}
-    (path / "test.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    with reporting(f"{path / 'test.json'} cannot be written"):
+        write_json(path / "test.json", kept)
 
 
 def _save(trainer: Trainer, path: Path) -> None:
-    saved, temporary = path / "trainer", path / ".trainer"
-    shutil.rmtree(temporary, ignore_errors=True)
-    trainer.save(temporary)
-    shutil.rmtree(saved, ignore_errors=True)
-    temporary.rename(saved)
+    saved = path / "trainer"
+    with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
+        trainer.save(temporary)
 
 
 def _draw(figure: Any, record: Run, name: str, step: int) -> Path:

@@ -14,6 +14,7 @@ from agentlab.cli import program
 from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs.vector import check_num_envs
 from agentlab.errors import AgentlabError
 
 
@@ -31,8 +32,9 @@ class Training:
     video: bool = option(True, "film one game at the end")
 
     def __post_init__(self) -> None:
-        lowest = {"steps": 1, "n_envs": 1, "log_every": 1, "checkpoint_every": 1}
-        for name in ("steps", "n_envs", "workers", "seed", "log_every", "checkpoint_every"):
+        check_num_envs(self.n_envs)
+        lowest = {"steps": 1, "log_every": 1, "checkpoint_every": 1}
+        for name in ("steps", "workers", "seed", "log_every", "checkpoint_every"):
             value = getattr(self, name)
             if value is not None and value < lowest.get(name, 0):
                 raise AgentlabError(f"{name}={value} must be {lowest.get(name, 0)} or more")

@@ -19,7 +19,7 @@ from agentlab.cli.plan import trusted
 from agentlab.cli.quiet import without_banners
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.recipes.presets import preset
 
 DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some games.
@@ -80,7 +80,7 @@ def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
         print(f"game {game + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True)
     print(f"mean      return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
-        print(f"video     {options.video}")
+        print(printable(f"video     {options.video}"))
 
 
 def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:

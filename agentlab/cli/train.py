@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import shutil
 import sys
@@ -20,8 +19,9 @@ from agentlab.cli.plan import Plan, Training, is_foreign
 from agentlab.cli.report import print_settings, show
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.recipes.presets import Preset, preset, presets
+from agentlab.runs.files import replacing_folder, reporting, write_json
 
 if TYPE_CHECKING:
     from agentlab.agents.loop import Evaluation
@@ -97,7 +97,7 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
     """Go on with the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
-    with Run.open(said["resume"]) as record:
+    with Run.open(said["resume"], writing=True) as record:
         plan = Plan.from_json(record.config, said.get("env"), said.get("algo"))
         parser = _parser(plan.algo, NO_PRESET)
         said = parser.given(words)
@@ -140,7 +140,7 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
     if result.interrupted:
         changed = training.steps != record.config["training"]["steps"]
         again = _command("train", plan, path) + (f" --steps {training.steps}" if changed else "")
-        print(f"stopped at step {result.steps} and saved; resume with: {again}")
+        print(printable(f"stopped at step {result.steps} and saved; resume with: {again}"))
         return 130
     saved = _save(agent, path)
     show("agent", saved)
@@ -153,7 +153,7 @@ def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run) -> int:
         played = evaluate(agent, envs, training.eval_episodes, seed=seed)
         show("evaluation", _keep(played, path / "evaluation.json"))
     if summary := agent.summary():
-        print(f"\n{summary}\n")
+        print(f"\n{printable(summary)}\n")
     if training.video:
         show("video", _film(plan, saved, record, result.steps, seed))
     show("play it", _command("play", plan, path))
@@ -170,7 +170,8 @@ def _keep(played: Evaluation, path: Path) -> str:
         "max": float(played.returns.max()),
     }
     games = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    path.write_text(json.dumps({"episodes": len(played.returns), **figures, **games}, indent=1))
+    with reporting(f"{path} cannot be written"):
+        write_json(path, {"episodes": len(played.returns), **figures, **games})
     line = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
     return f"{len(played.returns)} games: return {line}"
 
@@ -194,12 +195,10 @@ def _film(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | 
 
 def _save(agent: Agent, path: Path) -> Path:
     """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
-    saved, temporary = path / "agent", path / ".agent"
-    shutil.rmtree(temporary, ignore_errors=True)
-    agent.save(temporary)
-    shutil.copy(path / "config.json", temporary)
-    shutil.rmtree(saved, ignore_errors=True)
-    temporary.rename(saved)
+    saved = path / "agent"
+    with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
+        agent.save(temporary)
+        shutil.copyfile(path / "config.json", temporary / "config.json")
     return saved
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +17,13 @@ from typing import Any
 from agentlab.cli import program
 from agentlab.cli.report import show
 from agentlab.cli.search import Study, Trial
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
+from agentlab.import_path import python_command
+from agentlab.runs.files import open_append
+from agentlab.runs.reading import open_regular, read_bytes, read_json
 
 TRIALS = 20
+LOG_BYTES = 64 << 20  # of what a trial prints
 BEST = 5  # that are shown
 
 
@@ -104,7 +107,7 @@ class Search:
         if stop.is_set() and (self.study.trials("RUNNING") or self.begun < self.wanted):
             words = ["--resume", str(self.folder), *(self.task.words if self.task.foreign else [])]
             again = f"{program('tune')} {self.task.verb} {shlex.join(words)}"
-            print(f"stopped; go on with: {again}")
+            print(printable(f"stopped; go on with: {again}"))
             return 130
         self._show_best()
         return 0
@@ -158,9 +161,10 @@ class Search:
     def _value(self, path: Path) -> float:
         """Return by what a finished trial is judged."""
         if self.task.verb == "train":
-            value = float(json.loads((path / "evaluation.json").read_text())["mean"])
+            value = float(read_json(path / "evaluation.json")["mean"])
         else:
-            with (path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+            opened = open_regular(path / "metrics.csv")
+            with io.TextIOWrapper(opened, encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             column = f"validation/{self.task.figure}"
             values = [float(row[column]) for row in rows if row.get(column)]
@@ -192,7 +196,7 @@ class Search:
         link.unlink(missing_ok=True)
         link.symlink_to(path.name)
         if self.task.verb == "fit":
-            figures = json.loads((path / "test.json").read_text(encoding="utf-8"))["figures"]
+            figures = read_json(path / "test.json")["figures"]
             show("test", ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
         show("kept", f"{link}, which is {path.name}")
         verb, seed = self.task.verb, ["--seed", str(self.seed)]
@@ -205,9 +209,9 @@ def start(words: Sequence[str], log: Path) -> Any:
 
     It has a session of its own, so that Ctrl-C reaches it through the search, once.
     """
-    with log.open("ab") as file:
+    with open_append(log) as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "agentlab", *words],
+            python_command("from agentlab.cli import main; sys.exit(main())", words),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -217,7 +221,7 @@ def start(words: Sequence[str], log: Path) -> Any:
 
 def _last_words(log: Path, code: int) -> str:
     """Return why a process failed, in the sentence that it said last."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = read_bytes(log, LOG_BYTES).decode("utf-8", errors="replace").split("\n")
     said = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
     errors = [line for line in said if line.startswith("agentlab: error: ")]
     return (errors or said)[-1].removeprefix("agentlab: error: ")

@@ -17,6 +17,7 @@ from agentlab.cli.trials import TRIALS, Search, Task
 from agentlab.config import option
 from agentlab.errors import AgentlabError
 from agentlab.recipes.material import Source, gather, trainer_of
+from agentlab.runs.files import refuse_links
 
 DESCRIPTION = """Search for the settings with which `fit` or `train` does best. All flags that are
 not listed here are those of `fit` or `train`; each trial is a run of its own.
@@ -27,6 +28,7 @@ not listed here are those of `fit` or `train`; each trial is a run of its own.
 
 Trials of `fit` are judged by the held-out figure of their best epoch, never by the test; those of
 `train` by the mean return of the games at the end."""
+LINKS = ("best", "study.log.lock")  # made by a search: to its best trial, and Optuna's lock
 RUN_FIELDS = {field.name for cls in (fit.Choice, Source, train.Choice) for field in fields(cls)}
 RUN_FIELDS |= {"help", "seed", "workers", "eval_episodes", "video", "log_every", "checkpoint_every"}
 
@@ -94,6 +96,8 @@ def run(words: list[str]) -> int:
 def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) -> int:
     """Go on with the search that ``--resume`` names."""
     folder = Path(choice.resume or "")
+    if folder.is_dir():
+        refuse_links(folder, allowed=LINKS)
     study = Study(folder)
     about = study.about
     try:
