@@ -11,6 +11,13 @@ Five lines train, evaluate and save an agent::
     agent.save("my_agent")
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"] and "agentlab" in sys.orig_argv and not sys.flags.safe_path:
+    # `python -m agentlab` puts the current folder first on the import path: a numpy.py in it would
+    # be run in a moment. Whatever else imports agentlab keeps its path.
+    del sys.path[0]
+
 from agentlab.agents import load_agent, make_agent
 from agentlab.agents.agent import Agent
 from agentlab.agents.loop import evaluate, train

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from agentlab.agents.agent import Agent, read_description
 from agentlab.config import did_you_mean
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
+from agentlab.import_path import allow_current_folder
 
 ALGORITHMS = {
     "dqn": "agentlab.agents.dqn:DQN",
@@ -41,8 +40,7 @@ def agent_class(name: str) -> type[Agent]:
         module_name, _, class_name = ALGORITHMS[name].partition(":")
     elif ":" in name:
         module_name, _, class_name = name.partition(":")
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
+        allow_current_folder()
     else:
         hint = did_you_mean(name, ALGORITHMS)
         known = f"{', '.join(ALGORITHMS)}, or my_module:MyAgent for your own"

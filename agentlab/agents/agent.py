@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from agentlab import config as configs
 from agentlab.envs.preprocessing import Frames
-from agentlab.envs.vector import Array, Step
+from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.errors import AgentlabError
+from agentlab.runs.files import write_arrays, write_json
+from agentlab.runs.reading import read_arrays, read_json
 
 State = dict[str, Any]
+MAX_ELEMENTS = 1 << 24  # of a saved space: 2,000 frames of 84x84; its bounds take 10 bytes for each
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class Agent(ABC):
         directory.mkdir(parents=True, exist_ok=True)
         state = self.state()
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-        np.savez(directory / "weights.npz", allow_pickle=False, **arrays)
+        write_arrays(directory / "weights.npz", arrays)
         described = {
             "algo": algo_of(type(self)),
             "config": configs.to_dict(self.config),
@@ -147,7 +150,7 @@ class Agent(ABC):
             "rng": self.rng.bit_generator.state,
             "state": {name: value for name, value in state.items() if name not in arrays},
         }
-        (directory / "agent.json").write_text(json.dumps(described, indent=1))
+        write_json(directory / "agent.json", described)
 
     def read(self, directory: Path | str) -> None:
         """Take over the state of a saved agent of the same algorithm and configuration.
@@ -157,8 +160,8 @@ class Agent(ABC):
         """
         described = _description_for(type(self), directory)
         try:
-            with np.load(Path(directory) / "weights.npz", allow_pickle=False) as arrays:
-                self.restore({**described["state"], **dict(arrays)})
+            arrays = read_arrays(Path(directory) / "weights.npz")
+            self.restore({**described["state"], **arrays})
             self.rng.bit_generator.state = described["rng"]
         except Exception as error:  # whatever a damaged file makes the readers raise
             raise AgentlabError(
@@ -181,10 +184,10 @@ class Agent(ABC):
             agent = cls(
                 space_from_json(described["observation_space"]),
                 space_from_json(described["action_space"]),
-                num_envs or described["num_envs"],
+                check_num_envs(num_envs or described["num_envs"]),
                 configs.from_dict(cls.Config, described["config"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AssertionError, ArithmeticError) as error:
             raise AgentlabError(f"{Path(directory) / 'agent.json'} is damaged: {error}") from error
         agent.read(directory)
         return agent
@@ -198,7 +201,7 @@ def read_description(directory: Path | str) -> dict[str, Any]:
     """
     path = Path(directory) / "agent.json"
     try:
-        described = json.loads(path.read_text())
+        described = dict(read_json(path))
         described["algo"]
     except FileNotFoundError:
         raise AgentlabError(f"{directory} holds no saved agent: there is no agent.json") from None
@@ -248,10 +251,21 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
     )
 
 
+def _check_size(described: Mapping[str, Any]) -> None:
+    """Refuse a space that would need more memory than any observation has."""
+    sizes = described.get("shape", described.get("n", 1 if "nvec" not in described else 0))
+    size = math.prod(sizes if isinstance(sizes, list) else [sizes])
+    if size > MAX_ELEMENTS:
+        raise AgentlabError(
+            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
+        )
+
+
 def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     """Build the space that ``space_to_json`` described."""
     values = dict(described)
     kind = values.pop("type")
+    _check_size(values)
     if kind == "Frames":
         return Frames(**{**values, "shape": tuple(values["shape"])})
     if kind == "Box":

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import gymnasium
 import numpy as np
@@ -19,6 +20,7 @@ from agentlab.config import option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS, make_torso
+from agentlab.nets.budget import weights_within
 from agentlab.training.pretrained import read_torso, take_over
 
 WIDE = 256  # units from which a layer's products are quicker on several threads
@@ -108,6 +110,11 @@ class DeepAgent(Agent):
     def _torsos(self) -> list[Any]:
         """All torsos that pretrained weights are loaded into."""
         return [self._net.torso]
+
+    @classmethod
+    def load(cls, directory: Path | str, num_envs: int | None = None) -> Self:
+        with weights_within(Path(directory) / "weights.npz"):
+            return super().load(directory, num_envs)
 
     def on_train_start(self) -> None:
         if self._pretrained is None:

@@ -29,11 +29,11 @@ class Encoding:
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         self.sparse = False
-        self._table: npt.NDArray[np.float32] | None = None
+        self._start: int | None = None
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.scale = 1.0
         if isinstance(space, gymnasium.spaces.Discrete):
-            self._table, self._start = np.eye(int(space.n), dtype=np.float32), int(space.start)
+            self._start = int(space.start)
             self.shape: tuple[int, ...] = (int(space.n),)
         elif isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.MultiBinary):
             self.shape = space.shape
@@ -51,8 +51,9 @@ class Encoding:
 
     def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return inputs ``[n, *shape]``; one-hot rows for discrete observations."""
-        if self._table is not None:
-            rows: npt.NDArray[np.float32] = self._table[observations - self._start]
+        if self._start is not None:
+            rows = np.zeros((len(observations), *self.shape), np.float32)
+            rows[np.arange(len(rows)), observations - self._start] = 1
             return rows
         inputs: npt.NDArray[Any] = observations.astype(self.dtype, copy=False)
         return inputs

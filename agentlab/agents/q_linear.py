@@ -17,6 +17,7 @@ from agentlab.envs.vector import Array, Step
 from agentlab.errors import AgentlabError
 
 Floats = npt.NDArray[np.float32]
+MAX_NUMBERS = 1 << 26  # in the features' frequencies, and in the weights
 REPORT = 1000  # steps between metrics
 
 
@@ -140,6 +141,11 @@ class QLinear(Agent):
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
         inputs, size = math.prod(observation_space.shape), self.config.buffer_size
         kernels, features = self.config.kernels, self.config.features
+        if max(inputs, self._actions) * len(kernels) * features > MAX_NUMBERS:
+            raise AgentlabError(
+                f"features={features} would need more than {MAX_NUMBERS:,} numbers for "
+                f"{observation_space} and {self._actions} actions"
+            )
         self._features = FourierFeatures.draw(inputs, kernels, features, self.rng)
         self._mean, self._deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
         self.weights = np.zeros((features * len(kernels), self._actions), np.float32)

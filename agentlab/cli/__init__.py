@@ -13,7 +13,7 @@ from pathlib import Path
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
@@ -56,8 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # so that --algo my_module:MyAgent finds my_module.py
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -72,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nagentlab: interrupted", file=sys.stderr)
         return 130
-    print(f"agentlab: error: {message}", file=sys.stderr)
+    except (MemoryError, RecursionError) as error:
+        message = f"this takes more memory than there is: {error}".removesuffix(": ")
+    print(f"agentlab: error: {printable(message)}", file=sys.stderr)
     return 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 
 
 def run(words: list[str]) -> int:
@@ -27,5 +27,6 @@ def run(words: list[str]) -> int:
         check_env(env)
     finally:
         env.close()
-    print(f"{given['id']} keeps to the rules: {env.observation_space} -> {env.action_space}")
+    spaces = f"{env.observation_space} -> {env.action_space}"
+    print(printable(f"{given['id']} keeps to the rules: {spaces}"))
     return 0

@@ -11,7 +11,7 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser, fill
 from agentlab.cli.report import print_settings, show
 from agentlab.config import flag_of, option
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.experiments import trainer_run
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
 from agentlab.experiments.trainer_run import CHANGEABLE, Fitting, TrainerRun
@@ -120,7 +120,7 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
     """Resume the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
-    with Run.open(said["resume"]) as record:
+    with Run.open(said["resume"], writing=True) as record:
         if "trainer" not in record.config:
             raise AgentlabError(
                 f"the run trains an agent; resume it by `{program('train')} --resume`"
@@ -172,7 +172,7 @@ def _conclude(done: TrainerRun) -> int:
     path = shlex.quote(str(done.path))
     if done.interrupted:
         again = f"{program('fit')} --resume {path}"
-        print(f"stopped in epoch {done.epochs + 1} and saved; resume with: {again}")
+        print(printable(f"stopped in epoch {done.epochs + 1} and saved; resume with: {again}"))
         return 130
     show("use it", f"{program('predict')} {path} INPUT")
     return 0

@@ -18,7 +18,7 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.agent_run import trusted
 from agentlab.lazy import without_banners
 
@@ -82,7 +82,7 @@ def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
         )
     print(f"mean         return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
-        print(f"video        {options.video}")
+        print(printable(f"video        {options.video}"))
 
 
 def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:

@@ -12,8 +12,10 @@ import numpy as np
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import option
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
+from agentlab.runs.files import reporting, write_text
+from agentlab.runs.reading import open_regular
 
 DESCRIPTION = """Let the trainer of a run (or of a folder that trainer.save wrote) predict. INPUT is
 a CSV, an image, a folder of images, a text, or a file of texts, one a line; for a forecaster a
@@ -62,10 +64,11 @@ def run(words: list[str]) -> int:
         trainer = _load(Path(folder))
         lines = [line for each in inputs for line in SPEAKERS[trainer.name](trainer, each, options)]
     if options.out is not None:
-        Path(options.out).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with reporting(f"--out {options.out!r} cannot be written"):
+            write_text(Path(options.out), "\n".join(lines) + "\n")
         print(f"wrote {len(lines):,} lines to {options.out}")
     else:
-        print("\n".join(lines))
+        print(printable("\n".join(lines)))
     return 0
 
 
@@ -112,7 +115,7 @@ def _numbers(trainer: Any, source: str, options: PredictOptions) -> list[str]:
 
 
 def _text(trainer: Any, source: str, options: PredictOptions) -> list[str]:
-    prompt = Path(source).read_text(encoding="utf-8") if os.path.isfile(source) else source
+    prompt = _text_in(source) if os.path.exists(source) else source
     written = trainer.generate(
         prompt,
         options.length,
@@ -123,9 +126,16 @@ def _text(trainer: Any, source: str, options: PredictOptions) -> list[str]:
     return [str(written)]
 
 
+def _text_in(path: str) -> str:
+    try:
+        with open_regular(path) as file:
+            return file.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise AgentlabError(f"{path} is no text in UTF-8") from None
+
+
 def _translation(trainer: Any, source: str, options: PredictOptions) -> list[str]:
-    is_file = os.path.isfile(source)
-    sentences = Path(source).read_text(encoding="utf-8").splitlines() if is_file else [source]
+    sentences = _text_in(source).splitlines() if os.path.exists(source) else [source]
     return list(trainer.predict(sentences, beam=options.beam))
 
 

@@ -16,7 +16,7 @@ from agentlab.cli.flags import Parser, fill
 from agentlab.cli.report import print_settings, show
 from agentlab.config import flag_of, option
 from agentlab.envs import Preprocessing
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.experiments import agent_run
 from agentlab.experiments.agent_run import CHANGEABLE, AgentRun, Plan, Training, is_foreign
 
@@ -91,7 +91,7 @@ def _resume(words: list[str], said: Mapping[str, Any]) -> int:
     """Resume the run that ``--resume`` names, exactly as it was set up."""
     from agentlab.runs import Run
 
-    with Run.open(said["resume"]) as record:
+    with Run.open(said["resume"], writing=True) as record:
         if "trainer" in record.config:
             raise AgentlabError(
                 f"the run trains a net on examples; resume it by `{program('fit')} --resume`"
@@ -128,7 +128,7 @@ def _announce(plan: Plan, record: Run, origins: Mapping[str, str]) -> None:
 def _report(name: str, value: object) -> None:
     """Show what came of a run."""
     if name == "summary":
-        print(f"\n{value}\n")
+        print(f"\n{printable(value)}\n")
     else:
         show(name, value)
 
@@ -139,7 +139,7 @@ def _conclude(plan: Plan, done: AgentRun, stored: Plan) -> int:
         steps = plan.training.steps
         changed = steps != stored.training.steps
         again = _command("train", plan, done.path) + (f" --steps {steps}" if changed else "")
-        print(f"stopped at step {done.steps} and saved; resume with: {again}")
+        print(printable(f"stopped at step {done.steps} and saved; resume with: {again}"))
         return 130
     show("play it", _command("play", plan, done.path))
     show("go on", f"{_command('train', plan, done.path)} --steps N")

@@ -19,6 +19,7 @@ from agentlab.experiments.search import Sampler, Study, read_space
 from agentlab.experiments.training_data import Source, load_data, trainer_of
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
+from agentlab.runs.files import refuse_links
 
 DESCRIPTION = """Search for the settings with which `fit` or `train` does best. All flags that are
 not listed here are those of `fit` or `train`; each trial is a run of its own.
@@ -30,6 +31,7 @@ not listed here are those of `fit` or `train`; each trial is a run of its own.
 Trials of `fit` are judged by the held-out metric of their best epoch, never by the test; those of
 `train` by the mean return of the episodes at the end."""
 BEST = 5  # that are shown
+LINKS = ("best", "study.log.lock")  # made by a search: to its best trial, and Optuna's lock
 RUN_FIELDS = {field.name for cls in (fit.Choice, Source, train.Choice) for field in fields(cls)}
 RUN_FIELDS |= {"help", "seed", "workers", "eval_episodes", "video", "log_every", "checkpoint_every"}
 
@@ -95,6 +97,8 @@ def run(words: list[str]) -> int:
 def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) -> int:
     """Resume the search that ``--resume`` names."""
     folder = Path(choice.resume or "")
+    if folder.is_dir():
+        refuse_links(folder, allowed=LINKS)
     study = Study(folder)
     about = study.about
     try:

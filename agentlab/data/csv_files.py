@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.config import did_you_mean
 from agentlab.data.csv_form import (
+    MAX_COLUMNS,
+    MAX_LINE,
     Source,
     cells_of,
     find_files,
     first_lines,
     guess_decimal,
     guess_separator,
+    open_bounded,
     open_text,
     reading,
 )
@@ -195,8 +199,9 @@ class CSVFiles:
         whole = set(types) == set(names)  # only then do longer rows show
         with (
             reading(self.paths[file]),
+            open_bounded(self.paths[file]) as stream,
             pd.read_csv(
-                self.paths[file],
+                stream,
                 sep=self.separator,
                 decimal=self.decimal,
                 header=None,
@@ -246,14 +251,26 @@ class CSVFiles:
 def _header(path: Path, separator: str) -> tuple[int, list[str]]:
     """Return how many rows end with the header, blank lines counted, and the columns' names."""
     with reading(path), open_text(path) as stream:
-        rows = enumerate(cells_of(stream, separator), 1)
+        rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
         skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
     if not row:
         raise AgentlabError(f"{path} is empty; it must begin with the names of its columns")
+    if len(row) > MAX_COLUMNS:
+        raise AgentlabError(f"{path} has {len(row):,} columns; at most {MAX_COLUMNS:,} are read")
     names = [name.strip() or f"column {i + 1}" for i, name in enumerate(row)]
-    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise AgentlabError(f"{path} has two columns {twice[0]!r}; give each a name of its own")
     return skip, names
+
+
+def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
+    """Go through the lines up to the header's end, which is near in any table."""
+    left = MAX_LINE
+    for line in stream:
+        left -= len(line)
+        if left < 0:
+            raise AgentlabError(f"{path} has a header of more than {MAX_LINE:,} characters")
+        yield line
 
 
 def _next_whole(reader: Any) -> Any:

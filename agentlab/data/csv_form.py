@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from agentlab.errors import AgentlabError
+from agentlab.runs.reading import open_regular
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SEPARATORS = (",", ";", "\t", "|")
+MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
+MAX_COLUMNS = 100_000
 SAMPLE = 1 << 16  # characters that the separator is guessed from
 Source = str | Path | Sequence[str | Path]
 
@@ -38,10 +43,52 @@ def reading(path: Path) -> Iterator[None]:
         raise AgentlabError(f"{path} cannot be read: {reason}") from None
 
 
+class BoundedLines(io.RawIOBase):
+    """The bytes of a file whose lines are bounded, decompressed where its name ends in ``.gz``.
+
+    What reads a CSV holds a line whole, and each of its cells takes many times the space of a
+    comma: a small compressed file could else take all memory.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: for what is no regular file, or a line of more than ``MAX_LINE`` bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path, self._line = path, 0
+        opened = open_regular(path)
+        self._file: Any = gzip.GzipFile(fileobj=opened) if path.suffix == ".gz" else opened
+        self._opened = opened
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into ``buffer`` and return how many bytes that were."""
+        content = self._file.read(min(len(buffer), MAX_LINE))
+        buffer[: len(content)] = content
+        end = max(content.rfind(b"\n"), content.rfind(b"\r"))
+        self._line = self._line + len(content) if end < 0 else len(content) - end - 1
+        if self._line > MAX_LINE:
+            raise OSError(errno.EFBIG, f"it has a line of more than {MAX_LINE:,} bytes")
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        self._opened.close()
+        super().close()
+
+
+def open_bounded(path: Path) -> BinaryIO:
+    """Open a file, of which no line has more than ``MAX_LINE`` bytes."""
+    return io.BufferedReader(BoundedLines(path), 1 << 18)
+
+
 def open_text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_bounded(path), encoding="utf-8-sig", newline="")
 
 
 def find_files(source: Source) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
+from agentlab.runs.reading import open_regular
 
 # Formats that Pillow decodes itself; for others, such as EPS, it would start a program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -22,6 +24,7 @@ SUFFIXES = (
     *(".tif", ".tiff", ".webp"),
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
+MAX_PIXELS = 1 << 25  # that are decoded, of up to 4 bytes; of a large JPEG only a part is
 ORIENTATION = 0x0112  # in a camera's notes (EXIF); 5 to 8 are a quarter turn
 Bytes = npt.NDArray[np.uint8]
 
@@ -99,6 +102,7 @@ class Images:
         with _opened(path) as image:
             # A large JPEG is decoded at half its size, or less, where that will do.
             image.draft(None, (2 * max(self.width, self.height),) * 2)
+            _check_size(image, path)
             image = _opaque(ImageOps.exif_transpose(image))
             image = image.convert("L" if self.channels == 1 else "RGB")
             if image.size != (self.width, self.height):
@@ -127,13 +131,26 @@ def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_size is stricter
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             yield image
+    except AgentlabError:
+        raise
     except FileNotFoundError:
         raise AgentlabError(f"there is no image {path}") from None
     except Exception as error:  # decoders raise whatever a broken file brings about
         reason = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
         raise AgentlabError(f"{path} is no readable image{reason}") from None
+
+
+def _check_size(image: Any, path: Path) -> None:
+    """Refuse a picture that takes much memory however small it is made afterwards."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise AgentlabError(
+            f"the picture {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
+            "decoded, so make it smaller first"
+        )
 
 
 def _opaque(image: Any) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import io
 import os
 from pathlib import Path
 
 from agentlab.data.cache import cache_folder, checksum, fetch
 from agentlab.errors import AgentlabError
+from agentlab.runs.reading import read_bytes
 
+MAX_TEXT = 1 << 28  # bytes; the largest text of these sets has 2 MB
 KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 
@@ -140,8 +144,14 @@ class Originals:
 
 def contents(path: Path) -> bytes:
     """Return a file's bytes, decompressed where they are gzip's."""
-    stored = path.read_bytes()
-    return gzip.decompress(stored) if stored.startswith(b"\x1f\x8b") else stored
+    stored = read_bytes(path, MAX_TEXT)
+    if not stored.startswith(b"\x1f\x8b"):
+        return stored
+    with gzip.GzipFile(fileobj=io.BytesIO(stored)) as file:
+        unpacked = file.read(MAX_TEXT + 1)
+    if len(unpacked) > MAX_TEXT:
+        raise OSError(errno.EFBIG, f"it unpacks to more than {MAX_TEXT:,} bytes", str(path))
+    return unpacked
 
 
 def _checksum_inside(path: Path) -> str:

@@ -17,6 +17,7 @@ from agentlab.data.batches import Array
 from agentlab.data.data_set import HELD_OUT, DataSet, split_set, text_set
 from agentlab.data.originals import Originals, contents
 from agentlab.data.series import read_series, split_series
+from agentlab.runs.reading import read_arrays
 
 DAMAGE = (
     OSError,
@@ -29,6 +30,7 @@ DAMAGE = (
     zlib.error,
 )
 
+MAX_MEMBER = 1 << 26  # bytes; a batch of CIFAR-10 has 31 million
 THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 HOUSES = "crim zn indus chas nox rm age dis rad tax ptratio b lstat"
 PRICE = "medv"
@@ -60,18 +62,25 @@ def cifar10(files: Originals) -> DataSet:
 
 def _cifar10_batch(archive: tarfile.TarFile, name: str) -> tuple[Array, Array]:
     """Read records of a class and an image, colors first."""
-    stored = archive.extractfile(f"cifar-10-batches-bin/{name}")
-    assert stored is not None
-    records = np.frombuffer(stored.read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+    stored = _member(archive, f"cifar-10-batches-bin/{name}")
+    records = np.frombuffer(stored, np.uint8).reshape(-1, 1 + 3 * 32 * 32)
     x = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return _images((32, 32, 3), np.ascontiguousarray(x), records[:, 0])
 
 
+def _member(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> bytes:
+    found = archive.getmember(member) if isinstance(member, str) else member
+    if found.size > MAX_MEMBER:
+        raise ValueError(f"{found.name} in it has {found.size:,} bytes")
+    stored = archive.extractfile(found)
+    if stored is None:
+        raise ValueError(f"{found.name} in it is no file")
+    return stored.read()
+
+
 def _arrays(path: Path, *names: str) -> list[Array]:
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no npz archive")
-    with np.load(path, allow_pickle=False) as stored:
-        return [stored[name] for name in names]
+    arrays = read_arrays(path, names)
+    return [arrays[name] for name in names]
 
 
 def _images(shape: tuple[int, ...], x: Array, y: Array) -> tuple[Array, Array]:
@@ -105,9 +114,7 @@ def imdb(files: Originals) -> DataSet:
         for member in archive:
             match member.name.split("/"):
                 case [*_, "train" | "test" as part, "neg" | "pos" as label, _] if member.isfile():
-                    stored = archive.extractfile(member)
-                    assert stored is not None
-                    text = stored.read().decode("utf-8").replace("<br />", " ")
+                    text = _member(archive, member).decode("utf-8").replace("<br />", " ")
                     parts[part][0].append(text)
                     parts[part][1].append(int(label == "pos"))
     if not all(x for x, _ in parts.values()):

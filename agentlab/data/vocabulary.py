@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
+from agentlab.runs.reading import open_regular
 
 Ids = npt.NDArray[np.int32]
 
@@ -26,7 +28,8 @@ def read_text(path: Path | str) -> str:
         AgentlabError: where it cannot be read, is not UTF-8, or holds nothing but blanks.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with open_regular(path) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise AgentlabError(
             f"{path} is no text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
@@ -44,7 +47,7 @@ def text_of(source: str) -> str:
     Raises:
         AgentlabError: for a file that cannot be read, or a name in ``.txt`` that no file has.
     """
-    if os.path.isfile(source) or re.fullmatch(r"\S+\.txt", source):
+    if os.path.exists(source) or re.fullmatch(r"\S+\.txt", source):
         return read_text(source)
     if not source.strip():
         raise AgentlabError(f"the text {source!r} is empty")

@@ -13,7 +13,7 @@ from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalogue import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
-from agentlab.envs.vector import LocalVector, Step, VectorEnv, WorkerVector
+from agentlab.envs.vector import LocalVector, Step, VectorEnv, WorkerVector, check_num_envs
 from agentlab.errors import AgentlabError
 
 __all__ = [
@@ -58,8 +58,7 @@ def make_envs(
     Raises:
         AgentlabError: for an unknown id or a number out of range.
     """
-    if n < 1:
-        raise AgentlabError(f"n_envs={n} must be 1 or more")
+    check_num_envs(n)
     if workers is not None and workers < 0:
         raise AgentlabError(f"workers={workers} must be 0 or more")
     preprocessing = preprocessing or Preprocessing()

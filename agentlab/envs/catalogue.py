@@ -13,6 +13,7 @@ import gymnasium
 
 from agentlab.envs import old_gym
 from agentlab.errors import AgentlabError
+from agentlab.import_path import allow_current_folder
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner at the first game
 gymnasium.register_envs(ale_py)
@@ -40,6 +41,8 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
         AgentlabError: for an id that is unknown or that Gymnasium has dropped, an argument that
             the environment does not take, and a package or a game ROM that is missing.
     """
+    if ":" in id.removeprefix("gym:"):
+        allow_current_folder()
     try:
         if id.startswith("gym:"):
             return old_gym.make_env(id.removeprefix("gym:"), **kwargs)

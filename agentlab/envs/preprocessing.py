@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from agentlab.config import option
 from agentlab.errors import AgentlabError
 
+MAX_PIXELS = 1 << 24  # of an observation
 Frame = npt.NDArray[np.uint8]
 
 
@@ -130,6 +132,11 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         if p.difference:
             low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)
         self._shape, self._dtype = (*image.shape[:2], image.shape[2] * p.frame_stack), dtype
+        if (size := math.prod(self._shape)) > MAX_PIXELS:
+            raise AgentlabError(
+                f"frame_stack={p.frame_stack} makes observations of {size:,} pixels; at most "
+                f"{MAX_PIXELS:,} fit"
+            )
         self.observation_space = Frames(low, high, self._shape, dtype, p.frame_stack)
 
     def _image(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -26,11 +26,24 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
+from agentlab.import_path import python_command
 
 Array = npt.NDArray[Any]
 PATIENCE = 0.0003  # seconds
+MAX_ENVS = 1 << 14
 _STEP = b"step"  # no pickle, so as not to be mistaken for another request
 EnvMaker = Callable[[], "gymnasium.Env[Any, Any]"]
+
+
+def check_num_envs(n: Any) -> int:
+    """Return a number of environments, if it is one that a machine can hold.
+
+    Raises:
+        AgentlabError: for what is no whole number from 1 to 16,384.
+    """
+    if not isinstance(n, int) or not 1 <= n <= MAX_ENVS:
+        raise AgentlabError(f"n_envs={n!r} must be a whole number from 1 to {MAX_ENVS:,}")
+    return n
 
 
 @dataclass(slots=True)
@@ -303,15 +316,9 @@ class WorkerVector(VectorEnv):
         for share in self._shares:
             here, there = multiprocessing.Pipe()
             fds = (there.fileno(), self._file.fileno())
-            command = [
-                f"import sys; sys.path[:] = {sys.path!r}",
-                f"from agentlab.envs.vector import _work; _work({fds[0]}, {fds[1]})",
-            ]
-            self._workers.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", "\n".join(command)], pass_fds=fds, env=_worker_environ()
-                )
-            )
+            code = f"from agentlab.envs.vector import _work; _work({fds[0]}, {fds[1]})"
+            command = python_command(code, path=sys.path)
+            self._workers.append(subprocess.Popen(command, pass_fds=fds, env=_worker_environ()))
             there.close()
             self._pipes.append(here)
             here.send((share.start, self.num_envs, *blanks))

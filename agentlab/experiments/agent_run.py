@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,8 +15,10 @@ from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs.vector import check_num_envs
 from agentlab.errors import AgentlabError
 from agentlab.lazy import without_banners
+from agentlab.runs.files import replacing_folder, reporting, write_json
 
 if TYPE_CHECKING:
     from agentlab.agents.loop import Evaluation
@@ -43,8 +44,9 @@ class Training:
     video: bool = option(True, "record a video of one episode at the end")
 
     def __post_init__(self) -> None:
-        lowest = {"steps": 1, "n_envs": 1, "log_every": 1, "checkpoint_every": 1}
-        for name in ("steps", "n_envs", "workers", "seed", "log_every", "checkpoint_every"):
+        check_num_envs(self.n_envs)
+        lowest = {"steps": 1, "log_every": 1, "checkpoint_every": 1}
+        for name in ("steps", "workers", "seed", "log_every", "checkpoint_every"):
             value = getattr(self, name)
             if value is not None and value < lowest.get(name, 0):
                 raise AgentlabError(f"{name}={value} must be {lowest.get(name, 0)} or more")
@@ -271,7 +273,8 @@ def _keep(played: Evaluation, path: Path) -> str:
         "max": float(played.returns.max()),
     }
     episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    path.write_text(json.dumps({"episodes": len(played.returns), **metrics, **episodes}, indent=1))
+    with reporting(f"{path} cannot be written"):
+        write_json(path, {"episodes": len(played.returns), **metrics, **episodes})
     line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     return f"{len(played.returns)} episodes: return {line}"
 
@@ -295,12 +298,10 @@ def _record_video(plan: Plan, saved: Path, record: Run, step: int, seed: int) ->
 
 def _save(agent: Agent, path: Path) -> Path:
     """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
-    saved, temporary = path / "agent", path / ".agent"
-    shutil.rmtree(temporary, ignore_errors=True)
-    agent.save(temporary)
-    shutil.copy(path / "config.json", temporary)
-    shutil.rmtree(saved, ignore_errors=True)
-    temporary.rename(saved)
+    saved = path / "agent"
+    with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
+        agent.save(temporary)
+        shutil.copyfile(path / "config.json", temporary / "config.json")
     return saved
 
 

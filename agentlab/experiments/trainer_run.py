@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe, find_recipe
 from agentlab.experiments.training_data import Source, TrainingData
 from agentlab.lazy import without_banners
+from agentlab.runs.files import replacing_folder, reporting, write_json
 from agentlab.supervised import trainer_class
 
 if TYPE_CHECKING:
@@ -245,15 +245,14 @@ def _in_words(metrics: Mapping[str, float]) -> str:
 def _keep(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
     """Write what was reached on data never used before, and on which, to ``test.json``."""
     kept = {"metrics": metrics, "data": data.notes, **more}
-    (path / "test.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    with reporting(f"{path / 'test.json'} cannot be written"):
+        write_json(path / "test.json", kept)
 
 
 def _save(trainer: Trainer, path: Path) -> None:
-    saved, temporary = path / "trainer", path / ".trainer"
-    shutil.rmtree(temporary, ignore_errors=True)
-    trainer.save(temporary)
-    shutil.rmtree(saved, ignore_errors=True)
-    temporary.rename(saved)
+    saved = path / "trainer"
+    with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
+        trainer.save(temporary)
 
 
 def _draw(figure: Any, record: Run, name: str, step: int) -> Path:

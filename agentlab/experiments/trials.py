@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,12 @@ from typing import Any
 
 from agentlab.errors import AgentlabError
 from agentlab.experiments.search import Study, Trial
+from agentlab.import_path import python_command
+from agentlab.runs.files import open_append
+from agentlab.runs.reading import open_regular, read_bytes, read_json
 
 TRIALS = 20
+LOG_BYTES = 64 << 20  # of what a trial prints
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,10 @@ class Search:
     def _value(self, path: Path) -> float:
         """Return by what a finished trial is judged."""
         if self.task.verb == "train":
-            value = float(json.loads((path / "evaluation.json").read_text())["mean"])
+            value = float(read_json(path / "evaluation.json")["mean"])
         else:
-            with (path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+            opened = open_regular(path / "metrics.csv")
+            with io.TextIOWrapper(opened, encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             column = f"validation/{self.task.metric}"
             values = [float(row[column]) for row in rows if row.get(column)]
@@ -183,9 +187,9 @@ def start(words: Sequence[str], log: Path) -> Any:
 
     It has a session of its own, so that Ctrl-C reaches it through the search, once.
     """
-    with log.open("ab") as file:
+    with open_append(log) as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "agentlab", *words],
+            python_command("from agentlab.cli import main; sys.exit(main())", words),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -195,7 +199,7 @@ def start(words: Sequence[str], log: Path) -> Any:
 
 def _last_words(log: Path, code: int) -> str:
     """Return why a process failed, in the sentence that it said last."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = read_bytes(log, LOG_BYTES).decode("utf-8", errors="replace").split("\n")
     said = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
     errors = [line for line in said if line.startswith("agentlab: error: ")]
     return (errors or said)[-1].removeprefix("agentlab: error: ")

@@ -14,6 +14,8 @@ from agentlab.errors import AgentlabError
 from agentlab.nets.attention import MultiHeadAttention
 from agentlab.nets.decoding import State
 
+MAX_NUMBERS = 1 << 24  # in the code of all positions
+
 
 def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
     """Return the code of each position: Vaswani et al. 2017, section 3.5.
@@ -22,6 +24,8 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
         float32 ``[length, width]``: sines in the first half, cosines in the second, of wave
         lengths from ``2 pi`` to ``10000 * 2 pi``.
     """
+    if length * width > MAX_NUMBERS:
+        raise AgentlabError(f"length={length} times width={width} must be at most {MAX_NUMBERS:,}")
     angles = np.arange(length)[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 

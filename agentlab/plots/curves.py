@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
 from agentlab.plots.style import CONTRAST, INK, LINE, MUTED, new_figure, save_figure, tidy
+from agentlab.runs.reading import open_regular
 
 Column = npt.NDArray[np.float64]
 
@@ -152,7 +154,7 @@ def _columns(path: Path) -> dict[str, Column]:
     """Read a table's columns; a missing cell is NaN, a missing file has none."""
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
+    with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = rows[0] if rows else {}
     return {name: np.array([float(row[name] or math.nan) for row in rows]) for name in names}

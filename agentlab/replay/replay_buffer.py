@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,10 @@ import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
 from agentlab.replay.ring import Ring, checked
-from agentlab.replay.segments import Segments, write_arrays
+from agentlab.replay.segments import Segments
 from agentlab.replay.sum_tree import SumTree
+from agentlab.runs.files import write_arrays, write_json
+from agentlab.runs.reading import read_arrays, read_json
 
 if TYPE_CHECKING:
     from agentlab.envs.vector import Step
@@ -260,9 +261,7 @@ class ReplayBuffer:
             extra["priorities"] = self._tree.values(np.arange(self._tree.size))
         write_arrays(directory / "extra.npz", extra)
         described = {"settings": self._settings, "count": ring.count, "highest": self._highest}
-        temporary = directory / ".tmp-replay.json"
-        temporary.write_text(json.dumps(described, indent=1))
-        temporary.replace(directory / "replay.json")
+        write_json(directory / "replay.json", described)
 
     def load(self, directory: Path | str) -> None:
         """Take back what ``save`` wrote, into this buffer.
@@ -275,7 +274,7 @@ class ReplayBuffer:
         """
         directory, ring = Path(directory), self._ring
         try:
-            described = json.loads((directory / "replay.json").read_text())
+            described = read_json(directory / "replay.json")
             settings, count = described["settings"], int(described["count"])
             highest = float(described["highest"])
             if count < 0:
@@ -289,11 +288,11 @@ class ReplayBuffer:
         self._empty()
         try:
             self._segments.load(directory, min(count, ring.rows), ring.write_rows)
-            with np.load(directory / "extra.npz", allow_pickle=False) as extra:
-                if self._tree is not None:
-                    values = checked(extra["priorities"], (self._tree.size,), np.dtype(np.float64))
-                    self._tree.update(np.arange(self._tree.size), values)
-                ring.take_aside(count, extra)
+            extra = read_arrays(directory / "extra.npz")
+            if self._tree is not None:
+                values = checked(extra["priorities"], (self._tree.size,), np.dtype(np.float64))
+                self._tree.update(np.arange(self._tree.size), values)
+            ring.take_aside(count, extra)
         except Exception as error:  # whatever a damaged file makes the readers raise
             self._empty()
             raise AgentlabError(

@@ -7,9 +7,9 @@ import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from agentlab.replay.leaves import Array
+from agentlab.runs.files import write_arrays
+from agentlab.runs.reading import read_arrays
 
 PIECES = 64
 _Identity = tuple[int, int, int, int]
@@ -58,8 +58,7 @@ class Segments:
         known = {}
         for number, part in enumerate(self._parts(rows)):
             path = directory / _name(number)
-            with np.load(path, allow_pickle=False) as arrays:
-                write(part, arrays)
+            write(part, read_arrays(path))
             known[number] = _identity(path.stat())
         self._remember(directory, known)
 
@@ -98,17 +97,6 @@ class Segments:
             return
         self._close = weakref.finalize(self, os.close, self._folder)
         self._known = known
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write ``arrays`` uncompressed to ``path``; an older file of that name is replaced."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _name(number: int) -> str:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from agentlab.errors import AgentlabError
-from agentlab.runs.files import sync
-
-TEMPORARY = ".tmp-"
+from agentlab.runs.files import remove, remove_temporaries, replacing_folder, write_json
+from agentlab.runs.reading import open_regular, read_json
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,9 @@ def write_checkpoint(
     path = folder / f"{number:06d}"
     if path.exists():
         raise FileExistsError(None, f"checkpoint {number} exists already", str(path))
-    temporary = folder / f"{TEMPORARY}{path.name}"
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
-    temporary.mkdir(parents=True)
-    try:
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(folder)  # left by a process that was killed
+    with replacing_folder(path) as temporary:
         write(temporary)
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         content = {
@@ -70,14 +66,7 @@ def write_checkpoint(
             "files": {file.relative_to(temporary).as_posix(): _sha256(file) for file in files},
         }
         described = {"sha256": _sha256_of_json(content), **content}
-        (temporary / "state.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
-        for entry in [*temporary.rglob("*"), temporary]:
-            sync(entry)
-        os.rename(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync(folder)
+        write_json(temporary / "state.json", described)
     return path
 
 
@@ -89,13 +78,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     described = path / "state.json"
     try:
-        content = json.loads(described.read_bytes())
+        content = read_json(described)
         if content.pop("sha256") != _sha256_of_json(content):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
         for name, digest in content["files"].items():
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                raise AgentlabError(f"checkpoint {path} is damaged: {name} is not a file in it")
             if _sha256(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
-        return Checkpoint(path, content["number"], content["step"], content["state"])
+        number, step, state = content["number"], content["step"], content["state"]
+        if not (isinstance(number, int) and isinstance(step, int) and isinstance(state, dict)):
+            raise AgentlabError(f"checkpoint {path} is damaged: state.json has other values")
+        return Checkpoint(path, number, step, state)
     except FileNotFoundError as error:
         missing = Path(error.filename).relative_to(path)
         raise AgentlabError(f"checkpoint {path} is damaged: {missing} is missing") from error
@@ -114,9 +108,8 @@ def remove_after(folder: Path, number: int) -> None:
     """Remove the checkpoints newer than ``number`` and what unfinished writing left."""
     for path in numbered(folder):
         if _number(path) > number:
-            shutil.rmtree(path)
-    for path in folder.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(path)
+            remove(path)
+    remove_temporaries(folder)
 
 
 def _number(path: Path) -> int:
@@ -124,7 +117,7 @@ def _number(path: Path) -> int:
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
+    with open_regular(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 

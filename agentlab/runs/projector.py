@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
-from agentlab.runs.files import replacing, reporting
+from agentlab.runs.files import replacing, reporting, write_text
+from agentlab.runs.reading import read_bytes
 
+LIST_BYTES = 1 << 20  # of a folder's list of embeddings
 SHEET = 8192  # pixels; the largest side of a sheet of images that the projector reads
 
 
@@ -61,7 +63,7 @@ def write_projector(
     with reporting(f"folder={str(folder)!r} cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            listed = path.read_text(encoding="utf-8") if path.exists() else ""
+            listed = read_bytes(path, LIST_BYTES).decode("utf-8") if path.exists() else ""
             config = text_format.Parse(listed, ProjectorConfig())
         except (text_format.ParseError, UnicodeDecodeError) as error:
             raise AgentlabError(f"{path} is damaged: {error}; remove it") from error
@@ -76,9 +78,8 @@ def write_projector(
         )
         with replacing(folder / added.tensor_path) as temporary:
             np.savetxt(temporary, vectors, fmt="%.9g", delimiter="\t")
-        with replacing(folder / added.metadata_path) as temporary:
-            lines = "".join(f"{_visible(label)}\n" for label in labels)
-            temporary.write_text(lines, encoding="utf-8")
+        lines = "".join(f"{_visible(label)}\n" for label in labels)
+        write_text(folder / added.metadata_path, lines)
         if images is not None:
             import imageio.v3
 
@@ -87,8 +88,7 @@ def write_projector(
             added.sprite.single_image_dim.extend([pictures.shape[2], pictures.shape[1]])
             with replacing(folder / added.sprite.image_path) as temporary:
                 imageio.v3.imwrite(temporary, _sheet(pictures), extension=".png")
-        with replacing(path) as temporary:
-            temporary.write_text(text_format.MessageToString(config), encoding="utf-8")
+        write_text(path, text_format.MessageToString(config))
     return path
 
 

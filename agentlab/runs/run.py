@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.runs import checkpoint as checkpoints
 from agentlab.runs.checkpoint import Checkpoint
-from agentlab.runs.files import replacing, reporting
+from agentlab.runs.files import open_append, refuse_links, remove_temporaries, reporting, write_text
+from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
 
@@ -58,7 +59,7 @@ class Run:
         self._checkpoints = path / "checkpoints"
         self._event_file: EventFile | None = None
         self._events_start: int | None = None
-        self._lock: TextIO | None = None
+        self._lock: BinaryIO | None = None
 
     @classmethod
     def create(cls, root: Path | str, name: str, config: dict[str, Any]) -> Self:
@@ -80,8 +81,7 @@ class Run:
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
             path = _make_folder(Path(root), name)
             try:
-                with replacing(path / "config.json") as temporary:
-                    temporary.write_text(text, encoding="utf-8")
+                write_text(path / "config.json", text)
                 run = cls(path, json.loads(text))
                 run._own()
             except BaseException:
@@ -91,23 +91,34 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str, writing: bool = False) -> Self:
         """Find a run folder that ``create`` made.
 
+        Args:
+            path: the folder.
+            writing: keep other processes from writing to it from now on, not only from the first
+                ``log``; what is wrong with the folder shows before anything is computed.
+
         Raises:
-            AgentlabError: for a missing folder, one that is no run, or a damaged ``config.json``.
+            AgentlabError: for a missing folder, one that is no run, or a damaged ``config.json``;
+                for one to be written to that holds links, or that another process writes to.
         """
         path = Path(path)
         try:
-            config = json.loads((path / "config.json").read_bytes())
+            config = read_json(path / "config.json")
         except (FileNotFoundError, NotADirectoryError):
             why = "it has no config.json" if path.is_dir() else "there is no such folder"
             raise AgentlabError(f"run={str(path)!r} is not a run folder: {why}") from None
         except (OSError, ValueError) as error:
-            raise AgentlabError(f"{path / 'config.json'} cannot be read: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise AgentlabError(f"{path / 'config.json'} cannot be read: {reason}") from error
         if not isinstance(config, dict):
             raise AgentlabError(f"{path / 'config.json'} cannot be read: it holds no JSON object")
-        return cls(path, config)
+        run = cls(path, config)
+        if writing:
+            with run._writing():
+                pass
+        return run
 
     def log(self, step: int, metrics: Mapping[str, float], timings: Mapping[str, float]) -> None:
         """Add a row to ``metrics.csv`` and to ``timings.csv``, and all of it to TensorBoard.
@@ -196,7 +207,8 @@ class Run:
                 damage = damage or error
                 continue
             if damage is not None:
-                print(f"{damage}; going on from checkpoint {found.number}", file=sys.stderr)
+                told = f"{damage}; going on from checkpoint {found.number}"
+                print(printable(told), file=sys.stderr)
             return found
         if damage is not None:
             raise AgentlabError(f"{damage}, and no older one is whole; start a new run")
@@ -214,6 +226,7 @@ class Run:
             self.close()
             self._own()
             folder = None if checkpoint is None else checkpoint.path
+            remove_temporaries(self.path)
             self._metrics.restore(folder)
             self._timings.restore(folder)
             checkpoints.remove_after(
@@ -255,7 +268,8 @@ class Run:
         """Keep other processes from writing to this run until ``close``, or this process's end."""
         if self._lock is not None:
             return
-        lock = (self.path / ".lock").open("a")
+        refuse_links(self.path)
+        lock = open_append(self.path / ".lock")
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

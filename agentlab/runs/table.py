@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TextIO
 
-from agentlab.runs.files import replacing
+from agentlab.runs.files import open_append, replacing
+from agentlab.runs.reading import open_regular
 
 
 class Table:
@@ -38,7 +40,7 @@ class Table:
         if new := [name for name in row if name not in self._columns]:
             self._add_columns(new)
         if self._file is None:
-            self._file = self.path.open("a", encoding="utf-8", newline="")
+            self._file = io.TextIOWrapper(open_append(self.path), encoding="utf-8", newline="")
         _write(self._file, [_cell(row[name]) if name in row else "" for name in self._columns])
         self._file.flush()
 
@@ -77,7 +79,7 @@ class Table:
     def _rows(self) -> list[list[str]]:
         if not self.path.exists():
             return []
-        with self.path.open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(self.path), encoding="utf-8", newline="") as file:
             return list(csv.reader(file))
 
 

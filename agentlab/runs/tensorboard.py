@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from agentlab.runs.files import open_new
 
 FLUSH_SECONDS = 5.0
 HISTOGRAM_BINS = 30
@@ -29,9 +32,9 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(exist_ok=True)
-        name = f"events.out.tfevents.{time.time():.6f}.{os.getpid()}"
+        name = f"events.out.tfevents.{time.time():.6f}.{os.getpid()}.{secrets.token_hex(4)}"
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
-        self._records = RecordWriter((folder / name).open("wb"))
+        self._records = RecordWriter(open_new(folder / name))
         self._flushed = 0.0
         self._write(0, file_version="brain.Event:2")
         if start is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs.reading import read_arrays
 from agentlab.training.trainer import Trainer
 
 T = TypeVar("T")
@@ -219,15 +220,15 @@ class _Session:
         self.seconds, self.trainer.history = state["seconds"], state["history"]
         self.trainer._names, self.sums = state["names"], np.asarray(state["sums"])
         try:
-            with np.load(kept.path / "training.npz", allow_pickle=False) as arrays:
-                best = sorted(name for name in arrays if name.startswith("best"))
-                self.best_weights = [arrays[name] for name in best]
-                variables = self._variables()
-                if len(variables) != len(arrays) - len(best):
-                    raise ValueError("it has other variables")
-                for name, variable in variables.items():
-                    variable.assign(arrays[name])
-        except (KeyError, ValueError) as error:
+            arrays = read_arrays(kept.path / "training.npz")
+            best = sorted(name for name in arrays if name.startswith("best"))
+            self.best_weights = [arrays[name] for name in best]
+            variables = self._variables()
+            if len(variables) != len(arrays) - len(best):
+                raise ValueError("it has other variables")
+            for name, variable in variables.items():
+                variable.assign(arrays[name])
+        except (KeyError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {kept.path} is not one of this net: {error}; start a new run"
             ) from error

@@ -21,6 +21,8 @@ from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
+from agentlab.runs.files import replacing, write_json
+from agentlab.runs.reading import read_json
 from agentlab.training.optimizers import (
     ScheduleName,
     compiled_apply,
@@ -349,7 +351,8 @@ class Trainer(ABC):
         self._need_net()
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        self.net.save(directory / NET)
+        with replacing(directory / NET) as temporary:
+            self.net.save(temporary)
         preprocessor = self.preprocessor
         content = {
             "trainer": self.name,
@@ -363,7 +366,7 @@ class Trainer(ABC):
             "sha256": hashlib.sha256((directory / NET).read_bytes()).hexdigest(),
         }
         described = {"checksum": _checksum(content), **content}
-        (directory / DESCRIPTION).write_text(json.dumps(described, indent=1), encoding="utf-8")
+        write_json(directory / DESCRIPTION, described)
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
@@ -403,7 +406,7 @@ def read_description(directory: Path | str) -> dict[str, Any]:
     """
     path = Path(directory) / DESCRIPTION
     try:
-        content = dict(json.loads(path.read_bytes()))
+        content = dict(read_json(path))
         expected = content.pop("checksum")
     except FileNotFoundError:
         raise AgentlabError(f"{directory} holds no saved trainer: no {DESCRIPTION}") from None
