@@ -1,24 +1,109 @@
-"""Configurations: frozen dataclasses from which flags, help texts and ``config.json`` are made."""
+"""Configurations: frozen dataclasses from which flags, help texts and ``config.json`` are made.
+
+A configuration lists its options, with help and bounds, and the groups that it shares with others::
+
+    @dataclass(frozen=True)
+    class MyConfig(Optimization, Options):
+        gamma: float = option(0.99, "discount factor", ge=0, le=1)
+        learning_rate: float = override(Optimization, "learning_rate", 3e-4)
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import math
+import operator
 import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
 T = TypeVar("T")
+BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
-def option(default: Any, help: str) -> Any:
-    """Declare a field of a configuration with its default and its one-line help."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def option(
+    default: Any,
+    help: str,
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """Declare a field of a configuration.
+
+    Args:
+        default: its default.
+        help: one line about it, with its unit.
+        gt: values must be more than this.
+        ge: values must be at least this.
+        lt: values must be less than this.
+        le: values must be at most this. Bounds hold for each item of a tuple; ``None`` has none.
+    """
+    limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    bounds = {name: limit for name, limit in limits.items() if limit is not None}
+    return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds})
+
+
+def override(group: type, name: str, default: Any) -> Any:
+    """Declare the option ``name`` of ``group`` again with another default.
+
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Group(Options):
+    ...     rate: float = option(0.1, "step size", gt=0)
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Mine(Group):
+    ...     rate: float = override(Group, "rate", 0.5)
+    >>> Mine().rate
+    0.5
+    """
+    field = next(f for f in dataclasses.fields(group) if f.name == name)
+    return dataclasses.field(default=default, metadata=field.metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Base of configurations and of their groups: checks the bounds of all options.
+
+    A subclass that has more to check overrides ``check``, and calls ``super().check()`` first.
+    """
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``InvalidArgument`` where an option is out of bounds."""
+        for field in dataclasses.fields(self):
+            check_bounds(field, getattr(self, field.name))
+
+
+def check_bounds(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raise ``InvalidArgument`` where ``value`` is outside the bounds of ``field``."""
+    bounds = field.metadata.get("bounds", {})
+    for item in value if isinstance(value, tuple) else (value,):
+        if not isinstance(item, int | float) or _within(item, bounds):
+            continue
+        each = "each item of " if isinstance(value, tuple) else ""
+        none = ", or none" if "None" in str(field.type) else ""
+        raise InvalidArgument(f"{each}{field.name}={value} must be {_in_words(bounds)}{none}")
+
+
+def _within(value: float, bounds: Mapping[str, float]) -> bool:
+    tests = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
+    return all(tests[name](value, limit) for name, limit in bounds.items())
+
+
+def _in_words(bounds: Mapping[str, float]) -> str:
+    if set(bounds) == {"ge", "le"}:
+        return f"between {bounds['ge']:g} and {bounds['le']:g}"
+    if set(bounds) == {"ge"}:
+        return f"{bounds['ge']:g} or more"
+    return " and ".join(f"{BOUNDS[name]} {limit:g}" for name, limit in bounds.items())
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -31,13 +116,16 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """Build the configuration ``cls`` from names and values, checking both.
 
     Raises:
-        AgentlabError: for a name that ``cls`` has no field for, or a value of the wrong type.
+        InvalidArgument: for a name that ``cls`` has no field for, a value of the wrong type, or
+            one out of bounds.
     """
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for name in values:
         if name not in names:
-            raise AgentlabError(f"{cls.__name__} has no option {name!r}{did_you_mean(name, names)}")
+            raise InvalidArgument(
+                f"{cls.__name__} has no option {name!r}{did_you_mean(name, names)}"
+            )
     return cls(**{name: check_type(name, value, hints[name]) for name, value in values.items()})
 
 
@@ -47,7 +135,7 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
     Accepts what JSON makes of a configuration (lists for tuples, integers for floats).
 
     Raises:
-        AgentlabError: where ``value`` is not of that type.
+        InvalidArgument: where ``value`` is not of that type.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_union(hint):
@@ -73,7 +161,7 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
             return float(value)
     elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    raise AgentlabError(f"{name}={value!r} is not {describe_type(hint)}")
+    raise InvalidArgument(f"{name}={value!r} is not {describe_type(hint)}")
 
 
 def describe_type(hint: Any) -> str:
@@ -108,13 +196,13 @@ def parse_value(flag: str, text: str, hint: Any) -> Any:
     Lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is a whole number too.
 
     Raises:
-        AgentlabError: where it is none, naming ``flag``.
+        InvalidArgument: where it is none, naming ``flag``.
     """
     text = text.strip()
     try:
         return _read(text, hint)
     except ValueError:
-        raise AgentlabError(f"{flag} {text!r} is not {describe_type(hint)}") from None
+        raise InvalidArgument(f"{flag} {text!r} is not {describe_type(hint)}") from None
 
 
 def format_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The one exception that a user of agentlab is meant to see, and texts that are safe to print."""
+"""The exceptions that a user of agentlab is meant to see, and texts that are safe to print."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ class AgentlabError(Exception):
     The message names the argument, its value and what would be right. The command line prints it
     without a traceback and exits with code 2.
     """
+
+
+class InvalidArgument(AgentlabError, ValueError):
+    """An argument whose value is unknown, out of range or of the wrong kind."""
 
 
 def printable(text: object) -> str:

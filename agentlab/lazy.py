@@ -26,6 +26,7 @@ class LazyModule:
 
 tf: Any = LazyModule("tensorflow")
 keras: Any = LazyModule("keras")
+h5py: Any = LazyModule("h5py")
 
 
 @contextmanager

@@ -14,11 +14,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, BinaryIO
 
-import h5py
-import keras
-
 import agentlab.nets
 from agentlab.errors import AgentlabError
+from agentlab.lazy import h5py, keras
 from agentlab.nets.budget import weights_within
 from agentlab.runs.reading import check_archive, count_values, open_regular, unpacked_limit
 

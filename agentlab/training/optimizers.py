@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Literal, get_args
 
+from agentlab.config import Options, option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 
@@ -45,6 +47,25 @@ def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
         if argument not in taken:
             raise AgentlabError(f"{argument}={value!r} is nothing that optimizer={name!r} takes")
     return known[name](learning_rate=learning_rate, name=name, **arguments)
+
+
+@dataclass(frozen=True)
+class OptimizerOptions(Options):
+    """Which optimizer descends the gradient, and how fast."""
+
+    optimizer: str = option("adam", "a Keras optimizer by name")
+    learning_rate: float = option(1e-3, "step size of the optimizer, at its highest", gt=0)
+    optimizer_epsilon: float | None = option(None, "its epsilon; none for Keras' default", gt=0)
+    max_grad_norm: float | None = option(
+        None, "bound on the norm of the gradient; none for no bound", gt=0
+    )
+
+    def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
+        """Make the optimizer, with a schedule as ``learning_rate`` where one is given."""
+        if self.optimizer_epsilon is not None:
+            arguments["epsilon"] = self.optimizer_epsilon
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        return make_optimizer(self.optimizer, rate, **arguments)
 
 
 def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> Any:

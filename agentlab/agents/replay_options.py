@@ -1,0 +1,72 @@
+"""The replay buffer's options, shared by all agents that learn from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+
+from agentlab.config import Options, option
+from agentlab.errors import InvalidArgument
+from agentlab.replay import ReplayBuffer
+
+
+@dataclass(frozen=True)
+class ReplayOptions(Options):
+    """What is kept of the steps made, and how minibatches are sampled from it."""
+
+    n_step: int = option(1, "rewards summed before bootstrapping", ge=1)
+    prioritized: bool = option(False, "replay transitions with large errors more often")
+    alpha: float = option(0.6, "exponent of the priorities: 0 samples uniformly", ge=0, le=1)
+    beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
+    beta_steps: int = option(1_000_000, "steps until beta is 1", ge=0)
+    buffer_size: int = option(100_000, "transitions in the replay buffer", gt=0)
+    compress: bool = option(False, "keep the buffer's observations compressed")
+    buffer_folder: str | None = option(
+        None, "keep the buffer's observations in a file in this folder, not in memory"
+    )
+    learning_starts: int = option(1_000, "random steps before learning", ge=0)
+    batch_size: int = option(32, "transitions in a minibatch", gt=0)
+
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
+        size = self.buffer_size
+        if self.n_step >= size:
+            raise InvalidArgument(f"n_step={self.n_step} must be less than buffer_size={size}")
+        if self.learning_starts < self.batch_size:
+            raise InvalidArgument(
+                f"learning_starts={self.learning_starts} must be at least "
+                f"batch_size={self.batch_size}"
+            )
+        if self.learning_starts > size:
+            raise InvalidArgument(
+                f"learning_starts={self.learning_starts} must not exceed buffer_size={size}"
+            )
+
+    def beta_at(self, step: int) -> float:
+        """Return the exponent of the importance weights after ``step`` steps."""
+        progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
+        return self.beta + (1 - self.beta) * progress
+
+    def make_buffer(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        num_envs: int,
+        gamma: float,
+    ) -> ReplayBuffer:
+        """Allocate a replay buffer for steps of ``num_envs`` environments."""
+        return ReplayBuffer(
+            observation_space,
+            action_space,
+            self.buffer_size,
+            num_envs,
+            frame_stack=getattr(observation_space, "frame_stack", 1),
+            n_step=self.n_step,
+            gamma=gamma,
+            alpha=self.alpha if self.prioritized else None,
+            compress=self.compress,
+            path=self.buffer_folder,
+        )

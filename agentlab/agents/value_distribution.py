@@ -1,0 +1,179 @@
+"""What a Q-network predicts of an action's return: its mean, or its distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.config import Options, option
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import tf
+from agentlab.training.losses import huber
+
+Floats = npt.NDArray[np.float32]
+
+
+class ValueDistribution(Protocol):
+    """How a network's outputs for an action stand for its return, and how they are learned.
+
+    Attributes:
+        n_outputs: outputs for each action.
+    """
+
+    n_outputs: int
+
+    def expected_values(self, outputs: Floats) -> Floats:
+        """Return mean returns ``[b, actions]`` of outputs ``[b, actions, n_outputs]``, by NumPy."""
+
+    def means(self, outputs: Any) -> Any:
+        """Return mean returns ``[...]`` of tensors ``[..., n_outputs]``."""
+
+    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+        """Compare predictions with the Bellman target ``R + discount * Z``.
+
+        Args:
+            current: outputs for the actions that were taken, ``[b, n_outputs]``.
+            following: the target network's outputs for the next actions, ``[b, n_outputs]``.
+            returns: discounted sums of the rewards in between, ``[b]``.
+            discounts: of what follows; 0 where the task terminated, ``[b]``.
+
+        Returns:
+            Losses and errors, ``[b]`` each; priorities are proportional to errors.
+        """
+
+
+class ExpectedValue:
+    """The mean return alone, learned by Huber's loss (Mnih et al. 2015, "Methods")."""
+
+    n_outputs = 1
+
+    def expected_values(self, outputs: Floats) -> Floats:
+        """Return the outputs themselves."""
+        return np.asarray(outputs.mean(axis=2), np.float32)
+
+    def means(self, outputs: Any) -> Any:
+        """Return the outputs themselves."""
+        return tf.reduce_mean(outputs, axis=-1)
+
+    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+        """Return ``huber(Q - y)`` and ``|Q - y|`` with ``y = R + discount * Q'``."""
+        target_q_values = returns + discounts * following[:, 0]
+        errors = current[:, 0] - target_q_values
+        return huber(errors), tf.abs(errors)
+
+
+class Categorical:
+    """C51: probabilities of returns on fixed atoms (Bellemare et al. 2017).
+
+    Args:
+        n_atoms: how many.
+        v_min: the least return.
+        v_max: the greatest return.
+    """
+
+    def __init__(self, n_atoms: int, v_min: float, v_max: float) -> None:
+        self.n_outputs = n_atoms
+        self.support = np.linspace(v_min, v_max, n_atoms, dtype=np.float32)
+
+    def expected_values(self, outputs: Floats) -> Floats:
+        """Return the means of softmax distributions, by NumPy."""
+        powers = np.exp(outputs - outputs.max(axis=2, keepdims=True))
+        weighted = powers * self.support / powers.sum(axis=2, keepdims=True)
+        return np.asarray(weighted.sum(axis=2), np.float32)
+
+    def means(self, outputs: Any) -> Any:
+        """Return the means of softmax distributions."""
+        return tf.reduce_sum(tf.nn.softmax(outputs) * self.support, axis=-1)
+
+    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+        """Return cross-entropies, and as errors the KL divergences (Hessel et al. 2018).
+
+        The divergence is 0 where the return is predicted exactly; the cross-entropy is not.
+        """
+        support = tf.constant(self.support)
+        target = categorical_target(tf.nn.softmax(following), returns, discounts, support)
+        losses = tf.nn.softmax_cross_entropy_with_logits(target, current)
+        return losses, losses + tf.reduce_sum(tf.math.xlogy(target, target), axis=1)
+
+
+class Quantile:
+    """QR-DQN: quantiles at the midpoints of ``n_atoms`` equal fractions (Dabney et al. 2018)."""
+
+    def __init__(self, n_atoms: int) -> None:
+        self.n_outputs = n_atoms
+
+    def expected_values(self, outputs: Floats) -> Floats:
+        """Return the means of the quantiles, by NumPy."""
+        return np.asarray(outputs.mean(axis=2), np.float32)
+
+    def means(self, outputs: Any) -> Any:
+        """Return the means of the quantiles."""
+        return tf.reduce_mean(outputs, axis=-1)
+
+    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+        """Return quantile regression losses, twice."""
+        target = returns[:, None] + discounts[:, None] * following  # [b, n_atoms]
+        losses = quantile_huber(current, target)
+        return losses, losses
+
+
+@dataclass(frozen=True)
+class DistributionOptions(Options):
+    """What is learned of returns."""
+
+    distribution: Literal["expected", "c51", "quantile"] = option(
+        "expected", "learn mean returns, or their distribution on atoms (C51) or by quantiles"
+    )
+    n_atoms: int = option(51, "atoms or quantiles of such a distribution", ge=2)
+    v_min: float = option(-10.0, "least return of C51's atoms")
+    v_max: float = option(10.0, "greatest return of C51's atoms")
+
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
+        if self.v_min >= self.v_max:
+            raise InvalidArgument(f"v_min={self.v_min} must be less than v_max={self.v_max}")
+
+    def make_distribution(self) -> ValueDistribution:
+        """Return the value distribution that is named."""
+        if self.distribution == "c51":
+            return Categorical(self.n_atoms, self.v_min, self.v_max)
+        return Quantile(self.n_atoms) if self.distribution == "quantile" else ExpectedValue()
+
+
+def categorical_target(probabilities: Any, returns: Any, discounts: Any, support: Any) -> Any:
+    """Project the distribution of ``R + discount * Z`` onto the atoms (Bellemare et al. 2017).
+
+    Each atom's moved probability goes to its two neighbours on ``support`` in proportion to how
+    near they are (algorithm 1).
+
+    Args:
+        probabilities: of the atoms in the next state, float32 ``[b, atoms]``.
+        returns: rewards of the window, discounted and summed, ``[b]``.
+        discounts: of what follows the window; 0 where the task terminated, ``[b]``.
+        support: the returns that the atoms stand for, evenly spaced, ``[atoms]``.
+
+    Returns:
+        Probabilities, float32 ``[b, atoms]``.
+    """
+    moved = returns[:, None] + discounts[:, None] * support
+    moved = tf.clip_by_value(moved, support[0], support[-1])
+    distance = tf.abs(moved[:, None, :] - support[None, :, None]) / (support[1] - support[0])
+    return tf.reduce_sum(tf.maximum(1 - distance, 0) * probabilities[:, None, :], axis=2)
+
+
+def quantile_huber(quantiles: Any, targets: Any) -> Any:
+    """Return the loss of quantile regression ``[b]`` (Dabney et al. 2018, equation 10).
+
+    Args:
+        quantiles: estimates at the midpoints of equal shares, float32 ``[b, n]``.
+        targets: samples of what they estimate, ``[b, m]``.
+    """
+    count = quantiles.shape[1]
+    midpoints = (np.arange(count, dtype=np.float32) + 0.5) / count
+    errors = targets[:, None, :] - quantiles[:, :, None]
+    weight = tf.abs(midpoints[None, :, None] - tf.cast(errors < 0, tf.float32))
+    return tf.reduce_sum(tf.reduce_mean(weight * huber(errors), axis=2), axis=1)

@@ -1,0 +1,377 @@
+"""The learner: what agents, trainers and estimators have in common, in memory and on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab import config as configs
+from agentlab.components import State, component_state, is_large, is_model, restore_component
+from agentlab.config import Options
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.import_path import allow_current_folder
+from agentlab.nets.budget import weights_within
+from agentlab.nets.files import load_net
+from agentlab.registry import registry_of
+from agentlab.runs import Run
+from agentlab.runs.files import replacing_folder, write_arrays, write_json
+from agentlab.runs.reading import open_regular, read_arrays, read_json
+
+FORMAT = 1  # of saved learners; each version reads those before it
+DESCRIPTION, ARRAYS, MODEL = "learner.json", "arrays.npz", ".keras"
+
+
+class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
+    """Anything that is configured, taught, saved, loaded and exported.
+
+    A subclass names its parts in ``components``: Keras models and optimizers, variables, random
+    generators, and objects with ``state`` and ``restore`` (or, if they are large, with ``save`` and
+    ``load`` of a folder). Saving, resuming, histograms and export walk through these and know no
+    algorithm.
+
+    Attributes:
+        kind: ``"agent"``, ``"trainer"`` or ``"estimator"``.
+        name: the name that its class is registered under.
+        Config: a frozen dataclass with the hyperparameters; every field becomes a flag.
+        saves_models: whether components that are Keras models are saved as ``.keras`` files, for
+            learners that cannot build them from their configuration alone.
+        config: an instance of ``Config``.
+        seed: seeds every random number that the learner draws.
+        rng: its random generator.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    Config: ClassVar[type] = Options
+    saves_models: ClassVar[bool] = False
+
+    def __init__(self, config: Any = None, seed: int = 0) -> None:
+        self.config = self.Config() if config is None else config
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+
+    def components(self) -> dict[str, Any]:
+        """Return all that learning changes, by name."""
+        return {}
+
+    def state(self) -> State:
+        """Return the state of all components: NumPy arrays, or what JSON holds, by name."""
+        return {
+            f"{name}/{key}": value
+            for name, component in self.components().items()
+            for key, value in component_state(component).items()
+        }
+
+    def restore(self, state: State) -> None:
+        """Take back what ``state`` returned.
+
+        Raises:
+            KeyError, ValueError: for the state of another learner.
+        """
+        for name, component in self.components().items():
+            prefix = f"{name}/"
+            own = {
+                key.removeprefix(prefix): value
+                for key, value in state.items()
+                if key.startswith(prefix)
+            }
+            restore_component(component, own)
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from raw inputs to actions or predictions, preprocessing included.
+
+        Raises:
+            AgentlabError: where the learner has no network.
+        """
+        raise AgentlabError(f"{self.kind} {self.name!r} has no network to make a model of")
+
+    # Saving and loading
+
+    def specification(self) -> dict[str, Any]:
+        """Return what ``from_specification`` needs beside the configuration, as JSON holds it."""
+        return {}
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the learner that ``specification`` described, before its state is restored.
+
+        Args:
+            specification: what ``specification`` returned.
+            config: an instance of ``Config``.
+            seed: as given to the constructor.
+            models: the saved Keras models by component, where ``saves_models``.
+        """
+        return cls(config=config, seed=seed)
+
+    def save(self, directory: Path | str) -> None:
+        """Write the learner to a folder, whole or not at all.
+
+        The folder holds ``learner.json`` (configuration, specification, checksums),
+        ``arrays.npz``, a ``.keras`` file for each model that cannot be built again, and a folder
+        for each large component. A learner saved there before is replaced.
+
+        Raises:
+            AgentlabError: where the folder holds other files.
+            OSError: where the disk is full or refuses.
+        """
+        directory = Path(directory)
+        known = not directory.exists() or (directory / DESCRIPTION).exists()
+        if not known and (not directory.is_dir() or any(directory.iterdir())):
+            raise InvalidArgument(
+                f"directory={str(directory)!r} holds other files; name a new folder"
+            )
+        with replacing_folder(directory) as folder:
+            self.write(folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the learner's files into ``folder``, which exists and is empty."""
+        models, folders = self._models(), self._folders()
+        for name, model in models.items():
+            model.save(folder / f"{name}{MODEL}")
+        saved = tuple(f"{name}/" for name in models)
+        state = {key: v for key, v in self.state().items() if not key.startswith(saved)}
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        write_arrays(folder / ARRAYS, arrays)
+        files = sorted(path.name for path in folder.iterdir())
+        for name, component in folders.items():
+            component.save(folder / name)
+        content = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "name": class_name(type(self)),
+            "config": configs.to_dict(self.config),
+            "seed": self.seed,
+            "specification": self.specification(),
+            "state": {name: value for name, value in state.items() if name not in arrays},
+            "rng": self.rng.bit_generator.state,
+            "folders": sorted(folders),
+            "files": {name: _sha256(folder / name) for name in files},
+        }
+        described = {"sha256": _sha256_of_json(content), **content}
+        write_json(folder / DESCRIPTION, described)
+
+    @classmethod
+    def load(cls, directory: Path | str, **options: Any) -> Self:
+        """Make the learner that ``save`` wrote, ready to act or predict. Runs no code from files.
+
+        Components that are only needed to go on learning, such as a replay buffer, stay empty.
+
+        Args:
+            directory: where it was saved.
+            options: passed to ``from_specification``.
+
+        Raises:
+            AgentlabError: for missing, damaged or foreign files.
+        """
+        directory = Path(directory)
+        described = _description_of(cls, directory)
+        models = {
+            name.removesuffix(MODEL): load_net(directory / name, digest)
+            for name, digest in described["files"].items()
+            if name.endswith(MODEL)
+        }
+        try:
+            config: Any = configs.from_dict(cls.Config, described["config"])
+            specification, seed = described["specification"], int(described["seed"])
+            # A few bytes can ask for a network that no memory holds; tables have their own bounds.
+            bound = weights_within(directory / ARRAYS) if hasattr(config, "net") else nullcontext()
+            with bound:
+                learner = cls.from_specification(specification, config, seed, models, **options)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise AgentlabError(f"{directory / DESCRIPTION} is damaged: {error}") from error
+        learner.restore_from(directory, training=False)
+        return learner
+
+    def restore_from(self, directory: Path | str, training: bool = True) -> None:
+        """Take back the state that a learner of the same configuration saved.
+
+        Args:
+            directory: where it was saved.
+            training: whether to read what only learning needs, too.
+
+        Raises:
+            AgentlabError: for missing, damaged or foreign files.
+        """
+        directory = Path(directory)
+        described = _description_of(type(self), directory)
+        try:
+            self.restore({**described["state"], **read_arrays(directory / ARRAYS)})
+            self.rng.bit_generator.state = described["rng"]
+            if training:
+                for name in described["folders"]:
+                    self.components()[name].load(directory / name)
+        except AgentlabError:
+            raise
+        except Exception as error:  # whatever a damaged file makes the readers raise
+            raise AgentlabError(
+                f"{directory} holds no readable {self.kind}: {type(error).__name__}: {error}"
+            ) from error
+
+    def _models(self) -> dict[str, Any]:
+        if not self.saves_models:
+            return {}
+        components = self.components().items()
+        return {name: c for name, c in components if hasattr(c, "get_config") and is_model(c)}
+
+    def _folders(self) -> dict[str, Any]:
+        components = self.components().items()
+        return {name: c for name, c in components if is_large(c)}
+
+
+class Estimator(Learner):
+    """A model that is fitted in closed form or by rules of its own, in scikit-learn's manner.
+
+    A subclass writes ``fit`` and ``predict`` or ``transform``, and ``score``. What it learned are
+    attributes with a trailing underscore, which its ``state`` and ``restore`` keep.
+
+    Args:
+        config: an instance of ``Config``; ``None`` makes one of ``options``.
+        seed: seeds every random number that it draws.
+        options: fields of ``Config`` by name.
+
+    Raises:
+        InvalidArgument: for an unknown option or an unfit value.
+    """
+
+    kind = "estimator"
+
+    def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
+        if config is not None and options:
+            raise InvalidArgument(f"options {', '.join(options)} are given beside a whole config")
+        super().__init__(
+            configs.from_dict(self.Config, options) if config is None else config, seed
+        )
+
+    @abstractmethod
+    def fit(self, *data: Any, **options: Any) -> Self:
+        """Learn from data and return ``self``."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether ``fit`` has been called: whether there is an attribute that ends in ``_``."""
+        return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
+
+    def check_fitted(self) -> None:
+        """Raise ``AgentlabError`` before ``fit``."""
+        if not self.fitted:
+            raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
+
+
+def load(path: Path | str, cls: type[Learner] | str | None = None, **options: Any) -> Any:
+    """Load the learner in a run, a checkpoint or a folder that ``save`` wrote.
+
+    ::
+
+        agent = agentlab.load("runs/CartPole-v1-pg")
+        classifier = agentlab.load("runs/mnist-cnn")
+
+    Args:
+        path: a run's folder (its newest checkpoint is taken), a checkpoint's or a saved learner's.
+        cls: the class, or ``"module:Class"``, where it is not one of agentlab's: a file alone is
+            never trusted to say which code to run.
+        options: passed on, such as ``num_envs`` for an agent.
+
+    Raises:
+        AgentlabError: for missing, damaged or foreign files.
+    """
+    directory = find_saved(path)
+    described = read_description(directory)
+    if cls is None:
+        registry, name = registry_of(described["kind"]), described["name"]
+        if name not in registry:
+            raise AgentlabError(
+                f"{directory} was saved by {name!r}, which is not part of agentlab: name the class "
+                f"yourself, cls={name!r}, to run its code"
+            )
+        cls = registry.load(name)
+    elif isinstance(cls, str):
+        allow_current_folder()
+        module, _, attribute = cls.partition(":")
+        cls = getattr(import_module(module), attribute)
+    assert isinstance(cls, type)
+    return cls.load(directory, **options)
+
+
+def find_saved(path: Path | str) -> Path:
+    """Return the folder of the learner in a run, a checkpoint or a saved folder.
+
+    Raises:
+        AgentlabError: where there is none.
+    """
+    path = Path(path)
+    for folder in (path, path / "learner"):
+        if (folder / DESCRIPTION).is_file() and not (path / "config.json").is_file():
+            return folder
+    if (path / DESCRIPTION).is_file():
+        return path
+    newest = Run.open(path).latest_checkpoint()
+    if newest is None:
+        raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
+    return newest.path / "learner"
+
+
+def read_description(directory: Path | str) -> dict[str, Any]:
+    """Return what ``learner.json`` in ``directory`` says.
+
+    Raises:
+        AgentlabError: where it is missing, damaged or of a later format.
+    """
+    path = Path(directory) / DESCRIPTION
+    try:
+        content = dict(read_json(path))
+        version, expected = content["format"], content.pop("sha256")
+        if version > FORMAT:
+            raise AgentlabError(
+                f"{path} has format {version}, but this agentlab reads up to {FORMAT}; upgrade it"
+            )
+        if expected != _sha256_of_json(content):
+            raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
+    except FileNotFoundError:
+        raise AgentlabError(
+            f"{directory} holds no saved learner: there is no {DESCRIPTION}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AgentlabError(f"{path} is damaged: {error}") from error
+    return content
+
+
+def class_name(cls: type[Learner]) -> str:
+    """Return what ``cls`` is registered as, or ``module:Class`` for a class from elsewhere."""
+    return registry_of(cls.kind).name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _description_of(cls: type[Learner], directory: Path) -> dict[str, Any]:
+    described = read_description(directory)
+    if (described["kind"], described["name"]) != (cls.kind, class_name(cls)):
+        raise AgentlabError(
+            f"{directory} holds the {described['kind']} {described['name']!r}, "
+            f"not {class_name(cls)!r}"
+        )
+    for name, digest in described["files"].items():
+        try:
+            intact = _sha256(directory / name) == digest
+        except OSError as error:
+            raise AgentlabError(f"{directory / name} cannot be read: {error.strerror}") from error
+        if not intact:
+            raise AgentlabError(f"{directory / name} is damaged: it is not the file that was saved")
+    return described
+
+
+def _sha256(file: Path) -> str:
+    with open_regular(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _sha256_of_json(content: Mapping[str, npt.ArrayLike | Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,200 @@
+"""The one compiled gradient step: epochs over minibatches in a single call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from agentlab.lazy import tf
+from agentlab.training.optimizers import compiled_apply
+
+
+class Loss(NamedTuple):
+    """What a loss function returns for a minibatch.
+
+    Attributes:
+        loss: the scalar to minimize.
+        metrics: scalars to report, by name.
+        per_example: float32 ``[b]`` to hand back, such as errors that priorities follow.
+    """
+
+    loss: Any
+    metrics: Mapping[str, Any]
+    per_example: Any = None
+
+
+class Update:
+    """Gradient descent on a loss, compiled into one TensorFlow call.
+
+    ::
+
+        update = make_update(self.loss, ("loss",), net.trainable_variables, optimizer)
+        metrics, _ = update([batch])
+
+    Attributes:
+        metrics: names of what a call reports; the gradient's norm, ``grad_norm``, comes last.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Loss],
+        metrics: Sequence[str],
+        variables: Sequence[Any],
+        optimizer: Any,
+        *,
+        spec: Any = None,
+        epochs: int = 1,
+        max_grad_norm: float | None = None,
+        xla: bool = False,
+        prepare: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.metrics = (*metrics, "grad_norm")
+        self._loss, self._variables, self._prepare = loss, list(variables), prepare
+        self._epochs = epochs
+        if not optimizer.built:
+            optimizer.build(self._variables)
+        self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, xla)
+        stacked = spec is not None and not isinstance(spec, list)
+        self._compiled = tf.function(
+            self._run_stacked if stacked else self._run_list,
+            None if spec is None else [spec],
+            jit_compile=xla,
+            reduce_retracing=True,
+        )
+        minibatch = (
+            tf.nest.map_structure(_without_first_axis, spec) if stacked else spec and spec[0]
+        )
+        self._gradients = tf.function(
+            self._gradients_alone, None if spec is None else [minibatch], reduce_retracing=True
+        )
+
+    def __call__(self, batches: Any) -> tuple[dict[str, float], Any]:
+        """Go through all minibatches, ``epochs`` times.
+
+        Args:
+            batches: a list of minibatches, or (where ``spec`` is no list) a nest of arrays
+                ``[minibatches, b, ...]``.
+
+        Returns:
+            The mean of each metric, and the per-example values ``[minibatches, b]`` of the last
+            epoch (of a list of minibatches a list).
+        """
+        means, per_example = self.tensors(batches)
+        return dict(zip(self.metrics, means.numpy().tolist(), strict=True)), per_example
+
+    def tensors(self, batches: Any) -> tuple[Any, Any]:
+        """Return what a call does with the means as one tensor, in the order of ``metrics``."""
+        means, per_example = self._compiled(batches)
+        return means, per_example
+
+    def gradients(self, batch: Any) -> list[Any]:
+        """Return the gradients of one minibatch, for histograms; changes nothing."""
+        found: list[Any] = self._gradients(batch)
+        return found
+
+    def graph(self) -> Any:
+        """Return the traced computation of gradients, for TensorBoard's graph view."""
+        return self._gradients.get_concrete_function()
+
+    def _gradients_of(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[list[Any], Loss]:
+        with tf.GradientTape() as tape:
+            found = self._loss(batch, *prepared)
+        gradients = tape.gradient(found.loss, self._variables)
+        return list(map(_dense, gradients, self._variables)), found
+
+    def _gradients_alone(self, batch: Any) -> list[Any]:
+        prepared = () if self._prepare is None else (self._prepare(batch),)
+        return self._gradients_of(batch, prepared)[0]
+
+    def _step(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[Any, Any]:
+        gradients, found = self._gradients_of(batch, prepared)
+        values = [found.metrics[name] for name in self.metrics[:-1]]
+        return tf.stack([*values, self._apply(gradients)]), found.per_example
+
+    def _run_list(self, batches: Any) -> tuple[Any, Any]:
+        """Minibatches of unlike sizes, one after the other."""
+        if self._prepare is None:
+            prepared: list[Any] = [()] * len(batches)
+        else:
+            prepared = [(self._prepare(batch),) for batch in batches]
+        total = tf.zeros(len(self.metrics))
+        if self._epochs == 1:
+            kept = []
+            for batch, given in zip(batches, prepared, strict=True):
+                values, per_example = self._step(batch, given)
+                total += values
+                kept.append(() if per_example is None else per_example)
+            return total / len(batches), kept
+        for _ in tf.range(self._epochs):
+            for batch, given in zip(batches, prepared, strict=True):
+                total += self._step(batch, given)[0]
+        return total / (self._epochs * len(batches)), ()
+
+    def _run_stacked(self, batches: Any) -> tuple[Any, Any]:
+        """Minibatches of one size, along the first axis of every array."""
+        rows = tf.shape(tf.nest.flatten(batches)[0])[:2]
+        starts: Any = ()
+        if self._prepare is not None:
+            starts = tf.map_fn(self._prepare, batches, fn_output_signature=tf.float32)
+        total, kept = tf.zeros(len(self.metrics)), tf.zeros(rows)
+        for _ in tf.range(self._epochs):
+            for i in tf.range(rows[0]):
+                batch = tf.nest.map_structure(lambda field, i=i: field[i], batches)
+                given = () if self._prepare is None else (starts[i],)
+                values, per_example = self._step(batch, given)
+                total += values
+                if per_example is not None:
+                    kept = tf.tensor_scatter_nd_update(kept, [[i]], per_example[None])
+        return total / tf.cast(self._epochs * rows[0], tf.float32), kept
+
+
+def make_update(
+    loss: Callable[..., Loss],
+    metrics: Sequence[str],
+    variables: Sequence[Any],
+    optimizer: Any,
+    *,
+    spec: Any = None,
+    epochs: int = 1,
+    max_grad_norm: float | None = None,
+    xla: bool = False,
+    prepare: Callable[[Any], Any] | None = None,
+) -> Update:
+    """Compile gradient descent on ``loss``; nothing is traced before the first call.
+
+    Args:
+        loss: a pure function of a minibatch (and of what ``prepare`` gave for it).
+        metrics: the names in ``Loss.metrics`` to report.
+        variables: what is changed.
+        optimizer: a Keras optimizer; built here if it is not.
+        spec: TensorFlow's types of the batches: a list with one for each minibatch, or a nest
+            whose arrays begin with the axis of minibatches. ``None`` takes lists of any types.
+        epochs: passes over the minibatches.
+        max_grad_norm: bound on the norm of all gradients together; ``None`` for no bound.
+        xla: compile by XLA: several times faster for small dense networks, slower for
+            convolutions on a CPU.
+        prepare: computed for each minibatch by the weights before the first step, float32 ``[b]``,
+            and passed to ``loss`` as its second argument: PPO's old log-probabilities.
+    """
+    return Update(
+        loss,
+        metrics,
+        variables,
+        optimizer,
+        spec=spec,
+        epochs=epochs,
+        max_grad_norm=max_grad_norm,
+        xla=xla,
+        prepare=prepare,
+    )
+
+
+def _without_first_axis(spec: Any) -> Any:
+    return tf.TensorSpec(spec.shape[1:], spec.dtype)
+
+
+def _dense(gradient: Any, variable: Any) -> Any:
+    """Return a gradient as a tensor: unused weights have none, embeddings a sparse one."""
+    if gradient is None:
+        return tf.zeros(variable.shape, variable.dtype)
+    return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
