@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -63,6 +63,10 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         """Return all that learning changes, by name."""
         return {}
 
+    def training_only(self) -> Collection[str]:
+        """Return the components that ``state`` holds but ``save`` leaves out: optimizers, say."""
+        return ()
+
     def state(self) -> State:
         """Return the state of all components: NumPy arrays, or what JSON holds, by name."""
         return {
@@ -72,11 +76,12 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         }
 
     def restore(self, state: State) -> None:
-        """Take back what ``state`` returned.
+        """Take back what ``state`` returned, or what of it ``save`` wrote to ``arrays.npz``.
 
         Raises:
             KeyError, ValueError: for the state of another learner.
         """
+        elsewhere = {*self._models(), *self.training_only()}
         for name, component in self.components().items():
             prefix = f"{name}/"
             own = {
@@ -84,7 +89,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
                 for key, value in state.items()
                 if key.startswith(prefix)
             }
-            restore_component(component, own)
+            if own or name not in elsewhere:
+                restore_component(component, own)
 
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to actions or predictions, preprocessing included.
@@ -139,8 +145,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         models, folders = self._models(), self._folders()
         for name, model in models.items():
             model.save(folder / f"{name}{MODEL}")
-        saved = tuple(f"{name}/" for name in models)
-        state = {key: v for key, v in self.state().items() if not key.startswith(saved)}
+        elsewhere = tuple(f"{name}/" for name in (*models, *self.training_only()))
+        state = {key: v for key, v in self.state().items() if not key.startswith(elsewhere)}
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         write_arrays(folder / ARRAYS, arrays)
         files = sorted(path.name for path in folder.iterdir())

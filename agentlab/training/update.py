@@ -113,10 +113,8 @@ class Update:
 
     def _run_list(self, batches: Any) -> tuple[Any, Any]:
         """Minibatches of unlike sizes, one after the other."""
-        if self._prepare is None:
-            prepared: list[Any] = [()] * len(batches)
-        else:
-            prepared = [(self._prepare(batch),) for batch in batches]
+        prepare = self._prepare
+        prepared = [() if prepare is None else (prepare(batch),) for batch in batches]
         total = tf.zeros(len(self.metrics))
         if self._epochs == 1:
             kept = []
