@@ -4,6 +4,20 @@ Whatever is fitted (means, vocabularies, categories) is fitted on the training s
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.preprocessors import Preprocessor, load_preprocessor
+from agentlab.data.preprocessors import (
+    PREPROCESSORS,
+    Preprocessor,
+    load_preprocessor,
+    make_preprocessor,
+)
 
-__all__ = ["Arrays", "Batch", "Batches", "Preprocessor", "load_preprocessor", "split_indices"]
+__all__ = [
+    "PREPROCESSORS",
+    "Arrays",
+    "Batch",
+    "Batches",
+    "Preprocessor",
+    "load_preprocessor",
+    "make_preprocessor",
+    "split_indices",
+]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.columns import BOOLEANS, Column, Columns, days
+from agentlab.data.column import BOOLEANS, Column, Target, days, number_cells, text_cells
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.target_column import CLASSES, EXAMPLES, Moments, TargetColumn, refuse_mistakes
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
 CATEGORIES = 100  # columns of more different texts are left out
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
@@ -88,8 +89,12 @@ class TextColumn:
             else:
                 self._dates.add(values)
 
-    def column(self, files: CSVFiles, forced: bool) -> Column:
+    def column(self, files: CSVFiles | None, forced: bool) -> Column:
         """Return what the column is; ``forced`` makes it categories.
+
+        Args:
+            files: where the texts are from, to name cells that look like mistakes.
+            forced: whether it is categories whatever it holds.
 
         Raises:
             AgentlabError: where nearly all cells are numbers, so that the rest looks like mistakes.
@@ -108,7 +113,7 @@ class TextColumn:
                 mean, deviation = self._dates.mean, self._dates.deviation
                 return Column(name, "date", missing, examples, mean=mean, deviation=deviation)
             identifier = IDENTIFIER.fullmatch(name)
-            if not identifier:
+            if not identifier and files is not None:
                 refuse_mistakes(files, name, self.counts)
             limit = min(CATEGORIES, max(0 if identifier else 10, self.known // 2))
         if different > limit:
@@ -143,7 +148,7 @@ def fit_columns(
     target: TargetColumn,
     kinds: Mapping[str, Literal["number", "category", "drop"]],
     parts_of: Callable[[Chunk], npt.NDArray[np.uint8]],
-) -> Columns:
+) -> tuple[list[Column], Target]:
     """Find out what each column is; one pass over the files, and one more over columns of texts.
 
     Args:
@@ -195,4 +200,50 @@ def fit_columns(
         raise AgentlabError(
             f"{files.paths[0]} has no column beside {target.name!r} that could be learned from"
         )
-    return Columns(columns, goal)
+    return columns, goal
+
+
+def frame_columns(frame: Any, standardize: bool, as_written: bool) -> list[Column]:
+    """Find out what each column of a DataFrame is.
+
+    Args:
+        frame: the training split.
+        standardize: whether numbers and dates are scaled.
+        as_written: whether texts that are numbers are numbers, as in a CSV file.
+
+    Raises:
+        InvalidArgument: see ``Columns.fit``.
+    """
+    columns = [_frame_column(name, frame[name], as_written) for name in frame.columns]
+    if not any(column.inputs for column in columns):
+        raise InvalidArgument(f"x has {len(frame)} rows and no column to learn from")
+    if standardize:
+        return columns
+    return [
+        replace(column, mean=0.0, deviation=1.0) if column.kind in ("number", "date") else column
+        for column in columns
+    ]
+
+
+def _frame_column(name: str, cells: Any, as_written: bool) -> Column:
+    numeric = cells.dtype.kind in "iuf"
+    if cells.dtype.kind == "O" and cells.dtype != "category":
+        held = {type(cell) for cell in cells.dropna()}
+        if not held & {bool, np.bool_} and (as_written or str not in held):
+            numeric = not np.isinf(number_cells(cells)).any()
+    if numeric:
+        values = number_cells(cells)
+        if np.isinf(values).any():
+            raise InvalidArgument(f"column {name!r} of x holds an infinite number")
+        numbers = NumberColumn(name)
+        numbers.add(values, np.arange(len(values)))
+        return numbers.column(forced=True)
+    words = TextColumn(name)
+    words.add(text_cells(cells))
+    column = words.column(None, forced=cells.dtype == "category")
+    if column.kind == "dropped" and len(words.counts) > 1:
+        raise InvalidArgument(
+            f"column {name!r} of x cannot be made categories: {column.note}; drop it or make "
+            "numbers of it"
+        )
+    return column

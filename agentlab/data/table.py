@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from agentlab.config import check_type
 from agentlab.data.batches import Arrays, Batch, Batches
+from agentlab.data.column import Floats, Task
 from agentlab.data.column_kinds import fit_columns
-from agentlab.data.columns import Floats, Task
+from agentlab.data.columns import Columns
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
 from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
@@ -76,8 +77,9 @@ class Table:
             check_type(f"the kind of column {name!r}", kind, Literal["number", "category", "drop"])
         self._splitter = _Splitter(seed, validation, test)
         goal = TargetColumn(target, task, len(SPLITS))
-        self.columns = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
-        self.task: Task = self.columns.task
+        columns, fitted = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
+        self.columns, self._target = Columns(columns, fitted), fitted
+        self.task: Task = fitted.task
         self._inferred = task is None
         self._missing = goal.missing
         self._unknown, sizes = [0] * len(SPLITS), list(goal.present)
@@ -103,7 +105,7 @@ class Table:
 
     def describe(self) -> str:
         """Return what a user is shown: what each column becomes, the task and the parts."""
-        target, sizes = self.columns.target, [part.size if part else 0 for part in self._batches]
+        target, sizes = self._target, [part.size if part else 0 for part in self._batches]
         asked = "found out" if self._inferred else "as asked"
         what = f"{target.name!r} is a number"
         if self.task == "classification":

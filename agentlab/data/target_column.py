@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.columns import Target, Task
+from agentlab.data.column import Target, Task
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.errors import AgentlabError
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from agentlab.data import Arrays
-from agentlab.data.images import ImageFolder, Images
+from agentlab.data.image_folder import ImageFolder
+from agentlab.data.images import Images
 from agentlab.data.preprocessors import load_preprocessor
 from agentlab.errors import AgentlabError
 
