@@ -263,15 +263,30 @@ class Estimator(Learner):
     def fit(self, *data: Any, **options: Any) -> Self:
         """Learn from data and return ``self``."""
 
+    def state(self) -> State:
+        """Return what was learned: all attributes that end in ``_``, and the components' state."""
+        return {**super().state(), **{n: v for n, v in vars(self).items() if _is_learned(n)}}
+
+    def restore(self, state: State) -> None:
+        """Take back what ``state`` returned."""
+        super().restore(state)
+        for name, value in state.items():
+            if _is_learned(name):
+                setattr(self, name, value)
+
     @property
     def fitted(self) -> bool:
         """Whether ``fit`` has been called: whether there is an attribute that ends in ``_``."""
-        return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
+        return any(map(_is_learned, vars(self)))
 
     def check_fitted(self) -> None:
         """Raise ``AgentlabError`` before ``fit``."""
         if not self.fitted:
             raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
+
+
+def _is_learned(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_")
 
 
 def load(path: Path | str, cls: type[Learner] | str | None = None, **options: Any) -> Any:

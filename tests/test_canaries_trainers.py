@@ -341,5 +341,3 @@ def test_an_estimator_is_a_few_lines(tmp_path: Path) -> None:
     pca.save(tmp_path / "pca")
     loaded = load(tmp_path / "pca", cls=PCA)
     np.testing.assert_array_equal(loaded.transform(X), pca.transform(X))
-
-

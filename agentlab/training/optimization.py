@@ -19,9 +19,7 @@ class Optimization(Options):
     optimizer: str = option("adam", "a Keras optimizer by name")
     learning_rate: float = option(1e-3, "step size of the optimizer, at its highest", gt=0)
     schedule: ScheduleName = option("constant", "how the learning rate falls during the training")
-    warmup_steps: int = option(
-        0, "updates over which the learning rate first rises from 0", ge=0
-    )
+    warmup_steps: int = option(0, "updates over which the learning rate first rises from 0", ge=0)
     momentum: float | None = option(
         None, "momentum of sgd and rmsprop; none: the optimizer's own", ge=0, lt=1
     )

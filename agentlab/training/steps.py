@@ -26,7 +26,7 @@ class LearningStep:
     """
 
     def __init__(self, trainer: Trainer, example: Batch, ragged: bool) -> None:
-        self._trainer, self._names = trainer, Names()
+        self._trainer, self._sums = trainer, Sums()
         spec, variables = [batch_spec(example, ragged)], trainer.net.trainable_variables
 
         def make(training: bool) -> Update:
@@ -47,14 +47,14 @@ class LearningStep:
     def __call__(self, batch: Batch) -> dict[str, float]:
         """Learn from a batch and return the means of its metrics, and ``grad_norm``."""
         norm, (sums,) = self._update.tensors([batch])
-        return {**self._names.means(sums.numpy()), "grad_norm": float(norm[0])}
+        return {**self._sums.means(sums.numpy()), "grad_norm": float(norm[0])}
 
     def _loss(self, batch: Batch, training: bool) -> Loss:
         found, weights = self._trainer.losses(batch, training), batch.weights
         minimized = found.get("objective", found["loss"])
         lost = tf.reduce_sum(minimized * weights) / tf.maximum(tf.reduce_sum(weights), 1e-9)
         lost += tf.add_n([tf.zeros(()), *self._trainer.net.losses, *self._penalties()])
-        return Loss(lost, {}, self._names.sums(found, weights))
+        return Loss(lost, {}, self._sums.of(found, weights))
 
     def _penalties(self) -> list[Any]:
         """Return the L1 and L2 penalties on all kernels, beside those that the net itself has."""
@@ -69,24 +69,24 @@ class TestStep:
     """The metrics of a trainer's ``losses`` on a batch that is not learned from."""
 
     def __init__(self, trainer: Trainer) -> None:
-        self._names = names = Names()
+        self._sums = sums = Sums()
         self._step = tf.function(
-            lambda batch: names.sums(trainer.losses(batch, False), batch.weights),
+            lambda batch: sums.of(trainer.losses(batch, False), batch.weights),
             reduce_retracing=True,
         )
 
     def __call__(self, batch: Batch) -> dict[str, float]:
         """Return the means over a batch."""
-        return self._names.means(applied(self._step, batch).numpy())
+        return self._sums.means(applied(self._step, batch).numpy())
 
 
-class Names:
+class Sums:
     """Turns metrics by name into one tensor of sums within a compiled step, and back outside."""
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
 
-    def sums(self, found: Mapping[str, Any], weights: Any) -> Any:
+    def of(self, found: Mapping[str, Any], weights: Any) -> Any:
         """Return the sum of the weights and those of all metrics, float32 ``[1 + metrics]``."""
         metrics = {name: value for name, value in found.items() if name != "objective"}
         self._names = tuple(metrics)

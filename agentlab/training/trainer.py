@@ -107,6 +107,9 @@ class Trainer(Learner):
         """
         raise AgentlabError(f"give {type(self).__name__} a net, or write its build(data)")
 
+    def check_net(self, data: Batches) -> None:  # noqa: B027 - may be nothing
+        """Raise ``AgentlabError`` where the network does not suit the training data."""
+
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
         """Return the loss and further metrics of each example.
 
@@ -258,6 +261,7 @@ class Trainer(Learner):
         if self.net is None:
             with self._precision():
                 self.build(data)
+        self.check_net(data)
         train_epochs(self, data, validation, run, quiet, callbacks)
         return self
 
