@@ -171,6 +171,31 @@ def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure
     return figure
 
 
+def decision_line(
+    points: Array,
+    labels: Sequence[object] | Array,
+    normal: Array,
+    offset: float,
+    names: Sequence[str],
+) -> Figure:
+    """Draw examples of two classes and the line ``normal @ x + offset = 0`` between them.
+
+    Args:
+        points: float ``[n, 2]``.
+        labels: each one's class, ``[n]``.
+        normal: float ``[2]``.
+        offset: of the line.
+        names: of the two inputs.
+    """
+    figure = embedding_scatter(points, labels)
+    axes = figure.axes[0]
+    tidy(axes, "where the prediction changes", *names)
+    axes.margins(0.2)
+    foot = -offset * normal / (normal @ normal)
+    axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)
+    return figure
+
+
 def _some(n: int) -> Array:
     """Return the numbers of at most ``MAX_POINTS`` of ``n`` examples, evenly spread."""
     return np.linspace(0, n - 1, min(n, MAX_POINTS)).astype(np.int64)

@@ -12,7 +12,7 @@ from agentlab.config import option, override
 from agentlab.data import Batch, Batches
 from agentlab.data.series import Values, read_series, split_series
 from agentlab.data.windows import Targets, Windows, normalization
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
 from agentlab.supervised.targets import deviation

@@ -187,13 +187,10 @@ class Translator(Trainer):
         return ids
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` of each subword (nats), ``[b, time]``; smoothed to be minimized."""
+        """Return ``loss`` of each subword (nats), ``[b, time]``; smoothed as ``objective``."""
         logits = self.forward(batch.inputs, training)  # [b, time, vocabulary]
-        found = {"loss": cross_entropy(logits, batch.targets)}
-        if training:
-            smoothing = self.config.label_smoothing
-            found["objective"] = cross_entropy(logits, batch.targets, smoothing)
-        return found
+        smoothed = cross_entropy(logits, batch.targets, self.config.label_smoothing)
+        return {"loss": cross_entropy(logits, batch.targets), "objective": smoothed}
 
     def predict(self, texts: str | Sequence[str], beam: int = 5) -> list[str]:
         """Translate.

@@ -107,7 +107,7 @@ class Trainer(Learner):
         """
         raise AgentlabError(f"give {type(self).__name__} a net, or write its build(data)")
 
-    def check_net(self, data: Batches) -> None:  # noqa: B027 - may be nothing
+    def check_net(self, data: Batches) -> None:
         """Raise ``AgentlabError`` where the network does not suit the training data."""
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
