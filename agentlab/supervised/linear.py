@@ -212,7 +212,7 @@ class LinearRegression(Estimator):
         return {"residuals": residuals(true, said, "target"), "coefficients": drawn}
 
     def inference_model(self) -> Any:
-        """Return a Keras model from raw inputs to ``predictions``, float32 ``[n]`` or ``[n, k]``."""
+        """Return a Keras model from raw inputs to ``predictions``, float32 ``[n]``, ``[n, k]``."""
         self.check_fitted()
         raw, outputs = self._rows().model(self.kernel_, self.bias_)
         predictions = outputs[:, 0] if len(self.bias_) == 1 else outputs

@@ -12,8 +12,9 @@ import tensorflow as tf
 import agentlab.supervised as supervised
 from agentlab.data import Arrays, Batches
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised import TRAINERS, Classifier, Regressor, load_trainer, trainer_class
+from agentlab.supervised import TRAINERS, Classifier, Regressor, trainer_class
 from agentlab.training.trainer import Trainer
 
 
@@ -189,7 +190,7 @@ def copied(saved: tuple[Path, Classifier], folder: Path) -> Path:
 
 
 def test_a_trainer_is_found_by_what_its_file_says(saved: tuple[Path, Classifier]) -> None:
-    loaded = load_trainer(saved[0])
+    loaded = load(saved[0])
     assert type(loaded) is Classifier
     assert loaded.config == saved[1].config
     assert loaded.seed == 3
@@ -208,7 +209,7 @@ def test_a_file_altered_by_one_byte_is_refused_in_one_sentence(
     content[int(len(content) * place)] ^= 1
     altered.write_bytes(content)
     with pytest.raises(AgentlabError) as caught:
-        load_trainer(tmp_path)
+        load(tmp_path)
     assert str(altered) in str(caught.value) and "is damaged" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -230,15 +231,15 @@ def test_a_description_that_is_none_is_refused(
 ) -> None:
     (copied(saved, tmp_path) / "trainer.json").write_text(content, encoding="latin-1")
     with pytest.raises(AgentlabError, match=r"trainer\.json is damaged"):
-        load_trainer(tmp_path)
+        load(tmp_path)
 
 
 def test_missing_files_are_named(saved: tuple[Path, Classifier], tmp_path: Path) -> None:
     with pytest.raises(AgentlabError, match=r"holds no saved trainer: no trainer\.json"):
-        load_trainer(tmp_path / "nothing")
+        load(tmp_path / "nothing")
     (copied(saved, tmp_path) / "net.keras").unlink()
     with pytest.raises(AgentlabError, match=r"net\.keras cannot be read: No such file"):
-        load_trainer(tmp_path)
+        load(tmp_path)
 
 
 def test_a_trainer_of_another_kind_is_refused(saved: tuple[Path, Classifier]) -> None:
