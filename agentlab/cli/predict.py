@@ -1,4 +1,4 @@
-"""``agentlab predict``: predict with a trained net."""
+"""``agentlab predict``: predict with a trained network."""
 
 from __future__ import annotations
 
@@ -11,35 +11,30 @@ import numpy as np
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.config import option
+from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
 from agentlab.runs.files import reporting, write_text
 from agentlab.runs.reading import open_regular
 
-DESCRIPTION = """Let the trainer of a run (or of a folder that trainer.save wrote) predict. INPUT is
-a CSV, an image, a folder of images, a text, or a file of texts, one a line; for a forecaster a
+DESCRIPTION = """Predict with the trainer of a run, or of a folder that trainer.save wrote. INPUT is
+a CSV, an image, a folder of images, a text, or a file with a text on each line; for a forecaster a
 CSV whose last rows are the past, for a language model the beginning of the text."""
 
 
 @dataclass(frozen=True)
-class PredictOptions:
+class PredictOptions(Options):
     """What is predicted, and how it is shown."""
 
     out: str | None = option(None, "write the predictions to this CSV instead of printing them")
-    top: int = option(3, "how many classes to show with their probabilities")
-    length: int = option(500, "characters that a language model writes")
-    temperature: float = option(0.7, "how boldly it chooses: 0 always takes the likeliest")
-    top_k: int | None = option(None, "let it choose among the k likeliest only")
-    beam: int = option(5, "translations that are kept in mind at a time; 1 is greedy")
-    seed: int = option(0, "of what a language model chooses")
-
-    def __post_init__(self) -> None:
-        for name in ("top", "length", "beam"):
-            if getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.temperature < 0 or self.seed < 0:
-            raise AgentlabError("temperature and seed must be 0 or more")
+    top: int = option(3, "classes to show with their probabilities", ge=1)
+    length: int = option(500, "characters that a language model generates", ge=1)
+    temperature: float = option(
+        0.7, "randomness of a language model's choices; 0 always takes the likeliest", ge=0
+    )
+    top_k: int | None = option(None, "choose among the k likeliest only; none among all", ge=1)
+    beam: int = option(5, "beam width of a translator; 1 is greedy", ge=1)
+    seed: int = option(0, "seeds the choices of a language model", ge=0)
 
 
 def run(words: list[str]) -> int:
@@ -50,16 +45,14 @@ def run(words: list[str]) -> int:
     )
     parser.add_argument("input", nargs="*", metavar="INPUT", help="what to predict for")
     parser.add_fields(PredictOptions, "flags")
-    said = parser.given(words)
-    if said.pop("help", False):
+    given = parser.given(words)
+    if given.pop("help", False):
         parser.print_help()
         return 0
-    folder, inputs = said.pop("run", None), said.pop("input", [])
-    options = PredictOptions(**said)
+    folder, inputs = given.pop("run", None), given.pop("input", [])
+    options = PredictOptions(**given)
     if folder is None or not inputs:
-        raise AgentlabError(
-            f"say which run and what to predict for: {program('predict')} RUN INPUT"
-        )
+        raise AgentlabError(f"RUN and INPUT are missing: {program('predict')} RUN INPUT")
     with without_banners():
         trainer = _load(Path(folder))
         lines = [line for each in inputs for line in SPEAKERS[trainer.name](trainer, each, options)]
