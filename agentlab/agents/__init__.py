@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 from agentlab import config as configs
-from agentlab.agents.agent import Agent, read_description
-from agentlab.config import did_you_mean
+from agentlab.agents.agent import Agent
 from agentlab.envs.vector import VectorEnv
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
+from agentlab.registry import Registry
 
-ALGORITHMS = {
-    "dqn": "agentlab.agents.dqn:DQN",
-    "pg": "agentlab.agents.pg:PolicyGradient",
-    "q_linear": "agentlab.agents.q_linear:QLinear",
-    "q_table": "agentlab.agents.q_table:QTable",
-    "rainbow": "agentlab.agents.dqn:Rainbow",
-    "random": "agentlab.agents.random:RandomAgent",
-    "random_search": "agentlab.agents.random_search:RandomSearch",
-}
+ALGORITHMS = Registry(
+    "algo",
+    {
+        "dqn": "agentlab.agents.dqn:DQN",
+        "pg": "agentlab.agents.pg:PolicyGradient",
+        "q_linear": "agentlab.agents.q_linear:QLinear",
+        "q_table": "agentlab.agents.q_table:QTable",
+        "rainbow": "agentlab.agents.rainbow:Rainbow",
+        "random": "agentlab.agents.random:RandomAgent",
+        "random_search": "agentlab.agents.random_search:RandomSearch",
+    },
+)
 
-__all__ = ["ALGORITHMS", "Agent", "agent_class", "load_agent", "make_agent"]
+__all__ = ["ALGORITHMS", "Agent", "agent_class", "make_agent"]
 
 
 def agent_class(name: str) -> type[Agent]:
@@ -34,24 +36,17 @@ def agent_class(name: str) -> type[Agent]:
             module is found in the current folder or wherever Python finds modules.
 
     Raises:
-        AgentlabError: where there is no such class, or it is no ``Agent``.
+        InvalidArgument: where there is no such class, or it is no ``Agent``.
     """
-    if name in ALGORITHMS:
-        module_name, _, class_name = ALGORITHMS[name].partition(":")
-    elif ":" in name:
-        module_name, _, class_name = name.partition(":")
-        allow_current_folder()
-    else:
-        hint = did_you_mean(name, ALGORITHMS)
-        known = f"{', '.join(ALGORITHMS)}, or my_module:MyAgent for your own"
-        raise AgentlabError(f"algo={name!r} is unknown{hint or f'; there are {known}'}")
+    if ":" not in name:
+        ALGORITHMS.check(name)
     try:
-        cls = getattr(importlib.import_module(module_name), class_name)
+        cls = _own_class(name) if ":" in name else ALGORITHMS.load(name)
     except Exception as error:  # whatever a user's own module raises while it is imported
         why = f"{type(error).__name__}: {error}"
-        raise AgentlabError(f"algo={name!r} cannot be loaded: {why}") from error
+        raise InvalidArgument(f"algo={name!r} cannot be loaded: {why}") from error
     if not (isinstance(cls, type) and issubclass(cls, Agent)):
-        raise AgentlabError(f"algo={name!r} is not a subclass of agentlab.Agent")
+        raise InvalidArgument(f"algo={name!r} is not a subclass of agentlab.Agent")
     return cls
 
 
@@ -61,38 +56,19 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Args:
         algo: an algorithm's name, or a subclass of ``Agent``.
         envs: the environments that it will act in.
-        seed: of everything random in it.
+        seed: seeds every random number in it.
         options: fields of the algorithm's configuration.
 
     Raises:
-        AgentlabError: for an unknown algorithm or option, a value out of range, or spaces that
-            the algorithm cannot handle.
+        InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
+            the algorithm does not take.
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
 
 
-def load_agent(
-    directory: Path | str, algo: str | None = None, num_envs: int | None = None
-) -> Agent:
-    """Make the agent that ``Agent.save`` wrote to ``directory``.
-
-    Args:
-        directory: where it was saved.
-        algo: must be given where the agent's class is not one of agentlab's, since a file alone
-            is never trusted to say which code to run.
-        num_envs: act in that many environments instead of as many as it was trained in.
-
-    Raises:
-        AgentlabError: for missing, damaged or foreign files.
-    """
-    written = read_description(directory)["algo"]
-    if algo is None:
-        if written not in ALGORITHMS:
-            raise AgentlabError(
-                f"{directory} was saved by {written!r}, which is not part of agentlab: "
-                f"name it yourself, algo={written!r}, to run its code"
-            )
-        algo = written
-    return agent_class(algo).load(directory, num_envs)
+def _own_class(name: str) -> Any:
+    allow_current_folder()
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -54,7 +54,7 @@ def test_envs_lists_ids_one_a_line(call):
 
 
 def test_envs_says_when_there_is_none(call):
-    assert call("envs zzz").err == "no environment's id holds 'zzz'\n"
+    assert call("envs zzz").err == "no environment id contains 'zzz'\n"
 
 
 def test_version(call):
