@@ -53,6 +53,8 @@ class LinearRegression(Estimator):
     """
 
     name = "linear_regression"
+    monitor = ("rmse", "min")
+    interrupted = False
     Config: ClassVar[type] = LinearRegressionConfig
     config: LinearRegressionConfig
     kernel_: Array
@@ -210,6 +212,9 @@ class LinearRegression(Estimator):
         drawn = coefficients(rows.names(len(kernel)), kernel, errors, unit)
         true, said = all_targets(batches)[:, 0], self._predicted(batches)[:, 0]
         return {"residuals": residuals(true, said, "target"), "coefficients": drawn}
+
+    def projection(self, *data: Any) -> None:
+        """Return nothing for TensorBoard's projector."""
 
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to ``predictions``, float32 ``[n]``, ``[n, k]``."""

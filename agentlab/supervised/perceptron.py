@@ -52,6 +52,8 @@ class Perceptron(Estimator):
     """
 
     name = "perceptron"
+    monitor = ("accuracy", "max")
+    interrupted = False
     Config: ClassVar[type] = PerceptronConfig
     config: PerceptronConfig
     weights_: Array
@@ -248,6 +250,9 @@ class Perceptron(Estimator):
             inputs = self._rows().names(2)
             drawn["line"] = decision_line(np.asarray(x), y, self.coef_, self.intercept_, inputs)
         return drawn
+
+    def projection(self, *data: Any) -> None:
+        """Return nothing for TensorBoard's projector."""
 
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to ``classes``, int32 indices ``[n]``."""

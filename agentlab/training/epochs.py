@@ -15,7 +15,6 @@ import numpy as np
 from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
-from agentlab.runs.files import reporting
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.means import BatchMeans
@@ -239,8 +238,7 @@ class _Session:
         self.restore_best()
         path = self.run.save_checkpoint(self.number, self.epoch, write, state)
         if self.improved:
-            with reporting(f"{self.run.path / BEST} cannot be written"):
-                self.trainer.save(self.run.path / BEST)
+            self.run.save_learner(BEST, self.trainer.write)
             self.improved = False
         self.trainer.restore(now)
         self.callbacks.on_checkpoint(path)

@@ -127,9 +127,16 @@ def test_what_cannot_be_learned_is_refused() -> None:
         SiameseTrainer().fit(Pairs(np.arange(11), NUMBERS), None)
     with pytest.raises(AgentlabError, match="the net embeds nothing"):
         SiameseTrainer(keras.Sequential([keras.layers.Dense(2)])).fit(np.eye(4), [0, 1, 0, 1])
-    with pytest.raises(AgentlabError, match="cannot be used on pairs"):
+    with pytest.raises(AgentlabError, match="SiameseConfig has no option 'flip'"):
         SiameseTrainer(flip=True)
     with pytest.raises(AgentlabError, match="margin=0"):
         SiameseTrainer(margin=0)
     with pytest.raises(AgentlabError, match="has not been fitted"):
         SiameseTrainer().predict(np.zeros((4, 2)))
+
+
+def test_its_keras_model_embeds_the_same_from_raw_inputs() -> None:
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    trainer = SiameseTrainer(hidden=(8,), epochs=1).fit(x, y, quiet=True)
+    found = trainer.inference_model()(x.astype(np.float32))["embeddings"]
+    np.testing.assert_allclose(found, trainer.predict(x), atol=1e-5)
