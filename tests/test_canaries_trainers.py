@@ -5,7 +5,7 @@ Each really trains on tiny data, resumes exactly, saves and loads.
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 
 from agentlab.data import Batch, Batches
 from agentlab.learner import Estimator, load
@@ -261,7 +260,7 @@ def test_it_learns_and_resumes_exactly(name: str, at: int, tmp_path: Path) -> No
     if cls is GAN:
         options = {**options, "validation_split": 0.0}
 
-        def make() -> Trainer:  # noqa: F811
+        def make() -> Trainer:
             return cls(batch_size=12, seed=3, **options)
 
     whole, broken = (Run.create(tmp_path, folder, {}) for folder in ("whole", "broken"))

@@ -114,7 +114,7 @@ def forecast(
     return figure
 
 
-def errors_by_horizon(net: Array, naive: Array, names: Sequence[str]) -> Figure:
+def horizon_errors(net: Array, naive: Array, names: Sequence[str]) -> Figure:
     """Draw how errors grow with the horizon, a panel for each column.
 
     Args:

@@ -10,11 +10,12 @@ import numpy as np
 
 from agentlab.config import option, override
 from agentlab.data import Batch, Batches
-from agentlab.data.series import Values, read_series, split_series
+from agentlab.data.series import Values, as_series, read_series, split_series
 from agentlab.data.windows import Targets, Windows, normalization
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
+from agentlab.supervised.horizon import errors_by_horizon
 from agentlab.supervised.targets import deviation
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
@@ -83,15 +84,13 @@ class Forecaster(Trainer):
             validation_data: the rows that follow, held out; ``None`` takes the fraction
                 ``validation_split`` from the end of ``values``. The past of a window may lie in
                 ``values``, what is to be forecast never does.
-            run: where metrics and checkpoints go, and where they are resumed from.
-            quiet: show no progress.
-            callbacks: called while training.
+            run, quiet, callbacks: as for ``Trainer.fit``.
 
         Raises:
             AgentlabError: for numbers that are not finite, series that are too short, or a net
                 that does not fit them.
         """
-        config, values = self.config, _series("values", values)
+        config, values = self.config, as_series("values", values)
         columns = values.shape[1]
         if names is not None and len(names) != columns:
             raise AgentlabError(f"names has {len(names)} entries, but values has {columns} columns")
@@ -114,17 +113,11 @@ class Forecaster(Trainer):
         """Build an encoder of the past and a decoder of the future."""
         from agentlab.nets.forecast import Forecast
 
-        config = self.config
+        c = self.config
         self.net = Forecast(
-            config.horizon,
-            config.cell,
-            config.units,
-            config.layers,
-            config.dropout,
-            self.seed,
-            name="forecast",
+            c.horizon, c.cell, c.units, c.layers, c.dropout, self.seed, name="forecast"
         )
-        self.net.build((None, config.past, len(self._usual)))
+        self.net.build((None, c.past, len(self._usual)))
 
     def check_net(self, data: Batches) -> None:
         """See that a net that was given takes and gives what it should."""
@@ -141,7 +134,7 @@ class Forecaster(Trainer):
 
     def _checked(self, name: str, values: Any) -> Values:
         """Return rows of as many columns as the net was trained on."""
-        series, columns = _series(name, values), len(self._usual)
+        series, columns = as_series(name, values), len(self._usual)
         if series.shape[1] != columns:
             raise AgentlabError(
                 f"{name} has {series.shape[1]} columns, but the net was trained on {columns}"
@@ -197,8 +190,7 @@ class Forecaster(Trainer):
             float64 ``[horizon, columns]``, in the series' units.
 
         Raises:
-            AgentlabError: for fewer rows than ``past``, other columns than were learned, or
-                numbers that are not finite.
+            AgentlabError: for too few rows, other columns, or numbers that are not finite.
         """
         self.check_fitted()
         values, past = self._checked("values", values), self.config.past
@@ -224,14 +216,13 @@ class Forecaster(Trainer):
             ``rmse_naive`` of the forecast that the last value stays; and ``ratio``, rmse /
             rmse_naive, which is below 1 where the net is better. Of several columns also
             ``rmse/NAME`` and ``ratio/NAME`` of each, since their units may differ.
-
-        Raises:
-            AgentlabError: as ``fit``.
         """
         windows = self._held_out(values, before)
         metrics = self.evaluate_batches(windows)
         if len(self._usual) > 1:
-            errors = zip(self._names_of_columns(), *self._errors_by_horizon(windows), strict=True)
+            errors = zip(
+                self._names_of_columns(), *errors_by_horizon(self._forecast, windows), strict=True
+            )
             for name, *squares in errors:
                 rmse, naive = (float(np.sqrt(square.mean())) for square in squares)
                 metrics |= {f"rmse/{name}": rmse, f"ratio/{name}": _ratio(rmse, naive)}
@@ -255,10 +246,7 @@ class Forecaster(Trainer):
         return step(pasts)
 
     def inference_model(self) -> Any:
-        """Return a Keras model from pasts to ``predictions``, in the series' units.
-
-        Inputs are float32 ``[n, past, columns]``, predictions ``[n, horizon, columns]``.
-        """
+        """Return a Keras model from pasts ``[n, past, columns]`` to ``predictions``, float32."""
         self.check_fitted()
         raw = keras.Input((self.config.past, len(self._usual)), name="past")
         mean = keras.ops.mean(raw, axis=1, keepdims=True)
@@ -274,21 +262,9 @@ class Forecaster(Trainer):
         rows = [",".join(f"{value:.6g}" for value in row) for row in self.predict(values)]
         return [",".join(names), *rows]
 
-    def _errors_by_horizon(self, windows: Windows) -> tuple[Values, Values]:
-        """Return the mean squared errors of net and naive forecast, ``[columns, horizon]``."""
-        shape = (windows.horizon, len(self._usual))
-        net, naive = np.zeros(shape), np.zeros(shape)
-        for batch in windows.epoch(256):
-            future, last, spread = batch.targets
-            scale = spread[:, None].astype(np.float64) * windows.unit
-            outputs = self._forecast(batch.inputs).numpy()
-            net += np.sum(((outputs - future) * scale) ** 2, axis=0)
-            naive += np.sum(((last[:, None] - future) * scale) ** 2, axis=0)
-        return net.T / windows.size, naive.T / windows.size
-
     def plots(self, values: Any, before: Any = None) -> dict[str, Figure]:
         """Draw some forecasts beside what came, and how errors grow with the horizon."""
-        from agentlab.plots.predictions import errors_by_horizon, forecast
+        from agentlab.plots.predictions import forecast, horizon_errors
 
         windows, names = self._held_out(values, before), self._names_of_columns()[:SHOWN_COLUMNS]
         few, drawn = len(names), dict[str, Any]()
@@ -300,8 +276,8 @@ class Forecaster(Trainer):
             drawn[f"forecast_{number}"] = forecast(
                 past[:, :few], future[:, :few], said[:, :few], naive[:, :few], names
             )
-        net, naive = (np.sqrt(e[:few]) for e in self._errors_by_horizon(windows))
-        drawn["error_by_horizon"] = errors_by_horizon(net, naive, names)
+        net, naive = (np.sqrt(e[:few]) for e in errors_by_horizon(self._forecast, windows))
+        drawn["error_by_horizon"] = horizon_errors(net, naive, names)
         return drawn
 
     def specification(self) -> dict[str, Any]:
@@ -318,26 +294,6 @@ class Forecaster(Trainer):
         trainer.names = specification["names"]
         trainer._usual = np.array(specification["usual"], np.float64)
         return trainer
-
-
-def _series(name: str, values: Any) -> Values:
-    """Return values as float64 ``[time, columns]``; every one must be a finite number."""
-    try:
-        series = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise AgentlabError(f"{name} holds something else than numbers: {error}") from error
-    if series.ndim == 1:
-        series = series[:, None]
-    if series.ndim != 2 or not series.size:
-        raise AgentlabError(
-            f"{name} has the shape {list(series.shape)}; it must be [time, columns], and not empty"
-        )
-    if not np.isfinite(series).all():
-        row, column = np.argwhere(~np.isfinite(series))[0]
-        raise AgentlabError(
-            f"{name}[{row}, {column}] is {series[row, column]}; every value must be a finite number"
-        )
-    return series
 
 
 def _ratio(rmse: float, naive: float) -> float:

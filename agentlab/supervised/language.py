@@ -266,7 +266,9 @@ class LanguageModel(Trainer):
             raise InvalidArgument(f"top_k={top_k} must be 1 or more, or none for all")
         if not 0 <= seed < 2**31:
             raise InvalidArgument(f"seed={seed} must be 0 or more and less than 2**31")
-        ids = self.compiled("write", self._make_writer)(
+        from agentlab.nets.generation import make_generator
+
+        ids = self.compiled("generate", lambda: make_generator(self.net))(
             self.preprocessor.encode(prompt)[None],
             tf.constant(length),
             tf.constant(float(temperature)),
@@ -274,39 +276,6 @@ class LanguageModel(Trainer):
             tf.constant([seed, 0]),
         )
         return prompt + self.preprocessor.decode(ids.numpy().tolist())
-
-    def _make_writer(self) -> Any:
-        from agentlab.nets.decoding import draw
-
-        def write(prompt: Any, length: Any, temperature: Any, top_k: int | None, seed: Any) -> Any:
-            torso, head = self.net.torso, self.net.head
-
-            def choose(features: Any, time: Any) -> Any:
-                logits = tf.cast(head(features[:, -1]), tf.float32)
-                # The id 0 stands for characters that were never seen.
-                logits = tf.concat([tf.fill((1, 1), logits.dtype.min), logits[:, 1:]], axis=1)
-                return tf.cond(
-                    temperature > 0,
-                    lambda: draw(logits, seed + tf.stack([0, time]), temperature, top_k),
-                    lambda: tf.argmax(logits, -1, tf.int32),
-                )
-
-            features, state = torso.run(prompt, torso.initial_state(1))
-            written = tf.TensorArray(tf.int32, length, element_shape=(1,))
-
-            def advance(time: Any, token: Any, state: Any, written: Any) -> Any:
-                written = written.write(time, token)
-                features, state = torso.run(token[:, None], state)
-                return time + 1, choose(features, time + 1), state, written
-
-            _, _, _, written = tf.while_loop(
-                lambda time, *_: time < length,
-                advance,
-                (tf.constant(0), choose(features, 0), state, written),
-            )
-            return written.concat()
-
-        return tf.function(write, reduce_retracing=True, autograph=False)
 
 
 def _measured(logits: Any, targets: Any) -> dict[str, Any]:

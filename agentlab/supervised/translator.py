@@ -17,6 +17,7 @@ from agentlab.data.vocabulary import Ids, read_text
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
+from agentlab.supervised.translations import Languages, paired, scores
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import cross_entropy
 from agentlab.training.optimization import Optimization
@@ -24,8 +25,6 @@ from agentlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Languages = tuple[Sequence[str], Sequence[str]]
 
 AT_A_TIME = 64  # sentences that are translated together
 SHOWN = 4  # sentences in plots and texts
@@ -100,17 +99,14 @@ class Translator(Trainer):
         Args:
             sources: sentences.
             targets: their translations.
-            validation_data: sources and targets held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
-            quiet: show no progress.
-            callbacks: called while training.
+            validation_data: sources and targets; ``None`` splits off ``validation_split``.
+            run, quiet, callbacks: as for ``Trainer.fit``.
 
         Raises:
             AgentlabError: for lists of different lengths, a sentence that is empty or longer than
                 ``max_length``.
         """
-        sources, targets = _paired(sources, targets)
+        sources, targets = paired(sources, targets)
         if validation_data is None and self.config.validation_split:
             fractions = (1 - self.config.validation_split, self.config.validation_split)
             rows, held = split_indices(len(sources), fractions, self.seed)
@@ -120,7 +116,7 @@ class Translator(Trainer):
         train = self._pairs(sources, targets)
         held_out = None
         if validation_data is not None:
-            self._held_out = _paired(*validation_data)
+            self._held_out = paired(*validation_data)
             held_out = self._pairs(*self._held_out).by_length()
         return self.train(train, held_out, run, quiet, callbacks)
 
@@ -251,7 +247,7 @@ class Translator(Trainer):
             AgentlabError: as ``fit``.
         """
         self.check_fitted()
-        sources, targets = _paired(sources, targets)
+        sources, targets = paired(sources, targets)
         loss = self.evaluate_batches(self._pairs(sources, targets).by_length())
         return {**scores(self.predict(sources, beam), targets), **loss}
 
@@ -270,10 +266,7 @@ class Translator(Trainer):
         return {"validation/bleu": scores(translated, targets)["bleu"]}
 
     def plots(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
-        """Draw where the net looks in the source while it writes its translation.
-
-        Of some of the sources; a net without attention has no such plot.
-        """
+        """Draw the attention to some of the sources, of a network that has one."""
         from agentlab.plots.matrices import attention_map
 
         self.check_fitted()
@@ -305,29 +298,3 @@ class Translator(Trainer):
         target = specification["target"]
         trainer._target = None if target is None else Subwords.from_json(target)
         return trainer
-
-
-def scores(translated: Sequence[str], true: Sequence[str]) -> dict[str, float]:
-    """Return ``bleu`` (Papineni et al. 2002) and ``chrf`` (Popović 2015) of a whole text."""
-    from sacrebleu import corpus_bleu, corpus_chrf
-
-    references = [list(true)]
-    return {
-        "bleu": corpus_bleu(list(translated), references).score,
-        "chrf": corpus_chrf(list(translated), references).score,
-    }
-
-
-def _paired(sources: Sequence[str], targets: Sequence[str]) -> Languages:
-    """Return sentences and their translations, after a check that they belong together."""
-    sources, targets = list(sources), list(targets)
-    if len(sources) != len(targets) or not sources:
-        raise AgentlabError(
-            f"there are {len(sources)} sources and {len(targets)} targets; "
-            "each sentence needs its translation"
-        )
-    for name, texts in (("sources", sources), ("targets", targets)):
-        for row, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise AgentlabError(f"{name}[{row}] is {text!r}, but must be a sentence")
-    return sources, targets

@@ -29,8 +29,22 @@ def as_batches(x: Any, y: Any = None) -> Batches:
     return Arrays(inputs, np.zeros(size, np.float32) if y is None else np.asarray(y))
 
 
-def split(data: Batches, fraction: float, seed: int) -> tuple[Batches, Batches | None]:
-    """Hold out a random fraction of examples that lie in memory, and nothing of others."""
+def as_parts(
+    x: Any, y: Any, validation: Any, fraction: float, seed: int
+) -> tuple[Batches, Batches | None]:
+    """Return the training part and what is held out.
+
+    Args:
+        x: an array, several as a tuple, or ``Batches``.
+        y: targets; ``None`` for none.
+        validation: ``(x, y)`` or ``Batches``; ``None`` holds out a random fraction of arrays.
+        fraction: of the examples.
+        seed: of the split.
+    """
+    data = as_batches(x, y)
+    if validation is not None:
+        pair = isinstance(validation, tuple | list)
+        return data, as_batches(*validation) if pair else as_batches(validation)
     if not isinstance(data, Arrays) or not fraction:
         return data, None
     rows, held = split_indices(data.size, (1 - fraction, fraction), seed)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agentlab.data import Batch
+from agentlab.data.batches import ArrayOrTuple
 from agentlab.lazy import keras, tf
 from agentlab.training.examples import applied, batch_spec
 from agentlab.training.update import Loss, Update, make_update
@@ -78,6 +79,25 @@ class TestStep:
     def __call__(self, batch: Batch) -> dict[str, float]:
         """Return the means over a batch."""
         return self._sums.means(applied(self._step, batch).numpy())
+
+
+class OutputStep:
+    """The outputs of a trainer's network."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._step = tf.function(
+            lambda inputs: trainer.forward(inputs, False), reduce_retracing=True
+        )
+
+    def __call__(self, batches: Iterable[Batch]) -> ArrayOrTuple:
+        """Return the outputs for all of ``batches``, in order."""
+        parts = [
+            tf.nest.map_structure(lambda output: output.numpy(), applied(self._step, batch.inputs))
+            for batch in batches
+        ]
+        if isinstance(parts[0], tuple):
+            return tuple(map(np.concatenate, zip(*parts, strict=True)))
+        return np.concatenate(parts)
 
 
 class Sums:

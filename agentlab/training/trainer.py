@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -19,12 +18,13 @@ from agentlab.learner import Learner
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.epochs import train_epochs
-from agentlab.training.examples import applied, as_batches, split
+from agentlab.training.examples import as_batches, as_parts
 from agentlab.training.histograms import network_histograms
 from agentlab.training.means import BatchMeans
 from agentlab.training.optimization import Optimization
+from agentlab.training.precision import layers_of
 from agentlab.training.stages import Stage
-from agentlab.training.steps import LearningStep, TestStep
+from agentlab.training.steps import LearningStep, OutputStep, TestStep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,42 +33,26 @@ if TYPE_CHECKING:
 class Trainer(Learner):
     """Fits networks to examples.
 
-    A subclass says what is built and what is minimized; one loop logs, keeps checkpoints and
-    resumes from them::
-
-        class Line(Trainer):
-            def build(self, data):
-                self.net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-
-            def losses(self, batch, training):
-                return {"loss": tf.square(self.net(batch.inputs)[:, 0] - batch.targets)}
-
-        line = Line(epochs=5).fit(x, y)
-
-    One that learns otherwise than by one gradient overrides ``train_step``.
+    A subclass writes ``build`` and ``losses``, or ``train_step`` where it learns otherwise than by
+    one gradient; one loop logs, keeps checkpoints and resumes from them.
 
     Attributes:
         component_names: attributes that hold what learning changes: models, optimizers, lists of
-            variables. They are part of each checkpoint; all but optimizers are saved.
+            variables. Checkpoints keep them; all but optimizers are saved.
         monitor: the held-out metric by which the best epoch is chosen, and its direction; where
             nothing is held out the last epoch is kept.
         score_metric: the metric that ``score`` returns.
-        net: the Keras model; ``None`` before ``build``.
-        optimizer: its optimizer in training.
+        net, optimizer: a Keras model, and its optimizer in training; ``None`` before.
         given_net: whether ``net`` was given rather than built here.
         preprocessor: what turns raw inputs into the network's; ``None`` for none.
         history: the metrics of each epoch.
         interrupted: whether Ctrl-C (or SIGTERM) stopped the last ``fit``.
 
     Args:
-        net: a Keras model to train; ``None`` calls ``build``. A text is the configuration's
-            ``net``.
+        net: a Keras model to train; ``None`` calls ``build``. A text is the option ``net``.
         config: an instance of ``Config``; ``None`` makes one of ``options``.
         seed: of everything random.
         options: fields of ``Config`` by name.
-
-    Raises:
-        InvalidArgument: for an option that ``Config`` does not have, or an unfit value.
     """
 
     kind = "trainer"
@@ -98,42 +82,26 @@ class Trainer(Learner):
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
         tf.random.set_seed(seed)  # without one Keras' own fit now refuses to shuffle
 
-    # What a subclass may write
-
     def build(self, data: Batches) -> None:
-        """Make ``net`` (or whatever ``component_names`` names) for the training data.
-
-        Called by ``fit`` unless a network was given.
-        """
+        """Make ``net``, or whatever ``component_names`` names, unless a network was given."""
         raise AgentlabError(f"give {type(self).__name__} a net, or write its build(data)")
 
     def check_net(self, data: Batches) -> None:
         """Raise ``AgentlabError`` where the network does not suit the training data."""
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return the loss and further metrics of each example.
+        """Return the loss and further metrics of each example of a batch of tensors, by name.
 
-        Args:
-            batch: inputs, targets and weights, as tensors.
-            training: whether dropout and the like are active.
-
-        Returns:
-            Tensors of the shape of ``batch.weights``, by name. ``"loss"`` is minimized, unless
-            there is an ``"objective"``, which then is, and is not reported.
+        All have the shape of ``batch.weights``. ``"loss"`` is minimized, unless there is an
+        ``"objective"``, which is not reported. ``training`` turns on dropout and the like.
         """
         raise AgentlabError(f"write {type(self).__name__}.losses(batch, training) or its steps")
 
     def train_step(self, batch: Batch) -> Mapping[str, Any]:
-        """Learn from one batch, by default by one gradient of ``losses`` and penalties.
+        """Learn from a batch of NumPy arrays, by default by one gradient of losses and penalties.
 
         Called as it is, not compiled: what takes time in it should be a ``make_update`` or a
-        ``tf.function``.
-
-        Args:
-            batch: inputs, targets and weights, as NumPy arrays.
-
-        Returns:
-            Means over the batch, by name; ``"grad_norm"`` is logged as it is.
+        ``tf.function``. Returns means over the batch, by name.
         """
         assert self._learn is not None
         return self._learn(batch)
@@ -152,9 +120,9 @@ class Trainer(Learner):
 
         Args:
             stage: which.
-            updates: how many updates it has.
+            updates: how many it has.
             example: a batch, which shows shapes and types.
-            ragged: whether the length of the second axis (time) differs between batches.
+            ragged: whether the second axis (time) differs between batches.
         """
         if self.net is not None:
             stage.freeze(self.net)
@@ -163,10 +131,7 @@ class Trainer(Learner):
 
     @property
     def uses_xla(self) -> bool:
-        """Whether XLA compiles the gradient step.
-
-        It makes small dense networks several times faster, but convolutions on a CPU slower.
-        """
+        """Whether XLA compiles the step: faster for small dense networks, not for convolutions."""
         from agentlab.nets.mlp import MLP
 
         return isinstance(getattr(self.net, "torso", None), MLP)
@@ -196,17 +161,10 @@ class Trainer(Learner):
     def format_prediction(self, source: str, **options: Any) -> list[str]:
         """Return lines that show the predictions for a file, a folder or a text.
 
-        Args:
-            source: what ``preprocessor.read`` takes.
-            options: how they are shown; each trainer takes those that concern it.
-
-        Raises:
-            AgentlabError: where the trainer was fitted on arrays, or the source cannot be read.
+        Of ``options``, how they are shown, each trainer takes those that concern it.
         """
         rows = np.asarray(self.predict(self.read(source)))
         return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
-
-    # Fitting
 
     def fit(
         self,
@@ -223,21 +181,13 @@ class Trainer(Learner):
         Args:
             x: inputs ``[n, ...]``, several as a tuple, or ``Batches``.
             y: targets ``[n, ...]``; ``None`` where there are none.
-            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
-                ``validation_split`` of arrays.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` splits off ``validation_split``.
             run: where metrics and checkpoints go, and where they are resumed from.
             quiet: show no progress.
             callbacks: called while training.
-
-        Raises:
-            AgentlabError: for data that do not fit together or do not fit the network.
         """
-        if validation_data is None:
-            data, held_out = split(as_batches(x, y), self.config.validation_split, self.seed)
-        else:
-            pair = isinstance(validation_data, tuple | list)
-            held_out = as_batches(*validation_data) if pair else as_batches(validation_data)
-            data = as_batches(x, y)
+        fraction = self.config.validation_split
+        data, held_out = as_parts(x, y, validation_data, fraction, self.seed)
         return self.train(data, held_out, run, quiet, callbacks)
 
     def train(
@@ -248,35 +198,16 @@ class Trainer(Learner):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Build the network and go through ``data`` for all epochs: what ``fit`` ends in.
-
-        The weights that do best on ``validation`` are kept.
-
-        Raises:
-            AgentlabError: where the loss is no longer a finite number.
-        """
+        """Build the network and go through ``data`` for all epochs: what ``fit`` ends in."""
         if not self.given_net:
             self.net = None
         self._functions.clear()
         if self.net is None:
-            with self._precision():
+            with layers_of(self.config.precision):
                 self.build(data)
         self.check_net(data)
         train_epochs(self, data, validation, run, quiet, callbacks)
         return self
-
-    @contextmanager
-    def _precision(self) -> Iterator[None]:
-        """Give the layers made within the number format that the configuration asks for."""
-        before = keras.config.dtype_policy()
-        if self.config.precision != "float32":
-            keras.config.set_dtype_policy(f"mixed_{self.config.precision}")
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(before)
-
-    # Predicting
 
     def predict(self, x: Any) -> Any:
         """Return predictions for new inputs; by default the network's outputs."""
@@ -301,17 +232,8 @@ class Trainer(Learner):
     def outputs(self, batches: Batches) -> ArrayOrTuple:
         """Return the network's outputs for all of ``batches``, in order."""
         self.check_fitted()
-        step = self.compiled(
-            "outputs",
-            lambda: tf.function(lambda inputs: self.forward(inputs, False), reduce_retracing=True),
-        )
-        parts = [
-            tf.nest.map_structure(lambda output: output.numpy(), applied(step, batch.inputs))
-            for batch in batches.epoch(max(self.config.batch_size, 256))
-        ]
-        if isinstance(parts[0], tuple):
-            return tuple(map(np.concatenate, zip(*parts, strict=True)))
-        return np.concatenate(parts)
+        step: OutputStep = self.compiled("outputs", lambda: OutputStep(self))
+        return step(batches.epoch(max(self.config.batch_size, 256)))
 
     def read(self, source: str) -> Any:
         """Return the raw inputs in a file, a folder or a text that the user names."""
@@ -341,8 +263,6 @@ class Trainer(Learner):
     def graph(self) -> Any:
         """Return the traced computation of gradients for TensorBoard, if there is one."""
         return None if self._learn is None else self._learn.still.graph()
-
-    # Saving and loading
 
     def components(self) -> dict[str, Any]:
         """Return all that learning changes, by name."""

@@ -60,7 +60,7 @@ def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
 def test_texts_of_other_lengths_are_written_without_compiling_anew(model: LanguageModel) -> None:
     for length in (20, 21):
         model.generate("the ", length)
-    writer = model.compiled("write", lambda: None)
+    writer = model.compiled("generate", lambda: None)
     traced = writer.experimental_get_tracing_count()
     assert len(model.generate("the ", 33)) == 37
     assert writer.experimental_get_tracing_count() == traced

@@ -8,7 +8,8 @@ import pytest
 from agentlab.errors import AgentlabError
 from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised.perceptron import Perceptron, common_point
+from agentlab.supervised.perceptron import Perceptron
+from agentlab.supervised.separability import common_point
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])

@@ -13,7 +13,8 @@ import tensorflow as tf
 from agentlab.errors import AgentlabError
 from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised.translator import Translator, scores
+from agentlab.supervised.translations import scores
+from agentlab.supervised.translator import Translator
 
 ENGLISH = ["One", "two", "three", "four", "five", "six", "seven"]
 GERMAN = dict(
