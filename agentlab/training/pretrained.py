@@ -43,7 +43,7 @@ def _read_net(path: Path) -> Any:
     if path.is_file():
         return load_net(path)
     directory = learners.find_saved(path)
-    options = {}
+    options: dict[str, Any] = {}
     if learners.read_description(directory)["kind"] == "agent":
         options["num_envs"] = 1
     learner = learners.load(directory, **options)
