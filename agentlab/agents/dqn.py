@@ -53,8 +53,7 @@ class DQNConfig(
 class DQN(Agent):
     """Q-learning with a network, a replay buffer and a target network (Mnih et al. 2015).
 
-    Every ``train_freq`` steps come ``gradient_steps`` minibatches. All that are due at once run in
-    one compiled call, in the background, while environments are stepped.
+    All minibatches that are due after a step run in one compiled call, in the background.
     """
 
     name = "dqn"
@@ -198,10 +197,7 @@ class DQN(Agent):
         ]
 
     def _precompute_targets(self, batches: list[Any]) -> list[Any]:
-        """Evaluate the target network on all next observations at once.
-
-        A noisy network draws new noise for each update, and so is evaluated within it.
-        """
+        """Evaluate the target network at once, unless noise is drawn anew for each update."""
         return batches if self.config.noisy else [*batches, self._target_outputs(batches[3])]
 
     def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:

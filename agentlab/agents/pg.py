@@ -24,13 +24,7 @@ from agentlab.lazy import tf
 from agentlab.nets.sparse import sparse_rows
 from agentlab.training.background import BackgroundLearner
 from agentlab.training.optimizers import OptimizerOptions
-from agentlab.training.update import (
-    Loss,
-    Update,
-    last_minibatch,
-    make_update,
-    stacked_spec,
-)
+from agentlab.training.update import Loss, last_minibatch, make_update, stacked_spec
 
 METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
@@ -199,7 +193,7 @@ class PolicyGradient(Agent):
         return metrics
 
     @cached_property
-    def update(self) -> Update:
+    def update(self) -> Any:
         """All epochs and minibatches of an update, compiled into one call."""
         config, count = self.config, self.config.n_minibatches
         spec = self._batch_spec()
