@@ -251,7 +251,7 @@ def test_programs_in_image_formats_are_not_run(tmp_path):
             {},
             "the folder .*test holds no images in folders of classes",
         ),
-        (zoo, {"size": 0}, "height=0 of images must be 1 pixel or more"),
+        (zoo, {"size": 0}, "height=0 of images must be 1 or more"),
         (zoo, {"test": 1.0}, "test=1.0 must be a fraction"),
         (zoo, {"seed": -2}, "seed=-2"),
     ],
@@ -270,5 +270,5 @@ def test_paths_that_are_not_there(tmp_path):
         read(tmp_path / "nothing.png")
     with pytest.raises(AgentlabError, match="the folder .* holds no image"):
         Images(4, 6, 1).read(tmp_path)
-    with pytest.raises(AgentlabError, match="trained on images of 4 channels"):
+    with pytest.raises(AgentlabError, match="trained on images with 4 channels"):
         Images(4, 6, 4).read(save(tmp_path / "a.png", gray(1)))

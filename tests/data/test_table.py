@@ -231,7 +231,7 @@ def test_what_a_user_is_shown(tmp_path):
         (lambda i: i, {"kinds": {"a": "text"}}, "kind of column 'a'='text' is not one of number"),
         (lambda i: i, {"kinds": {"aa": "drop"}}, "no column 'aa'"),
         (lambda i: i, {"test": 1.5}, "test=1.5 must be a fraction"),
-        (lambda i: i, {"validation_split": 0.5, "test": 0.5}, "leave nothing to train on"),
+        (lambda i: i, {"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
         (lambda i: i, {"seed": -1}, "seed=-1 must be 0 or more"),
         (
             lambda i: i,
@@ -255,7 +255,7 @@ def test_too_many_classes(tmp_path):
 
 
 def test_too_few_rows(tmp_path):
-    with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ part"):
+    with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ split"):
         Table(write(tmp_path, "a,y\n3,1.5\n5,2.5\n1,0\n"), "y", validation=0.01, test=0.01)
     with pytest.raises(AgentlabError, match="holds no value in the training split"):
         Table(write(tmp_path, "a,y\n"), "y")
