@@ -120,8 +120,8 @@ class Images(Preprocessor):
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: for a folder without images, a file that is no readable one, or a model
-                fitted on float images, whose scale is unknown.
+            AgentlabError: for a folder without images, an unreadable file, or a model fitted on float
+                images, whose scale is unknown.
         """
         path = Path(source)
         if self.dtype != "uint8":
