@@ -120,7 +120,7 @@ class Images(Preprocessor):
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: for a folder without images, an unreadable file, or a model fitted on float
+            AgentlabError: for a folder without images, an unreadable file, or a model of float
                 images, whose scale is unknown.
         """
         path = Path(source)

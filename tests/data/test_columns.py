@@ -1,4 +1,4 @@
-"""What columns are is found out from the training split, and encodes every later row."""
+"""What columns are is inferred from the training split, and encodes every later row."""
 
 import json
 
@@ -176,14 +176,17 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is no number"),
-        ("inf,Rome,yes,2020-01-01", "row 3, column 'age' holds 'inf', which is no finite number"),
+        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is not a number"),
+        (
+            "inf,Rome,yes,2020-01-01",
+            "row 3, column 'age' holds 'inf', which is not a finite number",
+        ),
         ("1,Rome,maybe,2020-01-01", "row 3, column 'member' holds 'maybe', which is neither no"),
         ("1,Rome,yes,yesterday", "row 3, column 'since' holds 'yesterday', which is not a date"),
         ("1,Rome,yes,2020-01-01,9", "row 3 has more cells than the header"),
     ],
 )
-def test_cells_of_another_kind_are_told_with_file_row_and_column(tmp_path, row, said):
+def test_cells_of_another_kind_are_named_with_file_row_and_column(tmp_path, row, said):
     columns = fit(tmp_path, ROWS, kinds={"note": "drop"})
     path = write(tmp_path, f"age,city,member,since\n1,Rome,yes,2020-01-01\n{row}\n", "new.csv")
     with pytest.raises(AgentlabError, match=f"new.csv, {said}") as caught:
@@ -207,9 +210,9 @@ def test_the_table_shown_to_the_user(tmp_path):
     ]
     assert shown[1].split() == [
         *("age", "number", "1", "30,", "40,", "50", "standardized:", "mean", "40,"),
-        *("deviation", "7.071;", "one", "input", "more", "for", "missing"),
+        *("deviation", "7.071;", "one", "more", "input", "for", "missing"),
     ]
-    assert shown[5].endswith("left out: as asked")
+    assert shown[5].endswith("left out: as requested")
     assert shown[6].endswith("left out: it is the same everywhere")
     assert shown[8].endswith("the number to predict: mean 1.95")
 

@@ -12,6 +12,9 @@ from agentlab.data.numbers import Numbers
 from agentlab.data.text import Characters, Subwords, Words
 from agentlab.data.token_ids import TokenIds
 
+# Keras tells of columns whose names are not identifiers; see ``signature_names``.
+pytestmark = pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict")
+
 TEXTS = [
     "Don't say 'well-done_so' in 1978!",
     "a''b 'quoted' rock’n’roll   ÄÖ straße ΣΑΣ",
@@ -22,7 +25,7 @@ TEXTS = [
 
 
 def same(preprocessor, raw, x):
-    """Compare a model with ``transform``, also after a journey through a .keras file."""
+    """Compare a model with ``transform``, also in a compiled function."""
     inputs = preprocessor.inference_inputs()
     model = keras.Model(inputs, preprocessor.inference(inputs))
     expected = preprocessor.transform(x)

@@ -29,7 +29,7 @@ def test_an_unknown_kind_is_refused() -> None:
         load_preprocessor("smells", {})
 
 
-def test_a_preprocessor_encodes_alike_after_a_journey_through_json() -> None:
+def test_a_preprocessor_encodes_alike_after_loading_it_from_json() -> None:
     words = Words.fit(["a fine movie", "a dull movie"], 100, 4)
     loaded = load_preprocessor("words", json.loads(json.dumps(words.to_json())))
     texts = ["a fine day", "movie movie movie movie movie"]

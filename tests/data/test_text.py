@@ -32,7 +32,7 @@ def test_an_unknown_character_is_named():
         Characters.fit("cafe").encode("café")
 
 
-def test_unknown_characters_share_an_id_where_that_is_asked_for():
+def test_unknown_characters_share_an_id_on_request():
     characters = Characters.fit("ab", unknown=True)
     assert characters.size == 3
     assert characters.encode("axb").tolist() == [1, 0, 2]
@@ -74,7 +74,7 @@ def test_words_keep_their_apostrophes_and_lose_their_marks():
     assert sorted(words.words) == ["1978", "Don't", "done", "in", "say", "so", "well"]
 
 
-def test_marks_are_words_where_that_is_asked_for():
+def test_marks_are_words_on_request():
     assert Words.fit(["oh! oh!"], punctuation=True).words == ["!", "oh"]
 
 
