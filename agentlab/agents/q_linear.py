@@ -256,6 +256,6 @@ class QLinear(Agent):
         self._features = FourierFeatures(state["frequencies"], state["phases"])
         self._mean, self._deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
-        self._steps, self._errors = state["steps"], []
+        self._steps, self._errors = int(state["steps"]), []
         for name, field in self._memory.items():
             field[: min(self._steps, len(field))] = state[f"memory/{name}"]
