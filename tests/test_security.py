@@ -1,6 +1,7 @@
 """No code of the current folder is run, whatever its files are called."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,13 @@ def test_a_name_without_a_module_adds_no_folder(tmp_path, monkeypatch, env):
     with pytest.raises(agentlab.AgentlabError):
         agentlab.make_env(env)
     assert str(tmp_path) not in sys.path
+
+
+def test_every_promise_of_the_document_names_a_test():
+    text = (ROOT / "docs" / "security.md").read_text()
+    path, found = "", 0
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)?::(test_\w+)`", text):
+        path = file or path
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+        found += 1
+    assert found > 30
