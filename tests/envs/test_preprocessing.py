@@ -169,7 +169,7 @@ def test_no_ops_begin_an_episode_and_follow_the_seed():
         ({"noop_max": -1}, "noop_max=-1 must be 0 or more"),
         ({"grayscale": True, "resize": 0}, "resize=0 must be 1 or more, or none"),
         ({"grayscale": True, "crop": (9, 3)}, r"crop=\(9, 3\) must be two rows"),
-        ({"binary": True}, "binary=True works on gray frames: set grayscale"),
+        ({"binary": True}, "binary=True works on grayscale frames: set grayscale"),
     ],
 )
 def test_bad_preprocessing_is_refused_by_name(options, says):

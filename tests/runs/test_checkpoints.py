@@ -114,7 +114,7 @@ def test_a_damaged_one_is_passed_over(
     found = run.latest_checkpoint()
     assert found is not None and found.number == 1
     said = capsys.readouterr().err
-    assert "000002 is damaged" in said and said.endswith("going on from checkpoint 1\n")
+    assert "000002 is damaged" in said and said.endswith("resuming from checkpoint 1\n")
     assert said.count("\n") == 1
     harm(found.path / file)
     with pytest.raises(AgentlabError, match="000002 is damaged: .*, and no older one is whole"):
