@@ -342,9 +342,11 @@ def find_saved(path: Path | str) -> Path:
     if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
         return in_checkpoint
     newest = Run.open(path).latest_checkpoint()
-    if newest is None:
-        raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
-    return newest.path / "learner"
+    if newest is not None:
+        return newest.path / "learner"
+    if (path / "learner" / DESCRIPTION).is_file():  # an estimator's run has no checkpoints
+        return path / "learner"
+    raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
 
 
 def read_description(directory: Path | str) -> dict[str, Any]:
