@@ -190,9 +190,13 @@ def foreign_private_members(tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 if is_private(alias.name):
                     yield node.lineno, alias.name
-        elif isinstance(node, ast.Attribute) and is_private(node.attr):
-            if node.attr not in defined and not is_own(node.value):
-                yield node.lineno, node.attr
+        elif (
+            isinstance(node, ast.Attribute)
+            and is_private(node.attr)
+            and node.attr not in defined
+            and not is_own(node.value)
+        ):
+            yield node.lineno, node.attr
 
 
 def test_private_members_are_used_only_in_the_file_that_defines_them():

@@ -37,6 +37,8 @@ def inherits_docstring(
                 return True
             continue
         for parent in known[base]:
+            if parent is cls:  # named like its base, which another package defines
+                return True
             own = methods(parent).get(method)
             if own is not None and ast.get_docstring(own):
                 return True
