@@ -69,7 +69,7 @@ def full_disk(*arguments: object, **options: object) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "has no config.json"), ("{", "cannot be read"), ("[]", "no JSON object")],
+    [(None, "has no config.json"), ("{", "cannot be read"), ("[]", "not a JSON object")],
 )
 def test_open_reports_what_is_wrong(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
