@@ -69,7 +69,9 @@ def attention_map(
     """
     shape = (len(target_tokens), len(source_tokens))
     height, width = (float(np.clip(0.36 * n, 2, 12)) for n in shape)
-    figure = new_figure(width + _label_width(target_tokens) + 1.5, height + _label_width(source_tokens) + 0.6)
+    figure = new_figure(
+        width + _label_width(target_tokens) + 1.5, height + _label_width(source_tokens) + 0.6
+    )
     axes = figure.add_subplot()
     image = axes.imshow(
         np.asarray(weights)[: shape[0], : shape[1]], cmap="Blues", vmin=0, aspect="auto"

@@ -82,15 +82,15 @@ def draw_nodes(nodes: list[Node], title: str = "") -> Figure:
     axes.set_axis_off()
     if title:
         axes.set_title(plain(title, 60), color=INK, fontsize=11)
-    for item, node in enumerate(nodes):
+    for i, node in enumerate(nodes):
         for source in sorted(node.sources):
             points = [(centers[source, -1], _height(rows[source]) - HEIGHT / 2)]
-            for row in range(rows[source] + 1, rows[item]):
+            for row in range(rows[source] + 1, rows[i]):
                 x, y = centers[source, row], _height(row)
                 points += [(x, y + HEIGHT / 2), (x, y - HEIGHT / 2)]
-            _draw_arrow(axes, [*points, (centers[item, -1], _height(rows[item]) + HEIGHT / 2)])
-    for item, node in enumerate(nodes):
-        _draw_box(axes, node, centers[item, -1], _height(rows[item]))
+            _draw_arrow(axes, [*points, (centers[i, -1], _height(rows[i]) + HEIGHT / 2)])
+    for i, node in enumerate(nodes):
+        _draw_box(axes, node, centers[i, -1], _height(rows[i]))
     return figure
 
 
@@ -102,26 +102,24 @@ def _rows(nodes: list[Node]) -> list[int]:
     rows: list[int] = []
     for node in nodes:
         rows.append(max((rows[source] + 1 for source in node.sources), default=0))
-    users = [
-        [p for p, node in enumerate(nodes) if item in node.sources] for item in range(len(nodes))
-    ]
-    for item, node in enumerate(nodes):
-        if users[item] and not node.sources:
-            rows[item] = min(rows[user] for user in users[item]) - 1
-        elif not node.kind and not users[item]:  # outputs
-            rows[item] = max(rows)
+    users = [[p for p, node in enumerate(nodes) if i in node.sources] for i in range(len(nodes))]
+    for i, node in enumerate(nodes):
+        if users[i] and not node.sources:
+            rows[i] = min(rows[user] for user in users[i]) - 1
+        elif not node.kind and not users[i]:  # outputs
+            rows[i] = max(rows)
     return rows
 
 
 def _centers(nodes: list[Node], rows: list[int]) -> dict[Item, float]:
-    """Item boxes, and the lanes of arrows that pass rows by, below what they come from."""
+    """Return the x of boxes and lanes, placed close to what they are connected to."""
     members: dict[int, list[Item]] = defaultdict(list)
     linked: dict[int, dict[Item, list[Item]]] = {-1: defaultdict(list), 1: defaultdict(list)}
-    for item, node in enumerate(nodes):
-        members[rows[item]].append((item, -1))
+    for i, node in enumerate(nodes):
+        members[rows[i]].append((i, -1))
         for source in sorted(node.sources):
-            chain = [(source, row) for row in range(rows[source] + 1, rows[item])]
-            for above, below in pairwise([(source, -1), *chain, (item, -1)]):
+            chain = [(source, row) for row in range(rows[source] + 1, rows[i])]
+            for above, below in pairwise([(source, -1), *chain, (i, -1)]):
                 if below[1] >= 0 and below not in members[below[1]]:
                     members[below[1]].append(below)
                 linked[-1][below].append(above)
@@ -142,9 +140,9 @@ def _centers(nodes: list[Node], rows: list[int]) -> dict[Item, float]:
 
 
 def _spread(items: list[Item], targets: dict[Item, float]) -> dict[Item, float]:
-    """Item one row's members in order as near to their targets as their widths allow.
+    """Place the items of a row in order, as close to their targets as their widths allow.
 
-    The sum of squared distances is smallest (pool adjacent violators); lanes count little in it.
+    Minimizes the weighted sum of squared distances by the pool adjacent violators algorithm.
     """
     shifts = [0.0]
     for before, after in pairwise(items):
@@ -184,7 +182,11 @@ def _draw_box(axes: Any, node: Node, x: float, y: float) -> None:
             WIDTH,
             HEIGHT,
             boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=INPUT_OUTPUT if is_end else WITH_WEIGHTS if node.parameters else WITHOUT_WEIGHTS,
+            facecolor=INPUT_OUTPUT
+            if is_end
+            else WITH_WEIGHTS
+            if node.parameters
+            else WITHOUT_WEIGHTS,
             edgecolor=LINE if node.parameters else MUTED,
             lw=0.9,
             zorder=2,
