@@ -225,6 +225,25 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_numbered_folder(root: Path, name: str) -> Path:
+    """Create the folder ``root/name``, with ``-2``, ``-3``, ... appended if it exists.
+
+    Raises:
+        OSError: if it cannot be created.
+    """
+    if root.is_file():
+        raise NotADirectoryError(None, "it is a file")
+    root.mkdir(parents=True, exist_ok=True)
+    path, count = root / name, 1
+    while True:
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            count += 1
+            path = root / f"{name}-{count}"
+
+
 @contextmanager
 def reporting(failure: str) -> Iterator[None]:
     """Convert an ``OSError`` raised within to an ``AgentlabError``.
