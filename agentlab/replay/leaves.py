@@ -79,3 +79,29 @@ def _unflatten(space: gymnasium.Space[Any], arrays: Iterator[Array]) -> Any:
 
 def _items(space: Any) -> Iterable[tuple[Any, gymnasium.Space[Any]]]:
     return space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+
+
+def check_array(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return ``array`` if it has this shape and dtype, and raise ``ValueError`` otherwise."""
+    if (array.shape, array.dtype) != (shape, dtype):
+        raise ValueError(f"{array.dtype}{array.shape} instead of {dtype}{shape}")
+    return array
+
+
+def frame_leaf(space: gymnasium.Space[Any], stack: int) -> Leaf:
+    """Return the shape and dtype of one frame of stacked observations.
+
+    Raises:
+        InvalidArgument: unless ``space`` is a Box of ``stack`` frames.
+    """
+    if not (
+        isinstance(space, spaces.Box) and len(space.shape) == 3 and space.shape[-1] % stack == 0
+    ):
+        raise InvalidArgument(
+            f"frame_stack={stack} must be 1 for {space}: stacks need a Box [h, w, c * frame_stack]"
+        )
+    height, width, channels = space.shape
+    dtype = np.dtype(space.dtype)
+    if channels == stack:
+        return Leaf((height, width), dtype, dtype)
+    return Leaf((height, width, channels // stack), dtype, dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,40 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.replay.ring import Ring, check_array
+from agentlab.replay.batch import Batch
+from agentlab.replay.description import Description
+from agentlab.replay.leaves import check_array
+from agentlab.replay.ring import Ring
 from agentlab.replay.segments import Segments
 from agentlab.replay.sum_tree import SumTree
-from agentlab.runs.files import write_arrays, write_json
-from agentlab.runs.reading import read_arrays, read_json
+from agentlab.runs.files import write_arrays
+from agentlab.runs.reading import read_arrays
 
 if TYPE_CHECKING:
     from agentlab.envs.vector import Step
-
-
-@dataclass(slots=True)
-class Batch:
-    """A minibatch of transitions. Dict and Tuple spaces give dicts and tuples of arrays.
-
-    Attributes:
-        observations: ``[b, ...]``. Stacked frames are ``[b, stack, h, w]`` in memory, so that
-            ``np.moveaxis(observations, -1, 1)`` is contiguous and takes no copy.
-        actions: ``[b, ...]``, in the dtype of the action space.
-        returns: n-step returns: discounted sums of up to ``n_step`` rewards, float32 ``[b]``.
-        next_observations: the observations to bootstrap from, which followed the last of these
-            rewards, ``[b, ...]``; arbitrary where ``discounts`` is 0.
-        discounts: factors of the bootstrapped values, float32 ``[b]``: ``gamma ** m`` after ``m``
-            rewards, 0 where the episode terminated.
-        weights: importance sampling weights, float32 ``[b]``; 1 if sampling is uniform.
-        indices: slots of the transitions, int64 ``[b]``, for ``update_priorities``.
-    """
-
-    observations: Any
-    actions: Any
-    returns: npt.NDArray[np.float32]
-    next_observations: Any
-    discounts: npt.NDArray[np.float32]
-    weights: npt.NDArray[np.float32]
-    indices: npt.NDArray[np.int64]
 
 
 class ReplayBuffer:
@@ -280,8 +256,7 @@ class ReplayBuffer:
         if self._tree is not None:
             extra["priorities"] = self._tree.values(np.arange(self._tree.size))
         write_arrays(directory / "extra.npz", extra)
-        content = {"settings": self._settings, "count": ring.count, "highest": self._max_priority}
-        write_json(directory / "replay.json", content)
+        Description(self._settings, ring.count, self._max_priority).write(directory)
 
     def load(self, directory: Path | str) -> None:
         """Load what ``save`` wrote into this buffer.
@@ -293,46 +268,24 @@ class ReplayBuffer:
             AgentlabError: for missing or damaged files, or files of a buffer with other settings.
         """
         directory, ring = Path(directory), self._ring
+        saved = Description.read(directory)
+        saved.check_settings(self._settings, directory)
+        self._clear()
         try:
-            content = read_json(directory / "replay.json")
-            settings, count = content["settings"], int(content["count"])
-            max_priority = float(content["highest"])
-            if count < 0:
-                raise ValueError(f"count={count}")
-        except FileNotFoundError:
-            raise AgentlabError(
-                f"{directory} holds no replay buffer: there is no replay.json"
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AgentlabError(f"{directory / 'replay.json'} is damaged: {error}") from error
-        if settings != self._settings:
-            raise AgentlabError(
-                f"{directory} holds another replay buffer: {self._difference(settings)}"
-            )
-        self._empty()
-        try:
-            self._segments.load(directory, min(count, ring.rows), ring.write_rows)
+            self._segments.load(directory, min(saved.count, ring.rows), ring.write_rows)
             extra = read_arrays(directory / "extra.npz")
             if self._tree is not None:
                 values = check_array(extra["priorities"], (self._tree.size,), np.dtype(np.float64))
                 self._tree.update(np.arange(self._tree.size), values)
-            ring.restore_extra_state(count, extra)
+            ring.restore_extra_state(saved.count, extra)
         except Exception as error:  # damaged files can raise anything
-            self._empty()
+            self._clear()
             raise AgentlabError(
                 f"{directory} holds no readable replay buffer: {type(error).__name__}: {error}"
             ) from error
-        self._max_priority = max_priority
+        self._max_priority = saved.max_priority
 
-    def _difference(self, settings: Any) -> str:
-        if not isinstance(settings, dict):
-            return "its settings are damaged"
-        for name, expected in self._settings.items():
-            if settings.get(name) != expected:
-                return f"its {name} is {settings.get(name)}, not {expected}"
-        return "it has unknown settings"
-
-    def _empty(self) -> None:
+    def _clear(self) -> None:
         self._ring.clear()
         self._segments.clear()
         self._max_priority = 1.0

@@ -10,8 +10,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import InvalidArgument
-from agentlab.replay.leaves import Array, Leaf, flatten, leaves_of, unflatten
+from agentlab.replay.leaves import Array, check_array, flatten, frame_leaf, leaves_of, unflatten
 from agentlab.replay.storage import CompressedStorage, PlainStorage, Storage
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Ring:
         if frame_stack == 1:
             self.observation_leaves = leaves_of(observation_space)
         else:
-            self.observation_leaves = [_frame_leaf(observation_space, frame_stack)]
+            self.observation_leaves = [frame_leaf(observation_space, frame_stack)]
         self.action_leaves = leaves_of(action_space)
         self._observations: list[Storage] = []
         for leaf in self.observation_leaves:
@@ -104,9 +103,8 @@ class Ring:
     @property
     def nbytes(self) -> int:
         """Bytes used: allocated arrays, and compressed observations at their current size."""
-        arrays = [*self._columns.values(), *self._last]
-        for final in self._finals.values():
-            arrays += final
+        finals = [array for final in self._finals.values() for array in final]
+        arrays = [*self._columns.values(), *self._last, *finals]
         stored = sum(storage.nbytes for storage in self._storages.values())
         return stored + sum(array.nbytes for array in arrays)
 
@@ -294,27 +292,3 @@ class Ring:
                 last.append(check_array(arrays[f"last_{i}"], (n, *leaf.shape), leaf.stored))
         self._finals = {slot: [array[k].copy() for array in finals] for k, slot in enumerate(slots)}
         self._last, self._next_age, self.count = last, next_age, count
-
-
-def check_array(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return ``array`` if it has this shape and dtype, and raise ``ValueError`` otherwise."""
-    if (array.shape, array.dtype) != (shape, dtype):
-        raise ValueError(f"{array.dtype}{array.shape} instead of {dtype}{shape}")
-    return array
-
-
-def _frame_leaf(space: gymnasium.Space[Any], stack: int) -> Leaf:
-    """Return the shape and dtype of one frame of a stacked observation."""
-    if not (
-        isinstance(space, gymnasium.spaces.Box)
-        and len(space.shape) == 3
-        and space.shape[-1] % stack == 0
-    ):
-        raise InvalidArgument(
-            f"frame_stack={stack} must be 1 for {space}: stacks need a Box [h, w, c * frame_stack]"
-        )
-    height, width, channels = space.shape
-    dtype = np.dtype(space.dtype)
-    if channels == stack:
-        return Leaf((height, width), dtype, dtype)
-    return Leaf((height, width, channels // stack), dtype, dtype)
