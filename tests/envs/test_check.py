@@ -86,7 +86,7 @@ right = np.zeros(2, np.float32)
         ),
         (
             step_with(observation=np.array([0, 101], np.float32)),
-            "the observation of step() is 101.0 at index 1, outside the bounds of its space, -100.0 to 100.0",
+            "is 101.0 at index 1, outside the bounds of its space, -100.0 to 100.0",
         ),
         (
             step_with(observation=np.array([np.nan, 0], np.float32)),
@@ -107,7 +107,7 @@ right = np.zeros(2, np.float32)
         ),
         (
             broken(observation_space=spaces.Discrete(4)),
-            "the observation of reset() is an array of float32 (2,), which is not an element of the space",
+            "is an array of float32 (2,), which is not an element of the space",
         ),
     ],
 )
