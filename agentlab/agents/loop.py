@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -159,13 +160,16 @@ class _Session:
             if graph is not None:
                 self.run.graph(graph)
             return
-        self.agent.read(checkpoint.path / "agent")
+        self.agent.restore_from(checkpoint.path / "learner")
         state = checkpoint.state
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
-        self.episodes, self.seconds = state["episodes"], state["seconds"]
-        self.returns.extend(state["returns"])
-        self.lengths.extend(state["lengths"])
+        try:
+            self.episodes, self.seconds = int(state["episodes"]), float(state["seconds"])
+            self.returns.extend(map(float, state["returns"]))
+            self.lengths.extend(map(int, state["lengths"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
         self._clear_timings()
 
     def reset_envs(self) -> Any:
@@ -177,9 +181,11 @@ class _Session:
         """Make one step in all environments and return what to act on next."""
         clock = time.perf_counter
         start = clock()
-        actions = self.agent.act(observations)
+        acted_on = self.agent.act(observations)
+        actions, extras = acted_on if isinstance(acted_on, tuple) else (acted_on, {})
         acted = clock()
         step = self.envs.step(actions)
+        step.extras = extras
         stepped = clock()
         metrics = self.agent.observe(step)
         if len(step.ended):
@@ -276,9 +282,11 @@ class _Session:
             "returns": list(self.returns),
             "lengths": list(self.lengths),
         }
-        self.run.save_checkpoint(
-            self.number, self.steps, lambda folder: self.agent.save(folder / "agent"), state
-        )
+        self.run.save_checkpoint(self.number, self.steps, self._write, state)
+
+    def _write(self, folder: Path) -> None:
+        (folder / "learner").mkdir()
+        self.agent.write(folder / "learner")
 
 
 def evaluate(
@@ -319,7 +327,8 @@ def evaluate(
         while any(len(done) < due for done, due in zip(played, share, strict=True)):
             if video is not None:
                 video.append(envs.render())
-            step = envs.step(agent.act(observations, explore))
+            chosen = agent.act(observations, explore)
+            step = envs.step(chosen[0] if isinstance(chosen, tuple) else chosen)
             observations = step.next_observations
             if len(step.ended):
                 agent.reset(step.terminated | step.truncated)

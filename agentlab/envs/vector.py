@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
@@ -51,6 +51,7 @@ class Step:
         final_observations: their last observations, ``[len(ended), ...]``.
         episode_over: bool ``[n]``; true where the whole episode ended. It is false where
             ``terminated`` only marks a lost life.
+        extras: what the agent's ``act`` returned besides the actions, by name.
     """
 
     observations: Array
@@ -63,6 +64,7 @@ class Step:
     ended: npt.NDArray[np.int64]
     final_observations: Array
     episode_over: npt.NDArray[np.bool_]
+    extras: dict[str, Any] = field(default_factory=dict)
 
     @property
     def true_next_observations(self) -> Array:

@@ -37,7 +37,7 @@ def weights_within(path: Path) -> Iterator[None]:
         remaining -= 4 * math.prod(side for side in needed if side is not None)
         if remaining < 0:
             raise AgentlabError(
-                f"its network has more weights than the {size:,} bytes of {path} can hold"
+                f"its net needs more weights than the {size:,} bytes of {path} hold"
             )
         original(self, initializer, shape, *args, **kwargs)
 

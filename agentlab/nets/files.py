@@ -95,8 +95,11 @@ def _check_modules(config: Any) -> None:
             _check_modules(item)
     elif isinstance(config, dict):
         module = config.get("module") if "class_name" in config else None
-        if module is not None and str(module).partition(".")[0] not in ALLOWED_PACKAGES:
-            raise ValueError(f"it names a class of the module {module!r}")
+        package = str(module).partition(".")[0]
+        registered = keras.saving.get_registered_object(str(config.get("registered_name")))
+        if module is not None and registered is None and package not in ALLOWED_PACKAGES:
+            found = f"{config['class_name']!r} of the module {module!r}"
+            raise ValueError(f"it names the class {found}, which is not Keras' and not registered")
         for item in config.values():
             _check_modules(item)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from agentlab.errors import AgentlabError
-from agentlab.runs.files import remove, remove_temporaries, replacing_folder, write_json
-from agentlab.runs.reading import open_regular, read_json
+from agentlab.runs.files import (
+    remove,
+    remove_temporaries,
+    replacing_folder,
+    sha256_of,
+    sha256_of_json,
+    write_json,
+)
+from agentlab.runs.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,9 @@ def write_checkpoint(
             "number": number,
             "step": step,
             "state": state,
-            "files": {file.relative_to(temporary).as_posix(): _sha256(file) for file in files},
+            "files": {file.relative_to(temporary).as_posix(): sha256_of(file) for file in files},
         }
-        with_checksum = {"sha256": _sha256_of_json(content), **content}
+        with_checksum = {"sha256": sha256_of_json(content), **content}
         write_json(temporary / "state.json", with_checksum)
     return path
 
@@ -78,15 +83,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         content = read_json(path / "state.json")
-        if content.pop("sha256") != _sha256_of_json(content):
+        if content.pop("sha256") != sha256_of_json(content):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
         for name, digest in content["files"].items():
             if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} is not a file in it")
-            if _sha256(path / name) != digest:
+            if sha256_of(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
         number, step, state = content["number"], content["step"], content["state"]
-        if not (isinstance(number, int) and isinstance(step, int) and isinstance(state, dict)):
+        counts = all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (number, step))
+        if not (counts and isinstance(state, dict)):
             raise AgentlabError(
                 f"checkpoint {path} is damaged: state.json has values of the wrong type"
             )
@@ -115,12 +121,3 @@ def remove_after(folder: Path, number: int) -> None:
 
 def _number(path: Path) -> int:
     return int(path.name)
-
-
-def _sha256(file: Path) -> str:
-    with open_regular(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sha256_of_json(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
