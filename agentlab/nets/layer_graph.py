@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from agentlab.errors import InvalidArgument
 from agentlab.nets.layers import input_shapes, kind_of, leaf_layers
 
 Shape = tuple[int | None, ...]
@@ -82,6 +83,8 @@ def layer_graph(net: Any, inputs: Any = None) -> list[Node]:
     shapes = input_shapes(net)
     try:
         return _trace(net, _specs(shapes, tf.float32))
+    except InvalidArgument:
+        raise
     except (TypeError, ValueError):  # it takes token ids
         return _trace(net, _specs(shapes, tf.int32))
 
