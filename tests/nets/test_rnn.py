@@ -283,5 +283,5 @@ def test_invalid_arguments_are_refused(arguments, says):
 
 def test_a_bidirectional_net_cannot_run_from_a_given_state():
     net = built((None, 3), units=(4,), bidirectional=True)
-    with pytest.raises(AgentlabError, match="bidirectional=True cannot go on"):
+    with pytest.raises(AgentlabError, match="bidirectional=True cannot run from a given state"):
         net.run(numbers(2, 5, 3), net.initial_state(2))
