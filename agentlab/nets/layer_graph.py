@@ -69,6 +69,7 @@ def layer_graph(net: Any, inputs: Any = None) -> list[Node]:
     Raises:
         InvalidArgument: if the input shape is unknown.
 
+    >>> import keras
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
     >>> [(node.name, node.parameters) for node in layer_graph(model)]
     [('input', 0), ('dense', 10), ('output', 0)]

@@ -27,7 +27,8 @@ class TransformerLayer(keras.layers.Layer):  # type: ignore[misc]
         seed: seed of the initial kernels and of dropout.
 
     >>> layer = TransformerLayer(width=8, heads=2, feed_forward=16)
-    >>> outputs, _, weights = layer(tf.zeros((1, 5, 8)), mask=True)
+    >>> causal = tf.range(5)[:, None] >= tf.range(5)
+    >>> outputs, _, weights = layer(tf.zeros((1, 5, 8)), causal)
     >>> outputs.shape, weights.shape
     (TensorShape([1, 5, 8]), TensorShape([1, 2, 5, 5]))
     """
