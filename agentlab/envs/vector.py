@@ -49,8 +49,7 @@ class Step:
             from the final observation.
         ended: int64 indices of the environments that were terminated or truncated.
         final_observations: their last observations, ``[len(ended), ...]``.
-        episode_over: bool ``[n]``; true where the whole episode ended. It is false where
-            ``terminated`` only marks a lost life.
+        episode_over: bool ``[n]``; where the whole episode ended, not only a life was lost.
         extras: what the agent's ``act`` returned besides the actions, by name.
     """
 
