@@ -202,7 +202,7 @@ class Run:
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Write a checkpoint atomically, and remove the oldest ones.
+        """Write a checkpoint atomically, remove the oldest ones, and return its folder.
 
         The rows logged so far are saved in the checkpoint too.
 
@@ -212,9 +212,6 @@ class Run:
             write: called with a folder, writes the files of the checkpoint into it; the names
                 ``state.json`` and of the run's CSV files are reserved.
             state: JSON-serializable state of the training loop.
-
-        Returns:
-            The checkpoint's folder.
 
         Raises:
             AgentlabError: if the checkpoint cannot be written; older ones are kept.

@@ -66,7 +66,7 @@ class Forecaster(Trainer):
     names: list[str] | None = None
     _usual: Values
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         values: Any,
         *,

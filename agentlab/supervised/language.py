@@ -64,7 +64,7 @@ class LanguageModel(Trainer):
     carried: Any = None  # what layers remember from window to window
     _reading: Any = None  # the same in an evaluation
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         text: str,
         *,

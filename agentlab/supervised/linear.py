@@ -67,7 +67,7 @@ class LinearRegression(Estimator):
         self.preprocessor: Preprocessor | None = None
         self.history: list[dict[str, float]] = []
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         x: Any,
         y: Any = None,

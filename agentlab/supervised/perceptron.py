@@ -65,7 +65,7 @@ class Perceptron(Estimator):
         self.preprocessor: Preprocessor | None = None
         self.history: list[dict[str, float]] = []
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         x: Any,
         y: Any = None,

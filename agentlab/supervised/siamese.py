@@ -54,7 +54,7 @@ class SiameseTrainer(FeatureTrainer):
     _numbers: Numbers  # and their classes
     _watched: Any = None  # Arrays held out
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         x: Any,
         y: Any,

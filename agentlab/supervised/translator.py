@@ -84,7 +84,7 @@ class Translator(Trainer):
         assert self.preprocessor is not None
         return self.preprocessor, self._target or self.preprocessor
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         sources: Sequence[str],
         targets: Sequence[str],

@@ -250,7 +250,7 @@ class _Session:
 
     def resume(self) -> None:
         """Resume from the run's newest checkpoint, if there is one."""
-        kept = self.run and self.run.latest_checkpoint()
+        kept = None if self.run is None else self.run.latest_checkpoint()
         self.begin_stage(kept.state["stage"] if kept else 0)
         if self.run is None:
             return

@@ -255,10 +255,11 @@ class Trainer(Learner):
 
     def histograms(self, batch: Batch) -> dict[str, Array]:
         """Return all weights, and the gradients of ``net`` on ``batch``, by name."""
-        if self.net is not None:
-            return network_histograms(self.net, self._learn and self._learn.still, batch)
-        models = [part for part in self.components().values() if is_model(part)]
-        return {k: v for model in models for k, v in network_histograms(model).items()}
+        found = network_histograms(self.net, self._learn.still if self._learn else None, batch)
+        for part in self.components().values():
+            if is_model(part) and part is not self.net:
+                found |= network_histograms(part)
+        return found
 
     def graph(self) -> Any:
         """Return the traced computation of gradients for TensorBoard, if there is one."""
@@ -293,8 +294,6 @@ class Trainer(Learner):
         for kind, fitted in (specification["preprocessor"] or {}).items():
             trainer.preprocessor = load_preprocessor(kind, fitted)
         trainer.history = list(specification["history"])
-        for name, model in models.items():
-            if name not in cls.component_names:
-                raise ValueError(f"{cls.__name__} has no component {name!r}")
-            setattr(trainer, name, model)
+        for name in models.keys() & set(cls.component_names):
+            setattr(trainer, name, models[name])
         return trainer
