@@ -20,7 +20,7 @@ def component_state(component: Any) -> State:
     if isinstance(component, np.random.Generator):
         return dict(component.bit_generator.state)
     if (variables := _variables(component)) is not None:
-        return {name: np.asarray(variable) for name, variable in variables.items()}
+        return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
     state: State = component.state()
     return state
 

@@ -1,4 +1,4 @@
-"""What a network is fed: observations of any space as arrays, sparse ones as sparse rows."""
+"""Encoding observations of any space as a network's inputs, wide ones as sparse rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import LazyModule, tf
 from agentlab.nets.sparse import SparseRows
 
+cnn: Any = LazyModule("agentlab.nets.cnn")
+ENCODED_SPACES = (gymnasium.spaces.Box, gymnasium.spaces.Discrete, gymnasium.spaces.MultiBinary)
 SPARSE_FROM = 1024  # inputs; narrower ones are as quick dense
 
 
@@ -19,19 +21,23 @@ class Encoding:
     """Turns a batch of observations of ``space`` into a network's inputs.
 
     Attributes:
+        space: the observations'.
         shape: of one input.
         dtype: of inputs: bytes stay bytes, so that they are stored small; the rest is float32.
+        scale: the largest absolute value of integer inputs, which a torso divides by.
         sparse: whether inputs are wide and hold only -1, 0 and 1, so that sparse products pay.
+        frames_first: whether a replay buffer holds them as ``[stack, height, width]``.
 
     Raises:
-        AgentlabError: for a space that is neither Box, Discrete nor MultiBinary.
+        InvalidArgument: for a space that is neither Box, Discrete nor MultiBinary.
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
-        self.sparse = False
+        self.space, self.sparse = space, False
         self._start: int | None = None
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.scale = 1.0
+        frame_stack = getattr(space, "frame_stack", 1)
         if isinstance(space, gymnasium.spaces.Discrete):
             self._start = int(space.start)
             self.shape: tuple[int, ...] = (int(space.n),)
@@ -45,18 +51,25 @@ class Encoding:
                 wide = np.prod(space.shape) >= SPARSE_FROM
                 self.sparse = bool(wide and self.scale == 1 and low >= -1)
         else:
-            raise AgentlabError(
+            raise InvalidArgument(
                 f"the observation space {space} is neither Box, Discrete nor MultiBinary"
             )
+        self.frames_first = frame_stack > 1 and self.shape[-1] == frame_stack
 
     def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return inputs ``[n, *shape]``; one-hot rows for discrete observations."""
         if self._start is not None:
-            rows = np.zeros((len(observations), *self.shape), np.float32)
-            rows[np.arange(len(rows)), observations - self._start] = 1
+            rows = np.zeros((*observations.shape, *self.shape), np.float32)
+            np.put_along_axis(rows, observations[..., None] - self._start, 1, axis=-1)
             return rows
         inputs: npt.NDArray[Any] = observations.astype(self.dtype, copy=False)
         return inputs
+
+    def tensor(self, observations: Any) -> Any:
+        """Return a network's inputs for a tensor of observations, as a call does for arrays."""
+        if self._start is not None:
+            return tf.one_hot(observations - self._start, self.shape[0])
+        return tf.cast(observations, self.dtype)
 
     def spec(self, batch: int | None, sparse: bool) -> Any:
         """Return the TensorFlow type of a batch of inputs, or of its sparse rows."""
@@ -64,3 +77,19 @@ class Encoding:
             return tf.TensorSpec((batch, *self.shape), self.dtype)
         places = tf.TensorSpec((None,), tf.int32)
         return SparseRows(places, places, places, places, tf.TensorSpec((), tf.int32))
+
+    # As a replay buffer holds them: stacked frames are not moved before a minibatch is on its way.
+
+    def stored(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return sampled observations as inputs, or as stacked frames ``[b, stack, h, w]``."""
+        return np.moveaxis(observations, -1, 1) if self.frames_first else self(observations)
+
+    def stored_spec(self, *leading: int | None) -> Any:
+        """Return the TensorFlow type of what ``stored`` returns, behind other leading axes."""
+        *size, stack = self.shape or (1,)
+        shape = (stack, *size) if self.frames_first else self.shape
+        return tf.TensorSpec((*leading, *shape), self.dtype)
+
+    def from_stored(self, observations: Any) -> Any:
+        """Return a network's inputs for a tensor of what ``stored`` returned."""
+        return cnn.frames_last(observations) if self.frames_first else observations

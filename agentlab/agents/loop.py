@@ -133,8 +133,11 @@ class _Loop:
         self.agent.restore_from(checkpoint.path / "learner")
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
-        self.timer.seconds = checkpoint.state["seconds"]
-        self.episodes.restore(checkpoint.state)
+        try:
+            self.timer.seconds = float(checkpoint.state["seconds"])
+            self.episodes.restore(checkpoint.state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
 
     def ended(self, steps: int, stop: Event) -> bool:
         """Whether no further step is to be made."""

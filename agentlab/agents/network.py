@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from agentlab.agents.encoding import Encoding
-from agentlab.config import Options, option
+from agentlab.config import Options, option, override
 from agentlab.errors import InvalidArgument
-from agentlab.lazy import tf
+from agentlab.lazy import LazyModule, tf
 from agentlab.nets import TORSOS, make_torso
 
+policy_networks: Any = LazyModule("agentlab.nets.policy_value")
+q_networks: Any = LazyModule("agentlab.nets.q_network")
 WIDE = 256  # units from which a layer's products are faster on several threads
 
 
@@ -49,6 +51,28 @@ class NetworkOptions(Options):
     def xla(self) -> bool:
         """Whether XLA pays: small dense nets get several times faster, convolutions slower."""
         return self.net == "mlp" or self.recurrent
+
+
+@dataclass(frozen=True)
+class QNetworkOptions(NetworkOptions):
+    """A Q-network: its torso, and the streams on top of it."""
+
+    hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
+    activation: str = override(NetworkOptions, "activation", "relu")
+    dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
+    noisy: bool = option(False, "explore by noise on the weights instead of epsilon (noisy nets)")
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "number format of convolutions; bfloat16 is fast where the processor has it"
+    )
+
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
+        if self.net == "mlp" and self.precision != "float32":
+            raise InvalidArgument(
+                f"precision={self.precision!r} is for convolutions, and net='mlp' has none; "
+                "leave it out"
+            )
 
 
 def set_up_tensorflow(options: NetworkOptions) -> None:
@@ -87,3 +111,61 @@ def make_agent_torso(
     torso = make_torso(options.net, shape, **arguments)
     torso.trainable = not options.freeze_pretrained
     return torso
+
+
+def make_q_network(
+    options: QNetworkOptions, encoding: Encoding, actions: int, n_outputs: int, seed: int
+) -> Any:
+    """Build a ``QNetwork``; with streams of their own the last hidden layer is part of them.
+
+    Args:
+        options: the network's options.
+        encoding: of the observations.
+        actions: how many there are.
+        n_outputs: outputs for each action.
+        seed: of the initial weights.
+    """
+    arguments: dict[str, Any] = {}
+    streams, hidden = options.dueling or options.noisy, 0
+    if options.precision == "bfloat16":
+        arguments["dtype"] = "mixed_bfloat16"
+    if streams and options.net == "mlp":
+        *rest, hidden = options.hidden
+        arguments["hidden"] = tuple(rest)
+    elif streams:
+        arguments["units"], hidden = None, 512
+    return q_networks.QNetwork(
+        make_agent_torso(options, encoding, "torso", seed, **arguments),
+        actions,
+        n_outputs,
+        hidden,
+        options.activation,
+        options.dueling,
+        options.noisy,
+        seed=seed + 200,
+        name="net",
+    )
+
+
+def make_policy_network(
+    options: NetworkOptions,
+    encoding: Encoding,
+    outputs: int,
+    *,
+    gaussian: bool,
+    shared_torso: bool,
+    seed: int,
+) -> Any:
+    """Build a ``PolicyValue``.
+
+    Args:
+        options: the network's options.
+        encoding: of the observations.
+        outputs: of the policy: logits or means.
+        gaussian: whether it has log standard deviations, too.
+        shared_torso: whether policy and value share the torso.
+        seed: of the initial weights.
+    """
+    torso = make_agent_torso(options, encoding, "torso", seed)
+    own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
+    return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")

@@ -73,10 +73,14 @@ class Episodes:
         return {"episodes": self.count, "returns": returns, "lengths": lengths}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state`` returned."""
-        self.count = state["episodes"]
-        self._returns.extend(state["returns"])
-        self._lengths.extend(state["lengths"])
+        """Take back what ``state`` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: for what it did not return.
+        """
+        self.count = int(state["episodes"])
+        self._returns.extend(map(float, state["returns"]))
+        self._lengths.extend(map(int, state["lengths"]))
 
 
 class Means:

@@ -1,6 +1,6 @@
-"""Data: public sets, files of the user's own, what turns them into numbers, and batches of them.
+"""Data: public data sets, the user's own files, preprocessors, and batches.
 
-Whatever is fitted (means, vocabularies, categories) is fitted on the training split only.
+Everything that is fitted (means, vocabularies, categories) is fitted on the training split only.
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices

@@ -44,13 +44,13 @@ def fetch(
         quiet: show no progress.
 
     Raises:
-        AgentlabError: where there is no network, the server has no such file, the connection is cut,
-            the checksum differs, or the folder cannot be written to.
+        AgentlabError: where there is no network or no such file, the connection is cut, the
+            checksum differs, or the folder cannot be written to.
     """
     folder = cache_folder() if folder is None else folder
     name = url.rpartition("/")[2]
     path = folder / name
-    bar = tqdm(
+    bar = _Bar(
         desc=f"downloading {name}",
         unit="B",
         unit_scale=True,
@@ -77,6 +77,13 @@ def fetch(
     except OSError as error:  # those of requests among them
         raise AgentlabError(f"{url} cannot be downloaded: {_reason(error)}{instead}") from error
     return path
+
+
+class _Bar(tqdm):  # type: ignore[misc]
+    """A progress bar that pooch takes for one although its total is not known yet."""
+
+    def __bool__(self) -> bool:
+        return True
 
 
 def _reason(error: BaseException) -> str:

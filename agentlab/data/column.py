@@ -16,27 +16,27 @@ Task = Literal["regression", "classification"]
 Floats = npt.NDArray[np.float32]
 NumberArray = npt.NDArray[np.float64]
 
-INFINITE = "which is no finite number"
+INFINITE = "which is not a finite number"
 # Pairs of words, the false one first; a column of nothing else is a boolean.
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, and what its training split says of it.
+    """A column of a table, as fitted on the training split.
 
     Attributes:
         name: in the header.
         kind: ``number`` and ``date`` (days since 1970) become one standardized input, ``boolean``
             one that is 0 or 1, ``category`` one for each category, ``dropped`` none. One more
-            input tells where the cell is missing if any was in the training split.
-        missing: how many cells of the training split are.
+            input says where cells are missing, if any are in the training split.
+        missing: number of missing cells in the training split.
         examples: some of its values.
         note: why it is dropped.
-        mean: of numbers or dates; it stands in for missing ones.
-        deviation: of numbers or dates, 1 where they do not differ.
-        categories: the texts, sorted; of a boolean the false and the true one in small letters.
-        usual: the most frequent category, which stands in for missing ones.
+        mean: of numbers or dates; it replaces missing ones.
+        deviation: standard deviation of numbers or dates, 1 where they are all equal.
+        categories: the texts, sorted; of a boolean the false and the true one in lower case.
+        usual: index of the most frequent category, which replaces missing ones.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Column:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """A name for each input that the column becomes."""
+        """A name for each input made from the column."""
         if self.kind == "dropped":
             return ()
         values: tuple[str, ...] = (self.name,)
@@ -61,26 +61,26 @@ class Column:
 
     @property
     def becomes(self) -> str:
-        """What the net gets of it, in words."""
+        """What the network gets from it, in words."""
         word = {
             "number": f"standardized: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
             "date": f"days, standardized: deviation {self.deviation:.4g}",
             "boolean": f"{' and '.join(self.categories)} as 0 and 1",
-            "category": f"{len(self.categories)} inputs, one a category",
+            "category": f"{len(self.categories)} inputs, one for each category",
             "dropped": f"left out: {self.note}",
         }[self.kind]
-        return f"{word}; one input more for missing" if self.inputs and self.missing else word
+        return f"{word}; one more input for missing" if self.inputs and self.missing else word
 
 
 @dataclass(frozen=True)
 class Target:
-    """The column that is to be predicted.
+    """The column to predict.
 
     Attributes:
         name: in the header.
         task: ``regression`` predicts a number, ``classification`` one of ``classes``.
-        classes: the labels that the training split has, as texts, sorted (by size if numbers).
-        missing: how many cells of the training split are; their rows are left out.
+        classes: the labels in the training split as texts, sorted (numbers by value).
+        missing: number of missing cells in the training split; their rows are left out.
         examples: some of its values.
         mean, deviation: of the training split, for regression.
     """
@@ -95,7 +95,7 @@ class Target:
 
 
 def find(known: Sequence[str], texts: Any) -> npt.NDArray[np.intp]:
-    """Return the place of each text in ``known``, -1 where it is not there or missing."""
+    """Return the index of each text in ``known``, -1 where it is unknown or missing."""
     import pandas as pd
 
     places: npt.NDArray[np.intp] = pd.Index(list(known), dtype=object).get_indexer(texts)
@@ -103,7 +103,7 @@ def find(known: Sequence[str], texts: Any) -> npt.NDArray[np.intp]:
 
 
 def days(texts: Any) -> NumberArray:
-    """Return dates (ISO 8601, perhaps with a time) as days since 1970, NaN where there is none."""
+    """Return dates (ISO 8601, perhaps with a time) as days since 1970, NaN for anything else."""
     import pandas as pd
 
     times = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
@@ -113,7 +113,7 @@ def days(texts: Any) -> NumberArray:
 
 
 def truths(pair: Sequence[str], texts: Any) -> NumberArray:
-    """Return 0 or 1 for the first or second word of a pair in any letters, -1 for others."""
+    """Return 0 or 1 for the first or second word of a pair, in any case, and -1 for others."""
     import pandas as pd
 
     codes, words = pd.factorize(texts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from agentlab.data.column import Column
@@ -13,6 +15,26 @@ DATE_AND_TIME = (
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?\s*(?:Z|UTC)?(?:([+-])(\d\d):?(\d\d))?)?"
 )
 MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, February's in a leap year
+
+
+def signature_names(names: Sequence[str]) -> dict[str, str]:
+    """Return a name for each column that the signature of a SavedModel can have.
+
+    Such names are ASCII identifiers, and differ in more than upper and lower case.
+
+    >>> signature_names(["age", "age in years", "Age", "2nd (m²)"])
+    {'age': 'age', 'age in years': 'age_in_years', 'Age': 'Age_2', '2nd (m²)': 'column_2nd__m__'}
+    """
+    safe: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain = plain if re.match("[a-zA-Z]", plain) else f"column_{plain}"
+        taken, unique, number = {other.lower() for other in safe.values()}, plain, 1
+        while unique.lower() in taken:
+            number += 1
+            unique = f"{plain}_{number}"
+        safe[name] = unique
+    return safe
 
 
 def column_inputs(column: Column, cells: Any) -> Any:

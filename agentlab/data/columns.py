@@ -22,7 +22,7 @@ from agentlab.data.column import (
     truths,
 )
 from agentlab.data.column_kinds import frame_columns
-from agentlab.data.column_tensors import column_inputs
+from agentlab.data.column_tensors import column_inputs, signature_names
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
 from agentlab.data.preprocessors import Preprocessor
@@ -264,10 +264,12 @@ class Columns(Preprocessor):
         """Return a ``keras.Input`` for each column that is needed, by name.
 
         Numbers are float32 ``[n]``, NaN where missing; categories, booleans and dates are strings
-        ``[n]`` as in a CSV file, "" where missing.
+        ``[n]`` as in a CSV file, "" where missing. The tensors have the columns' names, or, where a
+        name is not an identifier, one made of it by ``signature_names``, as SavedModel needs.
         """
+        names = signature_names(list(self.types))
         return {
-            name: keras.Input((), dtype="float32" if type is float else "string")
+            name: keras.Input((), dtype="float32" if type is float else "string", name=names[name])
             for name, type in self.types.items()
         }
 

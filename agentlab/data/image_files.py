@@ -24,7 +24,7 @@ SUFFIXES = (
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
 MAX_PIXELS = 1 << 25  # that are decoded, of up to 4 bytes; of a large JPEG only a part is
-ORIENTATION = 0x0112  # in a camera's notes (EXIF); 5 to 8 are a quarter turn
+ORIENTATION = 0x0112  # the EXIF tag of a camera's orientation; 5 to 8 are a quarter turn
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -41,7 +41,7 @@ def decode_images(paths: Sequence[Path], height: int, width: int, channels: int)
         channels: 1 for grayscale, 3 for RGB.
 
     Raises:
-        AgentlabError: naming a file that is no readable image.
+        AgentlabError: naming a file that is not a readable image.
     """
     if channels not in (1, 3):
         raise AgentlabError(
@@ -74,14 +74,14 @@ def _decode(path: Path, height: int, width: int, channels: int) -> Bytes:
 
 
 class Header(NamedTuple):
-    """What a file says of its image: height and width, upright, and whether it is gray."""
+    """What the header of an image file says: height and width, upright, and whether it is gray."""
 
     shape: tuple[int, int]
     gray: bool
 
 
 def read_header(path: Path) -> Header:
-    """Return what a file says of its image, which need not be decoded for that."""
+    """Return the header of an image file, without decoding the image."""
     with _opened(path) as image:
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
@@ -101,23 +101,23 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except FileNotFoundError:
         raise AgentlabError(f"there is no image {path}") from None
-    except Exception as error:  # decoders raise whatever a broken file brings about
+    except Exception as error:  # decoders raise all kinds of errors for broken files
         reason = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
-        raise AgentlabError(f"{path} is no readable image{reason}") from None
+        raise AgentlabError(f"{path} is not a readable image{reason}") from None
 
 
 def _check_size(image: Any, path: Path) -> None:
-    """Refuse a picture that takes much memory however small it is made afterwards."""
+    """Refuse an image that takes much memory, even if it is resized afterwards."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise AgentlabError(
-            f"the picture {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
-            "decoded, so make it smaller first"
+            f"the image {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} can be "
+            "decoded, so resize it first"
         )
 
 
 def _opaque(image: Any) -> Any:
-    """Return an image of 8 bits on white, where it was transparent or of 16 bits."""
+    """Return an image with 8 bits a channel, and white where it was transparent."""
     from PIL import Image
 
     if image.mode.startswith("I"):
@@ -134,7 +134,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Go through all files below a folder but for hidden ones."""
+    """Yield all files below a folder except hidden ones."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden:

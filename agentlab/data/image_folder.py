@@ -18,18 +18,18 @@ SUBFOLDERS = (("train",), ("val", "valid", "validation"), ("test",))
 
 
 class ImageFolder:
-    """Images in a folder for each class, split at random, each class for itself.
+    """Images in one folder for each class, split at random within each class.
 
-    ``path/cat/1.png`` is an image of the class ``cat``; folders within a class belong to it. Where
+    ``path/cat/1.png`` is an image of the class ``cat``; subfolders belong to their class. Where
     ``path`` holds the folders ``train`` and ``test`` or ``val``, with a folder for each class in
     each, these are the splits; a split that has no folder is taken from ``train``. Splits that fit
-    into ``memory_budget`` are decoded once; others each epoch. Files that are no images by their
-    names are passed over.
+    into ``memory_budget`` are decoded once, others in each epoch. Files whose names do not end as
+    those of images are skipped.
 
     Args:
         path: the folder.
-        size: side, or height and width, that images are brought to; ``None`` takes the first
-            training image's own.
+        size: side, or height and width, to which images are resized; ``None`` takes the size of the
+            first training image.
         seed: of the split.
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
@@ -38,12 +38,12 @@ class ImageFolder:
         classes: names of the folders, sorted.
         preprocessor: height, width and channels: 1 if all training images are gray, else 3.
         train: ``Batches``: uint8 inputs ``[b, height, width, channels]``, int32 targets ``[b]``,
-            which are places in ``classes``.
+            which are indices into ``classes``.
         validation, test: likewise; ``None`` where there is no such split.
 
     Raises:
         AgentlabError: for a folder without images, one class only, a class with too few
-            images, or a file that is no readable image.
+            images, or a file that is not a readable image.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class ImageFolder:
         check_fractions(seed, validation, test)
         self.path = Path(path)
         if not self.path.is_dir():
-            raise AgentlabError(f"images={str(path)!r} is no folder; it must hold one a class")
+            raise AgentlabError(
+                f"images={str(path)!r} is not a folder; it must hold one folder for each class"
+            )
         examples, self.classes = _split(self.path, seed, validation, test)
         headers = [[read_header(path) for path, _ in part] for part in examples]
         shape = headers[0][0].shape if size is None else _pair(size)
@@ -81,7 +83,7 @@ class ImageFolder:
         self.train: Batches = train
 
     def describe(self) -> str:
-        """Return what a user is shown: classes, parts, size, and what was passed over."""
+        """Return a summary for the user: classes, splits, size, and what was skipped."""
         shape, many = self.preprocessor, len(self.classes)
         listed = ", ".join(self.classes[:10]) + (", ..." if many > 10 else "")
         color = "gray" if shape.channels == 1 else "in color"
@@ -90,9 +92,9 @@ class ImageFolder:
             f"images: {say_sizes(self._sizes)}; {shape.height} x {shape.width} pixels, {color}",
         ]
         if self._resized:
-            lines.append(f"brought to this size: {self._resized:,} images of another")
+            lines.append(f"resized: {self._resized:,} images of another size")
         if self._skipped:
-            lines.append(f"left out: {self._skipped:,} files that are no images by their names")
+            lines.append(f"skipped: {self._skipped:,} files whose names are not those of images")
         return "\n".join(lines)
 
 
@@ -112,7 +114,7 @@ class _Decoded:
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all images once; see ``Batches``."""
+        """Iterate over all images once; see ``Batches``."""
         order = np.arange(self.size)
         if seed is not None:
             order = np.random.default_rng(seed).permutation(self.size)
@@ -125,7 +127,7 @@ class _Decoded:
 def _split(
     path: Path, seed: int, validation: float, test: float
 ) -> tuple[list[list[tuple[Path, int]]], list[str]]:
-    """Return each part's image files with the numbers of their classes, and the classes."""
+    """Return the image files of each split with the indices of their classes, and the classes."""
     folders = _part_folders(path)
     found = [{} if folder is None else _images_by_class(folder) for folder in folders]
     classes = sorted(found[0])
@@ -135,8 +137,8 @@ def _split(
         )
     if len(classes) == 1:
         raise AgentlabError(
-            f"the folder {folders[0]} holds images of one class only, {classes[0]!r}; two are "
-            "needed at least, each in a folder of its own"
+            f"the folder {folders[0]} holds images of only one class, {classes[0]!r}; at least two "
+            "are needed, each in a folder of its own"
         )
     for folder, images in zip(folders[1:], found[1:], strict=True):
         if folder is not None and not images:
@@ -160,12 +162,12 @@ def _split(
         for part, chosen in enumerate(split_indices(len(paths), fractions, own)):
             given = found[part].get(name, []) if part else []
             parts[part] += [(file, number) for file in [*(paths[i] for i in chosen), *given]]
-    rng = np.random.default_rng(seed)  # so that the first few are of several classes
+    rng = np.random.default_rng(seed)  # so that the first images are of several classes
     return [[part[i] for i in rng.permutation(len(part))] for part in parts], classes
 
 
 def _part_folders(path: Path) -> list[Path | None]:
-    """Return the folders of the splits; where there are none, all is to be split from ``path``."""
+    """Return the folders of the splits; without any, ``path`` is to be split."""
     inner = {entry.name.lower(): entry for entry in path.iterdir() if entry.is_dir()}
     folders = [next((inner[name] for name in names if name in inner), None) for names in SUBFOLDERS]
     train = folders[0]

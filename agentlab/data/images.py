@@ -93,18 +93,20 @@ class Images(Preprocessor):
             InvalidArgument: for another shape, or what is not bytes where bytes were fitted.
         """
         x = as_numbers(x)
+        shape = x.shape
         if x.ndim == 3 and self.channels == 1:
             x = x[..., None]
         if x.shape[1:] != self.input_shape:
             one = "" if self.channels > 1 else f" or [n, {self.height}, {self.width}]"
-            shape = ["n", *map(str, self.input_shape)]
             raise InvalidArgument(
-                f"x has the shape {list(x.shape)}, but the model takes images "
-                f"[{', '.join(shape)}]{one}"
+                f"x has the shape {list(shape)}, but the model takes images "
+                f"[n, {', '.join(map(str, self.input_shape))}]{one}"
             )
         if self.dtype == "float32":
-            return x.astype(np.float32)
-        return x if x.dtype == np.uint8 else _as_bytes(x)
+            floats: Array = x.astype(np.float32)
+            return floats
+        images: Array = x if x.dtype == np.uint8 else _as_bytes(x)
+        return images
 
     def decode(self, paths: Sequence[Path]) -> Bytes:
         """Return the images in files, uint8 ``[n, height, width, channels]``.
@@ -118,8 +120,8 @@ class Images(Preprocessor):
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: for a folder without images, a file that is no readable one, or a model
-                fitted on float images, whose scale is unknown.
+            AgentlabError: for a folder without images, an unreadable file, or a model of float
+                images, whose scale is unknown.
         """
         path = Path(source)
         if self.dtype != "uint8":

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-import keras
-
 from agentlab.data.preprocessors import Preprocessor, load_preprocessor
+from agentlab.lazy import keras
 
 
 @keras.saving.register_keras_serializable("agentlab")

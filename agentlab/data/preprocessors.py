@@ -125,8 +125,9 @@ def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
     Raises:
         AgentlabError: for a kind that is unknown, or a damaged description.
 
-    >>> load_preprocessor("words", {"words": ["fine"], "length": 2}).transform(["A fine day"])
-    array([[1, 2]], dtype=int32)
+    >>> numbers = make_preprocessor([[1.0], [3.0]])
+    >>> load_preprocessor(numbers.kind, numbers.to_json()).transform([[5.0]])
+    array([[3.]], dtype=float32)
     """
     if kind not in PREPROCESSORS:
         raise AgentlabError(f"the saved preprocessor {kind!r} is unknown")

@@ -71,7 +71,8 @@ class TokenIds(Preprocessor):
                 f"x{place}={x[tuple(place)]} must be an id: a whole number from 0 to "
                 f"{self.size - 1} (vocabulary={self.size})"
             )
-        return x.astype(np.int32)
+        ids: Ids = x.astype(np.int32)
+        return ids
 
     def read(self, source: str) -> Ids:
         """Return the ids of a text file, or of a text: whole numbers, one example a line.

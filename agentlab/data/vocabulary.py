@@ -25,10 +25,10 @@ PADDING = 0
 
 
 def read_text(path: Path | str) -> str:
-    """Return what a text file holds; each kind of line end becomes ``"\\n"``.
+    """Return the content of a text file; all line ends become ``"\\n"``.
 
     Raises:
-        AgentlabError: where it cannot be read, is not UTF-8, or holds nothing but blanks.
+        AgentlabError: where it cannot be read, is not UTF-8, or holds only blanks.
     """
     try:
         with open_regular(path) as file:
@@ -45,10 +45,10 @@ def read_text(path: Path | str) -> str:
 
 
 def text_of(source: str) -> str:
-    """Return the text of the file that ``source`` names, or ``source`` itself if it names none.
+    """Return the text of the file ``source``, or ``source`` itself if there is no such file.
 
     Raises:
-        AgentlabError: for a file that cannot be read, or a name in ``.txt`` that no file has.
+        AgentlabError: for a file that cannot be read, or a missing one named ``.txt``.
     """
     if os.path.exists(source) or re.fullmatch(r"\S+\.txt", source):
         return read_text(source)

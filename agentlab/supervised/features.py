@@ -89,6 +89,7 @@ class FeatureTrainer(Trainer):
         """Build the network that the configuration names."""
         config, arguments = self.config, dict[str, Any]()
         assert self.preprocessor is not None
+        torso_class(config.net)  # so that an unknown name is refused in a sentence
         takes = TORSOS[config.net].takes
         if config.net == "mlp":
             arguments = {"hidden": config.hidden, "activation": config.activation}

@@ -260,24 +260,24 @@ class _Session:
                 self.run.graph(graph)
             return
         state = kept.state
-        if state["per_epoch"] != self.per_epoch:
+        if state.get("per_epoch") != self.per_epoch:
             raise AgentlabError(
                 f"the data have changed since run={str(self.run.path)!r} was begun: an epoch had "
-                f"{state['per_epoch']} batches and has {self.per_epoch} now; start a new run"
+                f"{state.get('per_epoch')} batches and has {self.per_epoch} now; start a new run"
             )
-        self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self.seconds, self.trainer.history = state["seconds"], state["history"]
-        self.means = BatchMeans(state["means"])
-        self.trainer.rng.bit_generator.state = state["rng"]
         try:
+            self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
+            self.best, self.best_epoch = state["best"], state["best_epoch"]
+            self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
+            self.means = BatchMeans(state["means"])
+            self.trainer.rng.bit_generator.state = state["rng"]
             arrays = read_arrays(kept.path / ARRAYS)
             best = {name for name in arrays if name.startswith(f"{BEST}/")}
             self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
             self.best_state |= state["best_state"]
             now = {name: value for name, value in arrays.items() if name not in best}
             self.trainer.restore({**now, **state["state"]})
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {kept.path} is not one of this net: {error}; start a new run"
             ) from error

@@ -43,8 +43,10 @@ def _read_net(path: Path) -> Any:
     if path.is_file():
         return load_net(path)
     directory = learners.find_saved(path)
-    agent = learners.read_description(directory)["kind"] == "agent"
-    learner = learners.load(directory, num_envs=1) if agent else learners.load(directory)
+    options: dict[str, Any] = {}
+    if learners.read_description(directory)["kind"] == "agent":
+        options["num_envs"] = 1
+    learner = learners.load(directory, **options)
     if getattr(getattr(learner, "preprocessor", None), "mean", None) is not None:
         raise AgentlabError(
             "it was trained on standardized numbers, which observations are not; train it with "

@@ -53,7 +53,7 @@ def test_a_file_is_downloaded_once(server, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["good.bin"]
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_anew(server, tmp_path):
+def test_a_damaged_file_in_the_cache_is_downloaded_again(server, tmp_path):
     (tmp_path / "good.bin").write_bytes(CONTENT[:-1])
     assert fetch(f"{server.url}/good.bin", SHA256, tmp_path).read_bytes() == CONTENT
 

@@ -123,7 +123,7 @@ def test_a_checkpoint_altered_by_one_byte_is_passed_over(
     assert_equal(run, trainer, whole)
     for path in (run.path / "checkpoints").iterdir():
         alter(path / "learner" / "net.keras")
-    with pytest.raises(AgentlabError, match="no older one is whole; start a new run"):
+    with pytest.raises(AgentlabError, match="no older one is intact; start a new run"):
         learn(run)
 
 
