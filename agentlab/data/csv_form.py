@@ -20,6 +20,8 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
 MAX_COLUMNS = 100_000
+MAX_UNPACKED = 1 << 28  # bytes that may be many times those they were packed in
+MAX_EXPANSION = 200  # beyond; tables of numbers shrink to a third, those of equal rows to more
 SAMPLE = 1 << 16  # characters that the separator is guessed from
 Source = str | Path | Sequence[str | Path]
 
@@ -53,12 +55,13 @@ class BoundedLines(io.RawIOBase):
         path: the file.
 
     Raises:
-        OSError: for what is no regular file, or a line of more than ``MAX_LINE`` bytes.
+        OSError: for what is no regular file, a line of more than ``MAX_LINE`` bytes, or a large
+            file that was packed to nearly nothing, which may be one endless cell.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._path, self._line = path, 0
+        self._line = self._total = 0
         opened = open_regular(path)
         self._file: Any = gzip.GzipFile(fileobj=opened) if path.suffix == ".gz" else opened
         self._opened = opened
@@ -72,6 +75,9 @@ class BoundedLines(io.RawIOBase):
         buffer[: len(content)] = content
         end = max(content.rfind(b"\n"), content.rfind(b"\r"))
         self._line = self._line + len(content) if end < 0 else len(content) - end - 1
+        self._total += len(content)
+        if self._total > MAX_UNPACKED and self._total > MAX_EXPANSION * self._opened.tell():
+            raise OSError(errno.EFBIG, f"it unpacks to more than {MAX_EXPANSION} times its size")
         if self._line > MAX_LINE:
             raise OSError(errno.EFBIG, f"it has a line of more than {MAX_LINE:,} bytes")
         return len(content)

@@ -6,9 +6,10 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -24,8 +25,10 @@ SUFFIXES = (
     *(".tif", ".tiff", ".webp"),
 )
 GREY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
-MAX_PIXELS = 1 << 25  # that are decoded, of up to 4 bytes; of a large JPEG only a part is
+MAX_PIXELS = 25_000_000  # that are decoded, in a few copies; of a large JPEG only a part is
+LARGE = 4_000_000  # pixels from which pictures are decoded one at a time
 ORIENTATION = 0x0112  # in a camera's notes (EXIF); 5 to 8 are a quarter turn
+_one_large = Lock()
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -51,6 +54,11 @@ class Pictures:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise AgentlabError(f"{name}={value!r} of pictures must be 1 pixel or more")
+        if self.height * self.width > MAX_PIXELS:
+            raise AgentlabError(
+                f"height={self.height} times width={self.width} of pictures must be at most "
+                f"{MAX_PIXELS:,} pixels"
+            )
 
     def decode(self, paths: Sequence[Path]) -> Bytes:
         """Return the pictures in files, uint8 ``[n, height, width, channels]``.
@@ -99,7 +107,7 @@ class Pictures:
     def _decode(self, path: Path) -> Bytes:
         from PIL import Image, ImageOps
 
-        with _opened(path) as image:
+        with _opened(path) as image, _alone(image):
             # A large JPEG is decoded at half its size, or less, where that will do.
             image.draft(None, (2 * max(self.width, self.height),) * 2)
             _check_size(image, path)
@@ -120,6 +128,8 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header:
     """Return what a file says of its picture, which need not be decoded for that."""
     with _opened(path) as image:
+        if image.format != "JPEG":  # of others, Pillow decodes all to find a camera's notes
+            _check_size(image, path)
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         grey = image.mode in GREY or image.mode.startswith("I")
@@ -151,6 +161,11 @@ def _check_size(image: Any, path: Path) -> None:
             f"the picture {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
             "decoded, so make it smaller first"
         )
+
+
+def _alone(image: Any) -> AbstractContextManager[Any]:
+    """Keep threads from decoding several large pictures at a time."""
+    return _one_large if image.size[0] * image.size[1] > LARGE else nullcontext()
 
 
 def _opaque(image: Any) -> Any:

@@ -19,6 +19,7 @@ from agentlab.runs.reading import open_regular
 Ids = npt.NDArray[np.int32]
 
 PADDING = 0
+MAX_LENGTH = 1_000_000
 
 
 def read_text(path: Path | str) -> str:
@@ -132,7 +133,7 @@ def check_length(length: int | None) -> None:
     """Refuse a length that no text can have.
 
     Raises:
-        AgentlabError: where it is below 1.
+        AgentlabError: where it is below 1 or above 1,000,000.
     """
-    if length is not None and length < 1:
-        raise AgentlabError(f"length={length} must be 1 or more, or None")
+    if length is not None and not 1 <= length <= MAX_LENGTH:
+        raise AgentlabError(f"length={length} must be from 1 to {MAX_LENGTH:,}, or None")

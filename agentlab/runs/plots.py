@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.runs.files import replacing, reporting
 from agentlab.runs.reading import open_regular
 
@@ -138,7 +138,7 @@ def plain(text: object, width: int) -> str:
 
     The middle is left out of a longer one, since names often differ at their ends.
     """
-    line = " ".join(str(text).split())
+    line = printable(" ".join(str(text).split()))
     if len(line) > width:
         line = line[: width // 2] + "…" + line[len(line) - (width - width // 2 - 1) :]
     return line.replace("$", r"\$")
