@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import fcntl
 import json
-import platform
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -21,12 +18,18 @@ import numpy.typing as npt
 from agentlab.errors import AgentlabError, printable
 from agentlab.runs import checkpoint as checkpoints
 from agentlab.runs.checkpoint import Checkpoint
-from agentlab.runs.files import open_append, refuse_links, remove_temporaries, reporting, write_text
+from agentlab.runs.files import (
+    make_folder,
+    open_append,
+    refuse_links,
+    remove_temporaries,
+    reporting,
+    write_text,
+)
+from agentlab.runs.provenance import provenance
 from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
-
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 
 
 class Run:
@@ -77,9 +80,9 @@ class Run:
         name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
         if not name:
             raise AgentlabError("the name of a run is empty; give it letters or digits")
-        text = json.dumps({**_provenance(), **config}, indent=2) + "\n"
+        text = json.dumps({**provenance(), **config}, indent=2) + "\n"
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
-            path = _make_folder(Path(root), name)
+            path = make_folder(Path(root), name)
             try:
                 write_text(path / "config.json", text)
                 run = cls(path, json.loads(text))
@@ -280,33 +283,3 @@ class Run:
         except OSError:
             pass  # a file system that knows no locks
         self._lock = lock
-
-
-def _make_folder(root: Path, name: str) -> Path:
-    if root.is_file():
-        raise NotADirectoryError(None, "it is a file")
-    root.mkdir(parents=True, exist_ok=True)
-    path, count = root / name, 1
-    while True:
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            count += 1
-            path = root / f"{name}-{count}"
-
-
-def _provenance() -> dict[str, Any]:
-    versions = {name: _version(name) for name in PACKAGES}
-    return {
-        "agentlab": _version("agentlab"),
-        "versions": {"python": platform.python_version(), **versions},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
