@@ -67,7 +67,6 @@ def run(words: list[str]) -> int:
 
 def _start(env: str, algo: str, chosen: Preset, said: Mapping[str, Any]) -> int:
     """Train from the beginning, in a new run."""
-
     plan = Plan(
         env,
         algo,
