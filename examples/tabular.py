@@ -17,8 +17,7 @@ class Config:  # every field becomes a flag
 class Tabular(Agent):
     Config = Config
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def build(self):
         self.q = self.rng.random((self.observation_space.n, self.action_space.n)) * 1e-3
 
     def act(self, observations, explore=True):

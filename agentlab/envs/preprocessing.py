@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.config import option
+from agentlab.config import Options, option
 from agentlab.errors import InvalidArgument
 
 MAX_PIXELS = 1 << 24  # in an observation
@@ -20,7 +20,7 @@ Frame = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Options):
     """Preprocessing steps, in the order in which they are applied.
 
     Raises:
@@ -33,30 +33,28 @@ class Preprocessing:
     agentlab.errors.InvalidArgument: resize=84 needs grayscale frames: set grayscale
     """
 
-    frame_skip: int = option(1, "repeat each action N times, on top of the id's own frame skip")
-    noop_max: int = option(0, "start each episode with 0 to N no-op steps, chosen at random")
+    frame_skip: int = option(
+        1, "repeat each action N times, on top of the id's own frame skip", ge=1
+    )
+    noop_max: int = option(0, "start each episode with 0 to N no-op steps, chosen at random", ge=0)
     fire_reset: bool = option(False, "press FIRE at the start of an episode and after a lost life")
     life_loss: bool = option(False, "treat a lost life as a termination, without a reset")
     clip_rewards: bool = option(False, "clip rewards to their sign; returns are reported unclipped")
     grayscale: bool = option(False, "convert frames to grayscale")
     max_pool: bool = option(False, "take the maximum of the last two frames, against flicker")
-    crop: tuple[int, ...] = option((), "crop frames to the rows FIRST,LAST (LAST is exclusive)")
-    stride: int = option(1, "keep every N-th row and column")
-    resize: int | None = option(None, "resize frames to N x N pixels by area averaging")
-    background: tuple[int, ...] = option((), "gray levels to set to 0")
+    crop: tuple[int, ...] = option(
+        (), "crop frames to the rows FIRST,LAST (LAST is exclusive)", ge=0
+    )
+    stride: int = option(1, "keep every N-th row and column", ge=1)
+    resize: int | None = option(None, "resize frames to N x N pixels by area averaging", ge=1)
+    background: tuple[int, ...] = option((), "gray levels to set to 0", ge=0, le=255)
     binary: bool = option(False, "set all nonzero pixels to 1")
     difference: bool = option(False, "observe the difference from the previous frame")
-    frame_stack: int = option(1, "stack the last N frames as channels")
+    frame_stack: int = option(1, "stack the last N frames as channels", ge=1)
 
-    def __post_init__(self) -> None:
-        for name in ("frame_skip", "stride", "frame_stack"):
-            if getattr(self, name) < 1:
-                raise InvalidArgument(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.noop_max < 0:
-            raise InvalidArgument(f"noop_max={self.noop_max} must be 0 or more")
-        if self.resize is not None and self.resize < 1:
-            raise InvalidArgument(f"resize={self.resize} must be 1 or more, or none")
-        if self.crop and not (len(self.crop) == 2 and 0 <= self.crop[0] < self.crop[1]):
+    def check(self) -> None:
+        super().check()
+        if self.crop and not (len(self.crop) == 2 and self.crop[0] < self.crop[1]):
             raise InvalidArgument(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
         for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
             if getattr(self, name) and not self.grayscale:

@@ -125,6 +125,27 @@ def forecast(
     return figure
 
 
+def horizon_errors(net: Array, naive: Array, names: Sequence[str]) -> Figure:
+    """Draw how errors grow with the horizon, a panel for each column.
+
+    Args:
+        net: root mean squared errors of the forecast, ``[columns, horizon]``.
+        naive: those of the naive forecast, of that shape.
+        names: of the columns.
+    """
+    count, steps = net.shape
+    figure = new_figure(8, 0.8 + 2.8 * count)
+    for i, axes in enumerate(figure.subplots(count, 1, squeeze=False, sharex=True).flat):
+        for errors, color, label in ((net, LINE, "forecast"), (naive, CONTRAST, "naive")):
+            marker = "o" if steps == 1 else ""
+            axes.plot(np.arange(steps) + 1, errors[i], color=color, lw=1.8, marker=marker)
+            axes.lines[-1].set_label(label)
+        axes.set_ylim(bottom=0)
+        tidy(axes, plain(names[i], 60), "steps ahead" if i == count - 1 else "", "RMSE")
+        axes.legend(frameon=False, labelcolor=INK, loc="best")
+    return figure
+
+
 def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure:
     """Plot a two-dimensional embedding, colored by class.
 
@@ -162,6 +183,31 @@ def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure
         markerscale=float(np.sqrt(30 / size)),
         handletextpad=0.2,
     )
+    return figure
+
+
+def decision_line(
+    points: Array,
+    labels: Sequence[object] | Array,
+    normal: Array,
+    offset: float,
+    names: Sequence[str],
+) -> Figure:
+    """Draw examples of two classes and the line ``normal @ x + offset = 0`` between them.
+
+    Args:
+        points: float ``[n, 2]``.
+        labels: each one's class, ``[n]``.
+        normal: float ``[2]``.
+        offset: of the line.
+        names: of the two inputs.
+    """
+    figure = embedding_scatter(points, labels)
+    axes = figure.axes[0]
+    tidy(axes, "where the prediction changes", *names)
+    axes.margins(0.2)
+    foot = -offset * normal / (normal @ normal)
+    axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)
     return figure
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.runs.files import (
     remove,
     remove_temporaries,
@@ -109,6 +110,30 @@ def numbered(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=_number)[::-1]
+
+
+def newest_whole(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, or ``None`` where none was ever saved.
+
+    Damaged ones are passed over, which one sentence on the standard error stream says.
+
+    Raises:
+        AgentlabError: where all are damaged.
+    """
+    damage: AgentlabError | None = None
+    for path in numbered(folder):
+        try:
+            found = read_checkpoint(path)
+        except AgentlabError as error:
+            damage = damage or error
+            continue
+        if damage is not None:
+            told = f"{damage}; resuming from checkpoint {found.number}"
+            print(printable(told), file=sys.stderr)
+        return found
+    if damage is not None:
+        raise AgentlabError(f"{damage}, and no older one is intact; start a new run")
+    return None
 
 
 def remove_after(folder: Path, number: int) -> None:

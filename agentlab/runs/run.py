@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,17 +13,18 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError, InvalidArgument, printable
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import checkpoint as checkpoints
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.files import (
     make_numbered_folder,
-    open_append,
     refuse_links,
     remove_temporaries,
+    replacing_folder,
     reporting,
     write_text,
 )
+from agentlab.runs.lock import lock_run
 from agentlab.runs.provenance import provenance
 from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
@@ -40,8 +39,10 @@ class Run:
         config.json             all settings, and the versions of the packages
         metrics.csv             reproducible metrics: equal runs give equal bytes
         timings.csv             metrics that depend on the clock
+        evaluations.csv         results of evaluations while training, if there were any
         tensorboard/            both, and histograms, the graph, images, texts
         checkpoints/000012/     all that is needed to resume
+        learner/, best/         the learner at the end, and the one that evaluated best
         plots/, videos/         created when needed
 
     Only one process at a time may write to a run; any number of processes may read it.
@@ -70,6 +71,8 @@ class Run:
         self.config = config
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
+        self._evaluations = Table(path / "evaluations.csv")
+        self._tables = (self._metrics, self._timings, self._evaluations)
         self._checkpoints = path / "checkpoints"
         self._event_file: EventFile | None = None
         self._events_start: int | None = None
@@ -151,6 +154,31 @@ class Run:
             self._timings.append(step, timings)
             self._events().scalars(step, {**metrics, **timings})
 
+    def log_evaluation(self, step: int, results: Mapping[str, float]) -> None:
+        """Append a row to ``evaluations.csv``, and write it to TensorBoard under ``eval/``."""
+        with self._writing():
+            self._evaluations.append(step, results)
+            self._events().scalars(step, {f"eval/{name}": v for name, v in results.items()})
+
+    def evaluations(self) -> list[dict[str, float]]:
+        """Return the rows of ``evaluations.csv``; ``AgentlabError`` if the file is damaged."""
+        return self._evaluations.read()
+
+    def save_learner(self, name: str, write: Callable[[Path], None]) -> Path:
+        """Save a learner to the folder ``name`` of the run, whole, with a copy of ``config.json``.
+
+        Args:
+            name: ``"learner"`` or ``"best"``; what was saved there before is replaced.
+            write: called with a folder, writes the files of the learner into it.
+        """
+        path = self.path / name
+        with reporting(f"{path} cannot be written"):
+            self._acquire_lock()
+            with replacing_folder(path) as folder:
+                write(folder)
+                shutil.copyfile(self.path / "config.json", folder / "config.json")
+        return path
+
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""
         with self._writing():
@@ -174,7 +202,7 @@ class Run:
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Write a checkpoint atomically, and remove the oldest ones.
+        """Write a checkpoint atomically, remove the oldest ones, and return its folder.
 
         The rows logged so far are saved in the checkpoint too.
 
@@ -182,11 +210,8 @@ class Run:
             number: number of the checkpoint, larger than that of any other in the run.
             step: environment steps (or updates) taken so far.
             write: called with a folder, writes the files of the checkpoint into it; the names
-                ``state.json``, ``metrics.csv`` and ``timings.csv`` are reserved.
+                ``state.json`` and of the run's CSV files are reserved.
             state: JSON-serializable state of the training loop.
-
-        Returns:
-            The checkpoint's folder.
 
         Raises:
             AgentlabError: if the checkpoint cannot be written; older ones are kept.
@@ -194,8 +219,8 @@ class Run:
 
         def write_all(folder: Path) -> None:
             write(folder)
-            self._metrics.copy_to(folder)
-            self._timings.copy_to(folder)
+            for table in self._tables:
+                table.copy_to(folder)
 
         with reporting(f"checkpoint {number} of {self.path} cannot be saved, older ones are kept"):
             self._acquire_lock()
@@ -214,20 +239,7 @@ class Run:
         Raises:
             AgentlabError: if all checkpoints are damaged.
         """
-        damage: AgentlabError | None = None
-        for path in checkpoints.numbered(self._checkpoints):
-            try:
-                found = checkpoints.read_checkpoint(path)
-            except AgentlabError as error:
-                damage = damage or error
-                continue
-            if damage is not None:
-                warning = f"{damage}; resuming from checkpoint {found.number}"
-                print(printable(warning), file=sys.stderr)
-            return found
-        if damage is not None:
-            raise AgentlabError(f"{damage}, and no older one is intact; start a new run")
-        return None
+        return checkpoints.newest_whole(self._checkpoints)
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Discard all records made after ``checkpoint``, before the run is resumed from it.
@@ -242,8 +254,8 @@ class Run:
             self._acquire_lock()
             folder = None if checkpoint is None else checkpoint.path
             remove_temporaries(self.path)
-            self._metrics.restore(folder)
-            self._timings.restore(folder)
+            for table in self._tables:
+                table.restore(folder)
             checkpoints.remove_after(
                 self._checkpoints, -1 if checkpoint is None else checkpoint.number
             )
@@ -257,8 +269,8 @@ class Run:
                 stack.callback(self._lock.close)
             if self._event_file is not None:
                 stack.callback(self._event_file.close)
-            stack.callback(self._timings.close)
-            stack.callback(self._metrics.close)
+            for table in self._tables:
+                stack.callback(table.close)
             self._event_file = self._lock = None
 
     def __enter__(self) -> Self:
@@ -284,14 +296,4 @@ class Run:
         if self._lock is not None:
             return
         refuse_links(self.path)
-        lock = open_append(self.path / ".lock")
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            lock.close()
-            raise AgentlabError(
-                f"run={str(self.path)!r} is being written by another process; stop that one first"
-            ) from None
-        except OSError:
-            pass  # the file system does not support locks
-        self._lock = lock
+        self._lock = lock_run(self.path)
