@@ -73,11 +73,11 @@ def test_an_update_moves_a_value_towards_reward_and_next_value(end, discount):
     assert (agent.weights == weights).all()
     agent._memory["observations"][0] = [3, 4]  # so that there is a deviation: 1 in each dimension
     agent.observe(one)
-    assert agent._mean.tolist() == [2, 3]
-    assert agent._deviation.tolist() == [1, 1]
+    assert agent.mean.tolist() == [2, 3]
+    assert agent.deviation.tolist() == [1, 1]
     # Which of the two steps was drawn shows in the observation that was learned from.
     for observation in ([[1, 2]], [[3, 4]]):
-        z, next_z = (agent._features(np.float32(x) - agent._mean) for x in (observation, [[2, 0]]))
+        z, next_z = (agent.features(np.float32(x) - agent.mean) for x in (observation, [[2, 0]]))
         error = 3 + discount * (next_z @ target).max() - (z @ weights)[0, 1]
         expected = weights.copy()
         expected[:, 1] += 0.25 * error * z[0]
@@ -92,19 +92,19 @@ def test_observations_are_standardized_on_those_of_the_warm_up_and_no_others():
     envs = agentlab.make_envs(lambda: Clock(5), 2)
     agent = agentlab.make_agent(QLinear, envs, **{**SMALL, "learning_starts": 20})
     agentlab.train(agent, envs, 20, quiet=True)  # sees 0, 1, 2, 3, 4 four times
-    assert agent._mean.tolist() == [2]
-    assert agent._deviation[0] == pytest.approx(np.sqrt(2))
-    frequencies = agent._features.frequencies.copy()
+    assert agent.mean.tolist() == [2]
+    assert agent.deviation[0] == pytest.approx(np.sqrt(2))
+    frequencies = agent.features.frequencies.copy()
     agentlab.train(agent, agentlab.make_envs(lambda: Clock(50), 2), 200, quiet=True)
-    assert agent._mean.tolist() == [2]
-    assert (agent._features.frequencies == frequencies).all()
+    assert agent.mean.tolist() == [2]
+    assert (agent.features.frequencies == frequencies).all()
 
 
 def test_a_dimension_that_never_changes_is_left_as_it_is():
     agent = q_linear(learning_starts=2)
     for _ in range(2):
         agent.observe(step([1, 2], 1, 0, [1, 2]))
-    assert agent._deviation.tolist() == [1, 1]
+    assert agent.deviation.tolist() == [1, 1]
     assert np.isfinite(agent.weights).all()
 
 
@@ -130,10 +130,10 @@ def test_an_update_gets_smaller_where_it_is_asked_for():
     rates = []
     for _ in range(14):
         agent.observe(step([1, 2], 1, 0, [1, 2]))
-        rates.append(agent._learning_rate)
+        rates.append(agent.learning_rate)
     # 0, 4 and 12 steps after the warm-up: divided by 1, 2 and 4.
     assert [rates[1], rates[5], rates[13]] == [2, 1, 0.5]
-    assert q_linear(learning_rate=2.0)._learning_rate == 2
+    assert q_linear(learning_rate=2.0).learning_rate == 2
 
 
 def test_old_steps_make_room_for_new_ones():
@@ -161,7 +161,7 @@ def test_it_learns_which_action_pays():
 @pytest.mark.parametrize("truncate", [True, False])
 def test_a_last_value_counts_what_follows_a_cut_but_nothing_after_a_termination(truncate):
     agent = trained(3000, env=lambda: Clock(3, truncate), learning_rate=1.0)
-    last, final = (agent._encode(np.float32([[t]])) @ agent.weights for t in (2, 3))
+    last, final = (agent.encode(np.float32([[t]])) @ agent.weights for t in (2, 3))
     assert abs(final.max()) > 0.5
     expected = 1 + 0.5 * final.max() if truncate else 1
     np.testing.assert_allclose(last, expected, atol=0.05)
@@ -238,9 +238,13 @@ def test_bad_settings_are_refused_by_name(options, says):
 @pytest.mark.parametrize(
     ("observations", "actions", "says"),
     [
-        (None, spaces.Box(-1, 1), "q_linear needs Discrete actions, not Box"),
-        (spaces.Dict(a=spaces.Discrete(2)), None, "q_linear needs Box observations, not Dict"),
-        (spaces.Discrete(4), None, "q_linear needs Box observations, not Discrete"),
+        (None, spaces.Box(-1, 1), "algo='q_linear' needs Discrete actions, but .* has Box"),
+        (
+            spaces.Dict(a=spaces.Discrete(2)),
+            None,
+            "algo='q_linear' needs Box observations, but .* has Dict",
+        ),
+        (spaces.Discrete(4), None, "algo='q_linear' needs Box observations, but .* has Discrete"),
     ],
 )
 def test_spaces_that_it_cannot_handle_are_refused(observations, actions, says):
