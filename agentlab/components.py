@@ -20,7 +20,7 @@ def component_state(component: Any) -> State:
     if isinstance(component, np.random.Generator):
         return dict(component.bit_generator.state)
     if (variables := _variables(component)) is not None:
-        return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+        return {name: np.asarray(variable) for name, variable in variables.items()}
     state: State = component.state()
     return state
 
@@ -38,8 +38,12 @@ def restore_component(component: Any, state: State) -> None:
     elif (variables := _variables(component)) is not None:
         if len(variables) != len(state):
             raise ValueError(f"{len(state)} arrays were saved for {len(variables)} variables")
-        for name, variable in variables.items():
-            variable.assign(state[name])
+        # By place: Keras counts layers without a name up, so that names differ when built again.
+        values = {int(name.partition("/")[0]): value for name, value in state.items()}
+        for place, variable in enumerate(variables.values()):
+            if values[place].shape != tuple(variable.shape):
+                raise ValueError(f"{variable.name} has another shape than the array saved for it")
+            variable.assign(values[place])
     else:
         component.restore(state)
 
@@ -47,12 +51,12 @@ def restore_component(component: Any, state: State) -> None:
 def _variables(component: Any) -> dict[str, Any] | None:
     """Return the variables of a model, a layer, an optimizer or a list of them, by name."""
     if isinstance(component, list | tuple):
-        found: Any = component
+        found = component
     elif hasattr(component, "variables"):
         found = component.variables
+    elif hasattr(component, "assign"):  # which optimizers have, too
+        found = [component]
     else:
-        found = [component] if hasattr(component, "assign") else None
-    if found is None:
         return None
     return {f"{i:03d}/{getattr(v, 'path', v.name)}": v for i, v in enumerate(found)}
 

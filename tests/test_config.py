@@ -63,7 +63,7 @@ def test_options_out_of_bounds_are_refused_in_a_sentence(options, says):
     with pytest.raises(InvalidArgument, match=says):
         dataclasses.replace(Mine(), **options)
     with pytest.raises(InvalidArgument, match=says):
-        from_dict(Mine, {name: value for name, value in options.items()})
+        from_dict(Mine, options)
 
 
 @pytest.mark.parametrize(

@@ -164,9 +164,12 @@ class _Session:
         state = checkpoint.state
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
-        self.episodes, self.seconds = state["episodes"], state["seconds"]
-        self.returns.extend(state["returns"])
-        self.lengths.extend(state["lengths"])
+        try:
+            self.episodes, self.seconds = int(state["episodes"]), float(state["seconds"])
+            self.returns.extend(map(float, state["returns"]))
+            self.lengths.extend(map(int, state["lengths"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
         self._clear_timings()
 
     def reset_envs(self) -> Any:

@@ -254,5 +254,5 @@ class QLinear(Agent):
         self.features = FourierFeatures(state["frequencies"], state["phases"])
         self.mean, self.deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
-        self._steps, self._errors = state["steps"], []
+        self._steps, self._errors = int(state["steps"]), []
         self._first_observations = list(state["first_observations"])

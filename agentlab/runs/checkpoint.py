@@ -87,7 +87,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             if _sha256(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
         number, step, state = content["number"], content["step"], content["state"]
-        if not (isinstance(number, int) and isinstance(step, int) and isinstance(state, dict)):
+        counts = all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (number, step))
+        if not (counts and isinstance(state, dict)):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has other values")
         return Checkpoint(path, number, step, state)
     except FileNotFoundError as error:
