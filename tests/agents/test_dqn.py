@@ -380,7 +380,7 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
 )
 def test_bad_settings_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
-        dqn(Sign, **options)
+        agentlab.train(*dqn(Sign, **options), 8, quiet=True)  # the buffer is made at its first step
 
 
 def test_continuous_actions_are_refused():

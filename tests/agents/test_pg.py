@@ -80,7 +80,9 @@ def learned_from(envs, steps, **options):
     observations = envs.reset(0)
     final_value = agent.actor(np.float32([[3]]))[1][0]
     for _ in range(steps):
-        step = envs.step(agent.act(observations))
+        actions, extras = agent.act(observations)
+        step = envs.step(actions)
+        step.extras = extras
         agent.observe(step)
         observations = step.next_observations
     inputs, *_, returns = (field[0] for field in batches[0])  # the one minibatch
