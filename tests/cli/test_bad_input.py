@@ -111,7 +111,7 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(call, run):
     result = call("play runs/done --episodes 1")
     assert result.code == 0
     assert "000002" in result.err
-    assert "going on from checkpoint 1" in result.err
+    assert "resuming from checkpoint 1" in result.err
 
 
 def test_no_whole_checkpoint(refused, run):

@@ -119,11 +119,11 @@ def test_a_checkpoint_altered_by_one_byte_is_passed_over(
     alter(newest.path / "training.npz")
     trainer = learn(run)
     said = capsys.readouterr().err
-    assert "training.npz has been altered; going on from checkpoint" in said
+    assert "training.npz has been altered; resuming from checkpoint" in said
     assert_equal(run, trainer, whole)
     for path in (run.path / "checkpoints").iterdir():
         alter(path / "trainer" / "net.keras")
-    with pytest.raises(AgentlabError, match="no older one is whole; start a new run"):
+    with pytest.raises(AgentlabError, match="no older one is intact; start a new run"):
         learn(run)
 
 
