@@ -338,6 +338,7 @@ def load(path: Path | str, cls: type[Learner] | str | None = None, **options: An
         cls = registry.load(name)
     elif isinstance(cls, str):
         cls = _class_at(cls)
+    assert not isinstance(cls, str)
     return cls.load(directory, **options)
 
 
