@@ -316,7 +316,7 @@ UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,))
 @pytest.mark.parametrize(
     ("observations", "actions", "options", "says"),
     [
-        (None, spaces.Box(-1, 1), {}, "q_table needs Discrete actions, not Box"),
+        (None, spaces.Box(-1, 1), {}, "algo='q_table' needs Discrete actions, but .* has Box"),
         (spaces.Dict(a=spaces.Discrete(2)), None, {}, "needs Discrete, MultiDiscrete or Box"),
         (UNBOUNDED, None, {}, r"low=\(\) must be set, since .* has no finite bounds"),
         (UNBOUNDED, None, {"low": (1.0,)}, r"low=\(1.0,\) must hold a number for each dimension"),
