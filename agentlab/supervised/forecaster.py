@@ -84,7 +84,9 @@ class Forecaster(Trainer):
             validation_data: the rows that follow, held out; ``None`` takes the fraction
                 ``validation_split`` from the end of ``values``. The past of a window may lie in
                 ``values``, what is to be forecast never does.
-            run, quiet, callbacks: as for ``Trainer.fit``.
+            run: where metrics and checkpoints go, and where they are resumed from.
+            quiet: show no progress.
+            callbacks: called while training.
 
         Raises:
             AgentlabError: for numbers that are not finite, series that are too short, or a net
@@ -188,9 +190,6 @@ class Forecaster(Trainer):
 
         Returns:
             float64 ``[horizon, columns]``, in the series' units.
-
-        Raises:
-            AgentlabError: for too few rows, other columns, or numbers that are not finite.
         """
         self.check_fitted()
         values, past = self._checked("values", values), self.config.past

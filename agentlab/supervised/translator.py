@@ -100,7 +100,9 @@ class Translator(Trainer):
             sources: sentences.
             targets: their translations.
             validation_data: sources and targets; ``None`` splits off ``validation_split``.
-            run, quiet, callbacks: as for ``Trainer.fit``.
+            run: where metrics and checkpoints go, and where they are resumed from.
+            quiet: show no progress.
+            callbacks: called while training.
 
         Raises:
             AgentlabError: for lists of different lengths, a sentence that is empty or longer than
@@ -242,9 +244,6 @@ class Translator(Trainer):
         Returns:
             ``bleu`` and ``chrf`` (0 to 100) of the whole, by sacreBLEU on cased, detokenized text
             (Post 2018), and ``loss``, nats a subword without smoothing.
-
-        Raises:
-            AgentlabError: as ``fit``.
         """
         self.check_fitted()
         sources, targets = paired(sources, targets)

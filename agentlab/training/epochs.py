@@ -251,7 +251,7 @@ class _Session:
     def resume(self) -> None:
         """Resume from the run's newest checkpoint, if there is one."""
         kept = None if self.run is None else self.run.latest_checkpoint()
-        self.begin_stage(kept.state["stage"] if kept else 0)
+        self.begin_stage(int(kept.state.get("stage", 0)) if kept else 0)
         if self.run is None:
             return
         self.run.rewind(kept)

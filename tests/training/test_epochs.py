@@ -173,6 +173,7 @@ def test_the_newest_checkpoint_holds_the_trainer_with_the_best_weights(
     held_out = images(1, 20)
     best = max(epoch_metrics["validation/accuracy"] for epoch_metrics in trainer.history)
     assert loaded.evaluate(held_out)["accuracy"] == best
+    assert weights(Classifier.load(run.path / "best")) == weights(trainer)
 
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -187,14 +188,14 @@ class Scripted(Regressor):
     """Learns as ever, but its held-out metrics are those of a script."""
 
     script = (3.0, 2.0, 1.0, 2.0, 1.5, 1.0, 0.5)
-    losses = (1.0,) * 7
+    scripted_losses = (1.0,) * 7
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
         self.seen = [*getattr(self, "seen", []), weights(self)]
         self.measured = [*getattr(self, "measured", []), self.evaluate(ROWS, SUMS)["rmse"]]
         return {
             "validation/rmse": self.script[epoch - 1],
-            "validation/loss": self.losses[epoch - 1],
+            "validation/loss": self.scripted_losses[epoch - 1],
         }
 
 
@@ -219,7 +220,7 @@ def test_early_stopping_stops_and_the_best_weights_come_back() -> None:
 def test_of_equally_good_epochs_the_one_with_the_least_loss_is_the_best(
     monkeypatch: pytest.MonkeyPatch, last_loss: float, best: int
 ) -> None:
-    monkeypatch.setattr(Scripted, "losses", (1.0,) * 5 + (last_loss,))
+    monkeypatch.setattr(Scripted, "scripted_losses", (1.0,) * 5 + (last_loss,))
     trainer = Scripted(linear(), epochs=6, batch_size=10, optimizer="sgd")
     trainer.fit(ROWS, SUMS, quiet=True)
     assert len(trainer.history) == 6  # without patience all are made

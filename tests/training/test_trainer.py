@@ -223,7 +223,7 @@ def test_a_description_that_is_none_is_refused(
 
 
 def test_missing_files_are_named(saved: tuple[Path, Classifier], tmp_path: Path) -> None:
-    with pytest.raises(AgentlabError, match=r"holds no saved learner: there is no learner\.json"):
+    with pytest.raises(AgentlabError, match="is not a run folder: there is no such folder"):
         load(tmp_path / "nothing")
     (copied(saved, tmp_path) / "net.keras").unlink()
     with pytest.raises(AgentlabError, match=r"net\.keras cannot be read: No such file"):
