@@ -66,7 +66,7 @@ class AgentCase:
         self._make_envs = make_envs or self._makers()[0]
 
     def __str__(self) -> str:
-        return self.cls.name or self.cls.__name__
+        return str(self.cls.name or self.cls.__name__)
 
     def _makers(self) -> list[Callable[[int], VectorEnv]]:
         return [partial(make_envs, env) for env in self.suitable()]

@@ -70,7 +70,7 @@ def differing(one: State, other: State) -> str:
 def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         one, other = np.asarray(one), np.asarray(other)
-        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+        return bool(one.dtype == other.dtype) and one.tobytes() == other.tobytes()
     return bool(one == other)
 
 
