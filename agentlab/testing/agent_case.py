@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,15 @@ class AgentCase:
         spaces = envs.observation_space, envs.action_space
         return self.cls(*spaces, envs.num_envs, self.config, seed)
 
-    def train(self, run: Run | None, steps: int, *callbacks: Callback) -> Any:
+    def train(
+        self,
+        run: Run | None,
+        steps: int,
+        callbacks: Sequence[Callback] = (),
+        make_envs: Callable[[int], VectorEnv] | None = None,
+    ) -> Any:
         """Make an agent and train it, from the newest checkpoint of ``run`` where it has one."""
-        with self.make_envs() as envs:
+        with (make_envs or self.make_envs)(2) as envs:
             agent = self.make(envs)
             agentlab.train(
                 agent,
@@ -126,7 +132,7 @@ class AgentCase:
     def whole(self) -> tuple[Any, Run]:
         """An agent trained for ``2 * steps`` steps in one go, with a callback that only looks."""
         with Run.create(self.folder, "whole", {}) as run:
-            return self.train(run, 2 * self.steps, Looking()), run
+            return self.train(run, 2 * self.steps, [Looking()]), run
 
     @cached_property
     def first_half(self) -> tuple[list[dict[str, str]], Run]:
