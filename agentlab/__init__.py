@@ -18,12 +18,13 @@ if sys.argv[:1] == ["-m"] and "agentlab" in sys.orig_argv and not sys.flags.safe
     # be run in a moment. Whatever else imports agentlab keeps its path.
     del sys.path[0]
 
-from agentlab.agents import load_agent, make_agent
+from agentlab.agents import make_agent
 from agentlab.agents.agent import Agent
 from agentlab.agents.loop import evaluate, train
 from agentlab.config import option
 from agentlab.envs import Preprocessing, Step, check_env, list_envs, make_env, make_envs
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.runs import Run
 
 __version__ = "0.1.0"
@@ -37,7 +38,7 @@ __all__ = [
     "check_env",
     "evaluate",
     "list_envs",
-    "load_agent",
+    "load",
     "make_agent",
     "make_env",
     "make_envs",

@@ -20,7 +20,7 @@ def component_state(component: Any) -> State:
     if isinstance(component, np.random.Generator):
         return dict(component.bit_generator.state)
     if (variables := _variables(component)) is not None:
-        return {name: np.asarray(variable) for name, variable in variables.items()}
+        return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
     state: State = component.state()
     return state
 
@@ -46,11 +46,12 @@ def restore_component(component: Any, state: State) -> None:
 
 def _variables(component: Any) -> dict[str, Any] | None:
     """Return the variables of a model, a layer, an optimizer or a list of them, by name."""
-    found = component if isinstance(component, list | tuple) else None
-    if found is None and hasattr(component, "assign"):
-        found = [component]
-    if found is None:
-        found = getattr(component, "variables", None)
+    if isinstance(component, list | tuple):
+        found: Any = component
+    elif hasattr(component, "variables"):
+        found = component.variables
+    else:
+        found = [component] if hasattr(component, "assign") else None
     if found is None:
         return None
     return {f"{i:03d}/{getattr(v, 'path', v.name)}": v for i, v in enumerate(found)}

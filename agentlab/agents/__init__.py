@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 from agentlab import config as configs
-from agentlab.agents.agent import Agent, read_description
+from agentlab.agents.agent import Agent
 from agentlab.config import did_you_mean
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
 from agentlab.import_path import allow_current_folder
+from agentlab.registry import Registry
 
-ALGORITHMS = {
-    "dqn": "agentlab.agents.dqn:DQN",
-    "pg": "agentlab.agents.pg:PolicyGradient",
-    "q_linear": "agentlab.agents.q_linear:QLinear",
-    "q_table": "agentlab.agents.q_table:QTable",
-    "rainbow": "agentlab.agents.dqn:Rainbow",
-    "random": "agentlab.agents.random:RandomAgent",
-    "random_search": "agentlab.agents.random_search:RandomSearch",
-}
+ALGORITHMS = Registry(
+    "algo",
+    {
+        "dqn": "agentlab.agents.dqn:DQN",
+        "pg": "agentlab.agents.pg:PolicyGradient",
+        "q_linear": "agentlab.agents.q_linear:QLinear",
+        "q_table": "agentlab.agents.q_table:QTable",
+        "rainbow": "agentlab.agents.rainbow:Rainbow",
+        "random": "agentlab.agents.random:RandomAgent",
+        "random_search": "agentlab.agents.random_search:RandomSearch",
+    },
+)
 
-__all__ = ["ALGORITHMS", "Agent", "agent_class", "load_agent", "make_agent"]
+__all__ = ["ALGORITHMS", "Agent", "agent_class", "make_agent"]
 
 
 def agent_class(name: str) -> type[Agent]:
@@ -71,28 +74,3 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
-
-
-def load_agent(
-    directory: Path | str, algo: str | None = None, num_envs: int | None = None
-) -> Agent:
-    """Make the agent that ``Agent.save`` wrote to ``directory``.
-
-    Args:
-        directory: where it was saved.
-        algo: must be given where the agent's class is not one of agentlab's, since a file alone
-            is never trusted to say which code to run.
-        num_envs: act in that many environments instead of as many as it was trained in.
-
-    Raises:
-        AgentlabError: for missing, damaged or foreign files.
-    """
-    written = read_description(directory)["algo"]
-    if algo is None:
-        if written not in ALGORITHMS:
-            raise AgentlabError(
-                f"{directory} was saved by {written!r}, which is not part of agentlab: "
-                f"name it yourself, algo={written!r}, to run its code"
-            )
-        algo = written
-    return agent_class(algo).load(directory, num_envs)

@@ -1,4 +1,4 @@
-"""What a network is fed: observations of any space as arrays, sparse ones as sparse rows."""
+"""Encoding observations of any space as a network's inputs, wide ones as sparse rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import LazyModule, tf
 from agentlab.nets.sparse import SparseRows
 
+cnn: Any = LazyModule("agentlab.nets.cnn")
 SPARSE_FROM = 1024  # inputs; narrower ones are as quick dense
 
 
@@ -21,10 +22,12 @@ class Encoding:
     Attributes:
         shape: of one input.
         dtype: of inputs: bytes stay bytes, so that they are stored small; the rest is float32.
+        scale: the largest absolute value of integer inputs, which a torso divides by.
         sparse: whether inputs are wide and hold only -1, 0 and 1, so that sparse products pay.
+        frames_first: whether a replay buffer holds them as ``[stack, height, width]``.
 
     Raises:
-        AgentlabError: for a space that is neither Box, Discrete nor MultiBinary.
+        InvalidArgument: for a space that is neither Box, Discrete nor MultiBinary.
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
@@ -32,6 +35,7 @@ class Encoding:
         self._start: int | None = None
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.scale = 1.0
+        frame_stack = getattr(space, "frame_stack", 1)
         if isinstance(space, gymnasium.spaces.Discrete):
             self._start = int(space.start)
             self.shape: tuple[int, ...] = (int(space.n),)
@@ -45,9 +49,10 @@ class Encoding:
                 wide = np.prod(space.shape) >= SPARSE_FROM
                 self.sparse = bool(wide and self.scale == 1 and low >= -1)
         else:
-            raise AgentlabError(
+            raise InvalidArgument(
                 f"the observation space {space} is neither Box, Discrete nor MultiBinary"
             )
+        self.frames_first = frame_stack > 1 and self.shape[-1] == frame_stack
 
     def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return inputs ``[n, *shape]``; one-hot rows for discrete observations."""
@@ -64,3 +69,19 @@ class Encoding:
             return tf.TensorSpec((batch, *self.shape), self.dtype)
         places = tf.TensorSpec((None,), tf.int32)
         return SparseRows(places, places, places, places, tf.TensorSpec((), tf.int32))
+
+    # As a replay buffer holds them: stacked frames are not moved before a minibatch is on its way.
+
+    def stored(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return sampled observations as inputs, or as stacked frames ``[b, stack, h, w]``."""
+        return np.moveaxis(observations, -1, 1) if self.frames_first else self(observations)
+
+    def stored_spec(self, *leading: int | None) -> Any:
+        """Return the TensorFlow type of what ``stored`` returns, behind other leading axes."""
+        *size, stack = self.shape or (1,)
+        shape = (stack, *size) if self.frames_first else self.shape
+        return tf.TensorSpec((*leading, *shape), self.dtype)
+
+    def from_stored(self, observations: Any) -> Any:
+        """Return a network's inputs for a tensor of what ``stored`` returned."""
+        return cnn.frames_last(observations) if self.frames_first else observations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
-from agentlab.errors import AgentlabError
+from agentlab.config import Options, option
 
 Schedule = Literal["linear", "exponential"]
 
@@ -31,14 +32,17 @@ def epsilon(step: int, start: float, end: float, steps: int, schedule: Schedule)
     return float(end + (start - end) * left)
 
 
-def check_exploration(start: float, end: float, steps: int) -> None:
-    """Refuse options ``epsilon_start``, ``epsilon_end`` and ``epsilon_steps`` that make no sense.
+@dataclass(frozen=True)
+class EpsilonGreedy(Options):
+    """How often random actions are taken."""
 
-    Raises:
-        AgentlabError: for a probability that is none, or a negative number of steps.
-    """
-    for name, value in (("epsilon_start", start), ("epsilon_end", end)):
-        if not 0 <= value <= 1:
-            raise AgentlabError(f"{name}={value} must be between 0 and 1")
-    if steps < 0:
-        raise AgentlabError(f"epsilon_steps={steps} must be 0 or more")
+    epsilon_start: float = option(1.0, "probability of a random action at first", ge=0, le=1)
+    epsilon_end: float = option(0.05, "probability of a random action at last", ge=0, le=1)
+    epsilon_steps: int = option(10_000, "steps of the decay from first to last", ge=0)
+    epsilon_schedule: Schedule = option("linear", "linear or exponential decay")
+
+    def epsilon_at(self, step: int) -> float:
+        """Return the probability of a random action after ``step`` steps."""
+        return epsilon(
+            step, self.epsilon_start, self.epsilon_end, self.epsilon_steps, self.epsilon_schedule
+        )

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -159,7 +160,7 @@ class _Session:
             if graph is not None:
                 self.run.graph(graph)
             return
-        self.agent.read(checkpoint.path / "agent")
+        self.agent.restore_from(checkpoint.path / "learner")
         state = checkpoint.state
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
@@ -177,9 +178,11 @@ class _Session:
         """Make one step in all environments and return what to act on next."""
         clock = time.perf_counter
         start = clock()
-        actions = self.agent.act(observations)
+        acted_on = self.agent.act(observations)
+        actions, extras = acted_on if isinstance(acted_on, tuple) else (acted_on, {})
         acted = clock()
         step = self.envs.step(actions)
+        step.extras = extras
         stepped = clock()
         metrics = self.agent.observe(step)
         if len(step.ended):
@@ -276,9 +279,11 @@ class _Session:
             "returns": list(self.returns),
             "lengths": list(self.lengths),
         }
-        self.run.save_checkpoint(
-            self.number, self.steps, lambda folder: self.agent.save(folder / "agent"), state
-        )
+        self.run.save_checkpoint(self.number, self.steps, self._write, state)
+
+    def _write(self, folder: Path) -> None:
+        (folder / "learner").mkdir()
+        self.agent.write(folder / "learner")
 
 
 def evaluate(
@@ -319,7 +324,8 @@ def evaluate(
         while any(len(done) < due for done, due in zip(played, share, strict=True)):
             if video is not None:
                 video.append(envs.render())
-            step = envs.step(agent.act(observations, explore))
+            chosen = agent.act(observations, explore)
+            step = envs.step(chosen[0] if isinstance(chosen, tuple) else chosen)
             observations = step.next_observations
             if len(step.ended):
                 agent.reset(step.terminated | step.truncated)

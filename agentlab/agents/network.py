@@ -12,9 +12,11 @@ import numpy as np
 from agentlab.agents.encoding import Encoding
 from agentlab.config import Options, option
 from agentlab.errors import InvalidArgument
-from agentlab.lazy import tf
+from agentlab.lazy import LazyModule, tf
 from agentlab.nets import TORSOS, make_torso
 
+policy_networks: Any = LazyModule("agentlab.nets.policy_value")
+q_networks: Any = LazyModule("agentlab.nets.q_network")
 WIDE = 256  # units from which a layer's products are faster on several threads
 
 
@@ -87,3 +89,70 @@ def make_agent_torso(
     torso = make_torso(options.net, shape, **arguments)
     torso.trainable = not options.freeze_pretrained
     return torso
+
+
+def make_q_network(
+    options: NetworkOptions,
+    encoding: Encoding,
+    actions: int,
+    n_outputs: int,
+    *,
+    dueling: bool,
+    noisy: bool,
+    dtype: str | None,
+    seed: int,
+) -> Any:
+    """Build a ``QNetwork``; with streams of their own the last hidden layer is part of them.
+
+    Args:
+        options: the network's options.
+        encoding: of the observations.
+        actions: how many there are.
+        n_outputs: outputs for each action.
+        dueling: separate streams for value and advantages.
+        noisy: noise on the weights of the streams.
+        dtype: Keras' dtype policy of the torso; ``None`` for float32.
+        seed: of the initial weights.
+    """
+    arguments: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    hidden = 0
+    if (dueling or noisy) and options.net == "mlp":
+        *rest, hidden = options.hidden
+        arguments["hidden"] = tuple(rest)
+    elif dueling or noisy:
+        arguments["units"], hidden = None, 512
+    return q_networks.QNetwork(
+        make_agent_torso(options, encoding, "torso", seed, **arguments),
+        actions,
+        n_outputs,
+        hidden,
+        options.activation,
+        dueling,
+        noisy,
+        seed=seed + 200,
+        name="net",
+    )
+
+
+def make_policy_network(
+    options: NetworkOptions,
+    encoding: Encoding,
+    outputs: int,
+    *,
+    gaussian: bool,
+    shared_torso: bool,
+    seed: int,
+) -> Any:
+    """Build a ``PolicyValue``.
+
+    Args:
+        options: the network's options.
+        encoding: of the observations.
+        outputs: of the policy: logits or means.
+        gaussian: whether it has log standard deviations, too.
+        shared_torso: whether policy and value share the torso.
+        seed: of the initial weights.
+    """
+    torso = make_agent_torso(options, encoding, "torso", seed)
+    own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
+    return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")

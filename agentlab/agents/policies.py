@@ -12,7 +12,8 @@ import gymnasium
 import numpy as np
 
 from agentlab.envs.vector import Array
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import tf
 
 HALF_LOG_2PI = float(0.5 * np.log(2 * np.pi))
 
@@ -24,11 +25,13 @@ class Policy(Protocol):
         outputs: how many parameters the network gives for each observation.
         shape: shape of one action as it is learned from.
         dtype: and its type.
+        gaussian: whether the network also gives a log standard deviation.
     """
 
     outputs: int
     shape: tuple[int, ...]
     dtype: Any
+    gaussian: bool
 
     def sample(
         self, parameters: Array, log_std: Array | None, rng: np.random.Generator
@@ -47,6 +50,8 @@ class Policy(Protocol):
 
 class Softmax:
     """A distribution over discrete actions, by logits."""
+
+    gaussian = False
 
     def __init__(self, space: gymnasium.spaces.Discrete) -> None:
         self.outputs, self.start = int(space.n), int(space.start)
@@ -71,15 +76,15 @@ class Softmax:
         return actions + self.start if self.start else actions
 
     def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         log_probs = tf.nn.log_softmax(parameters)
         chosen = tf.reduce_sum(log_probs * tf.one_hot(actions, self.outputs), 1)
         return chosen, -tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
 
 
 class Gaussian:
-    """Independent normal distributions, by means; clipped to the action space on the way out."""
+    """Independent normal distributions, by means; actions are clipped to the action space."""
+
+    gaussian = True
 
     def __init__(self, space: gymnasium.spaces.Box) -> None:
         self.space = space
@@ -102,8 +107,6 @@ class Gaussian:
         return np.clip(shaped, self.space.low, self.space.high)
 
     def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         noise = (actions - parameters) / tf.exp(log_std)
         entropy = tf.reduce_sum(log_std + 0.5 + HALF_LOG_2PI) * tf.ones(tf.shape(parameters)[0])
         return tf.reduce_sum(-0.5 * noise**2 - log_std - HALF_LOG_2PI, 1), entropy
@@ -113,10 +116,10 @@ def make_policy(space: gymnasium.Space[Any]) -> Policy:
     """Return the distribution that suits an action space.
 
     Raises:
-        AgentlabError: where none does.
+        InvalidArgument: where none does.
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         return Softmax(space)
     if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
         return Gaussian(space)
-    raise AgentlabError(f"the action space {space} is neither Discrete nor a Box of floats")
+    raise InvalidArgument(f"the action space {space} is neither Discrete nor a Box of floats")

@@ -1,20 +1,23 @@
-"""Q-learning with a linear function of radial basis features, trained on replayed steps."""
+"""Q-learning, linear in random features of radial basis kernels, on replayed transitions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.agents.agent import Agent, State
-from agentlab.agents.exploration import Schedule, check_exploration, epsilon
-from agentlab.config import option
+from agentlab.agents.agent import Agent
+from agentlab.agents.exploration import EpsilonGreedy
+from agentlab.components import State
+from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
+from agentlab.replay import ReplayBuffer
 
 Floats = npt.NDArray[np.float32]
 MAX_NUMBERS = 1 << 26  # in the features' frequencies, and in the weights
@@ -22,50 +25,38 @@ REPORT = 1000  # steps between metrics
 
 
 @dataclass(frozen=True)
-class QLinearConfig:
+class QLinearConfig(EpsilonGreedy):
     """Hyperparameters of ``q_linear``."""
 
     kernels: tuple[float, ...] = option(
-        (0.02, 1.0, 0.5, 0.1), "gamma of each RBF kernel exp(-gamma |x - y|^2)"
+        (0.02, 1.0, 0.5, 0.1), "gamma of each RBF kernel exp(-gamma |x - y|^2)", gt=0
     )
-    features: int = option(100, "random features of each kernel")
+    features: int = option(100, "random features of each kernel", gt=0)
     learning_starts: int = option(
-        500, "steps of random actions that observations are standardized on"
+        500, "random steps before learning, whose observations set the standardization", ge=2
     )
-    buffer_size: int = option(50_000, "steps that are kept for learning")
-    batch_size: int = option(32, "steps that an update learns from")
-    gradient_steps: int = option(4, "updates a step of all environments")
-    tau: float = option(0.001, "fraction of the way a target's weights follow an update")
-    learning_rate: float = option(1.0, "fraction of an error that an update takes away")
+    buffer_size: int = option(50_000, "transitions in the replay buffer", gt=0)
+    batch_size: int = option(32, "transitions in a minibatch", gt=0)
+    gradient_steps: int = option(4, "minibatches for each step of all environments", gt=0)
+    tau: float = option(0.001, "fraction of the weights that the target takes over", gt=0, le=1)
+    learning_rate: float = option(1.0, "step size of a minibatch", gt=0)
     learning_rate_half_life: int = option(
-        0, "steps after the warm-up in which it comes down to a half; 0 keeps it"
+        0, "steps of learning after which the learning rate is halved; 0 keeps it constant", ge=0
     )
-    gamma: float = option(0.97, "discount of rewards a step")
-    epsilon_start: float = option(1.0, "fraction of random actions after the warm-up")
-    epsilon_end: float = option(0.0, "fraction of random actions in the end")
-    epsilon_steps: int = option(2000, "steps from the one to the other")
-    epsilon_schedule: Schedule = option("linear", "how it goes from the one to the other")
+    gamma: float = option(0.97, "discount factor", ge=0, le=1)
+    epsilon_end: float = override(EpsilonGreedy, "epsilon_end", 0.0)
+    epsilon_steps: int = override(EpsilonGreedy, "epsilon_steps", 2_000)
 
-    def __post_init__(self) -> None:
-        for name in ("features", "buffer_size", "batch_size", "gradient_steps", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
-        if not self.kernels or min(self.kernels) <= 0:
-            raise AgentlabError(f"kernels={self.kernels} must be one or more positive numbers")
-        if not 2 <= self.learning_starts <= self.buffer_size:
-            raise AgentlabError(
-                f"learning_starts={self.learning_starts} must be between 2 and "
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
+        if not self.kernels:
+            raise InvalidArgument(f"kernels={self.kernels} must be one or more positive numbers")
+        if self.learning_starts > self.buffer_size:
+            raise InvalidArgument(
+                f"learning_starts={self.learning_starts} must not exceed "
                 f"buffer_size={self.buffer_size}"
             )
-        if self.learning_rate_half_life < 0:
-            raise AgentlabError(
-                f"learning_rate_half_life={self.learning_rate_half_life} must be 0 or more"
-            )
-        if not 0 <= self.gamma <= 1:
-            raise AgentlabError(f"gamma={self.gamma} must be between 0 and 1")
-        if not 0 < self.tau <= 1:
-            raise AgentlabError(f"tau={self.tau} must be more than 0 and at most 1")
-        check_exploration(self.epsilon_start, self.epsilon_end, self.epsilon_steps)
 
 
 class FourierFeatures:
@@ -103,18 +94,18 @@ class FourierFeatures:
 
 
 class QLinear(Agent):
-    """Learns Q(s, a) = w_a z(s) with random features z, by Q-learning on replayed steps.
+    """Learns Q(s, a) = w_a z(s) with random features z, by Q-learning on replayed transitions.
 
-    An update draws steps from a buffer (Lin 1992) and descends the squared error of
-    r + gamma max_a w'_a z(s') (nothing is added to r where the task terminated; a cut episode
-    goes on in its true last observation). w' follows w slowly (Lillicrap et al. 2016, section 3),
-    so that a target does not run after itself. Rewards are the environment's own.
+    A minibatch (Lin 1992) descends the squared error of r + gamma max_a w'_a z(s'). Nothing is
+    added to r where the task terminated; a truncated episode bootstraps from its final observation.
+    The target weights w' follow w slowly (Lillicrap et al. 2016, section 3), so that a target does
+    not chase itself. Rewards are the environment's own.
 
-    Observations are standardized with the mean and the deviation of those that the agent met in
-    its warm-up of random actions: samples of an unbounded space would say nothing about where it
-    really goes. From then on features never change, and |z|^2 is about 1, so that the same
-    ``learning_rate`` suits any number of features. Below 2 it cannot overshoot a batch; more is
-    stable where a batch spreads over states and actions.
+    Observations are standardized with the mean and the deviation of those met in the first, random
+    steps: samples of an unbounded space would not show where it really leads. From then on features
+    never change, and |z|^2 is about 1, so that the same ``learning_rate`` suits any number of
+    features. Below 2 it cannot overshoot a minibatch; more is stable where a minibatch spreads over
+    states and actions.
 
     Attributes:
         weights: w, float32 ``[features, actions]``.
@@ -124,130 +115,129 @@ class QLinear(Agent):
     name = "q_linear"
     Config: ClassVar[type] = QLinearConfig
     config: QLinearConfig
+    observation_spaces = (gymnasium.spaces.Box,)
+    action_spaces = (gymnasium.spaces.Discrete,)
 
-    def __init__(
-        self,
-        observation_space: gymnasium.Space[Any],
-        action_space: gymnasium.Space[Any],
-        num_envs: int,
-        config: QLinearConfig | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(observation_space, action_space, num_envs, config, seed)
-        if not isinstance(action_space, gymnasium.spaces.Discrete):
-            raise AgentlabError(f"q_linear needs Discrete actions, not {action_space}")
-        if not isinstance(observation_space, gymnasium.spaces.Box):
-            raise AgentlabError(f"q_linear needs Box observations, not {observation_space}")
+    def build(self) -> None:
+        config, observation_space, action_space = (
+            self.config,
+            self.observation_space,
+            self.action_space,
+        )
+        assert isinstance(observation_space, gymnasium.spaces.Box)
+        assert isinstance(action_space, gymnasium.spaces.Discrete)
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
-        inputs, size = math.prod(observation_space.shape), self.config.buffer_size
-        kernels, features = self.config.kernels, self.config.features
-        if max(inputs, self._actions) * len(kernels) * features > MAX_NUMBERS:
-            raise AgentlabError(
+        inputs, features = math.prod(observation_space.shape), config.features
+        if max(inputs, self._actions) * len(config.kernels) * features > MAX_NUMBERS:
+            raise InvalidArgument(
                 f"features={features} would need more than {MAX_NUMBERS:,} numbers for "
                 f"{observation_space} and {self._actions} actions"
             )
-        self._features = FourierFeatures.draw(inputs, kernels, features, self.rng)
+        self._features = FourierFeatures.draw(inputs, config.kernels, features, self.rng)
         self._mean, self._deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
-        self.weights = np.zeros((features * len(kernels), self._actions), np.float32)
+        self.weights = np.zeros((features * len(config.kernels), self._actions), np.float32)
         self.target = self.weights.copy()
-        self._buffer: dict[str, Array] = {  # a ring, the oldest step is overwritten
-            "observations": np.zeros((size, inputs), np.float32),
-            "actions": np.zeros(size, np.int64),
-            "rewards": np.zeros(size, np.float32),
-            "true_next_observations": np.zeros((size, inputs), np.float32),
-            "discounts": np.zeros(size, np.float32),  # 0 where nothing follows
-        }
+        self._first_observations: list[Array] = []  # until learning starts
         self._steps = 0
         self._errors: list[float] = []  # since the last metrics
 
+    @cached_property
+    def replay(self) -> ReplayBuffer:
+        """The replay buffer, allocated at the first step: acting needs none."""
+        return ReplayBuffer(
+            self.observation_space,
+            self.action_space,
+            self.config.buffer_size,
+            self.num_envs,
+            gamma=self.config.gamma,
+        )
+
     @property
-    def ready(self) -> bool:
-        """Whether the warm-up is over."""
+    def learning(self) -> bool:
+        """Whether the random steps at first are over."""
         return self._steps >= self.config.learning_starts
 
     @property
     def epsilon(self) -> float:
-        """The fraction of random actions now."""
-        if not self.ready:
+        """The probability of a random action now."""
+        if not self.learning:
             return 1.0
-        c, step = self.config, self._steps - self.config.learning_starts
-        return epsilon(step, c.epsilon_start, c.epsilon_end, c.epsilon_steps, c.epsilon_schedule)
+        return self.config.epsilon_at(self._steps - self.config.learning_starts)
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         n = len(observations)
-        actions = (self._encode(observations.reshape(n, -1)) @ self.weights).argmax(1)
+        actions = (self._encode(observations) @ self.weights).argmax(1)
         if explore:
-            anything = self.rng.random(n) < self.epsilon
-            actions = np.where(anything, self.rng.integers(self._actions, size=n), actions)
+            random = self.rng.random(n) < self.epsilon
+            actions = np.where(random, self.rng.integers(self._actions, size=n), actions)
         return np.asarray(actions + self._first_action)
 
     def _encode(self, observations: Array) -> Floats:
-        """Return z, float32 ``[n, features]``, of flat observations ``[n, inputs]``."""
-        return self._features(((observations - self._mean) / self._deviation).astype(np.float32))
+        """Return z, float32 ``[n, features]``, of observations ``[n, ...]``."""
+        flat = observations.reshape(len(observations), -1)
+        return self._features(((flat - self._mean) / self._deviation).astype(np.float32))
 
     def observe(self, step: Step) -> dict[str, float] | None:
-        warm = self.ready
-        self._store(step)
+        if not self.learning:
+            flat = step.observations.reshape(self.num_envs, -1)
+            self._first_observations.append(flat.astype(np.float32))
+        self.replay.add(step)
         self._steps += self.num_envs
-        if not self.ready:
+        if not self.learning or not len(self.replay):
             return None
-        if not warm:
-            self._standardize()
-        for _ in range(self.config.gradient_steps):
-            self._update()
+        if self._first_observations:
+            self._standardize(np.concatenate(self._first_observations))
+            self._first_observations = []
+        self._learn()
         return self._metrics() if self._steps % REPORT < self.num_envs else None
 
-    def _store(self, step: Step) -> None:
-        n, buffer = self.num_envs, self._buffer
-        where = (self._steps + np.arange(n)) % self.config.buffer_size
-        buffer["observations"][where] = step.observations.reshape(n, -1)
-        buffer["actions"][where] = step.actions - self._first_action
-        buffer["rewards"][where] = step.rewards
-        buffer["true_next_observations"][where] = step.true_next_observations.reshape(n, -1)
-        buffer["discounts"][where] = np.where(step.terminated, 0, self.config.gamma)
-
-    def _standardize(self) -> None:
-        met = self._buffer["observations"][: self._steps]
-        self._mean, deviation = met.mean(0), met.std(0)
+    def _standardize(self, observations: Floats) -> None:
+        self._mean, deviation = observations.mean(0), observations.std(0)
         self._deviation = np.where(deviation > 0, deviation, np.float32(1))  # some never change
 
-    def _update(self) -> None:
-        size = self.config.batch_size
-        drawn = self.rng.integers(min(self._steps, self.config.buffer_size), size=size)
-        observations, actions, rewards, true_next_observations, discounts = (
-            field[drawn] for field in self._buffer.values()
-        )
-        z, next_z = np.split(
-            self._encode(np.concatenate([observations, true_next_observations])), 2
-        )
-        rows = np.arange(size)
-        targets = rewards + discounts * (next_z @ self.target).max(1)
-        errors = np.zeros((size, self._actions), np.float32)
-        errors[rows, actions] = targets - (z @ self.weights)[rows, actions]
-        self.weights += np.float32(self._learning_rate / size) * (z.T @ errors)
-        self.target += np.float32(self.config.tau) * (self.weights - self.target)
-        self._errors.append(float(np.abs(errors).sum()) / size)
+    def _learn(self) -> None:
+        """Make the updates that are due after a step."""
+        count, size = self.config.gradient_steps, self.config.batch_size
+        sampled = self.replay.sample(count * size, self.rng)
+        z = self._encode(sampled.observations).reshape(count, size, -1)
+        next_z = self._encode(sampled.next_observations).reshape(count, size, -1)
+        actions = (sampled.actions - self._first_action).reshape(count, size)
+        returns, discounts = (x.reshape(count, size) for x in (sampled.returns, sampled.discounts))
+        rows, rate = np.arange(size), np.float32(self._learning_rate / size)
+        for i in range(count):
+            target_q_values = returns[i] + discounts[i] * (next_z[i] @ self.target).max(1)
+            errors = np.zeros((size, self._actions), np.float32)
+            current = (z[i] @ self.weights)[rows, actions[i]]
+            errors[rows, actions[i]] = target_q_values - current
+            self.weights += rate * (z[i].T @ errors)
+            self.target += np.float32(self.config.tau) * (self.weights - self.target)
+            self._errors.append(float(np.abs(errors).sum()) / size)
 
     @property
     def _learning_rate(self) -> float:
-        """Falls as 1 / t in the end, as stochastic approximation asks (Robbins & Monro 1951)."""
-        c = self.config
-        if not c.learning_rate_half_life:
-            return c.learning_rate
-        return c.learning_rate / (1 + (self._steps - c.learning_starts) / c.learning_rate_half_life)
+        """Falls as 1 / t in the end, as stochastic approximation needs (Robbins & Monro 1951)."""
+        config = self.config
+        if not config.learning_rate_half_life:
+            return config.learning_rate
+        steps = self._steps - config.learning_starts
+        return config.learning_rate / (1 + steps / config.learning_rate_half_life)
 
     def _metrics(self) -> dict[str, float] | None:
         errors, self._errors = self._errors, []
         return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
 
     def pause(self) -> dict[str, float] | None:
-        return self._metrics()  # no step waits for another
+        if self._steps:
+            self.replay.cut()
+        return self._metrics()
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights}
 
+    def components(self) -> dict[str, Any]:
+        return {"replay": self.replay} if self._steps else {}
+
     def state(self) -> State:
-        held = min(self._steps, self.config.buffer_size)
         return {
             "frequencies": self._features.frequencies,
             "phases": self._features.phases,
@@ -256,7 +246,7 @@ class QLinear(Agent):
             "weights": self.weights,
             "target": self.target,
             "steps": self._steps,
-            **{f"buffer/{name}": field[:held] for name, field in self._buffer.items()},
+            "first_observations": np.array(self._first_observations, np.float32),
         }
 
     def restore(self, state: State) -> None:
@@ -264,5 +254,4 @@ class QLinear(Agent):
         self._mean, self._deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
         self._steps, self._errors = state["steps"], []
-        for name, field in self._buffer.items():
-            field[: min(self._steps, len(field))] = state[f"buffer/{name}"]
+        self._first_observations = list(state["first_observations"])

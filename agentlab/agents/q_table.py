@@ -10,54 +10,46 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.agents.agent import Agent, State
-from agentlab.agents.exploration import Schedule, check_exploration, epsilon
-from agentlab.config import option
+from agentlab.agents.agent import Agent
+from agentlab.agents.exploration import EpsilonGreedy
+from agentlab.components import State
+from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 
 MAX_ENTRIES = 20_000_000  # of 16 bytes each, visits counted
 REPORT = 1000  # steps between metrics
 
 
 @dataclass(frozen=True)
-class QTableConfig:
+class QTableConfig(EpsilonGreedy):
     """Hyperparameters of ``q_table``."""
 
     method: Literal["q_learning", "sarsa", "expected_sarsa"] = option(
-        "q_learning", "what the next state is worth: its best, its next or its expected action"
+        "q_learning", "bootstrap from the next state's best, actual or expected action"
     )
-    learning_rate: float = option(0.1, "fraction of an error that one update takes away")
+    learning_rate: float = option(0.1, "step size of an update", gt=0, le=1)
     learning_rate_decay: float = option(
-        0.0, "divide it by an entry's visits to this power; 0 keeps it"
+        0.0, "divide it by an entry's visits to this power; 0 keeps it constant", ge=0, le=1
     )
-    gamma: float = option(0.99, "discount of rewards a step")
-    epsilon_start: float = option(1.0, "fraction of random actions at first")
-    epsilon_end: float = option(0.05, "fraction of random actions in the end")
-    epsilon_steps: int = option(50_000, "steps from the one to the other")
-    epsilon_schedule: Schedule = option("linear", "how it goes from the one to the other")
-    initial_value: float = option(0.0, "values before learning; high ones make it try everything")
-    bins: int = option(10, "how many pieces each dimension of a Box is cut into")
-    low: tuple[float, ...] = option((), "where the pieces begin; none for the space's own bounds")
-    high: tuple[float, ...] = option((), "where the pieces end; none for the space's own bounds")
-    grid: tuple[int, ...] = option((), "rows and columns of the map, to print the policy on it")
-    arrows: str = option("", "a sign for each action on that map; none for the actions' numbers")
+    gamma: float = option(0.99, "discount factor", ge=0, le=1)
+    epsilon_steps: int = override(EpsilonGreedy, "epsilon_steps", 50_000)
+    initial_value: float = option(0.0, "Q-values at first; high ones explore every action")
+    bins: int = option(10, "intervals that each dimension of a Box is divided into", ge=1)
+    low: tuple[float, ...] = option((), "lower ends of the bins; empty for the space's bounds")
+    high: tuple[float, ...] = option((), "upper ends of the bins; empty for the space's bounds")
+    grid: tuple[int, ...] = option((), "rows and columns of the map to print the policy on", ge=1)
+    arrows: str = option("", "a sign for each action on that map; empty for their numbers")
 
-    def __post_init__(self) -> None:
-        if not 0 < self.learning_rate <= 1:
-            raise AgentlabError(
-                f"learning_rate={self.learning_rate} must be more than 0 and at most 1"
-            )
-        for name in ("learning_rate_decay", "gamma"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be between 0 and 1")
-        check_exploration(self.epsilon_start, self.epsilon_end, self.epsilon_steps)
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
         if not math.isfinite(self.initial_value):
-            raise AgentlabError(f"initial_value={self.initial_value} must be finite")
-        if self.bins < 1:
-            raise AgentlabError(f"bins={self.bins} must be 1 or more")
-        if self.grid and (len(self.grid) != 2 or min(self.grid) < 1):
-            raise AgentlabError(f"grid={self.grid} must be two positive numbers, rows and columns")
+            raise InvalidArgument(f"initial_value={self.initial_value} must be finite")
+        if self.grid and len(self.grid) != 2:
+            raise InvalidArgument(
+                f"grid={self.grid} must be two positive numbers, rows and columns"
+            )
 
 
 class QTable(Agent):
@@ -84,22 +76,20 @@ class QTable(Agent):
     name = "q_table"
     Config: ClassVar[type] = QTableConfig
     config: QTableConfig
+    observation_spaces = (
+        gymnasium.spaces.Discrete,
+        gymnasium.spaces.MultiDiscrete,
+        gymnasium.spaces.Box,
+    )
+    action_spaces = (gymnasium.spaces.Discrete,)
 
-    def __init__(
-        self,
-        observation_space: gymnasium.Space[Any],
-        action_space: gymnasium.Space[Any],
-        num_envs: int,
-        config: QTableConfig | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(observation_space, action_space, num_envs, config, seed)
-        if not isinstance(action_space, gymnasium.spaces.Discrete):
-            raise AgentlabError(f"q_table needs Discrete actions, not {action_space}")
+    def build(self) -> None:
+        observation_space, action_space = self.observation_space, self.action_space
+        assert isinstance(action_space, gymnasium.spaces.Discrete)
         self._states = StateNumbers(observation_space, self.config)
         self._first_action, actions = int(action_space.start), int(action_space.n)
         if self._states.count * actions > MAX_ENTRIES:
-            raise AgentlabError(
+            raise InvalidArgument(
                 f"q_table would need more than {MAX_ENTRIES:,} entries for {observation_space} "
                 f"with bins={self.config.bins} and {actions} actions"
             )
@@ -114,17 +104,16 @@ class QTable(Agent):
     def _check_map(self, actions: int) -> None:
         grid, arrows = self.config.grid, self.config.arrows
         if grid and math.prod(grid) != self._states.count:
-            raise AgentlabError(f"grid={grid} must have as many cells as there are states")
+            raise InvalidArgument(f"grid={grid} must have as many cells as there are states")
         if arrows and len(arrows) != actions:
-            raise AgentlabError(f"arrows={arrows!r} must be one sign for each of {actions} actions")
+            raise InvalidArgument(
+                f"arrows={arrows!r} must be one sign for each of {actions} actions"
+            )
 
     @property
     def epsilon(self) -> float:
         """The fraction of random actions now."""
-        c = self.config
-        return epsilon(
-            self._steps, c.epsilon_start, c.epsilon_end, c.epsilon_steps, c.epsilon_schedule
-        )
+        return self.config.epsilon_at(self._steps)
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         states = self._states(observations)
@@ -227,7 +216,7 @@ class StateNumbers:
         config: for the pieces of a Box.
 
     Raises:
-        AgentlabError: for another space, a dimension without bounds that has no range either, or
+        InvalidArgument: for another space, a dimension without bounds that has no range either, or
             a range that does not fit the space.
     """
 
@@ -242,7 +231,7 @@ class StateNumbers:
             self._bins, self._width = config.bins, high - self._low
             sizes = [config.bins] * len(high)
         else:
-            raise AgentlabError(
+            raise InvalidArgument(
                 f"q_table needs Discrete, MultiDiscrete or Box observations, not {space}"
             )
         self.count = math.prod(sizes)
@@ -265,13 +254,15 @@ def _range(space: gymnasium.spaces.Box, config: QTableConfig) -> tuple[Array, Ar
         given: tuple[float, ...] = getattr(config, name)
         end = np.asarray(given or getattr(space, name), np.float64).ravel()
         if len(end) != math.prod(space.shape):
-            raise AgentlabError(f"{name}={given} must hold a number for each dimension of {space}")
+            raise InvalidArgument(
+                f"{name}={given} must hold a number for each dimension of {space}"
+            )
         # Some environments write the largest float where they mean no bound.
         if (np.abs(end) >= np.finfo(np.float32).max).any():
-            raise AgentlabError(f"{name}={given} must be set, since {space} has no finite bounds")
+            raise InvalidArgument(f"{name}={given} must be set, since {space} has no finite bounds")
         ends.append(end)
     if (ends[0] >= ends[1]).any():
-        raise AgentlabError(
+        raise InvalidArgument(
             f"low={config.low} must be less than high={config.high} in each dimension of {space}"
         )
     return ends[0], ends[1]

@@ -9,24 +9,19 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.agents.agent import Agent, State
-from agentlab.config import option
+from agentlab.agents.agent import Agent
+from agentlab.components import State
+from agentlab.config import Options, option
 from agentlab.envs.vector import Array, Step
-from agentlab.errors import AgentlabError
 
 
 @dataclass(frozen=True)
-class RandomSearchConfig:
+class RandomSearchConfig(Options):
     """Hyperparameters of ``random_search``."""
 
-    candidates: int = option(10, "how many policies are drawn")
-    episodes_per_candidate: int = option(10, "episodes that each of them plays")
+    candidates: int = option(10, "number of policies", ge=1)
+    episodes_per_candidate: int = option(10, "episodes that each of them plays", ge=1)
     score: Literal["return", "length"] = option("return", "what the best has the highest mean of")
-
-    def __post_init__(self) -> None:
-        for name in ("candidates", "episodes_per_candidate"):
-            if getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
 
 
 class RandomSearch(Agent):
@@ -41,19 +36,13 @@ class RandomSearch(Agent):
     Config: ClassVar[type] = RandomSearchConfig
     config: RandomSearchConfig
 
-    def __init__(
-        self,
-        observation_space: gymnasium.Space[Any],
-        action_space: gymnasium.Space[Any],
-        num_envs: int,
-        config: RandomSearchConfig | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(observation_space, action_space, num_envs, config, seed)
-        if not isinstance(action_space, gymnasium.spaces.Discrete):
-            raise AgentlabError(f"random_search needs Discrete actions, not {action_space}")
-        if not isinstance(observation_space, gymnasium.spaces.Box):
-            raise AgentlabError(f"random_search needs Box observations, not {observation_space}")
+    observation_spaces = (gymnasium.spaces.Box,)
+    action_spaces = (gymnasium.spaces.Discrete,)
+
+    def build(self) -> None:
+        observation_space, action_space = self.observation_space, self.action_space
+        assert isinstance(observation_space, gymnasium.spaces.Box)
+        assert isinstance(action_space, gymnasium.spaces.Discrete)
         inputs, outputs = int(np.prod(observation_space.shape)), int(action_space.n)
         self._start = int(action_space.start)
         shape = (self.config.candidates, inputs, outputs)

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.agents import load_agent, make_agent
+from agentlab.agents import make_agent
 from agentlab.agents.agent import Agent
 from agentlab.agents.presets import preset
 from agentlab.cli import program
@@ -19,8 +19,9 @@ from agentlab.cli.flags import Parser
 from agentlab.config import option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError, printable
-from agentlab.experiments.agent_run import trusted
+from agentlab.experiments.agent_run import is_foreign, trusted
 from agentlab.lazy import without_banners
+from agentlab.learner import load
 
 DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some episodes.
 Without RUN, --env and --algo say what plays what: --env Pong-v0 --algo random."""
@@ -102,7 +103,7 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
 
     saved = folder
     described: dict[str, Any] = {}
-    if not (folder / "agent.json").exists():
+    if not (folder / "learner.json").exists():
         record = Run.open(folder)
         if "trainer" in record.config:
             raise AgentlabError(
@@ -112,7 +113,7 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
         newest = record.latest_checkpoint()
         if newest is None:
             raise AgentlabError(f"run={str(folder)!r} has saved no agent yet")
-        saved, described = newest.path / "agent", record.config
+        saved, described = newest.path / "learner", record.config
     elif (folder / "config.json").exists():
         described = Run.open(folder).config
     env = options.env or trusted("env", described.get("env"))
@@ -120,7 +121,7 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
     if not isinstance(chosen, dict):
         raise AgentlabError(f"config.json of {str(folder)!r} is damaged: preprocessing={chosen!r}")
     with without_banners():
-        agent = load_agent(saved, options.algo, num_envs=1)
+        agent = load(saved, options.algo if is_foreign(options.algo or "") else None, num_envs=1)
     envs = _screen(env, configs.from_dict(Preprocessing, chosen), options)
     for what in ("observation_space", "action_space"):
         there, known = getattr(envs, what), getattr(agent, what)

@@ -16,7 +16,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -67,6 +67,7 @@ class Step:
         final_observations: the true last observations of those, ``[len(ended), ...]``.
         episode_over: bool ``[n]``; where a whole episode ended (a lost life that counts as
             termination ends none).
+        extras: what the agent's ``act`` returned beside the actions, by name.
     """
 
     observations: Array
@@ -79,6 +80,7 @@ class Step:
     ended: npt.NDArray[np.int64]
     final_observations: Array
     episode_over: npt.NDArray[np.bool_]
+    extras: dict[str, Any] = field(default_factory=dict)
 
     @property
     def true_next_observations(self) -> Array:

@@ -298,9 +298,9 @@ def _record_video(plan: Plan, saved: Path, record: Run, step: int, seed: int) ->
 
 def _save(agent: Agent, path: Path) -> Path:
     """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
-    saved = path / "agent"
+    saved = path / "learner"
     with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
-        agent.save(temporary)
+        agent.write(temporary)
         shutil.copyfile(path / "config.json", temporary / "config.json")
     return saved
 

@@ -3,88 +3,76 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from agentlab import learner as learners
 from agentlab.errors import AgentlabError
+from agentlab.nets.files import load_net
 
-AGENT = "agent.json"
 # Arguments of torsos that alter initial weights and the form of inputs and outputs, but no layer.
 FREE = ("name", "seed", "gain", "scale", "signed", "dropout", "dtype", "trainable")
 FREE_OF_SEQUENCES = ("return_sequences", "mask_zero")
 
 
-def read_torso(source: str) -> Any:
-    """Return the torso of the net that lies in a folder. Runs no code from it.
+def start_from(source: str, torsos: Sequence[Any]) -> None:
+    """Give each of ``torsos`` the weights of the torso that was trained before.
 
     Args:
         source: a run of a trainer or an agent (its newest checkpoint), a folder that either's
-            ``save`` wrote, or a ``.keras`` file.
+            ``save`` wrote, or a ``.keras`` file. Runs no code from it.
+        torsos: built torsos.
 
     Raises:
-        AgentlabError: where nothing of that kind is there, or it is damaged.
+        AgentlabError: where nothing of that kind is there, it is damaged, or is built otherwise
+            than ``torsos``, naming the first layer that differs.
     """
     try:
-        net = _read_net(Path(source))
+        found = getattr(_read_net(Path(source)), "torso", None)
+        if found is None:
+            raise AgentlabError("it holds no network with a torso")
     except AgentlabError as error:
         raise AgentlabError(f"pretrained={source!r} cannot be used: {error}") from error
-    if getattr(net, "torso", None) is None:
-        raise AgentlabError(f"pretrained={source!r} cannot be used: it holds no net with a torso")
-    return net.torso
+    for torso in torsos:
+        _take_over(torso, found, source)
 
 
 def _read_net(path: Path) -> Any:
-    from agentlab.nets.files import load_net
-    from agentlab.runs import Run
-    from agentlab.training.trainer import DESCRIPTION, NET, read_description
-
     if path.is_file():
         return load_net(path)
-    if not (path / NET).exists() and not (path / AGENT).exists():
-        newest = Run.open(path).latest_checkpoint()
-        if newest is None:
-            raise AgentlabError("the run has saved no net yet")
-        path = newest.path / "trainer"
-        if not path.exists():
-            path = newest.path / "agent"
-    if (path / AGENT).exists():
-        from agentlab.agents import load_agent
-
-        return getattr(load_agent(path, num_envs=1), "_net", None)
-    described: dict[str, Any] = {}
-    if (path / DESCRIPTION).exists():
-        described = read_description(path)
-    if described.get("fitted", {}).get("mean") is not None:
+    directory = learners.find_saved(path)
+    options: dict[str, Any] = {}
+    if learners.read_description(directory)["kind"] == "agent":
+        options["num_envs"] = 1
+    learner = learners.load(directory, **options)
+    if getattr(getattr(learner, "preprocessor", None), "mean", None) is not None:
         raise AgentlabError(
             "it was trained on standardized numbers, which observations are not; train it with "
             "standardize=False"
         )
-    return load_net(path / NET, described.get("sha256"))
+    return getattr(learner, "net", None)
 
 
-def take_over(torso: Any, found: Any, source: str) -> None:
-    """Give ``torso`` the weights of ``found``, which ``source`` held.
-
-    Raises:
-        AgentlabError: where the two are not built alike, naming the first layer that differs.
-    """
+def _take_over(torso: Any, found: Any, source: str) -> None:
     if type(torso) is not type(found):
         raise AgentlabError(
-            f"pretrained={source!r} is a {type(found).__name__}, but the agent's net is a "
+            f"pretrained={source!r} is a {type(found).__name__}, but the network to train is a "
             f"{type(torso).__name__}; choose the same net for both"
         )
     for theirs, own in zip_longest(map(_describe, found.weights), map(_describe, torso.weights)):
         if theirs != own:
             raise AgentlabError(
-                f"pretrained={source!r} has {theirs or 'no more layers'} where the agent's net has "
-                f"{own or 'no more layers'}; both must be built alike, for inputs of one shape"
+                f"pretrained={source!r} has {theirs or 'no more layers'} where the network to "
+                f"train has {own or 'no more layers'}; both must be built alike, for inputs of one "
+                "shape"
             )
     known = found.get_config()
     for name, value in torso.get_config().items():
         if name not in FREE + FREE_OF_SEQUENCES and _plain(value) != _plain(known.get(name)):
             raise AgentlabError(
-                f"pretrained={source!r} has {name}={known.get(name)!r}, but the agent's net "
+                f"pretrained={source!r} has {name}={known.get(name)!r}, but the network to train "
                 f"{name}={value!r}; both must be built alike"
             )
     for own, theirs in zip(torso.weights, found.weights, strict=True):

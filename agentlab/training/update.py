@@ -46,6 +46,7 @@ class Update:
         epochs: int = 1,
         max_grad_norm: float | None = None,
         xla: bool = False,
+        xla_apply: bool | None = None,
         prepare: Callable[[Any], Any] | None = None,
     ) -> None:
         self.metrics = (*metrics, "grad_norm")
@@ -53,7 +54,8 @@ class Update:
         self._epochs = epochs
         if not optimizer.built:
             optimizer.build(self._variables)
-        self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, xla)
+        fused = xla if xla_apply is None else xla_apply
+        self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, fused)
         stacked = spec is not None and not isinstance(spec, list)
         self._compiled = tf.function(
             self._run_stacked if stacked else self._run_list,
@@ -103,8 +105,7 @@ class Update:
         return list(map(_dense, gradients, self._variables)), found
 
     def _gradients_alone(self, batch: Any) -> list[Any]:
-        prepared = () if self._prepare is None else (self._prepare(batch),)
-        return self._gradients_of(batch, prepared)[0]
+        return self._gradients_of(batch, self._prepared(batch))[0]
 
     def _step(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[Any, Any]:
         gradients, found = self._gradients_of(batch, prepared)
@@ -113,22 +114,25 @@ class Update:
 
     def _run_list(self, batches: Any) -> tuple[Any, Any]:
         """Minibatches of unlike sizes, one after the other."""
-        if self._prepare is None:
-            prepared: list[Any] = [()] * len(batches)
-        else:
-            prepared = [(self._prepare(batch),) for batch in batches]
-        total = tf.zeros(len(self.metrics))
         if self._epochs == 1:
-            kept = []
-            for batch, given in zip(batches, prepared, strict=True):
-                values, per_example = self._step(batch, given)
-                total += values
-                kept.append(() if per_example is None else per_example)
-            return total / len(batches), kept
+            return self._run_once(batches)
+        prepared = [self._prepared(batch) for batch in batches]
+        total = tf.zeros(len(self.metrics))
         for _ in tf.range(self._epochs):
             for batch, given in zip(batches, prepared, strict=True):
                 total += self._step(batch, given)[0]
         return total / (self._epochs * len(batches)), ()
+
+    def _run_once(self, batches: Any) -> tuple[Any, Any]:
+        total, kept = tf.zeros(len(self.metrics)), []
+        for batch in batches:
+            values, per_example = self._step(batch, self._prepared(batch))
+            total += values
+            kept.append(() if per_example is None else per_example)
+        return total / len(batches), kept
+
+    def _prepared(self, batch: Any) -> tuple[Any, ...]:
+        return () if self._prepare is None else (self._prepare(batch),)
 
     def _run_stacked(self, batches: Any) -> tuple[Any, Any]:
         """Minibatches of one size, along the first axis of every array."""
@@ -158,6 +162,7 @@ def make_update(
     epochs: int = 1,
     max_grad_norm: float | None = None,
     xla: bool = False,
+    xla_apply: bool | None = None,
     prepare: Callable[[Any], Any] | None = None,
 ) -> Update:
     """Compile gradient descent on ``loss``; nothing is traced before the first call.
@@ -173,6 +178,7 @@ def make_update(
         max_grad_norm: bound on the norm of all gradients together; ``None`` for no bound.
         xla: compile by XLA: several times faster for small dense networks, slower for
             convolutions on a CPU.
+        xla_apply: compile the optimizer's step alone by XLA, too; ``None`` as ``xla`` says.
         prepare: computed for each minibatch by the weights before the first step, float32 ``[b]``,
             and passed to ``loss`` as its second argument: PPO's old log-probabilities.
     """
@@ -185,6 +191,7 @@ def make_update(
         epochs=epochs,
         max_grad_norm=max_grad_norm,
         xla=xla,
+        xla_apply=xla_apply,
         prepare=prepare,
     )
 
@@ -198,3 +205,13 @@ def _dense(gradient: Any, variable: Any) -> Any:
     if gradient is None:
         return tf.zeros(variable.shape, variable.dtype)
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+
+
+def stacked_spec(count: int | None, spec: Any) -> Any:
+    """Return the types of ``count`` minibatches of the types ``spec``, along a first axis."""
+    return tf.nest.map_structure(lambda one: tf.TensorSpec((count, *one.shape), one.dtype), spec)
+
+
+def last_minibatch(batches: Any) -> Any:
+    """Return the last minibatch of a nest of arrays ``[minibatches, b, ...]``."""
+    return tf.nest.map_structure(lambda field: field[-1], batches)

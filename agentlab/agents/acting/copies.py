@@ -1,22 +1,38 @@
-"""Copies of nets, which act or serve as targets while the originals learn."""
+"""Copies of networks, which act or serve as targets while the originals learn."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import keras
+import tensorflow as tf
 
 Net = TypeVar("Net", bound=keras.Model)
 
 
 def clone(net: Net) -> Net:
-    """Return a net of its own with the weights that ``net`` has now."""
+    """Return a network of its own with the weights that ``net`` has now."""
     copy: Net = type(net).from_config(net.get_config())
     copy_weights(net, copy)
     return copy
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give ``target`` the weights of ``source``, a net of the same form."""
+    """Give ``target`` the weights of ``source``, a network of the same form."""
     for old, new in zip(target.variables, source.variables, strict=True):
         old.assign(new)
+
+
+def make_target_update(target: keras.Model, net: keras.Model) -> Any:
+    """Return a compiled function of ``tau`` that moves ``target``'s weights towards ``net``'s.
+
+    ``w' <- w' + tau (w - w')`` (Lillicrap et al. 2016, algorithm 1); with ``tau=1`` an exact copy.
+    """
+    pairs = list(zip(target.variables, net.variables, strict=True))
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.float32)])
+    def update_target(tau: Any) -> None:
+        for old, new in pairs:
+            old.assign(tf.where(tau == 1.0, new, old + tau * (new - old)))
+
+    return update_target

@@ -1,16 +1,14 @@
-"""Recurrent torsos by NumPy, one step at a time."""
+"""Recurrent torsos in NumPy, one step at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from agentlab.nets.rnn import RNN
+from agentlab.agents.acting.actor import Array, Floats
 
-Floats = npt.NDArray[np.float32]
 State = tuple[Floats, ...]
 
 
@@ -41,37 +39,43 @@ def _gru(x: Floats, r: Floats, old: State, extra: Floats | None) -> State:
     return (g + z * (old[0] - g),)
 
 
-class NumpyRNN:
-    """One step of an ``RNN`` by NumPy, with the weights that it has now.
+CELLS: dict[str, Callable[..., State]] = {
+    "simple": _simple,
+    "lstm": _lstm,
+    "peephole": _lstm,
+    "gru": _gru,
+}
 
-    Many times faster on a few sequences than a call of TensorFlow.
+
+class NumpyRNN:
+    """One step of an ``RNN`` torso of one direction, many times faster than TensorFlow's call.
 
     Attributes:
-        states: how many arrays its state has.
+        widths: of the arrays that its state consists of.
 
     Args:
-        torso: a built ``RNN`` of one direction whose inputs are numbers.
+        specification: ``scale`` that inputs are divided by, and ``layers``: each with its ``cell``
+            (a key of ``CELLS``), the ``widths`` of its states, and the names of its ``kernel``,
+            ``recurrent_kernel``, ``bias`` and ``extra`` (or ``None``).
+        weights: arrays by name.
     """
 
-    CELLS: ClassVar[dict[str, Callable[..., State]]] = {
-        "simple": _simple,
-        "lstm": _lstm,
-        "peephole": _lstm,
-        "gru": _gru,
-    }
-
-    def __init__(self, torso: RNN) -> None:
-        self._scale = np.float32(1 / torso.scale)
+    def __init__(self, specification: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
+        self._scale = np.float32(1 / specification["scale"])
         self._layers: list[tuple[int, Any, list[Floats], Floats | None]] = []
-        for (layer,) in torso.recurrents:
-            weights = [w.numpy() for w in (layer.kernel, layer.recurrent_kernel, layer.bias)]
-            extra = None if layer.extra is None else layer.extra.numpy()
-            self._layers.append((layer.states, self.CELLS[layer.cell], weights, extra))
-        self.states = sum(states for states, *_ in self._layers)
+        self.widths: list[int] = []
+        for layer in specification["layers"]:
+            kernels = [weights[layer[name]] for name in ("kernel", "recurrent_kernel", "bias")]
+            extra = None if layer["extra"] is None else weights[layer["extra"]]
+            self._layers.append((len(layer["widths"]), CELLS[layer["cell"]], kernels, extra))
+            self.widths += layer["widths"]
 
-    def __call__(
-        self, inputs: npt.NDArray[Any], state: Sequence[Floats]
-    ) -> tuple[Floats, list[Floats]]:
+    @property
+    def states(self) -> int:
+        """How many arrays its state has."""
+        return len(self.widths)
+
+    def __call__(self, inputs: Array, state: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
         """Return the features of ``inputs [batch, ...]``, ``[batch, features]``, and the new state.
 
         States are as in ``RNN.run``.

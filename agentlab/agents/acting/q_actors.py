@@ -1,109 +1,50 @@
-"""Quick copies of a ``QNetwork`` for acting."""
+"""A ``QNetwork`` in NumPy."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
 
-from agentlab.agents.acting.copies import clone, copy_weights
-from agentlab.agents.acting.numpy_mlp import NumpyMLP, runs_in_numpy
-from agentlab.nets.q_network import QNetwork
-
-Floats = npt.NDArray[np.float32]
+from agentlab.agents.acting.actor import Array, Floats, NumpyActor, Weights
+from agentlab.agents.acting.numpy_mlp import ACTIVATIONS, NumpyMLP
 
 
-class QActor(Protocol):
-    """A copy of a ``QNetwork`` that acts while the original learns."""
+class NumpyQActor(NumpyActor):
+    """The forward pass of a ``QNetwork`` on an ``MLP`` torso; see ``q_specification``."""
 
-    def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
-        """Return ``[n, actions, n_atoms]``; with noise from ``rng`` where the net is noisy."""
-
-    def update(self) -> None:
-        """Take over the original's weights."""
-
-
-class NumpyQActor:
-    """Acts by NumPy.
-
-    Args:
-        net: a ``QNetwork`` on a torso that ``runs_in_numpy``.
-    """
-
-    def __init__(self, net: QNetwork) -> None:
-        self._net = net
-        self.update()
-
-    def update(self) -> None:
-        net = self._net
-        self._torso = NumpyMLP(net.torso)
+    def load(self, weights: Weights) -> None:
+        self._torso = NumpyMLP(self.specification["torso"], weights)
         self._streams = [
-            [tuple(weight.numpy() for weight in layer.weights) for layer in stream]
-            for stream in (net.advantage, net.value)
+            [[weights[name] for name in layer] for layer in stream]
+            for stream in self.specification["streams"]
         ]
 
-    def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
-        net, features = self._net, self._torso(inputs)
+    def __call__(self, inputs: Array, rng: np.random.Generator | None = None) -> Floats:
+        """Return outputs ``[n, actions, n_outputs]``; with noise from ``rng`` if it is noisy."""
+        shape = (-1, self.specification["actions"], self.specification["n_outputs"])
+        features = self._torso(inputs)
         advantage, value = self._streams
-        outputs = self._run(advantage, features, rng).reshape(-1, net.actions, net.n_atoms)
+        outputs = self._run(advantage, features, rng).reshape(shape)
         if value:
             outputs = outputs - outputs.mean(axis=1, keepdims=True)
             outputs += self._run(value, features, rng)[:, None, :]
         return outputs
 
     def _run(
-        self, layers: list[tuple[Floats, ...]], features: Floats, rng: np.random.Generator | None
+        self, layers: list[list[Floats]], features: Floats, rng: np.random.Generator | None
     ) -> Floats:
         for i, weights in enumerate(layers):
-            if self._net.noisy and rng is not None:
+            if self.specification["noisy"] and rng is not None:
                 kernel, bias = noisy_weights(weights, rng)
             else:
                 kernel, bias = weights[:2]
             features = features @ kernel + bias
             if i < len(layers) - 1:
-                features = NumpyMLP.ACTIVATIONS[self._net.activation](features)
+                features = ACTIVATIONS[self.specification["activation"]](features)
         return features
 
 
-class TensorFlowQActor:
-    """Acts by a compiled call on a copy of the net, for nets too large for NumPy.
-
-    Args:
-        net: any ``QNetwork``.
-        spec: TensorFlow's type of a batch of its inputs, of any size.
-    """
-
-    def __init__(self, net: QNetwork, spec: Any) -> None:
-        self._net, self._copy = net, clone(net)
-        seed = tf.TensorSpec((2,), tf.int32)
-        self._noisy = tf.function(self._copy.call, input_signature=[spec, seed])
-        self._plain = tf.function(lambda inputs: self._copy.call(inputs), input_signature=[spec])
-
-    def update(self) -> None:
-        copy_weights(self._net, self._copy)
-
-    def __call__(self, inputs: npt.NDArray[Any], rng: np.random.Generator | None) -> Floats:
-        if self._net.noisy and rng is not None:
-            outputs = self._noisy(inputs, rng.integers(2**31, size=2, dtype=np.int32))
-        else:
-            outputs = self._plain(inputs)
-        return np.asarray(outputs.numpy(), np.float32)
-
-
-def make_q_actor(net: QNetwork, spec: Any) -> QActor:
-    """Choose the quickest actor for ``net``.
-
-    Args:
-        net: any ``QNetwork``.
-        spec: TensorFlow's type of a batch of its inputs, of any size.
-    """
-    return NumpyQActor(net) if runs_in_numpy(net.torso) else TensorFlowQActor(net, spec)
-
-
-def noisy_weights(weights: tuple[Floats, ...], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw a kernel and a bias from a ``NoisyDense`` layer's weights, in NumPy.
+def noisy_weights(weights: list[Floats], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw a kernel and a bias from the weights of a ``NoisyDense`` layer.
 
     Args:
         weights: its kernel, bias, and the sigmas of both.

@@ -1,0 +1,66 @@
+"""Spaces as JSON, for saved agents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from agentlab.envs.preprocessing import Frames
+from agentlab.errors import AgentlabError
+
+MAX_ELEMENTS = 1 << 24  # of a saved space: 2,000 frames of 84x84; its bounds take 10 bytes for each
+
+
+def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
+    """Describe an array-valued space in what JSON holds."""
+    spaces = gymnasium.spaces
+    if isinstance(space, spaces.Box):
+        low, high = (
+            # A bound that is the same everywhere is written once.
+            b.flat[0].item() if b.size and (b == b.flat[0]).all() else b.tolist()
+            for b in (space.low, space.high)
+        )
+        described = {"low": low, "high": high, "shape": space.shape, "dtype": str(space.dtype)}
+        if isinstance(space, Frames):
+            return {"type": "Frames", **described, "frame_stack": space.frame_stack}
+        return {"type": "Box", **described}
+    if isinstance(space, spaces.Discrete):
+        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+    if isinstance(space, spaces.MultiDiscrete):
+        return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
+    if isinstance(space, spaces.MultiBinary):
+        return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
+    raise AgentlabError(
+        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary"
+    )
+
+
+def _check_size(described: Mapping[str, Any]) -> None:
+    """Refuse a space that would need more memory than any observation has."""
+    sizes = described.get("shape", described.get("n", 1 if "nvec" not in described else 0))
+    size = math.prod(sizes if isinstance(sizes, list) else [sizes])
+    if size > MAX_ELEMENTS:
+        raise AgentlabError(
+            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
+        )
+
+
+def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
+    """Build the space that ``space_to_json`` described."""
+    values = dict(described)
+    kind = values.pop("type")
+    _check_size(values)
+    if kind == "Frames":
+        return Frames(**{**values, "shape": tuple(values["shape"])})
+    if kind == "Box":
+        shape, dtype = tuple(values["shape"]), np.dtype(values["dtype"])
+        low, high = (np.broadcast_to(np.array(values[k], dtype), shape) for k in ("low", "high"))
+        return gymnasium.spaces.Box(low, high, shape, dtype.type)
+    if kind not in ("Discrete", "MultiDiscrete", "MultiBinary"):
+        raise AgentlabError(f"the saved space {kind!r} is unknown")
+    space: gymnasium.Space[Any] = getattr(gymnasium.spaces, kind)(**values)
+    return space
