@@ -47,6 +47,7 @@ setup(
         "imageio-ffmpeg",
         "pillow",
         "pandas",
+        "pooch>=1.8",
         "scikit-learn",
         "sentencepiece",
         "sacrebleu",

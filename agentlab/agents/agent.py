@@ -197,6 +197,11 @@ class Agent(Learner):
 
     # Saving
 
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        if self.actor is not None:
+            self.actor.update(self.net)
+
     def specification(self) -> dict[str, Any]:
         return {
             "num_envs": self.num_envs,

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
-from agentlab.agents.encoding import Encoding
+from agentlab.agents.encoding import ENCODED_SPACES, Encoding
 from agentlab.agents.exploration import EpsilonGreedy
-from agentlab.agents.network import NetworkOptions, make_q_network, set_up_tensorflow
+from agentlab.agents.inference import q_model
+from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow
 from agentlab.agents.replay_options import ReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
-from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule, tf
 from agentlab.replay import Batch, ReplayBuffer
 from agentlab.training.background import BackgroundLearner
@@ -32,16 +32,12 @@ copies: Any = LazyModule("agentlab.agents.acting.copies")
 
 @dataclass(frozen=True)
 class DQNConfig(
-    NetworkOptions, DistributionOptions, ReplayOptions, EpsilonGreedy, OptimizerOptions
+    QNetworkOptions, DistributionOptions, ReplayOptions, EpsilonGreedy, OptimizerOptions
 ):
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
 
-    hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
-    activation: str = override(NetworkOptions, "activation", "relu")
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
     double: bool = option(False, "choose the next action by the online network (double DQN)")
-    dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
-    noisy: bool = option(False, "explore by noise on the weights instead of epsilon (noisy nets)")
     train_freq: int = option(4, "steps between updates", gt=0)
     gradient_steps: int = option(1, "minibatches in an update", gt=0)
     target_update_interval: int = option(1_000, "steps between target network updates", gt=0)
@@ -51,53 +47,37 @@ class DQNConfig(
         0, "steps in which the learning rate falls to 0; 0 keeps it constant", ge=0
     )
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 10.0)
-    precision: Literal["float32", "bfloat16"] = option(
-        "float32", "number format of convolutions; bfloat16 is fast where the processor has it"
-    )
     overlap: bool = option(True, "learn in the background, acting by weights one update old")
-
-    def check(self) -> None:
-        """Check options against each other."""
-        super().check()
-        if self.net == "mlp" and self.precision != "float32":
-            raise InvalidArgument(
-                f"precision={self.precision!r} is for convolutions, and net='mlp' has none; "
-                "leave it out"
-            )
 
 
 class DQN(Agent):
     """Q-learning with a network, a replay buffer and a target network (Mnih et al. 2015).
 
-    Every ``train_freq`` steps come ``gradient_steps`` minibatches. All that are due at once run in
-    one compiled call, in the background, while environments are stepped.
+    All minibatches that are due after a step run in one compiled call, in the background.
     """
 
     name = "dqn"
     Config: ClassVar[type] = DQNConfig
     config: DQNConfig
+    observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
-        """Make the networks, the optimizer and the actor."""
         config, space = self.config, self.action_space
         assert isinstance(space, gymnasium.spaces.Discrete)
         set_up_tensorflow(config)
         self.encoding = Encoding(self.observation_space)
         self.distribution = config.make_distribution()
         self.first_action, self.n_actions = int(space.start), int(space.n)
-        self.net = make_q_network(
-            config,
-            self.encoding,
-            self.n_actions,
-            self.distribution.n_outputs,
-            dueling=config.dueling,
-            noisy=config.noisy,
-            dtype=None if config.precision == "float32" else "mixed_bfloat16",
-            seed=self.seed,
-        )
+        outputs = self.distribution.n_outputs
+        self.net = make_q_network(config, self.encoding, self.n_actions, outputs, self.seed)
         self.target_net = copies.clone(self.net)
         self.update_target = copies.make_target_update(self.target_net, self.net)
+        self._target_outputs = copies.over_minibatches(
+            lambda observations: self._outputs(self.target_net, observations, None),
+            self.encoding.stored_spec(None, config.batch_size),
+            config.xla,
+        )
         self.optimizer = config.make_optimizer()
         self.update = make_update(
             self.loss,
@@ -121,8 +101,8 @@ class DQN(Agent):
         actions = self.rng.integers(self.n_actions, size=n) if epsilon > 0 else np.zeros(n, int)
         if not random.all():
             outputs = self.actor(self.encoding(observations), self.rng if explore else None)
-            greedy = self.distribution.expected_values(outputs).argmax(axis=1)
-            actions = np.where(random, actions, greedy)
+            q_values = self.distribution.expected_values(outputs)  # [n, actions]
+            actions = np.where(random, actions, q_values.argmax(axis=1))
         return actions + self.first_action
 
     @property
@@ -144,9 +124,8 @@ class DQN(Agent):
         updates = due * config.gradient_steps
         # Sampled while the last update may still be running, whose priorities come too late, and
         # evaluated by the target network meanwhile, unless that is about to change.
-        sampled = self.replay.sample(
-            updates * config.batch_size, self.rng, config.beta_at(self.steps)
-        )
+        beta = config.beta_at(self.steps)
+        sampled = self.replay.sample(updates * config.batch_size, self.rng, beta)
         batches = self._minibatches(sampled, updates)
         interval = config.target_update_interval
         target_updates = self.steps // interval - self.last_target_update // interval
@@ -163,21 +142,18 @@ class DQN(Agent):
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         seeds = seed + np.array([0, 1000], np.int32) * np.arange(updates, dtype=np.int32)[:, None]
         self.background.start(self._learn, (*batches, seeds), sampled)
-        if not config.overlap:
-            metrics = self._finish()
+        metrics = metrics if config.overlap else self._finish()
         return {**metrics, "epsilon": self.epsilon} if metrics else None
 
     def loss(self, batch: Any) -> Loss:
         """Return the loss of a minibatch, as ``make_update`` takes it."""
-        observations, actions, returns, next_observations, discounts, weights, *rest = batch
-        *targets, seed = rest
+        observations, actions, returns, next_observations, discounts, weights = batch[:6]
+        *targets, seed = batch[6:]
         outputs = self._outputs(self.net, observations, seed)  # [b, actions, n_outputs]
         current = tf.gather(outputs, actions, batch_dims=1)  # [b, n_outputs]
-        if targets:
-            (next_outputs,) = targets
-        else:
-            next_outputs = self._outputs(self.target_net, next_observations, seed + [1, 0])
-        choosing = next_outputs
+        if not targets:
+            targets = [self._outputs(self.target_net, next_observations, seed + [1, 0])]
+        next_outputs = choosing = targets[0]  # [b, actions, n_outputs]
         if self.config.double:
             choosing = self._outputs(self.net, next_observations, seed + [2, 0])
         next_actions = tf.argmax(self.distribution.means(choosing), axis=1)  # [b]
@@ -221,23 +197,8 @@ class DQN(Agent):
         ]
 
     def _precompute_targets(self, batches: list[Any]) -> list[Any]:
-        """Evaluate the target network on all next observations at once.
-
-        A noisy network draws new noise for each update, and so is evaluated within it.
-        """
+        """Evaluate the target network at once, unless noise is drawn anew for each update."""
         return batches if self.config.noisy else [*batches, self._target_outputs(batches[3])]
-
-    @cached_property
-    def _target_outputs(self) -> Any:
-        """The target network's outputs for minibatches ``[n, b, ...]``, compiled."""
-
-        def outputs(observations: Any) -> Any:
-            _, batch, *shape = observations.shape
-            found = self._outputs(self.target_net, tf.reshape(observations, (-1, *shape)), None)
-            return tf.reshape(found, (-1, batch, *found.shape[1:]))
-
-        spec = self.encoding.stored_spec(None, self.config.batch_size)
-        return tf.function(outputs, [spec], jit_compile=self.config.xla)
 
     def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:
         """Return a network's outputs for stored observations, ``[b, actions, n_outputs]``."""
@@ -254,7 +215,7 @@ class DQN(Agent):
             batches.append(tf.TensorSpec(shape, tf.float32))
         return *batches, tf.TensorSpec((None, 2), tf.int32)
 
-    # Keeping
+    # Saving
 
     @cached_property
     def replay(self) -> ReplayBuffer:
@@ -268,13 +229,12 @@ class DQN(Agent):
         return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> State:
-        counts = {"steps": self.steps, "last_target_update": self.last_target_update}
-        return {**super().state(), **counts}
+        counted = {"steps": self.steps, "last_target_update": self.last_target_update}
+        return {**super().state(), **counted}
 
     def restore(self, state: State) -> None:
         self.steps, self.last_target_update = state["steps"], state["last_target_update"]
         super().restore(state)
-        self.actor.update(self.net)
 
     def pause(self) -> dict[str, float] | None:
         metrics = self._finish()
@@ -284,3 +244,7 @@ class DQN(Agent):
 
     def torsos(self) -> list[Any]:
         return [self.net.torso, self.target_net.torso]
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from observations to greedy ``actions`` and ``q_values``."""
+        return q_model(self.net, self.encoding, self.distribution, self.first_action)

@@ -13,6 +13,7 @@ from agentlab.lazy import LazyModule, tf
 from agentlab.nets.sparse import SparseRows
 
 cnn: Any = LazyModule("agentlab.nets.cnn")
+ENCODED_SPACES = (gymnasium.spaces.Box, gymnasium.spaces.Discrete, gymnasium.spaces.MultiBinary)
 SPARSE_FROM = 1024  # inputs; narrower ones are as quick dense
 
 
@@ -20,6 +21,7 @@ class Encoding:
     """Turns a batch of observations of ``space`` into a network's inputs.
 
     Attributes:
+        space: the observations'.
         shape: of one input.
         dtype: of inputs: bytes stay bytes, so that they are stored small; the rest is float32.
         scale: the largest absolute value of integer inputs, which a torso divides by.
@@ -31,7 +33,7 @@ class Encoding:
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
-        self.sparse = False
+        self.space, self.sparse = space, False
         self._start: int | None = None
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.scale = 1.0
@@ -62,6 +64,12 @@ class Encoding:
             return rows
         inputs: npt.NDArray[Any] = observations.astype(self.dtype, copy=False)
         return inputs
+
+    def tensor(self, observations: Any) -> Any:
+        """Return a network's inputs for a tensor of observations, as a call does for arrays."""
+        if self._start is not None:
+            return tf.one_hot(observations - self._start, self.shape[0])
+        return tf.cast(observations, self.dtype)
 
     def spec(self, batch: int | None, sparse: bool) -> Any:
         """Return the TensorFlow type of a batch of inputs, or of its sparse rows."""

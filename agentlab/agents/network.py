@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from agentlab.agents.encoding import Encoding
-from agentlab.config import Options, option
+from agentlab.config import Options, option, override
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule, tf
 from agentlab.nets import TORSOS, make_torso
@@ -53,6 +53,28 @@ class NetworkOptions(Options):
         return self.net == "mlp" or self.recurrent
 
 
+@dataclass(frozen=True)
+class QNetworkOptions(NetworkOptions):
+    """A Q-network: its torso, and the streams on top of it."""
+
+    hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
+    activation: str = override(NetworkOptions, "activation", "relu")
+    dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
+    noisy: bool = option(False, "explore by noise on the weights instead of epsilon (noisy nets)")
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "number format of convolutions; bfloat16 is fast where the processor has it"
+    )
+
+    def check(self) -> None:
+        """Check options against each other."""
+        super().check()
+        if self.net == "mlp" and self.precision != "float32":
+            raise InvalidArgument(
+                f"precision={self.precision!r} is for convolutions, and net='mlp' has none; "
+                "leave it out"
+            )
+
+
 def set_up_tensorflow(options: NetworkOptions) -> None:
     """Make TensorFlow repeat bit for bit, and keep its idle threads off the environments' cores.
 
@@ -92,15 +114,7 @@ def make_agent_torso(
 
 
 def make_q_network(
-    options: NetworkOptions,
-    encoding: Encoding,
-    actions: int,
-    n_outputs: int,
-    *,
-    dueling: bool,
-    noisy: bool,
-    dtype: str | None,
-    seed: int,
+    options: QNetworkOptions, encoding: Encoding, actions: int, n_outputs: int, seed: int
 ) -> Any:
     """Build a ``QNetwork``; with streams of their own the last hidden layer is part of them.
 
@@ -109,17 +123,16 @@ def make_q_network(
         encoding: of the observations.
         actions: how many there are.
         n_outputs: outputs for each action.
-        dueling: separate streams for value and advantages.
-        noisy: noise on the weights of the streams.
-        dtype: Keras' dtype policy of the torso; ``None`` for float32.
         seed: of the initial weights.
     """
-    arguments: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    hidden = 0
-    if (dueling or noisy) and options.net == "mlp":
+    arguments: dict[str, Any] = {}
+    streams, hidden = options.dueling or options.noisy, 0
+    if options.precision == "bfloat16":
+        arguments["dtype"] = "mixed_bfloat16"
+    if streams and options.net == "mlp":
         *rest, hidden = options.hidden
         arguments["hidden"] = tuple(rest)
-    elif dueling or noisy:
+    elif streams:
         arguments["units"], hidden = None, 512
     return q_networks.QNetwork(
         make_agent_torso(options, encoding, "torso", seed, **arguments),
@@ -127,8 +140,8 @@ def make_q_network(
         n_outputs,
         hidden,
         options.activation,
-        dueling,
-        noisy,
+        options.dueling,
+        options.noisy,
         seed=seed + 200,
         name="net",
     )

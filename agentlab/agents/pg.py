@@ -13,24 +13,18 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_policy_actor
 from agentlab.agents.agent import Agent, Extras
-from agentlab.agents.encoding import Encoding
+from agentlab.agents.encoding import ENCODED_SPACES, Encoding
+from agentlab.agents.inference import policy_model
 from agentlab.agents.network import NetworkOptions, make_policy_network, set_up_tensorflow
 from agentlab.agents.policies import make_policy
-from agentlab.agents.rollout import Rollout, advantages
+from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
-from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.nets.sparse import sparse_rows
 from agentlab.training.background import BackgroundLearner
 from agentlab.training.optimizers import OptimizerOptions
-from agentlab.training.update import (
-    Loss,
-    Update,
-    last_minibatch,
-    make_update,
-    stacked_spec,
-)
+from agentlab.training.update import Loss, last_minibatch, make_update, stacked_spec
 
 METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
@@ -71,20 +65,14 @@ class PolicyGradient(Agent):
     supports_recurrent = True
     Config: ClassVar[type] = PolicyGradientConfig
     config: PolicyGradientConfig
-    observation_spaces = (
-        gymnasium.spaces.Box,
-        gymnasium.spaces.Discrete,
-        gymnasium.spaces.MultiBinary,
-    )
+    observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box, gymnasium.spaces.Discrete)
 
     def build(self) -> None:
         config = self.config
         set_up_tensorflow(config)
-        self.encoding, self.policy = (
-            Encoding(self.observation_space),
-            make_policy(self.action_space),
-        )
+        self.encoding = Encoding(self.observation_space)
+        self.policy = make_policy(self.action_space)
         self.sparse = self.encoding.sparse and config.net == "mlp"
         self.net = make_policy_network(
             config,
@@ -132,7 +120,8 @@ class PolicyGradient(Agent):
             return None
         last_values = self.actor.values(self.encoding(step.next_observations))
         metrics = self._finish()
-        self.background.start(self._learn, rollout, last_values, self._order())
+        order = draw_minibatches(*self._batch_form, self.rng)
+        self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self._finish()
 
@@ -203,33 +192,8 @@ class PolicyGradient(Agent):
             self.actor.update(self.net)
         return metrics
 
-    def _order(self) -> npt.NDArray[np.int64]:
-        """Draw which of a rollout's steps make which minibatch, ``[minibatches, steps]``."""
-        count, length = self.config.n_minibatches, self.config.rollout_length
-        if not self.config.recurrent:
-            return self.rng.permutation(self.batch_size * count).reshape(count, -1)
-        envs = self.rng.permutation(self.num_envs)[: self.batch_size // length * count]
-        steps = envs[:, None] + self.num_envs * np.arange(length)
-        return steps.reshape(count, -1)
-
-    @property
-    def batch_size(self) -> int:
-        """Steps in a minibatch; of a recurrent network all those of some environments."""
-        n, count, length = self.num_envs, self.config.n_minibatches, self.config.rollout_length
-        if self.config.recurrent and n < count:
-            raise InvalidArgument(
-                f"n_minibatches={count} must not exceed the {n} environments, as a recurrent "
-                "network learns from all steps of one together"
-            )
-        if n * length < count:
-            raise InvalidArgument(
-                f"n_minibatches={count} must not exceed the {n * length} steps of a "
-                f"rollout in {n} environments"
-            )
-        return n // count * length if self.config.recurrent else n * length // count
-
     @cached_property
-    def update(self) -> Update:
+    def update(self) -> Any:
         """All epochs and minibatches of an update, compiled into one call."""
         config, count = self.config, self.config.n_minibatches
         spec = self._batch_spec()
@@ -246,9 +210,14 @@ class PolicyGradient(Agent):
             prepare=lambda batch: self._evaluate(*batch[:2])[0],
         )
 
+    @property
+    def _batch_form(self) -> tuple[int, int, int, bool]:
+        config = self.config
+        return self.num_envs, config.rollout_length, config.n_minibatches, config.recurrent
+
     def _batch_spec(self) -> tuple[Any, ...]:
         """TensorFlow's types of inputs, actions, log-probabilities, advantages and returns."""
-        size, length = self.batch_size, self.config.rollout_length
+        size, length = batch_size_of(*self._batch_form), self.config.rollout_length
         scalars = tf.TensorSpec((size,), tf.float32)
         actions = tf.TensorSpec((size, *self.policy.shape), self.policy.dtype)
         inputs = self.encoding.spec(size, self.sparse)
@@ -259,7 +228,7 @@ class PolicyGradient(Agent):
             inputs = (sequences, state, tf.TensorSpec((envs, length), tf.bool))
         return inputs, actions, scalars, scalars, scalars
 
-    # Keeping
+    # Saving
 
     def components(self) -> dict[str, Any]:
         return {"net": self.net, "optimizer": self.optimizer}
@@ -270,3 +239,7 @@ class PolicyGradient(Agent):
     def pause(self) -> dict[str, float] | None:
         self.rollout = Rollout(self.config.rollout_length)
         return self._finish()
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from observations to the likeliest ``actions`` and ``values``."""
+        return policy_model(self.net, self.encoding, self.policy)

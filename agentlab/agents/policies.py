@@ -44,6 +44,9 @@ class Policy(Protocol):
     def to_env(self, actions: Array) -> Array:
         """Return actions as the environments take them."""
 
+    def best_for_env(self, parameters: Any) -> Any:
+        """Return ``to_env(best(parameters))`` as a tensor."""
+
     def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
         """Return log pi(actions) and the policy's entropy, tensors ``[n]`` each."""
 
@@ -75,6 +78,9 @@ class Softmax:
     def to_env(self, actions: Array) -> Array:
         return actions + self.start if self.start else actions
 
+    def best_for_env(self, parameters: Any) -> Any:
+        return tf.argmax(parameters, 1) + self.start
+
     def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
         log_probs = tf.nn.log_softmax(parameters)
         chosen = tf.reduce_sum(log_probs * tf.one_hot(actions, self.outputs), 1)
@@ -105,6 +111,10 @@ class Gaussian:
     def to_env(self, actions: Array) -> Array:
         shaped = actions.reshape(len(actions), *self.space.shape)
         return np.clip(shaped, self.space.low, self.space.high)
+
+    def best_for_env(self, parameters: Any) -> Any:
+        shaped = tf.reshape(parameters, (-1, *self.space.shape))
+        return tf.clip_by_value(shaped, self.space.low, self.space.high)
 
     def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
         noise = (actions - parameters) / tf.exp(log_std)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.vector import Array
+from agentlab.errors import InvalidArgument
 
 Floats = npt.NDArray[np.float32]
 
@@ -75,6 +76,41 @@ class Rollout:
         """
         following = np.concatenate((self.stacked("values")[1:], last_values[None]))
         return np.where(self.stacked("cut"), self.stacked("final_values"), following)
+
+
+def batch_size_of(num_envs: int, length: int, n_minibatches: int, recurrent: bool) -> int:
+    """Return the steps in a minibatch; of a recurrent network all those of some environments.
+
+    Raises:
+        InvalidArgument: where there are fewer steps (or environments) than minibatches.
+    """
+    if recurrent and num_envs < n_minibatches:
+        raise InvalidArgument(
+            f"n_minibatches={n_minibatches} must not exceed the {num_envs} environments, as a "
+            "recurrent network learns from all steps of one together"
+        )
+    if num_envs * length < n_minibatches:
+        raise InvalidArgument(
+            f"n_minibatches={n_minibatches} must not exceed the {num_envs * length} steps of a "
+            f"rollout in {num_envs} environments"
+        )
+    return num_envs // n_minibatches * length if recurrent else num_envs * length // n_minibatches
+
+
+def draw_minibatches(
+    num_envs: int, length: int, n_minibatches: int, recurrent: bool, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw which of a rollout's steps make which minibatch, rows of ``Rollout.flat``.
+
+    Returns:
+        Int64 ``[n_minibatches, batch_size]``; of a recurrent network all steps of an environment
+        one after the other.
+    """
+    size = batch_size_of(num_envs, length, n_minibatches, recurrent)
+    if not recurrent:
+        return rng.permutation(size * n_minibatches).reshape(n_minibatches, -1)
+    envs = rng.permutation(num_envs)[: size // length * n_minibatches]
+    return (envs[:, None] + num_envs * np.arange(length)).reshape(n_minibatches, -1)
 
 
 def advantages(

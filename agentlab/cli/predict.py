@@ -93,7 +93,7 @@ def _load(folder: Path) -> Any:
 def _read(trainer: Any, source: str) -> Any:
     if trainer.preprocessor is None:
         raise AgentlabError("the net was trained on arrays; predict for them in Python")
-    return trainer.preprocessor.read(source)
+    return trainer.preprocessor.transform(trainer.preprocessor.read(source))
 
 
 def _classes(trainer: Any, source: str, options: PredictOptions) -> list[str]:

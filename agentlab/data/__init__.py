@@ -1,9 +1,23 @@
-"""Data: public sets, files of the user's own, what turns them into numbers, and batches of them.
+"""Data: public data sets, the user's own files, preprocessors, and batches.
 
-Whatever is fitted (means, vocabularies, categories) is fitted on the training split only.
+Everything that is fitted (means, vocabularies, categories) is fitted on the training split only.
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.preprocessors import Preprocessor, load_preprocessor
+from agentlab.data.preprocessors import (
+    PREPROCESSORS,
+    Preprocessor,
+    load_preprocessor,
+    make_preprocessor,
+)
 
-__all__ = ["Arrays", "Batch", "Batches", "Preprocessor", "load_preprocessor", "split_indices"]
+__all__ = [
+    "PREPROCESSORS",
+    "Arrays",
+    "Batch",
+    "Batches",
+    "Preprocessor",
+    "load_preprocessor",
+    "make_preprocessor",
+    "split_indices",
+]

@@ -1,4 +1,4 @@
-"""Batches: how data reaches a trainer, whether it lies in memory or streams from files."""
+"""Batches: how data reaches a trainer, whether it is in memory or streamed from files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Batch(NamedTuple):
     Attributes:
         inputs: an array ``[b, ...]``, or several as a tuple.
         targets: likewise.
-        weights: float32 ``[b]`` or ``[b, time]``: what each loss counts for; 0 masks it.
+        weights: float32 ``[b]`` or ``[b, time]``: the weight of each loss; 0 masks it.
     """
 
     inputs: ArrayOrTuple
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """Data that can be gone through again and again.
+    """Data that can be iterated over again and again.
 
     Attributes:
         size: how many examples one epoch has.
@@ -43,7 +43,7 @@ class Batches(Protocol):
         """Return how many batches an epoch has."""
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all examples once, ``batch`` at a time; the last batch may be smaller.
+        """Iterate over all examples once, ``batch`` at a time; the last batch may be smaller.
 
         Args:
             batch: examples in a batch.
@@ -52,15 +52,19 @@ class Batches(Protocol):
 
 
 class Arrays:
-    """Examples that lie in memory as arrays with a common first axis.
+    """Examples in memory, as arrays with a common first axis.
 
     Args:
         inputs: an array ``[n, ...]``, or several as a tuple.
         targets: likewise.
-        weights: float32 ``[n]`` or ``[n, time]``; ``None`` counts every example once.
+        weights: float32 ``[n]`` or ``[n, time]``; ``None`` gives every example weight 1.
 
     Raises:
-        AgentlabError: where there are no examples, or the arrays differ in number.
+        AgentlabError: where there are no examples, or the arrays differ in length.
+
+    >>> data = Arrays(np.arange(5.0)[:, None], np.arange(5))
+    >>> [batch.targets.tolist() for batch in data.epoch(2)]
+    [[0, 1], [2, 3], [4]]
     """
 
     ragged = False
@@ -89,7 +93,7 @@ class Arrays:
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all examples once; see ``Batches``."""
+        """Iterate over all examples once; see ``Batches``."""
         order = None if seed is None else np.random.default_rng(seed).permutation(self.size)
         for start in range(0, self.size, batch):
             chosen = slice(start, start + batch) if order is None else order[start : start + batch]
@@ -109,21 +113,24 @@ def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[npt.NDA
     """Split ``n`` examples at random.
 
     Args:
-        n: how many there are.
-        fractions: of each part; they sum to 1. A fraction above 0 gets one example at least.
+        n: number of examples.
+        fractions: of each split; they sum to 1. A fraction above 0 gets at least one example.
         seed: of the split.
 
     Returns:
-        The examples' numbers, an increasing array for each split.
+        The indices of the examples, a sorted array for each split.
 
     Raises:
         AgentlabError: where the fractions do not sum to 1, or there are fewer examples than splits.
+
+    >>> [len(rows) for rows in split_indices(10, (0.7, 0.1, 0.2), seed=0)]
+    [7, 1, 2]
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise AgentlabError(f"fractions={tuple(fractions)} must be positive and sum to 1")
+        raise AgentlabError(f"fractions={tuple(fractions)} must not be negative and must sum to 1")
     wanted = sum(fraction > 0 for fraction in fractions)
     if n < wanted:
-        raise AgentlabError(f"{n} examples are too few to split into {wanted} parts")
+        raise AgentlabError(f"{n} examples are too few for {wanted} splits")
     sizes = np.diff(np.rint(n * np.cumsum([0, *fractions])).astype(np.int64))
     for part in np.flatnonzero((np.asarray(fractions) > 0) & (sizes == 0)):
         sizes[sizes.argmax()] -= 1

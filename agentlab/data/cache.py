@@ -1,21 +1,19 @@
-"""Public files, downloaded once, verified by their checksums, and kept in a folder."""
+"""Public files: downloaded once, verified by their checksums, and kept in a cache folder."""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import BinaryIO
 
+import pooch
 from tqdm import tqdm
+from urllib3.exceptions import IncompleteRead
 
 from agentlab.errors import AgentlabError
 
-TIMEOUT = 30.0  # seconds without an answer
+TIMEOUT = 30.0  # seconds to wait for an answer
 CHUNK = 1 << 18  # bytes
 
 
@@ -35,79 +33,70 @@ def fetch(
 ) -> Path:
     """Return a verified copy of a public file, downloaded only where the cache has none.
 
-    A file appears in the folder whole or not at all, also where several processes fetch it at
-    once. A damaged one is fetched anew.
+    A file appears in the folder whole or not at all, even where several processes fetch it at
+    once. A damaged copy is downloaded again.
 
     Args:
         url: of the file.
         sha256: its checksum.
         folder: where it is kept; ``None`` takes ``cache_folder()``.
-        instead: what a user can do who has no network; ends the sentence that says so.
+        instead: what a user without a network can do; ends the sentence of the error.
         quiet: show no progress.
 
     Raises:
-        AgentlabError: for no network, an answer other than the file, a connection that was cut,
-            another checksum, or a folder that cannot be written to.
+        AgentlabError: where there is no network or no such file, the connection is cut, the
+            checksum differs, or the folder cannot be written to.
     """
     folder = cache_folder() if folder is None else folder
-    path = folder / url.rpartition("/")[2]
+    name = url.rpartition("/")[2]
+    path = folder / name
+    bar = _Bar(
+        desc=f"downloading {name}",
+        unit="B",
+        unit_scale=True,
+        disable=True if quiet else None,  # None: shown on a terminal only
+    )
     try:
         if path.is_file() and checksum(path) == sha256:
             return path
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{path.name}", dir=folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # so that a folder that cannot be written to is told from a failed download
     except OSError as error:
         raise AgentlabError(f"{path} cannot be kept: {error.strerror}") from error
-    part = Path(name)
+    pooch.get_logger().setLevel("WARNING")  # the bar says enough
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            found = _download(url, file, instead, quiet)
-            file.flush()
-            os.fsync(file.fileno())
-        if found != sha256:
-            raise AgentlabError(
-                f"{url} gave another file than expected: its SHA-256 is {found}, not {sha256}"
-            )
-        part.chmod(0o644)  # such a file is made for its owner alone, but a cache may be shared
-        os.replace(part, path)
-    except OSError as error:
-        raise AgentlabError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+        with bar:
+            download = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT)
+            pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=download)
+        path.chmod(0o644)  # such a file is made for its owner alone, but a cache may be shared
+    except ValueError as error:
+        raise AgentlabError(
+            f"{url} gave another file than expected: its SHA-256 is not {sha256}"
+        ) from error
+    except OSError as error:  # those of requests among them
+        raise AgentlabError(f"{url} cannot be downloaded: {_reason(error)}{instead}") from error
     return path
 
 
-def _download(url: str, file: BinaryIO, instead: str, quiet: bool) -> str:
-    """Write what ``url`` gives to ``file``, and return its SHA-256."""
-    digest, received = hashlib.sha256(), 0
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-            length = answer.length
-            with tqdm(
-                total=length,
-                desc=f"downloading {url.rpartition('/')[2]}",
-                unit="B",
-                unit_scale=True,
-                disable=True if quiet else None,  # None: shown on a terminal only
-            ) as bar:
-                while chunk := answer.read(CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    received += len(chunk)
-                    bar.update(len(chunk))
-    except (OSError, http.client.HTTPException) as error:
-        raise AgentlabError(f"{url} cannot be downloaded: {_reason(error)}{instead}") from error
-    if length is not None and received < length:
-        raise AgentlabError(
-            f"{url} cannot be downloaded: the connection was cut after {received:,} of "
-            f"{length:,} bytes{instead}"
-        )
-    return digest.hexdigest()
+class _Bar(tqdm):  # type: ignore[misc]
+    """A progress bar that pooch takes for one although its total is not known yet."""
+
+    def __bool__(self) -> bool:
+        return True
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answered {error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError):
-        return _reason(error.reason) if isinstance(error.reason, OSError) else str(error.reason)
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def _reason(error: BaseException) -> str:
+    """Return in a few words why a download failed."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code} {response.reason}"
+    cause: BaseException | None = error
+    while cause is not None:  # requests and urllib3 wrap the error of the system several times
+        if isinstance(cause, IncompleteRead):
+            total = cause.partial + (cause.expected or 0)
+            return f"the connection was cut after {cause.partial:,} of {total:,} bytes"
+        if reason := getattr(cause, "strerror", None):
+            return str(reason)
+        cause = cause.__context__
+    return str(error) or type(error).__name__

@@ -1,28 +1,29 @@
-"""What each column of a table is: found out from its training split, chunk by chunk."""
+"""What each column of a table is, inferred from the training split, chunk by chunk."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.columns import BOOLEANS, Column, Columns, days
+from agentlab.data.column import BOOLEANS, Column, Target, days, number_cells, text_cells
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.target_column import CLASSES, EXAMPLES, Moments, TargetColumn, refuse_mistakes
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
-CATEGORIES = 100  # columns of more different texts are left out
+CATEGORIES = 100  # columns with more distinct texts are left out
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 IDENTIFIER = re.compile(r"(?i:(.*[\s_.-])?(id|uuid|guid))|.*[a-z]I[dD]")
 Numbers = npt.NDArray[np.float64]
 
 
 class NumberColumn:
-    """A column that holds nothing but numbers, as far as it has been seen."""
+    """A column that has held nothing but numbers so far."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -33,7 +34,7 @@ class NumberColumn:
         self._counts_rows = True
 
     def add(self, values: Numbers, rows: npt.NDArray[np.intp]) -> None:
-        """Take in the training rows of a chunk, and the numbers of these rows in their file."""
+        """Add the training rows of a chunk, given their indices in the file."""
         known = ~np.isnan(values)
         self.missing += len(values) - int(known.sum())
         values, rows = values[known], rows[known]
@@ -47,7 +48,7 @@ class NumberColumn:
             self.examples = list(dict.fromkeys(f"{value:.6g}" for value in values[:50]))[:EXAMPLES]
 
     def column(self, forced: bool) -> Column:
-        """Return what the column is; ``forced`` keeps it whatever it holds."""
+        """Return what the column is; ``forced`` keeps it in any case."""
         note = ""
         if not self.moments.count:
             note = "it is empty"
@@ -63,7 +64,7 @@ class NumberColumn:
 
 
 class TextColumn:
-    """A column that holds texts, perhaps beside numbers: categories, booleans or dates."""
+    """A column of texts, perhaps mixed with numbers: categories, booleans or dates."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -72,7 +73,7 @@ class TextColumn:
         self._dates: Moments | None = Moments()
 
     def add(self, texts: Any) -> None:
-        """Take in the training rows of a chunk."""
+        """Add the training rows of a chunk."""
         import pandas as pd
 
         self.missing += int(texts.isna().sum())
@@ -88,11 +89,15 @@ class TextColumn:
             else:
                 self._dates.add(values)
 
-    def column(self, files: CSVFiles, forced: bool) -> Column:
-        """Return what the column is; ``forced`` makes it categories.
+    def column(self, files: CSVFiles | None, forced: bool) -> Column:
+        """Return what the column is.
+
+        Args:
+            files: the source of the texts, to name cells that look like mistakes.
+            forced: whether it is to be categories in any case.
 
         Raises:
-            AgentlabError: where nearly all cells are numbers, so that the rest looks like mistakes.
+            AgentlabError: where nearly all cells are numbers: the others look like mistakes.
         """
         name, missing, different = self.name, self.missing, len(self.counts)
         examples = tuple(list(self.counts)[:EXAMPLES])
@@ -108,14 +113,14 @@ class TextColumn:
                 mean, deviation = self._dates.mean, self._dates.deviation
                 return Column(name, "date", missing, examples, mean=mean, deviation=deviation)
             identifier = IDENTIFIER.fullmatch(name)
-            if not identifier:
+            if not identifier and files is not None:
                 refuse_mistakes(files, name, self.counts)
             limit = min(CATEGORIES, max(0 if identifier else 10, self.known // 2))
         if different > limit:
             many = f"{different:,}" if different <= CLASSES else f"more than {CLASSES:,}"
             if forced:
                 raise AgentlabError(
-                    f"column {name!r} has {many} categories; at most {limit:,} are possible"
+                    f"column {name!r} has {many} categories; at most {limit:,} are allowed"
                 )
             note = f"it has {many} different values in {self.known:,} rows"
             return Column(name, "dropped", missing, examples, note)
@@ -143,18 +148,18 @@ def fit_columns(
     target: TargetColumn,
     kinds: Mapping[str, Literal["number", "category", "drop"]],
     parts_of: Callable[[Chunk], npt.NDArray[np.uint8]],
-) -> Columns:
-    """Find out what each column is; one pass over the files, and one more over columns of texts.
+) -> tuple[list[Column], Target]:
+    """Infer what each column is, in one pass over the files and one more over columns of texts.
 
     Args:
         files: the table.
-        target: the column to predict; it is filled.
-        kinds: what some columns are, by name, where that shall not be found out.
-        parts_of: gives the part of each row of a chunk; 0 is the training split, all that is
-            learned from.
+        target: collects what the column to predict holds.
+        kinds: what some columns are, by name, where that is not to be inferred.
+        parts_of: returns the split of each row of a chunk; 0 is the training split, the only one
+            that is learned from.
 
     Raises:
-        AgentlabError: where nothing is left to learn from, or cells look like mistakes.
+        AgentlabError: where no column is left to learn from, or cells look like mistakes.
     """
     features = [name for name in files.names if name != target.name]
     kept = [name for name in features if kinds.get(name) != "drop"]
@@ -190,9 +195,53 @@ def fit_columns(
         elif name in texts:
             columns.append(texts[name].column(files, forced=name in kinds))
         else:
-            columns.append(Column(name, "dropped", note="as asked"))
+            columns.append(Column(name, "dropped", note="as requested"))
     if not any(column.inputs for column in columns):
-        raise AgentlabError(
-            f"{files.paths[0]} has no column beside {target.name!r} that could be learned from"
+        raise AgentlabError(f"{files.paths[0]} has no column beside {target.name!r} to learn from")
+    return columns, goal
+
+
+def frame_columns(frame: Any, standardize: bool, as_written: bool) -> list[Column]:
+    """Infer what each column of a DataFrame is.
+
+    Args:
+        frame: the training split.
+        standardize: whether numbers and dates are scaled.
+        as_written: whether texts that are numbers are numbers, as in a CSV file.
+
+    Raises:
+        InvalidArgument: see ``Columns.fit``.
+    """
+    columns = [_frame_column(name, frame[name], as_written) for name in frame.columns]
+    if not any(column.inputs for column in columns):
+        raise InvalidArgument(f"x has {len(frame)} rows and no column to learn from")
+    if standardize:
+        return columns
+    return [
+        replace(column, mean=0.0, deviation=1.0) if column.kind in ("number", "date") else column
+        for column in columns
+    ]
+
+
+def _frame_column(name: str, cells: Any, as_written: bool) -> Column:
+    numeric = cells.dtype.kind in "iuf"
+    if cells.dtype.kind == "O" and cells.dtype != "category":
+        held = {type(cell) for cell in cells.dropna()}
+        if not held & {bool, np.bool_} and (as_written or str not in held):
+            numeric = not np.isinf(number_cells(cells)).any()
+    if numeric:
+        values = number_cells(cells)
+        if np.isinf(values).any():
+            raise InvalidArgument(f"column {name!r} of x holds an infinite number")
+        numbers = NumberColumn(name)
+        numbers.add(values, np.arange(len(values)))
+        return numbers.column(forced=True)
+    words = TextColumn(name)
+    words.add(text_cells(cells))
+    column = words.column(None, forced=cells.dtype == "category")
+    if column.kind == "dropped" and len(words.counts) > 1:
+        raise InvalidArgument(
+            f"column {name!r} of x cannot be made categories: {column.note}; drop it or make "
+            "numbers of it"
         )
-    return Columns(columns, goal)
+    return column

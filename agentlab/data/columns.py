@@ -1,126 +1,79 @@
-"""``Columns``: rows of a CSV file as a net's inputs and targets."""
+"""``Columns``: columns of a table, by name, as a network's inputs and targets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.config import from_dict, to_dict
+from agentlab.config import did_you_mean, from_dict, to_dict
+from agentlab.data.column import (
+    INFINITE,
+    Column,
+    Floats,
+    Target,
+    Task,
+    days,
+    find,
+    number_cells,
+    text_cells,
+    truths,
+)
+from agentlab.data.column_kinds import frame_columns
+from agentlab.data.column_tensors import column_inputs, signature_names
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
-from agentlab.errors import AgentlabError
-
-Kind = Literal["number", "date", "boolean", "category", "dropped"]
-Task = Literal["regression", "classification"]
-Floats = npt.NDArray[np.float32]
+from agentlab.data.preprocessors import Preprocessor
+from agentlab.data.raw_inputs import as_frame
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras, tf
 
 SHOWN = 50  # columns in the table that a user is shown
-INFINITE = "which is no finite number"
-# Pairs of words, the false one first; a column of nothing else is a boolean.
-BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
+Refuse = Callable[[int, str, str], AgentlabError]  # from a row, a column's name and a reason
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table, and what its training split says of it.
+class Columns(Preprocessor):
+    """Columns of a DataFrame or of CSV files, found by their names.
 
-    Attributes:
-        name: in the header.
-        kind: ``number`` and ``date`` (days since 1970) become one standardized input, ``boolean``
-            one that is 0 or 1, ``category`` one for each category, ``dropped`` none. One more
-            input tells where the cell is missing if any was in the training split.
-        missing: how many cells of the training split are.
-        examples: some of its values.
-        note: why it is dropped.
-        mean: of numbers or dates; it stands in for missing ones.
-        deviation: of numbers or dates, 1 where they do not differ.
-        categories: the texts, sorted; of a boolean the false and the true one in small letters.
-        usual: the most frequent category, which stands in for missing ones.
-    """
-
-    name: str
-    kind: Kind
-    missing: int = 0
-    examples: tuple[str, ...] = ()
-    note: str = ""
-    mean: float = 0.0
-    deviation: float = 1.0
-    categories: tuple[str, ...] = ()
-    usual: int = 0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """A name for each input that the column becomes."""
-        if self.kind == "dropped":
-            return ()
-        values: tuple[str, ...] = (self.name,)
-        if self.kind == "category":
-            values = tuple(f"{self.name}={category}" for category in self.categories)
-        return (*values, f"{self.name} is missing") if self.missing else values
-
-    @property
-    def becomes(self) -> str:
-        """What the net gets of it, in words."""
-        word = {
-            "number": f"standardized: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
-            "date": f"days, standardized: deviation {self.deviation:.4g}",
-            "boolean": f"{' and '.join(self.categories)} as 0 and 1",
-            "category": f"{len(self.categories)} inputs, one a category",
-            "dropped": f"left out: {self.note}",
-        }[self.kind]
-        return f"{word}; one input more for missing" if self.inputs and self.missing else word
-
-
-@dataclass(frozen=True)
-class Target:
-    """The column that is to be predicted.
-
-    Attributes:
-        name: in the header.
-        task: ``regression`` predicts a number, ``classification`` one of ``classes``.
-        classes: the labels that the training split has, as texts, sorted (by size if numbers).
-        missing: how many cells of the training split are; their rows are left out.
-        examples: some of its values.
-        mean, deviation: of the training split, for regression.
-    """
-
-    name: str
-    task: Task
-    classes: tuple[str, ...] = ()
-    missing: int = 0
-    examples: tuple[str, ...] = ()
-    mean: float = 0.0
-    deviation: float = 1.0
-
-
-class Columns:
-    """Turns the rows of a CSV file into a net's inputs; fitted by ``Table`` on its training split.
+    Numbers and dates become one standardized input each, booleans 0 or 1, categories one input for
+    each; an unseen category sets none of them. Missing numbers become the mean and missing
+    categories the most frequent one; where the training split has missing cells, one more input
+    tells where they are.
 
     Args:
         columns: all but the target, in the order of their inputs.
-        target: the column to predict.
+        target: the column to predict, where it is one of the table's.
 
     Attributes:
         inputs: a name for each input: ``age``, ``city=Rome``, ``age is missing``.
-        task, classes: the target's.
+        types: the columns that are needed, each ``float`` (numbers) or ``str``.
+        task, classes: the target's; ``None`` and none where there is no target.
+
+    >>> columns = Columns.fit({"size": [20.0, 40.0], "city": ["Rome", "Oslo"]})
+    >>> columns.inputs
+    ('size', 'city=Oslo', 'city=Rome')
+    >>> columns.transform({"city": ["Oslo", "Bonn"], "size": [30, 50]})
+    array([[0., 1., 0.],
+           [2., 0., 0.]], dtype=float32)
     """
 
-    kind: ClassVar[str] = "columns"
+    kind = "columns"
 
-    def __init__(self, columns: Sequence[Column], target: Target) -> None:
+    def __init__(self, columns: Sequence[Column], target: Target | None = None) -> None:
         self.columns, self.target = tuple(columns), target
-        self.task, self.classes = target.task, target.classes
+        self.task: Task | None = target.task if target else None
+        self.classes = target.classes if target else ()
         self.inputs = tuple(name for column in columns for name in column.inputs)
-        used = [column for column in columns if column.kind != "dropped"]
+        self._used = [column for column in columns if column.kind != "dropped"]
         self.types: dict[str, type | None] = {
-            column.name: float if column.kind == "number" else str for column in used
+            column.name: float if column.kind == "number" else str for column in self._used
         }
-        firsts = np.cumsum([0, *(len(column.inputs) for column in used)])
-        places = [(column, int(first)) for column, first in zip(used, firsts[:-1], strict=True)]
+        firsts = np.cumsum([0, *(len(column.inputs) for column in self._used)])
+        places = [
+            (column, int(first)) for column, first in zip(self._used, firsts[:-1], strict=True)
+        ]
         self._texts = [(column, at) for column, at in places if column.kind != "number"]
         numbers = [(column, at) for column, at in places if column.kind == "number"]
         self._numbers = [column.name for column, _ in numbers]
@@ -129,24 +82,74 @@ class Columns:
         self._deviations = np.array([column.deviation for column, _ in numbers])
         self._flagged = [i for i, (column, _) in enumerate(numbers) if column.missing]
 
+    @classmethod
+    def fit(cls, x: Any, standardize: bool = True) -> Self:
+        """Learn what each column is from the training split; ``Table`` does so for CSV files.
+
+        Args:
+            x: a DataFrame, a dict of columns, or a list of rows as ``csv.DictReader`` gives them.
+            standardize: whether numbers and dates are scaled to mean 0 and deviation 1.
+
+        Raises:
+            InvalidArgument: for data without rows or columns to learn from, an infinite number, or
+                a column of too many different texts.
+        """
+        frame = as_frame(x)
+        return cls(frame_columns(frame, standardize, as_written=isinstance(x, list | tuple)))
+
+    def transform(self, x: Any) -> Floats:
+        """Return the inputs of rows, float32 ``[n, len(inputs)]``.
+
+        Args:
+            x: a DataFrame, a dict of columns, or a list of rows as dicts. Columns are found by
+                name, in any order; others are ignored.
+
+        Raises:
+            InvalidArgument: for a column that is missing, or a cell that is not of its column's
+                kind.
+        """
+        import pandas as pd
+
+        frame = as_frame(x)
+        for name in self.types:
+            if name not in frame.columns:
+                listed = ", ".join(frame.columns[:20])
+                hint = did_you_mean(name, frame.columns) or f"; it has {listed}"
+                raise InvalidArgument(f"x has no column {name!r}{hint}")
+        cells = {name: number_cells(frame[name]) for name in self._numbers}
+        for column, _ in self._texts:
+            cells[column.name] = text_cells(
+                frame[column.name], column.categories[:2] if column.kind == "boolean" else ()
+            ).to_numpy(object)
+
+        def refuse(row: int, name: str, why: str) -> AgentlabError:
+            value = str(frame[name].iloc[row])
+            return InvalidArgument(f"x, row {row}, column {name!r} holds {value!r}, {why}")
+
+        return self._encode(pd.DataFrame(cells, range(len(frame))), refuse)
+
     def encode(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> Floats:
-        """Return the inputs of some rows of a chunk, float32 ``[len(rows), len(inputs)]``.
+        """Return the inputs of some rows of a chunk of CSV files, float32 ``[n, len(inputs)]``.
 
         Args:
             chunk: read with ``types``.
             rows: their numbers in the chunk.
 
         Raises:
-            AgentlabError: for an infinite number, or a text that is no date or neither of a
+            AgentlabError: for an infinite number, or a text that is not a date or neither of a
                 boolean's two words.
         """
-        frame = chunk.frame.take(rows)
+        return self._encode(
+            chunk.frame.take(rows), lambda row, name, why: chunk.refuse(int(rows[row]), name, why)
+        )
+
+    def _encode(self, frame: Any, refuse: Refuse) -> Floats:
         inputs = np.zeros((len(frame), len(self.inputs)), np.float32)
         numbers = frame[self._numbers].to_numpy(np.float64)
         missing = np.isnan(numbers)
         if (infinite := np.isinf(numbers)).any():
             row, i = np.argwhere(infinite)[0]
-            raise chunk.refuse(int(rows[row]), self._numbers[i], INFINITE)
+            raise refuse(int(row), self._numbers[i], INFINITE)
         places = np.array(self._number_places, np.intp)
         inputs[:, places] = np.where(missing, 0, (numbers - self._means) / self._deviations)
         inputs[:, places[self._flagged] + 1] = missing[:, self._flagged]
@@ -164,13 +167,13 @@ class Columns:
             if column.kind == "date":
                 values = (days(texts) - column.mean) / column.deviation
                 values[absent] = 0
-                bad, why = np.isnan(values), "which is no date such as 2024-12-31"
+                bad, why = np.isnan(values), "which is not a date such as 2024-12-31"
             else:
-                values = _truths(column.categories, texts)
+                values = truths(column.categories, texts)
                 values[absent] = column.usual
                 bad, why = values < 0, f"which is neither {' nor '.join(column.categories)}"
             if bad.any():
-                raise chunk.refuse(int(rows[bad.argmax()]), column.name, why)
+                raise refuse(int(bad.argmax()), column.name, why)
             inputs[:, first] = values
         return inputs
 
@@ -180,6 +183,7 @@ class Columns:
         Targets are float32 ``[n]`` for regression, else int32 ``[n]``: places in ``classes``. Rows
         have none where the cell is missing, or its class is not in the training split.
         """
+        assert self.target is not None
         cells = chunk.frame[self.target.name]
         if self.task == "classification":
             labels = find(self.classes, cells).astype(np.int32)
@@ -192,27 +196,31 @@ class Columns:
     @property
     def target_type(self) -> dict[str, type | None]:
         """How the target is to be read, beside ``types``."""
+        assert self.target is not None
         return {self.target.name: float if self.task == "regression" else str}
 
-    def read(self, source: Source) -> Floats:
-        """Return the inputs of a CSV file's rows, float32 ``[n, len(inputs)]``.
+    def read(self, source: Source) -> Any:
+        """Return the columns that are needed of the rows of CSV files, a DataFrame.
 
         Args:
             source: a file, a folder of them or several; the target may be missing, other columns
-                may be there. Blank lines are passed over.
+                may be there. Blank lines are skipped.
 
         Raises:
             AgentlabError: for a missing column, or a cell that is not of its column's kind,
                 naming file, row and column.
         """
+        import pandas as pd
+
         files = CSVFiles(source)
         files.need(list(self.types))
-        parts = [np.empty((0, len(self.inputs)), np.float32)]
+        frames = []
         for chunk in files.chunks({**dict.fromkeys(files.names, str), **self.types}):
-            parts.append(self.encode(chunk, np.arange(len(chunk.frame))))
-        if not sum(map(len, parts)):
-            raise AgentlabError(f"{files.paths[0]} holds no row below its header")
-        return np.concatenate(parts)
+            self.encode(chunk, np.arange(len(chunk.frame)))  # an error here names file and row
+            frames.append(chunk.frame[list(self.types)])
+        if not sum(map(len, frames)):
+            raise AgentlabError(f"{files.paths[0]} has no rows below its header")
+        return pd.concat(frames, ignore_index=True)
 
     def describe(self) -> str:
         """Return the table that a user is shown: each column and what becomes of it."""
@@ -221,11 +229,12 @@ class Columns:
             kind = "-" if column.kind == "dropped" else column.kind
             rows.append(_cells(column, kind, column.becomes))
         if len(self.columns) > SHOWN:
-            rows.append(("...", "", "", "", f"{len(self.columns) - SHOWN:,} columns more"))
-        becomes = f"one of {len(self.classes)} classes to predict"
-        if self.task == "regression":
-            becomes = f"the number to predict: mean {self.target.mean:.4g}"
-        rows.append(_cells(self.target, "target", becomes))
+            rows.append(("...", "", "", "", f"{len(self.columns) - SHOWN:,} more columns"))
+        if self.target is not None:
+            becomes = f"one of {len(self.classes)} classes to predict"
+            if self.task == "regression":
+                becomes = f"the number to predict: mean {self.target.mean:.4g}"
+            rows.append(_cells(self.target, "target", becomes))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         return "\n".join(
             "  ".join(
@@ -235,42 +244,38 @@ class Columns:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
-        return {"columns": [to_dict(c) for c in self.columns], "target": to_dict(self.target)}
+        """Return everything that was fitted as JSON-compatible values."""
+        target = None if self.target is None else to_dict(self.target)
+        return {"columns": [to_dict(column) for column in self.columns], "target": target}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+        """Make the preprocessor that ``to_json`` described."""
         columns = [from_dict(Column, column) for column in described["columns"]]
-        return cls(columns, from_dict(Target, described["target"]))
+        target = described["target"]
+        return cls(columns, None if target is None else from_dict(Target, target))
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row's inputs."""
+        return (len(self.inputs),)
 
-def find(known: Sequence[str], texts: Any) -> npt.NDArray[np.intp]:
-    """Return the place of each text in ``known``, -1 where it is not there or missing."""
-    import pandas as pd
+    def inference_inputs(self) -> dict[str, Any]:
+        """Return a ``keras.Input`` for each column that is needed, by name.
 
-    places: npt.NDArray[np.intp] = pd.Index(list(known), dtype=object).get_indexer(texts)
-    return places
+        Numbers are float32 ``[n]``, NaN where missing; categories, booleans and dates are strings
+        ``[n]`` as in a CSV file, "" where missing. The tensors have the columns' names, or, where a
+        name is not an identifier, one made of it by ``signature_names``, as SavedModel needs.
+        """
+        names = signature_names(list(self.types))
+        return {
+            name: keras.Input((), dtype="float32" if type is float else "string", name=names[name])
+            for name, type in self.types.items()
+        }
 
-
-def days(texts: Any) -> npt.NDArray[np.float64]:
-    """Return dates (ISO 8601, perhaps with a time) as days since 1970, NaN where there is none."""
-    import pandas as pd
-
-    times = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
-    since = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    numbers: npt.NDArray[np.float64] = since.to_numpy(np.float64, copy=True)
-    return numbers
-
-
-def _truths(pair: Sequence[str], texts: Any) -> npt.NDArray[np.float64]:
-    """Return 0 or 1 for the first or second word of a pair in any letters, -1 for others."""
-    import pandas as pd
-
-    codes, words = pd.factorize(texts)
-    places = find(pair, [word.strip().lower() for word in words])
-    truths: npt.NDArray[np.float64] = np.append(places, -1)[codes].astype(np.float64)
-    return truths
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Do what ``transform`` does to a dict of tensors, one for each column."""
+        return tf.concat([column_inputs(c, inputs[c.name]) for c in self._used], axis=1)
 
 
 def _cells(column: Column | Target, kind: str, becomes: str) -> tuple[str, str, str, str, str]:

@@ -1,4 +1,4 @@
-"""CSV files: what their columns are called, and reading them by chunks."""
+"""CSV files: the names of their columns, and their rows in chunks."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Chunk:
     """Some successive rows of one file.
 
     Attributes:
-        frame: the columns that were asked for, a pandas DataFrame; missing cells are NaN.
-        files: where they are from.
-        file: the number of their file in ``files.paths``.
-        first: the number of the first row in its file; 0 follows the header.
+        frame: the requested columns, a pandas DataFrame; missing cells are NaN.
+        files: the table that they are part of.
+        file: the index of their file in ``files.paths``.
+        first: the index of the first row in its file; row 0 follows the header.
     """
 
     frame: Any
@@ -51,14 +51,14 @@ class Chunk:
     first: int
 
     def numbers(self, name: str) -> npt.NDArray[np.float64]:
-        """Return a column of texts as numbers; what is none is infinite, what is missing NaN."""
+        """Return a column of texts as numbers; other texts are infinite, missing cells NaN."""
         return self.files.to_numbers(self.frame[name])
 
     def refuse(self, row: int, name: str, why: str) -> AgentlabError:
-        """Return the error that tells what is wrong with a cell.
+        """Return the error that says what is wrong with a cell.
 
         Args:
-            row: counted from the first of the chunk.
+            row: its index in the chunk.
             name: of the column.
             why: follows the cell's value in the sentence.
         """
@@ -71,22 +71,22 @@ class CSVFiles:
     """One CSV file, or several of the same columns, read as one table in chunks.
 
     The first row names the columns. Cells are separated by a comma, semicolon, tab or bar,
-    whichever the first file shows; a decimal comma is understood where none of these is a comma.
-    Blank lines are no rows. Cells that are empty or one of ``MISSING`` are missing. Files are
-    UTF-8, and may be compressed by gzip (``.gz``). A row is told by its line number in the file, as
-    a spreadsheet counts.
+    whichever the first file uses; a decimal comma is understood where the separator is not a comma.
+    Blank lines are skipped. Cells that are empty or one of ``MISSING`` are missing. Files are
+    UTF-8, and may be compressed by gzip (``.gz``). Messages give a row by its line number in the
+    file, as a spreadsheet does.
 
     Args:
         source: a file, a folder (its ``.csv`` and ``.tsv`` files, by name) or several files.
-        separator: of cells; ``None`` finds it out.
+        separator: of cells; ``None`` infers it.
 
     Attributes:
         paths: the files.
-        names: of the columns, as the first file orders them.
-        rows: how many a chunk has.
+        names: of the columns, in the order of the first file.
+        rows: number of rows in a chunk.
 
     Raises:
-        AgentlabError: for a missing or empty file or folder, a column name that is there twice,
+        AgentlabError: for a missing or empty file or folder, a column name that occurs twice,
             or files whose columns differ.
     """
 
@@ -112,7 +112,7 @@ class CSVFiles:
         """Check that there are columns of these names.
 
         Raises:
-            AgentlabError: naming one that is missing, or telling that there is no header.
+            AgentlabError: naming one that is missing, or saying that there is no header.
         """
         for name in names:
             if name in self.names:
@@ -121,7 +121,7 @@ class CSVFiles:
             if any(_is_number(cell) for cell in self.names):
                 raise AgentlabError(
                     f"{self.paths[0]} has no column {name!r}: its first row, {listed}, seems to "
-                    "hold values where names of columns are needed"
+                    "hold values; it must name the columns"
                 )
             hint = did_you_mean(name, self.names) or f"; it has {listed}"
             raise AgentlabError(f"{self.paths[0]} has no column {name!r}{hint}")
@@ -132,9 +132,9 @@ class CSVFiles:
         """Read the columns that ``types`` names, ``rows`` rows at a time.
 
         Args:
-            types: ``float`` reads a column as numbers, ``str`` as texts just as they are written,
-                ``None`` as numbers or texts, whatever a chunk holds.
-            order: of the files, by number; ``None`` takes them as they come.
+            types: ``float`` reads a column as numbers, ``str`` as texts as they are written,
+                ``None`` as numbers or texts, depending on the chunk.
+            order: of the files, by index; ``None`` keeps their order.
 
         Raises:
             AgentlabError: for text in a column of numbers, a row that is longer than the header,
@@ -147,7 +147,7 @@ class CSVFiles:
                 first += len(frame)
 
     def to_numbers(self, texts: Any) -> npt.NDArray[np.float64]:
-        """Return texts as numbers; what is none is infinite, what is missing NaN."""
+        """Return texts as numbers; other texts are infinite, missing cells NaN."""
         import pandas as pd
 
         if self.decimal == "," and texts.dtype.kind not in "iuf":
@@ -158,9 +158,9 @@ class CSVFiles:
         return numbers
 
     def find_text(
-        self, names: Sequence[str], why: str = "which is no number"
+        self, names: Sequence[str], why: str = "which is not a number"
     ) -> AgentlabError | None:
-        """Return the error that tells the first cell that is no finite number, if there is one.
+        """Return the error that names the first cell that is not a finite number, if there is one.
 
         Args:
             names: of the columns to search.
@@ -181,7 +181,7 @@ class CSVFiles:
         return str(self.paths[file])
 
     def _rows(self, file: int) -> Iterator[tuple[int, list[str]]]:
-        """Go through the rows of a file, slowly, with the lines that they begin at."""
+        """Yield the rows of a file, slowly, with the lines at which they begin."""
         with reading(self.paths[file]), open_text(self.paths[file]) as stream:
             rows = cells_of(stream, self.separator)
             header, line = True, 0
@@ -196,7 +196,7 @@ class CSVFiles:
         import pandas as pd
 
         names, dtypes = self._names[file], {float: "float64", str: object}
-        whole = set(types) == set(names)  # only then do longer rows show
+        whole = set(types) == set(names)  # only then can longer rows be noticed
         with (
             reading(self.paths[file]),
             open_bounded(self.paths[file]) as stream,
@@ -254,7 +254,7 @@ def _header(path: Path, separator: str) -> tuple[int, list[str]]:
         rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
         skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
     if not row:
-        raise AgentlabError(f"{path} is empty; it must begin with the names of its columns")
+        raise AgentlabError(f"{path} is empty; its first row must name the columns")
     if len(row) > MAX_COLUMNS:
         raise AgentlabError(f"{path} has {len(row):,} columns; at most {MAX_COLUMNS:,} are read")
     names = [name.strip() or f"column {i + 1}" for i, name in enumerate(row)]
@@ -264,7 +264,7 @@ def _header(path: Path, separator: str) -> tuple[int, list[str]]:
 
 
 def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
-    """Go through the lines up to the header's end, which is near in any table."""
+    """Yield the lines of the header, whose length is bounded."""
     left = MAX_LINE
     for line in stream:
         left -= len(line)

@@ -1,4 +1,4 @@
-"""How CSV files are written: their separator, their decimal mark, their encoding."""
+"""The format of CSV files: separator, decimal mark, compression and encoding."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Source = str | Path | Sequence[str | Path]
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tell in one sentence why a file cannot be read."""
+    """Turn errors of reading a file into one sentence."""
     import pandas as pd
 
     try:
@@ -46,14 +46,14 @@ def reading(path: Path) -> Iterator[None]:
 class BoundedLines(io.RawIOBase):
     """The bytes of a file whose lines are bounded, decompressed where its name ends in ``.gz``.
 
-    What reads a CSV holds a line whole, and each of its cells takes many times the space of a
-    comma: a small compressed file could else take all memory.
+    Readers of CSV keep a whole line in memory, and each cell takes many times the space of a comma:
+    a small compressed file could otherwise use up all memory.
 
     Args:
         path: the file.
 
     Raises:
-        OSError: for what is no regular file, or a line of more than ``MAX_LINE`` bytes.
+        OSError: for what is not a regular file, or a line of more than ``MAX_LINE`` bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class BoundedLines(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read into ``buffer`` and return how many bytes that were."""
+        """Read into ``buffer`` and return the number of bytes read."""
         content = self._file.read(min(len(buffer), MAX_LINE))
         buffer[: len(content)] = content
         end = max(content.rfind(b"\n"), content.rfind(b"\r"))
@@ -83,7 +83,7 @@ class BoundedLines(io.RawIOBase):
 
 
 def open_bounded(path: Path) -> BinaryIO:
-    """Open a file, of which no line has more than ``MAX_LINE`` bytes."""
+    """Open a file for reading; lines of more than ``MAX_LINE`` bytes raise ``OSError``."""
     return io.BufferedReader(BoundedLines(path), 1 << 18)
 
 
@@ -99,7 +99,7 @@ def find_files(source: Source) -> list[Path]:
         if not paths:
             raise AgentlabError(f"the folder {folder} holds no CSV file ({', '.join(SUFFIXES)})")
     if not paths:
-        raise AgentlabError("no CSV file is given; name one at least")
+        raise AgentlabError("no CSV file is given; name at least one")
     for path in paths:
         if not path.is_file():
             raise AgentlabError(f"there is no CSV file {path}")
@@ -115,7 +115,7 @@ def first_lines(path: Path) -> list[str]:
 
 
 def cells_of(lines: Iterable[str], separator: str) -> Any:
-    """Return a reader of rows, lists of texts, that knows at which line it is."""
+    """Return a reader of rows, lists of texts; its ``line_num`` is the current line."""
     return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 

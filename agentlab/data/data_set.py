@@ -1,4 +1,4 @@
-"""A data set in its splits."""
+"""``DataSet``: training, validation and test split of a data set."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ HELD_OUT = (0.8, 0.2)  # training and test fraction of sets that name no test sp
 
 @dataclass(frozen=True)
 class DataSet:
-    """A set in its splits. Each split is what a trainer's ``fit`` takes: ``fit(*data.train)``.
+    """The splits of a data set. Each split is what a trainer's ``fit`` takes: ``fit(*data.train)``.
 
     Attributes:
         train: the training split.
-        test: what is kept for the end; always the same part.
-        validation: held out for choosing, where the set names such a split; where it is ``None``,
-            a trainer splits it off ``train``.
-        classes: names of the classes that the targets count, or ``None``.
-        names: of the inputs' columns, or ``None``.
-        notes: lines that tell what was loaded, from where, and what differs from the original.
+        test: the test split; always the same examples.
+        validation: the validation split, if the set defines one; else a trainer splits it off
+            ``train``.
+        classes: names of the classes by target, or ``None``.
+        names: of the columns of the inputs, or ``None``.
+        notes: lines about what was loaded, from where, and how it differs from the original.
     """
 
     train: tuple[Any, ...]
@@ -32,18 +32,22 @@ class DataSet:
     notes: tuple[str, ...] = ()
 
     def sizes(self) -> dict[str, int]:
-        """Return how many examples (of a text: characters) each part has, by its name."""
-        parts = {"training": self.train, "validation": self.validation, "test": self.test}
-        return {name: len(part[0]) for name, part in parts.items() if part is not None}
+        """Return the number of examples (of a text: characters) of each split, by name."""
+        splits = {"training": self.train, "validation": self.validation, "test": self.test}
+        return {name: len(split[0]) for name, split in splits.items() if split is not None}
 
 
 def split_set(x: Array, y: Array, **about: Any) -> DataSet:
-    """Return a set whose test split is a fifth of the rows, always the same.
+    """Return a data set whose test split is a fifth of the rows, always the same ones.
 
     Args:
         x: inputs ``[n, ...]``.
         y: targets ``[n]``.
         about: ``classes`` or ``names`` of the set.
+
+    >>> import numpy as np
+    >>> split_set(np.zeros((10, 2)), np.zeros(10)).sizes()
+    {'training': 8, 'test': 2}
     """
     train, test = ((x[rows], y[rows]) for rows in split_indices(len(y), HELD_OUT, seed=0))
     return DataSet(train, test, **about)
@@ -53,7 +57,7 @@ def text_set(text: str) -> DataSet:
     """Return a text whose last tenth is the test split.
 
     Raises:
-        ValueError: where that leaves a part empty.
+        ValueError: where that leaves a split empty.
     """
     begin = round(len(text) * 0.9)
     if not 0 < begin < len(text):

@@ -1,15 +1,14 @@
-"""``Images``: image files as arrays of one shape."""
+"""Image files: finding them, reading their headers, and decoding them into arrays."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,100 +24,64 @@ SUFFIXES = (
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
 MAX_PIXELS = 1 << 25  # that are decoded, of up to 4 bytes; of a large JPEG only a part is
-ORIENTATION = 0x0112  # in a camera's notes (EXIF); 5 to 8 are a quarter turn
+ORIENTATION = 0x0112  # the EXIF tag of a camera's orientation; 5 to 8 are a quarter turn
 Bytes = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Images:
-    """Turns image files into arrays of one shape.
+def decode_images(paths: Sequence[Path], height: int, width: int, channels: int) -> Bytes:
+    """Return the images in files, uint8 ``[n, height, width, channels]``.
 
-    Images of another size are stretched to this one, smoothly; what is transparent becomes
-    white; of 16 bits the upper 8 are taken; turns that a camera noted are made.
+    Images of another size are resized to this one (bilinear, without keeping the aspect ratio);
+    transparent pixels become white; of 16 bits the upper 8 are kept; the orientation that a camera
+    recorded (EXIF) is applied.
 
     Args:
+        paths: of the files.
         height, width: in pixels.
-        channels: 1 for gray, 3 for red, green and blue.
+        channels: 1 for grayscale, 3 for RGB.
+
+    Raises:
+        AgentlabError: naming a file that is not a readable image.
     """
+    if channels not in (1, 3):
+        raise AgentlabError(
+            f"the model was trained on images with {channels} channels; image files give 1 or 3"
+        )
+    images = np.empty((len(paths), height, width, channels), np.uint8)
+    threads = min(len(paths), os.cpu_count() or 1)
 
-    height: int
-    width: int
-    channels: int
-    kind: ClassVar[str] = "images"
+    def decode(first: int) -> None:
+        for i in range(first, len(paths), threads):
+            images[i] = _decode(paths[i], height, width, channels)
 
-    def __post_init__(self) -> None:
-        for name in ("height", "width"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise AgentlabError(f"{name}={value!r} of images must be 1 pixel or more")
+    with ThreadPoolExecutor(threads or 1) as pool:
+        list(pool.map(decode, range(threads)))  # so that an error is raised here
+    return images
 
-    def decode(self, paths: Sequence[Path]) -> Bytes:
-        """Return the images in files, uint8 ``[n, height, width, channels]``.
 
-        Raises:
-            AgentlabError: naming a file that is no readable image.
-        """
-        if self.channels not in (1, 3):
-            raise AgentlabError(
-                f"the net was trained on images of {self.channels} channels; files give 1 or 3"
-            )
-        images = np.empty((len(paths), self.height, self.width, self.channels), np.uint8)
-        threads = min(len(paths), os.cpu_count() or 1)
+def _decode(path: Path, height: int, width: int, channels: int) -> Bytes:
+    from PIL import Image, ImageOps
 
-        def decode(first: int) -> None:
-            for i in range(first, len(paths), threads):
-                images[i] = self._decode(paths[i])
-
-        with ThreadPoolExecutor(threads or 1) as pool:
-            list(pool.map(decode, range(threads)))  # so that an error is raised here
-        return images
-
-    def read(self, source: str | Path) -> Bytes:
-        """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
-
-        Raises:
-            AgentlabError: for a folder without images, or a file that is no readable one.
-        """
-        path = Path(source)
-        if not path.is_dir():
-            return self.decode([path])
-        paths = find_images(path)
-        if not paths:
-            raise AgentlabError(f"the folder {path} holds no image ({', '.join(SUFFIXES)})")
-        return self.decode(paths)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the shape as what JSON holds."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
-        return cls(**described)
-
-    def _decode(self, path: Path) -> Bytes:
-        from PIL import Image, ImageOps
-
-        with _opened(path) as image:
-            # A large JPEG is decoded at half its size, or less, where that will do.
-            image.draft(None, (2 * max(self.width, self.height),) * 2)
-            _check_size(image, path)
-            image = _opaque(ImageOps.exif_transpose(image))
-            image = image.convert("L" if self.channels == 1 else "RGB")
-            if image.size != (self.width, self.height):
-                image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
-            return np.asarray(image).reshape(self.height, self.width, self.channels)
+    with _opened(path) as image:
+        # A large JPEG is decoded at half its size, or less, where that will do.
+        image.draft(None, (2 * max(width, height),) * 2)
+        _check_size(image, path)
+        image = _opaque(ImageOps.exif_transpose(image))
+        image = image.convert("L" if channels == 1 else "RGB")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(height, width, channels)
 
 
 class Header(NamedTuple):
-    """What a file says of its image: height and width, upright, and whether it is gray."""
+    """What the header of an image file says: height and width, upright, and whether it is gray."""
 
     shape: tuple[int, int]
     gray: bool
 
 
 def read_header(path: Path) -> Header:
-    """Return what a file says of its image, which need not be decoded for that."""
+    """Return the header of an image file, without decoding the image."""
     with _opened(path) as image:
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
@@ -138,23 +101,23 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except FileNotFoundError:
         raise AgentlabError(f"there is no image {path}") from None
-    except Exception as error:  # decoders raise whatever a broken file brings about
+    except Exception as error:  # decoders raise all kinds of errors for broken files
         reason = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
-        raise AgentlabError(f"{path} is no readable image{reason}") from None
+        raise AgentlabError(f"{path} is not a readable image{reason}") from None
 
 
 def _check_size(image: Any, path: Path) -> None:
-    """Refuse a picture that takes much memory however small it is made afterwards."""
+    """Refuse an image that takes much memory, even if it is resized afterwards."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise AgentlabError(
-            f"the picture {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
-            "decoded, so make it smaller first"
+            f"the image {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} can be "
+            "decoded, so resize it first"
         )
 
 
 def _opaque(image: Any) -> Any:
-    """Return an image of 8 bits on white, where it was transparent or of 16 bits."""
+    """Return an image with 8 bits a channel, and white where it was transparent."""
     from PIL import Image
 
     if image.mode.startswith("I"):
@@ -171,7 +134,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Go through all files below a folder but for hidden ones."""
+    """Yield all files below a folder except hidden ones."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden:

@@ -1,183 +1,172 @@
-"""``ImageFolder``: images to train on, validate with and test on, a folder for each class."""
+"""``Images``: arrays and files of images as a network's inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.image_files import SUFFIXES, Images, files_below, find_images, read_header
-from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
-from agentlab.errors import AgentlabError
+from agentlab.data.batches import Array
+from agentlab.data.image_files import SUFFIXES, Bytes, decode_images, find_images
+from agentlab.data.preprocessors import Preprocessor
+from agentlab.data.raw_inputs import as_numbers
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import tf
 
-__all__ = ["ImageFolder", "Images"]
-SUBFOLDERS = (("train",), ("val", "valid", "validation"), ("test",))
+Dtype = Literal["uint8", "float32"]
 
 
-class ImageFolder:
-    """Images in a folder for each class, split at random, each class for itself.
+@dataclass(frozen=True)
+class Images(Preprocessor):
+    """Images of one shape, ``[n, height, width, channels]``.
 
-    ``path/cat/1.png`` is an image of the class ``cat``; folders within a class belong to it. Where
-    ``path`` holds the folders ``train`` and ``test`` or ``val``, with a folder for each class in
-    each, these are the splits; a split that has no folder is taken from ``train``. Splits that fit
-    into ``memory_budget`` are decoded once; others each epoch. Files that are no images by their
-    names are passed over.
+    Images fitted on bytes stay uint8, and the network divides them by ``scale``, 255; those fitted
+    on floats stay as they are.
 
     Args:
-        path: the folder.
-        size: side, or height and width, that images are brought to; ``None`` takes the first
-            training image's own.
-        seed: of the split.
-        validation, test: fractions of the images; 0 makes no such split.
-        memory_budget: bytes for decoded images.
-
-    Attributes:
-        classes: names of the folders, sorted.
-        preprocessor: height, width and channels: 1 if all training images are gray, else 3.
-        train: ``Batches``: uint8 inputs ``[b, height, width, channels]``, int32 targets ``[b]``,
-            which are places in ``classes``.
-        validation, test: likewise; ``None`` where there is no such split.
+        height, width: in pixels.
+        channels: 1 for grayscale, 3 for RGB.
+        dtype: of the training images: ``"uint8"`` or ``"float32"``.
 
     Raises:
-        AgentlabError: for a folder without images, one class only, a class with too few
-            images, or a file that is no readable image.
+        InvalidArgument: for a size below 1 or another dtype.
+
+    >>> images = Images.fit(np.zeros((2, 8, 8), np.uint8))
+    >>> images.input_shape, images.scale
+    ((8, 8, 1), 255.0)
+    >>> images.transform(np.full((1, 8, 8), 3.0)).dtype  # whole numbers are the same in any dtype
+    dtype('uint8')
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        size: int | tuple[int, int] | None = None,
-        seed: int = 0,
-        validation: float = 0.1,
-        test: float = 0.2,
-        memory_budget: int = MEMORY_BUDGET,
-    ) -> None:
-        check_fractions(seed, validation, test)
-        self.path = Path(path)
-        if not self.path.is_dir():
-            raise AgentlabError(f"images={str(path)!r} is no folder; it must hold one a class")
-        examples, self.classes = _split(self.path, seed, validation, test)
-        headers = [[read_header(path) for path, _ in part] for part in examples]
-        shape = headers[0][0].shape if size is None else _pair(size)
-        self.preprocessor = Images(*shape, 1 if all(header.gray for header in headers[0]) else 3)
-        self._resized = sum(header.shape != shape for part in headers for header in part)
-        self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
-        self._sizes = [len(part) for part in examples]
-        area = shape[0] * shape[1] * self.preprocessor.channels
-        kept = choose_kept([n * area for n in self._sizes], memory_budget)
-        batches: list[Batches | None] = []
-        for number, part in enumerate(examples):
-            paths = [path for path, _ in part]
-            labels = np.array([label for _, label in part], np.int32)
-            if number in kept:
-                batches.append(Arrays(self.preprocessor.decode(paths), labels))
-            else:
-                batches.append(_Decoded(self.preprocessor, paths, labels) if part else None)
-        train, self.validation, self.test = batches
-        assert train is not None
-        self.train: Batches = train
+    height: int
+    width: int
+    channels: int
+    dtype: Dtype = "uint8"
+    kind = "images"
 
-    def describe(self) -> str:
-        """Return what a user is shown: classes, parts, size, and what was passed over."""
-        shape, many = self.preprocessor, len(self.classes)
-        listed = ", ".join(self.classes[:10]) + (", ..." if many > 10 else "")
-        color = "gray" if shape.channels == 1 else "in color"
-        lines = [
-            f"classes: {many}: {listed}",
-            f"images: {say_sizes(self._sizes)}; {shape.height} x {shape.width} pixels, {color}",
-        ]
-        if self._resized:
-            lines.append(f"brought to this size: {self._resized:,} images of another")
-        if self._skipped:
-            lines.append(f"left out: {self._skipped:,} files that are no images by their names")
-        return "\n".join(lines)
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "channels"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InvalidArgument(f"{name}={value!r} of images must be 1 or more")
+        if self.dtype not in get_args(Dtype):
+            raise InvalidArgument(f"dtype={self.dtype!r} of images must be uint8 or float32")
 
+    @property
+    def scale(self) -> float:
+        """What the network divides its inputs by."""
+        return 255.0 if self.dtype == "uint8" else 1.0
 
-class _Decoded:
-    """Images that are decoded whenever they are needed; ``Batches``."""
+    @classmethod
+    def fit(cls, x: Any, /) -> Self:
+        """Learn the shape and dtype of the training images.
 
-    ragged = False
+        Args:
+            x: uint8 or float ``[n, height, width]`` or ``[n, height, width, channels]``.
 
-    def __init__(
-        self, preprocessor: Images, paths: list[Path], labels: npt.NDArray[np.int32]
-    ) -> None:
-        self.size = len(paths)
-        self._preprocessor, self._paths, self._labels = preprocessor, paths, labels
-
-    def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
-        return -(-self.size // batch)
-
-    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all images once; see ``Batches``."""
-        order = np.arange(self.size)
-        if seed is not None:
-            order = np.random.default_rng(seed).permutation(self.size)
-        for start in range(0, self.size, batch):
-            chosen = order[start : start + batch]
-            images = self._preprocessor.decode([self._paths[i] for i in chosen])
-            yield Batch(images, self._labels[chosen], np.ones(len(chosen), np.float32))
-
-
-def _split(
-    path: Path, seed: int, validation: float, test: float
-) -> tuple[list[list[tuple[Path, int]]], list[str]]:
-    """Return each part's image files with the numbers of their classes, and the classes."""
-    folders = _part_folders(path)
-    found = [{} if folder is None else _images_by_class(folder) for folder in folders]
-    classes = sorted(found[0])
-    if not classes:
-        raise AgentlabError(
-            f"the folder {folders[0]} holds no images in folders of classes, such as cat/1.png"
-        )
-    if len(classes) == 1:
-        raise AgentlabError(
-            f"the folder {folders[0]} holds images of one class only, {classes[0]!r}; two are "
-            "needed at least, each in a folder of its own"
-        )
-    for folder, images in zip(folders[1:], found[1:], strict=True):
-        if folder is not None and not images:
-            raise AgentlabError(f"the folder {folder} holds no images in folders of classes")
-        for name in images:
-            if name not in found[0]:
-                raise AgentlabError(f"{folder} has a class {name!r}, but {folders[0]} has none")
-    held, kept = (
-        fraction if folder is None else 0.0
-        for fraction, folder in zip((validation, test), folders[1:], strict=True)
-    )
-    fractions = (1 - held - kept, held, kept)
-    parts: list[list[tuple[Path, int]]] = [[] for _ in SPLITS]
-    for number, name in enumerate(classes):
-        paths = found[0][name]
-        if len(paths) < sum(fraction > 0 for fraction in fractions):
-            raise AgentlabError(
-                f"{folders[0]} has too few images of the class {name!r} to split: {len(paths)}"
+        Raises:
+            InvalidArgument: for another shape or dtype.
+        """
+        x = as_numbers(x)
+        if x.ndim not in (3, 4) or not x.size:
+            raise InvalidArgument(
+                f"x has the shape {list(x.shape)}; images must be [n, height, width] or "
+                "[n, height, width, channels]"
             )
-        own = int(np.random.default_rng([seed, number]).integers(2**31))
-        for part, chosen in enumerate(split_indices(len(paths), fractions, own)):
-            given = found[part].get(name, []) if part else []
-            parts[part] += [(file, number) for file in [*(paths[i] for i in chosen), *given]]
-    rng = np.random.default_rng(seed)  # so that the first few are of several classes
-    return [[part[i] for i in rng.permutation(len(part))] for part in parts], classes
+        if x.dtype != np.uint8 and x.dtype.kind != "f":
+            raise InvalidArgument(f"x has the dtype {x.dtype}; images must be uint8 or floats")
+        channels = 1 if x.ndim == 3 else x.shape[3]
+        return cls(x.shape[1], x.shape[2], channels, "uint8" if x.dtype == np.uint8 else "float32")
+
+    def transform(self, x: Any) -> Array:
+        """Return images of the fitted dtype, ``[n, height, width, channels]``.
+
+        Args:
+            x: images of the fitted shape; grayscale ones may lack the last axis. For a model fitted
+                on bytes, whole numbers from 0 to 255 in any dtype are bytes, too.
+
+        Raises:
+            InvalidArgument: for another shape, or what is not bytes where bytes were fitted.
+        """
+        x = as_numbers(x)
+        shape = x.shape
+        if x.ndim == 3 and self.channels == 1:
+            x = x[..., None]
+        if x.shape[1:] != self.input_shape:
+            one = "" if self.channels > 1 else f" or [n, {self.height}, {self.width}]"
+            raise InvalidArgument(
+                f"x has the shape {list(shape)}, but the model takes images "
+                f"[n, {', '.join(map(str, self.input_shape))}]{one}"
+            )
+        if self.dtype == "float32":
+            floats: Array = x.astype(np.float32)
+            return floats
+        images: Array = x if x.dtype == np.uint8 else _as_bytes(x)
+        return images
+
+    def decode(self, paths: Sequence[Path]) -> Bytes:
+        """Return the images in files, uint8 ``[n, height, width, channels]``.
+
+        Raises:
+            AgentlabError: naming a file that is no readable image.
+        """
+        return decode_images(paths, self.height, self.width, self.channels)
+
+    def read(self, source: str | Path) -> Bytes:
+        """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
+
+        Raises:
+            AgentlabError: for a folder without images, an unreadable file, or a model of float
+                images, whose scale is unknown.
+        """
+        path = Path(source)
+        if self.dtype != "uint8":
+            raise AgentlabError(
+                f"{path} holds bytes, but the model was fitted on float images of unknown scale; "
+                "fit it on uint8 images to predict on files"
+            )
+        if not path.is_dir():
+            return self.decode([path])
+        paths = find_images(path)
+        if not paths:
+            raise AgentlabError(f"the folder {path} holds no image ({', '.join(SUFFIXES)})")
+        return self.decode(paths)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that was fitted as JSON-compatible values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> Self:
+        """Make the preprocessor that ``to_json`` described."""
+        return cls(**described)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape of one image, ``[height, width, channels]``."""
+        return self.height, self.width, self.channels
+
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Return a tensor ``[n, height, width, channels]`` of the fitted dtype as it is."""
+        return tf.identity(inputs)
 
 
-def _part_folders(path: Path) -> list[Path | None]:
-    """Return the folders of the splits; where there are none, all is to be split from ``path``."""
-    inner = {entry.name.lower(): entry for entry in path.iterdir() if entry.is_dir()}
-    folders = [next((inner[name] for name in names if name in inner), None) for names in SUBFOLDERS]
-    train = folders[0]
-    if train is None or not any(entry.is_dir() for entry in train.iterdir()):
-        return [path, None, None]
-    return folders
-
-
-def _images_by_class(folder: Path) -> dict[str, list[Path]]:
-    found = {entry.name: find_images(entry) for entry in folder.iterdir() if entry.is_dir()}
-    return {name: paths for name, paths in found.items() if paths}
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
+def _as_bytes(x: Array) -> npt.NDArray[np.uint8]:
+    """Return whole numbers from 0 to 255 as bytes; refuse all others."""
+    images = x.astype(np.float64).clip(0, 255).astype(np.uint8)
+    if not (images == x).all():
+        value = x[images != x].flat[0]
+        raise InvalidArgument(
+            f"x has the dtype {x.dtype} and holds {value}, but the model was fitted on images of "
+            "bytes; pass uint8, whole numbers from 0 to 255"
+        )
+    if x.dtype.kind == "f" and images.max(initial=0) == 1:
+        raise InvalidArgument(
+            f"x has the dtype {x.dtype} and holds only 0 and 1, but the model was fitted on images "
+            "of bytes; pass uint8, where white is 255"
+        )
+    return images

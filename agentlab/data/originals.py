@@ -1,4 +1,4 @@
-"""The original files of public data sets, and where a user may have copies of them."""
+"""The original files of public data sets: downloads, or copies in a folder of the user's."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ class Originals:
     """Finds the files of one set: in a folder that the user names, or else by download.
 
     Args:
-        folder: the set's name, of its folder in the cache and perhaps in ``data_dir``.
-        data_dir: the user's folder with copies, which lie in it or in its ``folder``; ``None``
-            downloads.
-        instead: ends the sentence that says that a download failed.
+        folder: the name of the set's folder in the cache, and perhaps in ``data_dir``.
+        data_dir: the user's folder with copies, which are in it or in its subfolder ``folder``;
+            ``None`` downloads.
+        instead: ends the message of a failed download.
         quiet: show no progress of downloads.
 
     Attributes:
         used: all files that were found, in that order.
-        altered: those of them that are copies, but not byte by byte.
+        altered: those of them that differ from the original.
 
     Raises:
-        AgentlabError: where ``data_dir`` is no folder.
+        AgentlabError: where ``data_dir`` is not a folder.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Originals:
         self.folder, self.instead, self.quiet = folder, instead, quiet
         self.data_dir = None if data_dir is None else Path(data_dir)
         if self.data_dir is not None and not self.data_dir.is_dir():
-            raise AgentlabError(f"data_dir={str(data_dir)!r} is no folder")
+            raise AgentlabError(f"data_dir={str(data_dir)!r} is not a folder")
         self.used: list[Path] = []
         self.altered: list[Path] = []
 
     def find(self, original: str, *others: str) -> Path | None:
-        """Return the path of a file, downloaded where no folder of copies is named.
+        """Return the path of a file, downloaded unless a folder of copies is given.
 
         Args:
             original: its name in ``FILES``.
@@ -127,7 +127,7 @@ class Originals:
         return path
 
     def missing(self, *names: str) -> AgentlabError:
-        """Return the error that tells under which names files were sought."""
+        """Return the error that says which file names were looked for."""
         return AgentlabError(
             f"data_dir={str(self.data_dir)!r} holds no {' or '.join(names)}, neither itself nor "
             f"in a folder {self.folder}"
@@ -135,7 +135,7 @@ class Originals:
 
     @property
     def origin(self) -> str:
-        """Where the files are from: a folder of copies, a URL, or the folder of several URLs."""
+        """The source of the files: a folder of copies, a URL, or the common prefix of several."""
         if self.data_dir is not None:
             return str(self.used[0].parent)
         urls = [FILES[path.name][0] + path.name for path in self.used]
@@ -155,7 +155,7 @@ def contents(path: Path) -> bytes:
 
 
 def _checksum_inside(path: Path) -> str:
-    """Return the SHA-256 of what a compressed text holds; an empty text for other files."""
+    """Return the SHA-256 of what a compressed text holds; "" for other files."""
     if path.suffixes[-2:] != [".txt", ".gz"]:
         return ""
     try:

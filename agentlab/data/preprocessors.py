@@ -1,58 +1,218 @@
-"""Preprocessors: what turns a user's files and texts into a net's inputs, saved with the net."""
+"""Preprocessors: they turn raw data into the inputs of a network, and are saved with it.
+
+What data are is decided once, when a preprocessor is fitted on the training split::
+
+    preprocessor = make_preprocessor(x_train)
+    inputs = preprocessor.transform(x_test)
+
+``make_preprocessor`` chooses the kind; afterwards nothing is guessed from a dtype.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from agentlab.data.batches import Array
-from agentlab.errors import AgentlabError
+from agentlab.data.raw_inputs import as_numbers, as_texts, has_columns, has_texts
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras
+from agentlab.registry import Registry
 
-PREPROCESSORS = {
-    "columns": "agentlab.data.columns:Columns",
-    "images": "agentlab.data.images:Images",
-    "characters": "agentlab.data.text:Characters",
-    "words": "agentlab.data.text:Words",
-    "subwords": "agentlab.data.text:Subwords",
-}
+PREPROCESSORS = Registry(
+    "kind",
+    {
+        "numbers": "agentlab.data.numbers:Numbers",
+        "images": "agentlab.data.images:Images",
+        "columns": "agentlab.data.columns:Columns",
+        "words": "agentlab.data.text:Words",
+        "characters": "agentlab.data.text:Characters",
+        "subwords": "agentlab.data.subwords:Subwords",
+        "token_ids": "agentlab.data.token_ids:TokenIds",
+    },
+)
+IDS = ("words", "characters", "subwords", "token_ids")  # the kinds that give int32 ids [n, time]
 
 
-class Preprocessor(Protocol):
-    """Fitted on the training split of the data, and saved as JSON inside the trainer.
+class Preprocessor(ABC):
+    """Turns raw data into the inputs of a network; fitted on the training split.
+
+    Instances are always fitted and do not change. ``inference_inputs`` and ``inference`` make the
+    same transformation part of a Keras model, for export and serving.
 
     Attributes:
-        kind: its key in ``PREPROCESSORS``.
+        kind: its name in ``PREPROCESSORS``.
+        dtype: of the network's inputs: ``"float32"``, ``"uint8"`` or ``"int32"``.
+        scale: what the network divides its inputs by: 255 for images of bytes, else 1.
     """
 
     kind: ClassVar[str]
+    dtype: str = "float32"
 
-    def read(self, source: str) -> Array:
-        """Return the net's inputs ``[n, ...]`` of a file, a folder or a text that a user names.
-
-        Raises:
-            AgentlabError: naming the file, row or column that does not fit.
-        """
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
+    @property
+    def scale(self) -> float:
+        """What the network divides its inputs by."""
+        return 1.0
 
     @classmethod
+    @abstractmethod
+    def fit(cls, x: Any, /, *args: Any, **options: Any) -> Self:
+        """Return a preprocessor fitted on ``x``, the raw inputs of the training split.
+
+        Raises:
+            AgentlabError: for data of another kind.
+        """
+
+    @abstractmethod
+    def transform(self, x: Any) -> Array:
+        """Return the network's inputs, ``[n, *input_shape]`` of ``dtype``.
+
+        What ``x`` means is decided by what was fitted, never by its own dtype.
+
+        Raises:
+            AgentlabError: for data of another kind or shape, naming the first value that does not
+                fit.
+        """
+
+    @abstractmethod
+    def read(self, source: str) -> Any:
+        """Return the raw data, as ``transform`` takes it, of a file, a folder or a text.
+
+        Raises:
+            AgentlabError: for what cannot be read, naming the file, row or column.
+        """
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that was fitted as JSON-compatible values."""
+
+    @classmethod
+    @abstractmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+        """Make the preprocessor that ``to_json`` described."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The shape of one input of the network; ``None`` for an axis of any size."""
+
+    def inference_inputs(self) -> Any:
+        """Return the ``keras.Input`` of raw data, or a dict of them; see ``inference``."""
+        return keras.Input(self.input_shape, dtype=self.dtype, name="inputs")
+
+    def inference(self, inputs: Any) -> Any:
+        """Return the network's inputs as a function of ``inference_inputs()``.
+
+        ``keras.Model(inputs, preprocessor.inference(inputs))`` computes what ``transform`` does,
+        with TensorFlow operations only.
+        """
+        # Imported here because it loads Keras.
+        from agentlab.data.preprocessing_layer import Preprocessing
+
+        return Preprocessing(self)(inputs)
+
+    @abstractmethod
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Do what ``transform`` does to tensors of raw data, with TensorFlow operations."""
 
 
 def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
-    """Build the preprocessor ``kind`` that ``to_json`` described.
+    """Make the preprocessor of a kind that ``to_json`` described.
 
     Raises:
         AgentlabError: for a kind that is unknown, or a damaged description.
+
+    >>> numbers = make_preprocessor([[1.0], [3.0]])
+    >>> load_preprocessor(numbers.kind, numbers.to_json()).transform([[5.0]])
+    array([[3.]], dtype=float32)
     """
     if kind not in PREPROCESSORS:
         raise AgentlabError(f"the saved preprocessor {kind!r} is unknown")
-    module, cls = PREPROCESSORS[kind].split(":")
     try:
-        preprocessor: Preprocessor = getattr(import_module(module), cls).from_json(described)
+        preprocessor: Preprocessor = PREPROCESSORS.load(kind).from_json(described)
     except (KeyError, TypeError, ValueError) as error:
         raise AgentlabError(f"the saved preprocessor {kind!r} is damaged: {error!r}") from error
     return preprocessor
+
+
+def make_preprocessor(
+    x: Any,
+    kind: str | None = None,
+    *,
+    takes: str | None = None,
+    standardize: bool = True,
+    vocabulary: int = 10_000,
+    length: int | None = None,
+) -> Preprocessor:
+    """Choose and fit the preprocessor of raw training data.
+
+    Args:
+        x: the raw inputs of the training split.
+        kind: a name in ``PREPROCESSORS``; ``None`` chooses by ``x`` and ``takes``, see
+            ``choose_kind``.
+        takes: what the network takes: ``numeric``, ``images``, ``sequences`` or ``ids``, as
+            ``TORSOS`` says; ``None`` if unknown.
+        standardize: scale numbers to mean 0 and standard deviation 1.
+        vocabulary: how many ids there are at most (of texts), or exactly (of token ids).
+        length: ids of each text; ``None`` pads to the longest text.
+
+    Raises:
+        InvalidArgument: for an unknown kind, or data that the kind or the network does not take.
+
+    >>> make_preprocessor([[1.0, 5.0], [3.0, 5.0]]).transform([[3, 6]])
+    array([[1., 1.]], dtype=float32)
+    >>> make_preprocessor(["a fine movie", "a dull movie"], length=4).transform(["fine movie"])
+    array([[5, 3, 0, 0]], dtype=int32)
+    """
+    kind = choose_kind(x, takes) if kind is None else kind
+    cls = PREPROCESSORS.load(kind)
+    if kind in IDS and takes in ("numeric", "images"):
+        what = "token ids" if kind == "token_ids" else "texts"
+        raise InvalidArgument(
+            f"x holds {what}, but the network takes {takes} inputs; use one that takes ids of "
+            "words, such as net='text_cnn'"
+        )
+    if kind not in IDS and takes == "ids":
+        raise InvalidArgument(
+            f"x holds {kind}, but the network takes ids of words; pass texts or whole numbers"
+        )
+    any_length = takes == "sequences"
+    options: dict[str, dict[str, Any]] = {
+        "numbers": {"standardize": standardize, "any_length": any_length},
+        "columns": {"standardize": standardize},
+        "words": {"size": vocabulary, "length": length},
+        "characters": {"length": length, "unknown": True},
+        "subwords": {"size": vocabulary, "length": length},
+        "token_ids": {"size": vocabulary, "any_length": any_length},
+    }
+    raw = as_texts(x) if kind in ("words", "characters", "subwords") else x
+    preprocessor: Preprocessor = cls.fit(raw, **options.get(kind, {}))
+    return preprocessor
+
+
+def choose_kind(x: Any, takes: str | None = None) -> str:
+    """Return the kind of preprocessor for raw training data.
+
+    Columns by name give ``columns``, texts ``words``, uint8 arrays ``[n, height, width]`` and
+    ``[n, height, width, channels]`` ``images``; whole numbers give ``token_ids`` where the network
+    takes ids, and everything else gives ``numbers``.
+
+    Args:
+        x: the raw inputs of the training split.
+        takes: what the network takes, see ``make_preprocessor``.
+
+    >>> choose_kind(np.zeros((5, 8, 8), np.uint8)), choose_kind(np.zeros((5, 8), np.uint8))
+    ('images', 'numbers')
+    """
+    if has_columns(x):
+        return "columns"
+    if has_texts(x):
+        return "words"
+    array = as_numbers(x)
+    if array.dtype == np.uint8 and array.ndim in (3, 4) and takes != "sequences":
+        return "images"
+    rows_of_ids = takes == "ids" or (takes == "sequences" and array.ndim == 2)
+    return "token_ids" if rows_of_ids and array.dtype.kind in "iu" else "numbers"

@@ -1,4 +1,4 @@
-"""Sentences and their translations as batches of ids."""
+"""``SentencePairs``: sentences and their translations, as batches of ids."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Order = npt.NDArray[np.int64]
 
 
 class SentencePairs:
-    """Pairs of sentences as ids; a batch holds pairs of about one length, so little padding.
+    """Pairs of sentences as ids, in batches of similar lengths, which need little padding.
 
-    Each batch's inputs are ``source_ids`` and the target shifted right, from the start token on;
-    its targets are the target's ids, and its weights 0 on padding.
+    The inputs of a batch are the source's ids and the target's shifted right, behind the start
+    token; its targets are the target's ids, with weight 0 on padding.
 
     Args:
         sources: int32 ``[n, source_time]``, padded with 0.
@@ -32,7 +32,7 @@ class SentencePairs:
         self._lengths = (targets != PADDING).sum(axis=1), (sources != PADDING).sum(axis=1)
 
     def by_length(self) -> SentencePairs:
-        """Return the same pairs, the shortest first."""
+        """Return the same pairs sorted by length, the shortest first."""
         order = self._sorted(np.arange(self.size))
         return SentencePairs(self.sources[order], self.targets[order])
 
@@ -41,9 +41,9 @@ class SentencePairs:
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all pairs once; see ``Batches``.
+        """Iterate over all pairs once; see ``Batches``.
 
-        Shuffled are both the pairs of one length and the batches.
+        A seed shuffles both the pairs of equal length and the batches.
         """
         order = np.arange(self.size)
         batches = np.arange(self.count(batch))

@@ -1,4 +1,4 @@
-"""Numbers over time from a CSV file."""
+"""Time series from a CSV file."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def read_series(
     columns: Sequence[str] | None = None,
     missing: Literal["refuse", "interpolate"] = "refuse",
 ) -> tuple[Values, list[str]]:
-    """Read series that lie side by side in the columns of a CSV file, a row for each moment.
+    """Read the time series in the columns of a CSV file, one row for each time step.
 
-    Rows stay in the file's order. Blank lines at its end are no rows.
+    Rows keep their order. Blank lines at the end are ignored.
 
     Args:
-        path: the file; ``CSVFiles`` says what forms are understood.
-        columns: names of those to read, in that order; ``None`` takes every column but for those
-            that begin with a text, such as dates, and those that are empty.
-        missing: ``"interpolate"`` puts values on the line between their neighbors in time (at
-            either end, the nearest value), and so looks at what comes later; ``"refuse"`` raises.
+        path: the file; ``CSVFiles`` says which formats are understood.
+        columns: names of those to read, in that order; ``None`` takes every column except
+            those that begin with a text, such as dates, and empty ones.
+        missing: ``"interpolate"`` interpolates linearly between neighbors in time (at either end it
+            repeats the nearest value), and so uses later values; ``"refuse"`` raises.
 
     Returns:
         The values, float64 ``[time, columns]``, and the columns' names.
@@ -60,7 +60,7 @@ def read_series(
     names = list(columns) if columns is not None else _numbers_only(values, files.names)
     values = values[:, [files.names.index(name) for name in names]]
     if not values.size:
-        raise AgentlabError(f"{path} holds no series: no column of numbers")
+        raise AgentlabError(f"{path} holds no time series: it has no column of numbers")
     if np.isinf(values).any():
         raise files.find_text(names) or AgentlabError(f"{path} holds infinite values")
     gaps = np.isnan(values)
@@ -78,18 +78,21 @@ def read_series(
 
 
 def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
-    """Cut series into parts that follow one another in time.
+    """Split time series into parts that follow one another in time.
 
     Args:
         values: ``[time, ...]``.
-        fractions: of each part, the earliest first; they sum to 1. A fraction above 0 gets one row
-            at least.
+        fractions: of each split, the earliest first; they sum to 1. A fraction above 0 gets at
+            least one row.
 
     Returns:
-        The parts, views of ``values``.
+        The splits, views of ``values``.
 
     Raises:
         AgentlabError: where the fractions do not sum to 1, or there are fewer rows than splits.
+
+    >>> [part.tolist() for part in split_series(np.arange(5.0), (0.6, 0.4))]
+    [[0.0, 1.0, 2.0], [3.0, 4.0]]
     """
     sizes = [len(part) for part in split_indices(len(values), fractions, seed=0)]
     return np.split(values, np.cumsum(sizes)[:-1])

@@ -1,6 +1,6 @@
-"""What the files of each public set hold, the originals and copies in other forms alike.
+"""Readers of the files of each public data set: the originals, and copies in other formats.
 
-Each function takes the ``Originals`` that find its files, and returns the set. Besides
+Each function takes the ``Originals`` that find its files, and returns the data set. Besides
 ``AgentlabError`` it raises one of ``DAMAGE`` where the file found last is not what it should be.
 """
 

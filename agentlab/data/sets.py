@@ -1,4 +1,4 @@
-"""Public data sets by name, from their sources on the net or from a folder of copies.
+"""Public data sets by name, downloaded or from a folder of copies.
 
 ::
 
@@ -25,13 +25,13 @@ __all__ = ["SETS", "DataSet", "PublicSet", "load"]
 
 @dataclass(frozen=True)
 class PublicSet:
-    """A set that can be loaded by name.
+    """A data set that can be loaded by name.
 
     Attributes:
-        read: makes the set of its files.
-        folder: its name on the disk.
-        unit: what it has many of.
-        sizes: of the original's parts.
+        read: makes the data set from its files.
+        folder: its name in the cache.
+        unit: of its size: images, rows, ...
+        sizes: of the original's splits.
         credit: who made it, and the license.
     """
 
@@ -45,7 +45,7 @@ class PublicSet:
 def load(
     name: str, data_dir: Path | str | None = None, stand_in: bool = False, quiet: bool = False
 ) -> DataSet:
-    """Load a public set: the original from the cache or the net, or what the user names instead.
+    """Load a public data set from the cache, the internet or a folder of copies.
 
     Args:
         name: one of ``SETS``. What ``train`` and ``test`` are:
@@ -62,12 +62,16 @@ def load(
               test split.
         data_dir: a folder with copies, used instead of a download. One that is not the
             original file is used too, but ``notes`` says so.
-        stand_in: take other, smaller data that an installed package ships; ``notes`` says so.
+        stand_in: load other, smaller data that ship with an installed package; ``notes`` says so.
         quiet: show no progress of downloads.
 
     Raises:
         AgentlabError: for an unknown name, no network, a folder without copies, a damaged copy,
-            or a set that nothing can stand in for.
+            or a set that has no stand-in.
+
+    >>> digits = load("mnist", stand_in=True)
+    >>> digits.train[0].shape, digits.train[0].dtype
+    ((1438, 28, 28), dtype('uint8'))
     """
     if name not in SETS:
         hint = did_you_mean(name, SETS) or f"; there are {', '.join(SETS)}"
@@ -77,7 +81,9 @@ def load(
         what, unit, make = STAND_INS[name]
         if stand_in:
             found = make()
-            note = f"{what} stand in for {name}, and figures do not compare: {_count(found, unit)}"
+            note = (
+                f"{what} stand in for {name}, so scores are not comparable: {_count(found, unit)}"
+            )
             return replace(found, notes=(note,))
         instead += f", or take {what} by --stand-in"
     elif stand_in:
@@ -97,7 +103,7 @@ def _count(found: DataSet, unit: str) -> str:
 
 
 def _altered(files: Originals, found: DataSet, public: PublicSet) -> list[str]:
-    """Say what is not the original, and how many examples it has in place of the original's."""
+    """Return a note on files that differ from the original, and on how many examples they hold."""
     if not files.altered:
         return []
     less = [

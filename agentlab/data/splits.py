@@ -1,4 +1,4 @@
-"""The splits of a data set, and which of them fit into memory."""
+"""The splits of a data set: their fractions, and which of them fit into memory."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def check_fractions(seed: int, validation: float, test: float) -> None:
 
 
 def choose_kept(sizes: Sequence[int], memory_budget: int) -> list[int]:
-    """Return which parts ``memory_budget`` has room for, the small ones first.
+    """Return the indices of the splits that fit into ``memory_budget``, the smallest first.
 
     Args:
-        sizes: of each part, in bytes; parts of 0 do not exist.
+        sizes: of each split, in bytes; splits of 0 bytes do not exist.
         memory_budget: bytes.
+
+    >>> choose_kept([700, 100, 200], 400)
+    [1, 2]
     """
     kept: list[int] = []
     for part in sorted(range(len(sizes)), key=sizes.__getitem__):
@@ -44,6 +47,6 @@ def choose_kept(sizes: Sequence[int], memory_budget: int) -> list[int]:
 
 
 def say_sizes(sizes: Sequence[int]) -> str:
-    """Return how large each part is, in words."""
+    """Return the size of each split, in words."""
     named = zip(SPLITS, sizes, strict=True)
     return ", ".join(f"{size:,} for {name}" for name, size in named if size)

@@ -1,6 +1,6 @@
-"""Small data that installed packages ship, for those who have neither a network nor a copy.
+"""Small data sets that ship with installed packages, for use without a network or a copy.
 
-They are other data, not parts of the sets that they stand in for: figures do not compare.
+They are different data, not subsets of what they replace: scores are not comparable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def digits() -> DataSet:
 
 
 def diabetes() -> DataSet:
-    """Return scikit-learn's 442 patients: 10 numbers, and their disease a year later."""
+    """Return scikit-learn's 442 patients: 10 features, and a measure of their disease."""
     from sklearn.datasets import load_diabetes
 
     patients = load_diabetes(scaled=False)
@@ -36,14 +36,14 @@ def diabetes() -> DataSet:
 
 
 def help_texts() -> DataSet:
-    """Return what Python's own ``help`` says of its topics, one after another by name."""
+    """Return the texts of Python's ``help`` on its topics, in the order of their names."""
     from pydoc_data.topics import topics
 
     return text_set("\n\n".join(topics[name] for name in sorted(topics)))
 
 
 def share_prices() -> DataSet:
-    """Return matplotlib's share price of IBM in dollars by months, float64 ``[time, 1]``."""
+    """Return matplotlib's monthly share price of IBM in dollars, float64 ``[time, 1]``."""
     from matplotlib.cbook import get_sample_data
 
     with open(str(get_sample_data("Stocks.csv", asfileobj=False)), encoding="utf-8") as file:
@@ -53,7 +53,7 @@ def share_prices() -> DataSet:
     return DataSet((train,), (test,), names=["IBM"])
 
 
-# For each set: what stands in for it, in plain words, what it counts, and the function.
+# For each set: what replaces it, in words; the unit of its size; the function that loads it.
 STAND_INS: dict[str, tuple[str, str, Callable[[], DataSet]]] = {
     "mnist": ("scikit-learn's digits of 8x8, enlarged to 28x28", "images", digits),
     "boston": ("scikit-learn's diabetes patients", "rows", diabetes),

@@ -1,4 +1,4 @@
-"""A long sequence read in parallel streams, so that a net can remember what came before."""
+"""``Streams``: a long sequence in parallel streams, for truncated backpropagation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ Ids = npt.NDArray[np.int32]
 class Streams:
     """A sequence cut into equal streams, whose windows follow each other from batch to batch.
 
-    Inputs of a batch are ``(ids, begins)``, int32 and bool ``[streams, length]``, where ``begins``
-    marks what follows on nothing; targets are the ids one further on, and weights 0 where there
-    are none left. Row ``i`` of a batch goes on where row ``i`` of the last batch ended, as
-    truncated backpropagation through time wants (Williams & Peng 1990).
+    The inputs of a batch are ``(ids, starts)``, int32 and bool ``[streams, length]``, where
+    ``starts`` marks the first id of a stream, at which recurrent states are reset. The targets are
+    the next ids, with weight 0 where there is none. Row ``i`` of a batch continues row ``i`` of the
+    batch before, for truncated backpropagation through time (Williams & Peng 1990).
 
     Args:
         ids: the sequence.
-        streams: how many are read side by side; fewer where the sequence is short.
+        streams: number of parallel streams; fewer if the sequence is short.
         length: ids of a window.
 
     Raises:
-        AgentlabError: for a sequence of less than two windows.
+        AgentlabError: for a sequence shorter than two windows.
+
+    >>> streams = Streams(np.arange(9, dtype=np.int32), streams=2, length=2)
+    >>> [batch.inputs[0].tolist() for batch in streams.epoch(2)]
+    [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
     """
 
     ragged = False
@@ -47,35 +51,37 @@ class Streams:
         return self.windows
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through the sequence once, ``streams`` windows at a time.
+        """Iterate over the sequence once, ``streams`` windows at a time.
 
-        With a seed a random number of ids, less than a window, are left out at the beginning, and
-        others at the end, so that windows begin elsewhere in every epoch. Without one nothing is
-        left out.
+        A seed skips a random number of ids, up to a window, at the beginning, and the rest of a
+        window at the end, so that windows differ between epochs. Without a seed, nothing is
+        skipped.
         """
         if seed is None:
             yield from self._whole()
             return
         offset = int(np.random.default_rng(seed).integers(self.length + 1))
         each = self.windows * self.length
-        begins = offset + each * np.arange(self.streams)[:, None]
+        firsts = offset + each * np.arange(self.streams)[:, None]
         weights = np.ones((self.streams, self.length), np.float32)
         for window in range(self.windows):
-            places = begins + window * self.length + np.arange(self.length)
-            fresh = np.zeros(places.shape, np.bool_)
-            fresh[:, 0] = window == 0
-            yield Batch((self.ids[places], fresh), self.ids[places + 1], weights)
+            places = firsts + window * self.length + np.arange(self.length)
+            starts = np.zeros(places.shape, np.bool_)
+            starts[:, 0] = window == 0
+            yield Batch((self.ids[places], starts), self.ids[places + 1], weights)
 
     def _whole(self) -> Iterator[Batch]:
-        """Go through all of it; what fills up the last windows has no weight."""
+        """Iterate over all ids; what pads the last windows has weight 0."""
         last = len(self.ids) - 1
         each = -(-last // self.streams)
-        begins = each * np.arange(self.streams)[:, None]
+        firsts = each * np.arange(self.streams)[:, None]
         for start in range(0, each, self.length):
             steps = start + np.arange(self.length)
-            places = begins + steps
+            places = firsts + steps
             weights = (steps < each) & (places < last)
             places = np.minimum(places, last - 1)
-            fresh = np.zeros(places.shape, np.bool_)
-            fresh[:, 0] = start == 0
-            yield Batch((self.ids[places], fresh), self.ids[places + 1], weights.astype(np.float32))
+            starts = np.zeros(places.shape, np.bool_)
+            starts[:, 0] = start == 0
+            yield Batch(
+                (self.ids[places], starts), self.ids[places + 1], weights.astype(np.float32)
+            )

@@ -1,4 +1,4 @@
-"""Pieces of words, cut by sentencepiece."""
+"""``Subwords``: pieces of words, found by sentencepiece."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
-from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length
+from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length, pad
 from agentlab.errors import AgentlabError
+from agentlab.lazy import keras, tf
 
 START, END, UNKNOWN = 1, 2, 3
 
 
 class Subwords(Vocabulary):
-    """Pieces of words, so that no word is unknown but for characters never seen.
+    """Pieces of words, so that only characters that were never seen are unknown.
 
     Frequent words are one piece, rare ones several. 0 is padding, 1 the start of a sentence,
     2 its end and 3 an unknown character. Unicode is normalized (NFKC), so that decoding gives
-    the text but for extra blanks and forms such as "…" for "...".
+    the text except for extra blanks and forms such as "…" for "...".
+
+    sentencepiece has no TensorFlow operations here: the raw input of an inference model is not the
+    text but its ids, int32 ``[n, time]``, as ``transform`` gives them.
 
     Args:
         model: a sentencepiece model, such as ``fit`` makes.
         length: ids of every encoded text.
 
     Raises:
-        AgentlabError: where ``model`` is none, or has other ids for padding, start and end.
+        AgentlabError: where ``model`` is not one, or has other ids for padding, start and end.
+
+    >>> subwords = Subwords.fit(["a dog runs", "two dogs run"], size=20)
+    >>> subwords.decode(subwords.encode("a dog runs"))
+    'a dog runs'
     """
 
     kind = "subwords"
@@ -96,7 +104,8 @@ class Subwords(Vocabulary):
             ) from error
         return cls(model.getvalue(), length)
 
-    def _ids(self, text: str, start: bool = False, end: bool = False) -> list[int]:
+    def tokenize(self, text: str, start: bool = False, end: bool = False) -> list[int]:
+        """Return the ids of a whole text; see ``encode``."""
         ids: list[int] = self._processor.encode(text, add_bos=start, add_eos=end)
         return ids
 
@@ -109,26 +118,34 @@ class Subwords(Vocabulary):
             end: whether each ends with the id 2; one that is cut to ``length`` has lost it.
         """
         several = [texts] if isinstance(texts, str) else list(texts)
-        ids = self._padded([self._ids(text, start, end) for text in several])
+        ids = pad([self.tokenize(text, start, end) for text in several], self.length, PADDING)
         return ids[0] if isinstance(texts, str) else ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of one sequence of ids up to the first 2; see ``Vocabulary``."""
-        known = self._checked(ids)
+        known = self.check_ids(ids)
         known = known[: known.index(END)] if END in known else known
         text: str = self._processor.decode(known)
         return text
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """Return each id's piece as it is written; ``▁`` marks the start of a word."""
-        pieces: list[str] = self._processor.id_to_piece(self._checked(ids))
+        pieces: list[str] = self._processor.id_to_piece(self.check_ids(ids))
         return pieces
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
+        """Return everything that was fitted as JSON-compatible values."""
         return {"model": base64.b64encode(self.model).decode("ascii"), "length": self.length}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+        """Make the preprocessor that ``to_json`` described."""
         return cls(base64.b64decode(described["model"], validate=True), described["length"])
+
+    def inference_inputs(self) -> Any:
+        """Return a ``keras.Input`` of ids, int32 ``[n, time]``; see the class."""
+        return keras.Input(self.input_shape, dtype="int32", name="inputs")
+
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Return an int32 tensor ``[n, time]`` of ids as it is."""
+        return tf.identity(inputs)

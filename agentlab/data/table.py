@@ -1,4 +1,4 @@
-"""``Table``: CSV files to train on, validate with and test on, however large they are."""
+"""``Table``: CSV files of any size, split for training, validation and test."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from agentlab.config import check_type
 from agentlab.data.batches import Arrays, Batch, Batches
+from agentlab.data.column import Floats, Task
 from agentlab.data.column_kinds import fit_columns
-from agentlab.data.columns import Floats, Task
+from agentlab.data.columns import Columns
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
 from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
@@ -26,23 +27,21 @@ Piece = tuple[Floats, npt.NDArray[Any]]
 class Table:
     """A table in CSV files, split at random; everything is fitted on the training split.
 
-    What each column is, its mean or its categories are found out from the training rows alone;
-    missing numbers become the mean, missing categories the most frequent one, and a further input
-    tells of them. Splits that fit into ``memory_budget`` are kept there as arrays; others are read
-    from the files anew each epoch, through a buffer that shuffles them. A seed gives the same order
-    each time.
+    What each column is, its mean or its categories are inferred from the training rows alone; see
+    ``Columns``. Splits that fit into ``memory_budget`` are kept in memory; others are read from the
+    files in each epoch, through a shuffle buffer. A seed gives the same order each time.
 
     Args:
         files: a CSV file, a folder of them, or several with the same columns; see ``CSVFiles``.
         target: the column to predict. Rows without it are left out.
-        task: ``None`` finds it out: classification where the target holds text, or whole numbers
-            of few different values.
+        task: ``None`` infers it: classification where the target holds texts, or whole numbers
+            with few distinct values.
         seed: of the split.
         validation, test: fractions of the rows; 0 makes no such split.
         memory_budget: bytes for encoded rows, kept or in the shuffle buffer.
-        kinds: what columns are, where that is not found out rightly: ``number``, ``category`` or
-            ``drop``, by name.
-        separator: of cells; ``None`` finds it out.
+        kinds: what columns are, by name, where that is not inferred correctly: ``number``,
+            ``category`` or ``drop``.
+        separator: of cells; ``None`` infers it.
 
     Attributes:
         columns: the fitted preprocessor.
@@ -76,8 +75,9 @@ class Table:
             check_type(f"the kind of column {name!r}", kind, Literal["number", "category", "drop"])
         self._splitter = _Splitter(seed, validation, test)
         goal = TargetColumn(target, task, len(SPLITS))
-        self.columns = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
-        self.task: Task = self.columns.task
+        columns, fitted = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
+        self.columns, self._target = Columns(columns, fitted), fitted
+        self.task: Task = fitted.task
         self._inferred = task is None
         self._missing = goal.missing
         self._unknown, sizes = [0] * len(SPLITS), list(goal.present)
@@ -102,9 +102,9 @@ class Table:
         self.train: Batches = train
 
     def describe(self) -> str:
-        """Return what a user is shown: what each column becomes, the task and the parts."""
-        target, sizes = self.columns.target, [part.size if part else 0 for part in self._batches]
-        asked = "found out" if self._inferred else "as asked"
+        """Return a summary for the user: what each column becomes, the task and the splits."""
+        target, sizes = self._target, [part.size if part else 0 for part in self._batches]
+        asked = "inferred" if self._inferred else "as requested"
         what = f"{target.name!r} is a number"
         if self.task == "classification":
             listed = ", ".join(target.classes[:10]) + (", ..." if len(target.classes) > 10 else "")
@@ -118,11 +118,13 @@ class Table:
             lines.append(f"left out: {self._missing:,} rows without {target.name!r}")
         for name, n in zip(SPLITS, self._unknown, strict=True):
             if n:
-                lines.append(f"left out: {n:,} {name} rows of classes that training does not see")
+                lines.append(
+                    f"left out: {n:,} {name} rows of classes that are not in the training split"
+                )
         return "\n".join(lines)
 
     def _encode(self, kept: list[int], sizes: list[int]) -> dict[int, Arrays]:
-        """Encode whole parts, in one pass over the files."""
+        """Encode whole splits, in one pass over the files."""
         inputs = {
             part: np.empty((sizes[part], len(self.columns.inputs)), np.float32) for part in kept
         }
@@ -138,7 +140,7 @@ class Table:
     def _pieces(
         self, wanted: list[int], order: list[int] | None = None
     ) -> Iterator[tuple[int, Piece]]:
-        """Read the files, in ``order``, and yield encoded rows of the parts that are wanted."""
+        """Read the files, in ``order``, and yield encoded rows of the wanted splits."""
         columns = self.columns
         for chunk in self.files.chunks({**columns.types, **columns.target_type}, order):
             targets, present = columns.targets(chunk)
@@ -149,7 +151,7 @@ class Table:
 
 
 class _Streamed:
-    """A part that is read from the files each epoch; ``Batches``."""
+    """A split that is read from the files in each epoch; ``Batches``."""
 
     ragged = False
 
@@ -162,7 +164,7 @@ class _Streamed:
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all rows once; see ``Batches``."""
+        """Iterate over all rows once; see ``Batches``."""
         table, order = self._table, None
         if seed is not None:
             rng = np.random.default_rng(seed)
@@ -175,13 +177,13 @@ class _Streamed:
 
 
 class _Splitter:
-    """Gives each row its part, by its file and number alone, so that all passes agree."""
+    """Gives each row its split, by its file and index alone, so that all passes agree."""
 
     def __init__(self, seed: int, validation: float, test: float) -> None:
         self.seed, self.fractions = seed, (1 - validation - test, validation, test)
 
     def parts(self, chunk: Chunk) -> npt.NDArray[np.uint8]:
-        """Return the part of each row of a chunk."""
+        """Return the split of each row of a chunk."""
         first, end, size = chunk.first, chunk.first + len(chunk.frame), BLOCK * PAGE
         pages = [self._page(chunk.file, n) for n in range(first // size, -(-end // size))]
         split = np.concatenate([np.empty(0, np.uint8), *pages])
@@ -204,9 +206,9 @@ class _Splitter:
 
 
 def shuffled(pieces: Iterator[Piece], capacity: int, rng: np.random.Generator) -> Iterator[Piece]:
-    """Pass rows on in a random order, by a buffer of ``capacity`` rows that they wait in.
+    """Yield rows in a random order, from a shuffle buffer of ``capacity`` rows.
 
-    Each row that comes takes the place of one drawn at random, which is passed on.
+    Each new row takes the place of one drawn at random, which is yielded.
     """
     waiting: Piece | None = None
     filled = 0

@@ -1,4 +1,4 @@
-"""What the column to predict is: numbers or classes."""
+"""What the column to predict holds: numbers or classes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.columns import Target, Task
+from agentlab.data.column import Target, Task
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.errors import AgentlabError
 
-CLASSES = 1000  # more different values are refused
-LEVELS = 20  # whole numbers of at most so many different values are taken for classes
+CLASSES = 1000  # more distinct values are refused
+LEVELS = 20  # whole numbers with at most so many distinct values are taken as classes
 EXAMPLES = 3
 
 
@@ -25,7 +25,7 @@ class Moments:
         self.count, self.mean, self._squares = 0, 0.0, 0.0
 
     def add(self, values: npt.NDArray[np.float64]) -> None:
-        """Take in some numbers."""
+        """Add some numbers."""
         values = values[~np.isnan(values)]
         if not len(values):
             return
@@ -37,23 +37,23 @@ class Moments:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation (that of the training split itself), 1 where it is nothing."""
+        """The standard deviation (that of the training split itself), 1 where it is 0."""
         deviation = float(np.sqrt(self._squares / max(self.count, 1)))
         return deviation if deviation > 1e-12 * abs(self.mean) else 1.0
 
 
 class TargetColumn:
-    """The column to predict: its rows are counted in all parts, and learned in the training split.
+    """The column to predict: counted in all splits, learned from the training split.
 
     Args:
         name: of the column.
-        task: ``None`` finds it out.
-        parts: how many there are; the first is the training split.
+        task: ``None`` infers it.
+        parts: number of splits; the first is the training split.
 
     Attributes:
-        present: how many rows of each part have a value.
-        missing: how many rows have none.
-        counts: how often each text is in each part, of the first ``CLASSES`` or so.
+        present: number of rows with a value, for each split.
+        missing: number of rows without one.
+        counts: how often each text occurs in each split, for the first ``CLASSES`` or so.
     """
 
     def __init__(self, name: str, task: Task | None, parts: int) -> None:
@@ -65,7 +65,7 @@ class TargetColumn:
         self._pure = self._whole = True  # nothing but numbers; nothing but whole ones
 
     def add(self, chunk: Chunk, parts: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Take in a chunk, given each row's part; return which rows have a value."""
+        """Add a chunk, given the split of each row; return which rows have a value."""
         import pandas as pd
 
         cells = chunk.frame[self.name]
@@ -89,7 +89,7 @@ class TargetColumn:
         return present
 
     def target(self, files: CSVFiles) -> Target:
-        """Return what the target is, by its training split.
+        """Return what the target is, as the training split shows.
 
         Raises:
             AgentlabError: for text among numbers, one class only, or far too many.
@@ -112,11 +112,11 @@ class TargetColumn:
             return replace(target, mean=self._moments.mean, deviation=self._moments.deviation)
         if len(counts) == 1:
             raise AgentlabError(
-                f"{where} holds one class only, {next(iter(counts))!r}; two are needed at least"
+                f"{where} holds only one class, {next(iter(counts))!r}; at least two are needed"
             )
         if len(counts) > CLASSES:
             raise AgentlabError(
-                f"{where} holds more than {CLASSES:,} different values, too many for classes; "
+                f"{where} holds more than {CLASSES:,} distinct values, too many for classes; "
                 + ("use task='regression'" if numeric else "name another target")
             )
         classes = sorted(counts, key=lambda text: (by_size.get(text, np.inf), text))
@@ -124,7 +124,7 @@ class TargetColumn:
 
 
 def numbers_among(files: CSVFiles, texts: Iterable[str]) -> dict[str, float]:
-    """Return those texts that are numbers, with the numbers."""
+    """Return the numbers among texts, by text."""
     import pandas as pd
 
     texts = list(texts)
@@ -133,12 +133,12 @@ def numbers_among(files: CSVFiles, texts: Iterable[str]) -> dict[str, float]:
 
 
 def refuse_mistakes(files: CSVFiles, name: str, counts: Counter[str]) -> None:
-    """Raise an error where nearly all values are numbers, so that the rest looks like mistakes."""
+    """Raise an error where nearly all values are numbers, so that the others look like mistakes."""
     numeric = len(numbers_among(files, counts))
     few = numeric <= LEVELS and numeric < len(counts)  # such as 0, 1, 2, 3+
     if not few and numeric > 0.9 * len(counts):
         why = (
-            "where nearly all others are numbers; correct it, or tell what the column is by "
+            "where nearly all others are numbers; correct it, or say what the column is by "
             f"kinds={{{name!r}: 'category'}}"
         )
         if error := files.find_text([name], why):

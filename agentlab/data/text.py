@@ -1,10 +1,4 @@
-"""Vocabularies: characters, words or pieces of words as numbers, and back.
-
-::
-
-    words = Words.fit(training_texts, size=10_000, length=400)
-    ids = words.encode(["A fine movie.", "Not my taste."])  # int32 [2, 400], 0 is padding
-"""
+"""``Characters`` and ``Words``: texts as ids of their characters or words, and back."""
 
 from __future__ import annotations
 
@@ -16,27 +10,45 @@ from typing import Any, Self
 from agentlab.data.subwords import Subwords
 from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length, read_text, text_of
 from agentlab.errors import AgentlabError
+from agentlab.lazy import keras, tf
 
 __all__ = ["Characters", "Ids", "Subwords", "Vocabulary", "Words", "read_text", "split_words"]
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 WORD_OR_MARK = re.compile(WORD.pattern + r"|[^\w\s]")
+# The same by TensorFlow's regular expressions, step by step, until blanks separate all words.
+SPLIT = (
+    (r"[^\pL\pN'’]+", " "),
+    (r"['’]{2,}", " "),
+    (r"(^| )['’]", " "),
+    (r"['’]( |$)", " "),
+)
+SPLIT_MARKS = (
+    (r"([\pL\pN]+(?:['’][\pL\pN]+)*|[^\pL\pN_\s\pZ\x0b\x1c-\x1f\x{85}])", r" \1 "),
+    (r"[_\pZ\x0b\x1c-\x1f\x{85}]", " "),
+)
 
 
 class Characters(Vocabulary):
     """One id for each character.
 
-    The ids follow the order of ``characters``. With ``length`` id 0 is padding and comes before
-    them, with ``unknown`` so does one id for every other character; with neither, no id is lost
-    on what a model of running text never meets.
+    The ids follow the order of ``characters``. With ``length``, id 0 is padding and comes before
+    them; with ``unknown``, so does one id for every other character. With neither, no id is wasted
+    on what a language model never sees.
 
     Args:
-        characters: all that are known, each once.
-        length: ids of every encoded text, such as a convolutional net wants.
-        unknown: whether characters that are not known share an id, or else are an error.
+        characters: all known characters, each once.
+        length: ids of every encoded text, as a convolutional network needs.
+        unknown: whether unknown characters share an id; else they are an error.
 
     Raises:
-        AgentlabError: for no characters, or one twice.
+        AgentlabError: for no characters, or one that is there twice.
+
+    >>> characters = Characters.fit("banana")
+    >>> characters.encode("nab")
+    array([2, 0, 1], dtype=int32)
+    >>> characters.decode([2, 0, 1])
+    'nab'
     """
 
     kind = "characters"
@@ -59,7 +71,8 @@ class Characters(Vocabulary):
         """Learn the characters of the training split, a text or several, in their sorted order."""
         return cls("".join(sorted(set().union(*texts))), length, unknown)
 
-    def _ids(self, text: str) -> list[int]:
+    def tokenize(self, text: str) -> list[int]:
+        """Return the ids of a whole text, neither cut nor padded."""
         if self.unknown:
             return [self._of.get(character, self._unknown) for character in text]
         try:
@@ -81,37 +94,63 @@ class Characters(Vocabulary):
             raise AgentlabError("length=None: set it to encode texts of different lengths together")
         return super().encode(texts)
 
-    def read(self, source: str) -> Ids:
-        """Return ids as ``Vocabulary`` does; without ``length`` the text is one, ``[1, time]``."""
-        return self.encode([text_of(source)]) if self.length is None else super().read(source)
+    def read(self, source: str) -> list[str]:
+        """Return texts as ``Vocabulary`` does; without ``length`` the whole file is one text."""
+        return [text_of(source)] if self.length is None else super().read(source)
+
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Do what ``transform`` does to a tensor of strings ``[n]``."""
+        points = tf.strings.unicode_decode(inputs, "UTF-8")  # ragged [n, time]
+        order = sorted(self._of)
+        known = tf.constant([ord(character) for character in order], tf.int32)
+        places = tf.minimum(tf.searchsorted(known, points.flat_values), len(order) - 1)
+        found = tf.gather(known, places) == points.flat_values
+        if not self.unknown:
+            tf.debugging.Assert(
+                tf.reduce_all(found), ["a character does not occur in the training text"]
+            )
+        ids = tf.gather(tf.constant([self._of[c] for c in order], tf.int32), places)
+        rows = points.with_flat_values(tf.where(found, ids, self._unknown))
+        if self.length is None:
+            lengths = points.row_lengths()
+            tf.debugging.Assert(
+                tf.reduce_all(lengths == lengths[:1]), ["the texts have different lengths"]
+            )
+        return rows.to_tensor(default_value=PADDING, shape=[None, self.length])
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of one sequence of ids; see ``Vocabulary``."""
-        return "".join(self._characters[number] for number in self._checked(ids))
+        return "".join(self._characters[number] for number in self.check_ids(ids))
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
+        """Return everything that was fitted as JSON-compatible values."""
         return {"characters": self.characters, "length": self.length, "unknown": self.unknown}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+        """Make the preprocessor that ``to_json`` described."""
         return cls(described["characters"], described["length"], described["unknown"])
 
 
 class Words(Vocabulary):
     """One id for each frequent word; 0 is padding and 1 any other word.
 
-    A word is a run of letters and digits, apostrophes within it included: "don't" is one word.
+    A word is a run of letters and digits, apostrophes inside included: "don't" is one word.
 
     Args:
-        words: all that are known, each once; their ids begin at 2.
+        words: all known words, each once; their ids begin at 2.
         length: ids of every encoded text.
-        lower: whether capitals are made small.
-        punctuation: whether each mark is a word of its own, or else left out.
+        lower: whether texts are lower-cased.
+        punctuation: whether each punctuation mark is a word; else marks are left out.
 
     Raises:
-        AgentlabError: for no words, or one twice.
+        AgentlabError: for no words, or one that is there twice.
+
+    >>> words = Words.fit(["a fine movie", "a dull movie"], length=4)
+    >>> words.words
+    ['a', 'movie', 'dull', 'fine']
+    >>> words.transform(["A fine day!"])
+    array([[2, 5, 1, 0]], dtype=int32)
     """
 
     kind = "words"
@@ -126,7 +165,9 @@ class Words(Vocabulary):
         self.words = list(words)
         self._of = {word: i for i, word in enumerate(self.words, 2)}
         if not words or len(self._of) < len(words):
-            raise AgentlabError(f"there are {len(words)} words; they must be some, and each once")
+            raise AgentlabError(
+                f"words holds {len(words)} words; there must be at least one, and each once"
+            )
         check_length(length)
         self.length, self.lower, self.punctuation = length, lower, punctuation
         self.size = 2 + len(words)
@@ -144,8 +185,8 @@ class Words(Vocabulary):
 
         Args:
             texts: the training split.
-            size: ids at most, those of padding and of unknown words among them. Of equally
-                frequent words the first in the alphabet are taken.
+            size: maximum number of ids, including those of padding and of unknown words. Of equally
+                frequent words, those first in the alphabet are kept.
             length: see the class, as ``lower`` and ``punctuation``.
 
         Raises:
@@ -159,16 +200,29 @@ class Words(Vocabulary):
         frequent = sorted(counts, key=lambda word: (-counts[word], word))[: size - 2]
         return cls(frequent, length, lower, punctuation)
 
-    def _ids(self, text: str) -> list[int]:
+    def tokenize(self, text: str) -> list[int]:
+        """Return the ids of a whole text, neither cut nor padded."""
         return [self._of.get(word, 1) for word in split_words(text, self.lower, self.punctuation)]
+
+    def transform_tensors(self, inputs: Any) -> Any:
+        """Return the words of texts ``[n]`` as strings ``[n, time]``, padded with ""."""
+        texts = tf.strings.lower(inputs, encoding="utf-8") if self.lower else inputs
+        for pattern, replacement in SPLIT_MARKS if self.punctuation else SPLIT:
+            texts = tf.strings.regex_replace(texts, pattern, replacement)
+        return tf.strings.split(texts).to_tensor(default_value="", shape=[None, self.length])
+
+    def inference(self, inputs: Any) -> Any:
+        """Return ids, int32 ``[n, time]``, of texts; see ``Preprocessor``."""
+        lookup = keras.layers.StringLookup(vocabulary=self.words, mask_token="")
+        return keras.ops.cast(lookup(super().inference(inputs)), "int32")
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the words of one sequence of ids with blanks between; see ``Vocabulary``."""
         known = ["", "<unknown>", *self.words]
-        return " ".join(known[number] for number in self._checked(ids) if number != PADDING)
+        return " ".join(known[number] for number in self.check_ids(ids) if number != PADDING)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
+        """Return everything that was fitted as JSON-compatible values."""
         return {
             "words": self.words,
             "length": self.length,
@@ -178,7 +232,7 @@ class Words(Vocabulary):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+        """Make the preprocessor that ``to_json`` described."""
         return cls(
             described["words"], described["length"], described["lower"], described["punctuation"]
         )

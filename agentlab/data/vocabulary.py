@@ -1,19 +1,22 @@
-"""What all vocabularies have in common: texts become ids of one length, and ids texts again."""
+"""``Vocabulary``: texts become ids of one length, and ids become texts again."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
+from agentlab.data.preprocessors import Preprocessor
+from agentlab.data.raw_inputs import as_texts
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras
 from agentlab.runs.reading import open_regular
 
 Ids = npt.NDArray[np.int32]
@@ -22,17 +25,17 @@ PADDING = 0
 
 
 def read_text(path: Path | str) -> str:
-    """Return what a text file holds; each kind of line end becomes ``"\\n"``.
+    """Return the content of a text file; all line ends become ``"\\n"``.
 
     Raises:
-        AgentlabError: where it cannot be read, is not UTF-8, or holds nothing but blanks.
+        AgentlabError: where it cannot be read, is not UTF-8, or holds only blanks.
     """
     try:
         with open_regular(path) as file:
             text = io.TextIOWrapper(file, encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise AgentlabError(
-            f"{path} is no text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+            f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from error
     except OSError as error:
         raise AgentlabError(f"{path} cannot be read: {error.strerror}") from error
@@ -42,10 +45,10 @@ def read_text(path: Path | str) -> str:
 
 
 def text_of(source: str) -> str:
-    """Return the text of the file that ``source`` names, or ``source`` itself if it names none.
+    """Return the text of the file ``source``, or ``source`` itself if there is no such file.
 
     Raises:
-        AgentlabError: for a file that cannot be read, or a name in ``.txt`` that no file has.
+        AgentlabError: for a file that cannot be read, or a missing one named ``.txt``.
     """
     if os.path.exists(source) or re.fullmatch(r"\S+\.txt", source):
         return read_text(source)
@@ -54,85 +57,106 @@ def text_of(source: str) -> str:
     return source
 
 
-class Vocabulary(ABC):
-    """What the vocabularies have in common; each is a ``Preprocessor``.
+class Vocabulary(Preprocessor):
+    """Texts as integer ids, and back; the base of ``Characters``, ``Words`` and ``Subwords``.
 
     Attributes:
         size: how many ids there are; they are 0, ..., ``size - 1``.
-        length: every encoded text is cut or padded to so many ids; ``None`` leaves it as it is.
+        length: every encoded text is cut or padded to so many ids; ``None`` pads to the longest.
     """
 
-    kind: ClassVar[str]
+    dtype = "int32"
     size: int
     length: int | None
 
     @abstractmethod
-    def _ids(self, text: str) -> Sequence[int]:
-        """Return the ids of a whole text."""
+    def tokenize(self, text: str) -> Sequence[int]:
+        """Return the ids of a whole text, neither cut nor padded."""
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of one sequence of ids; padding becomes nothing.
+        """Return the text of one sequence of ids, without the padding.
 
         Raises:
             AgentlabError: for an id that the vocabulary does not have.
         """
 
     def encode(self, texts: str | Sequence[str]) -> Ids:
-        """Turn a text, or several, into ids.
+        """Turn one text or several into ids.
 
         Returns:
             int32 ``[time]`` for one text and ``[n, time]`` for several, where ``time`` is
-            ``length``; if that is ``None``, the text's own, or the longest's of the several.
-            Shorter ones are padded with 0 at their end, longer ones lose their end.
+            ``length``; if that is ``None``, it is the number of ids of the (longest) text.
+            Shorter texts are padded with 0 at their end; longer ones lose their end.
 
         Raises:
             AgentlabError: for what the vocabulary cannot express.
         """
         several = [texts] if isinstance(texts, str) else texts
-        ids = self._padded([self._ids(text) for text in several])
+        ids = pad([self.tokenize(text) for text in several], self.length, PADDING)
         return ids[0] if isinstance(texts, str) else ids
 
-    def _padded(self, rows: Sequence[Sequence[int]]) -> Ids:
-        longest = max(map(len, rows), default=0)
-        ids = np.full((len(rows), self.length or longest), PADDING, np.int32)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = row[: self.length]
-        return ids
+    def transform(self, x: Any) -> Ids:
+        """Return the ids of texts, int32 ``[n, time]``; see ``encode``.
 
-    def read(self, source: str) -> Ids:
-        """Return the ids of a text file with one text a line, or of the text itself.
-
-        Returns:
-            int32 ``[n, time]``, see ``encode``.
+        Args:
+            x: a text, or a flat list, array or Series of texts.
 
         Raises:
-            AgentlabError: for a file that cannot be read, or what has no id.
+            AgentlabError: for numbers, or what the vocabulary cannot express.
         """
-        return self.encode(text_of(source).rstrip("\n").split("\n"))
+        return self.encode(as_texts(x))
 
-    def _checked(self, ids: Iterable[int]) -> list[int]:
+    def read(self, source: str) -> list[str]:
+        """Return the texts of a file with one text a line, or the text itself.
+
+        Raises:
+            AgentlabError: for a file that cannot be read.
+        """
+        return text_of(source).rstrip("\n").split("\n")
+
+    def check_ids(self, ids: Iterable[int]) -> list[int]:
+        """Return ids as a list.
+
+        Raises:
+            AgentlabError: for an id that the vocabulary does not have.
+        """
         checked = [int(number) for number in ids]
         for number in checked:
             if not 0 <= number < self.size:
-                raise AgentlabError(f"id {number} is none of the vocabulary's {self.size}")
+                raise AgentlabError(f"id {number} is not one of the vocabulary's {self.size} ids")
         return checked
 
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """Return all that was fitted as what JSON holds."""
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The shape of the ids of one text, ``[time]``."""
+        return (self.length,)
 
-    @classmethod
-    @abstractmethod
-    def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Take back what ``to_json`` gave."""
+    def inference_inputs(self) -> Any:
+        """Return a ``keras.Input`` of texts, strings ``[n]``."""
+        return keras.Input((), dtype="string", name="inputs")
+
+
+def pad(rows: Sequence[Sequence[int]], length: int | None, padding: int) -> Ids:
+    """Return rows of ids as int32 ``[n, length]``, cut or padded at their end.
+
+    Args:
+        rows: of any lengths.
+        length: ``None`` takes the longest row's.
+        padding: the id that fills short rows.
+
+    >>> pad([[5, 6, 7], [8]], 2, 0)
+    array([[5, 6],
+           [8, 0]], dtype=int32)
+    """
+    longest = max(map(len, rows), default=0)
+    ids = np.full((len(rows), length or longest), padding, np.int32)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row[:length]
+    return ids
 
 
 def check_length(length: int | None) -> None:
-    """Refuse a length that no text can have.
-
-    Raises:
-        AgentlabError: where it is below 1.
-    """
+    """Raise ``InvalidArgument`` for a length below 1."""
     if length is not None and length < 1:
-        raise AgentlabError(f"length={length} must be 1 or more, or None")
+        raise InvalidArgument(f"length={length} must be 1 or more, or None")

@@ -1,4 +1,4 @@
-"""Stretches of series: a past to forecast from, and the future to be forecast."""
+"""``Windows`` of time series: a past, and the future to forecast from it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agentlab.data.series import Values
 
 
 class Targets(NamedTuple):
-    """What comes after some pasts.
+    """What follows some pasts.
 
     Attributes:
         future: normalized like the past, float32 ``[b, horizon, columns]``.
         last: the past's last values, the naive forecast, float32 ``[b, columns]``.
-        spread: what turns normalized errors into the series' units (but for one factor common to
-            all, ``Windows.unit``), float32 ``[b, columns]``.
+        spread: factors that turn normalized errors into the series' units, divided by
+            ``Windows.unit``, float32 ``[b, columns]``.
     """
 
     future: Any
@@ -27,15 +27,19 @@ class Targets(NamedTuple):
 
 
 class Windows:
-    """All stretches of ``past + horizon`` rows, as ``Batches`` of past and ``Targets``.
+    """All windows of ``past + horizon`` rows, as ``Batches`` of past and ``Targets``.
 
-    Each is normalized by the mean and the deviation of its own past, column by column.
+    Each is normalized by the mean and standard deviation of its own past, column by column.
 
     Args:
         values: float64 ``[time, columns]``, at least ``past + horizon`` rows.
         past: rows of the past.
         horizon: rows to be forecast.
-        usual: float64 ``[columns]``, stands in for the deviation of a past that never changes.
+        usual: float64 ``[columns]``, replaces the deviation of a constant past.
+
+    >>> windows = Windows(np.arange(6.0)[:, None], past=3, horizon=2, usual=np.ones(1))
+    >>> windows.size, windows.rows([1])[0, :, 0].tolist()
+    (2, [1.0, 2.0, 3.0, 4.0, 5.0])
     """
 
     ragged = False
@@ -50,7 +54,7 @@ class Windows:
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all windows once; see ``Batches``."""
+        """Iterate over all windows once; see ``Batches``."""
         order = np.arange(self.size)
         if seed is not None:
             order = np.random.default_rng(seed).permutation(self.size)
@@ -64,7 +68,7 @@ class Windows:
             yield Batch(inputs, targets, np.ones(len(rows), np.float32))
 
     def rows(self, numbers: Any) -> Values:
-        """Return the windows of some numbers as they are, float64 ``[n, rows, columns]``."""
+        """Return the windows at some indices, unscaled: float64 ``[n, rows, columns]``."""
         offsets = np.arange(self.past + self.horizon)
         return self.values[np.asarray(numbers)[:, None] + offsets]
 
@@ -72,8 +76,8 @@ class Windows:
 def normalization(pasts: Values, usual: Values) -> tuple[Values, Values]:
     """Return mean and deviation of each past ``[n, past, columns]``, float64 ``[n, columns]``.
 
-    The deviation of a past that never changes is ``usual``, float64 ``[columns]``; what the net is
-    shown is zeros then in any case.
+    The deviation of a constant past is ``usual``, float64 ``[columns]``; its normalized values are
+    zeros in any case.
     """
     mean, std = pasts.mean(axis=1), pasts.std(axis=1)
     return mean, np.where(std > 1e-12 * np.abs(mean), std, usual)

@@ -169,7 +169,7 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
 
 
 def _images(source: Source, seed: int, validation: float) -> TrainingData:
-    from agentlab.data.images import ImageFolder
+    from agentlab.data.image_folder import ImageFolder
 
     folder = ImageFolder(str(source.images), source.size, seed, validation, source.test)
     return TrainingData(

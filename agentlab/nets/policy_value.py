@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -91,6 +92,24 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
             features.append(tf.reshape(outputs, (-1, torso.features)))
             recurrent_state = recurrent_state[count:]
         return self.policy_head(features[0]), tf.squeeze(self.value_head(features[-1]), -1)
+
+    def step(self, inputs: Any, recurrent_state: list[Any]) -> tuple[Any, Any, list[Any]]:
+        """Return what ``call`` does for one step from a recurrent state, and the new state.
+
+        Args:
+            inputs: ``[batch, ...]``.
+            recurrent_state: as ``initial_state`` returns it.
+        """
+        flat = tf.reshape(inputs, (tf.shape(inputs)[0], 1, math.prod(inputs.shape[1:])))
+        features, new_state = [], []
+        for torso in self.torsos:
+            count = len(torso.initial_state(1))
+            outputs, state = torso.run(flat, recurrent_state[:count])
+            features.append(outputs[:, 0])
+            new_state += state
+            recurrent_state = recurrent_state[count:]
+        policy, value = self.policy_head(features[0]), self.value_head(features[-1])
+        return policy, tf.squeeze(value, -1), new_state
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""

@@ -102,9 +102,9 @@ def test_no_part_of_a_split_is_empty_but_those_asked_for(
 @pytest.mark.parametrize(
     ("n", "fractions", "says"),
     [
-        (10, (0.5, 0.4), "must be positive and sum to 1"),
-        (10, (1.5, -0.5), "must be positive and sum to 1"),
-        (1, (0.9, 0.1), "1 examples are too few to split into 2 parts"),
+        (10, (0.5, 0.4), "must not be negative and must sum to 1"),
+        (10, (1.5, -0.5), "must not be negative and must sum to 1"),
+        (1, (0.9, 0.1), "1 examples are too few for 2 splits"),
     ],
 )
 def test_a_split_that_cannot_be_is_refused(n: int, fractions: tuple[float, ...], says: str) -> None:

@@ -1,4 +1,4 @@
-"""What columns are is found out from the training split, and encodes every later row."""
+"""What columns are is inferred from the training split, and encodes every later row."""
 
 import json
 
@@ -66,7 +66,7 @@ def test_kinds_inputs_and_values_by_hand(tmp_path):
         [a, 0, 0, 1, 1, 0, 0, 1],
         [0, 0, 0, 1, 0, 1, 0, 0],
     ]
-    inputs = columns.read(tmp_path / "train.csv")
+    inputs = columns.transform(columns.read(tmp_path / "train.csv"))
     assert inputs.dtype == np.float32
     np.testing.assert_allclose(inputs, expected, rtol=1e-6)
 
@@ -76,7 +76,7 @@ def test_rows_to_predict_may_lack_the_target_and_hold_unseen_categories(tmp_path
     path = write(
         tmp_path, "since,member,extra,city,age\n2020-01-02,no,9,Bonn,40\n\n,,,,\n  \n", "new.csv"
     )
-    read = columns.read(path)
+    read = columns.transform(columns.read(path))
     np.testing.assert_allclose(
         read,
         [[0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 1, 1, 1, 0, 1]],  # blank lines are no rows
@@ -86,7 +86,7 @@ def test_rows_to_predict_may_lack_the_target_and_hold_unseen_categories(tmp_path
 def test_missing_cells_have_no_input_where_training_has_none(tmp_path):
     columns = fit(tmp_path, "a,b,y\n1,x,1.5\n3,y,2.5\n5,x,0\n")
     assert columns.inputs == ("a", "b=x", "b=y")
-    read = columns.read(write(tmp_path, "a,b\n?,NA\n", "new.csv"))
+    read = columns.transform(columns.read(write(tmp_path, "a,b\n?,NA\n", "new.csv")))
     assert read.tolist() == [[0, 1, 0]]  # the mean, and the most frequent category
 
 
@@ -98,7 +98,7 @@ def test_json_brings_back_the_same_preprocessor(tmp_path):
     assert again.to_json() == columns.to_json()
     assert (again.inputs, again.task, again.classes) == (columns.inputs, "regression", ())
     path = tmp_path / "train.csv"
-    assert np.array_equal(again.read(path), columns.read(path))
+    assert np.array_equal(again.transform(again.read(path)), columns.transform(columns.read(path)))
     assert again.describe() == columns.describe()
 
 
@@ -154,7 +154,8 @@ def test_booleans_are_known_by_any_letters(tmp_path):
     text = rows_of(lambda i: ("True", "FALSE", "true")[i % 3], lambda i: i / 2, names=("b", "y"))
     columns = fit(tmp_path, text)
     assert columns.inputs == ("b",)
-    assert columns.read(write(tmp_path, "b\nfalse\nTRUE\n", "new.csv")).tolist() == [[0], [1]]
+    read = columns.read(write(tmp_path, "b\nfalse\nTRUE\n", "new.csv"))
+    assert columns.transform(read).tolist() == [[0], [1]]
 
 
 def test_a_few_numbers_beside_text_are_categories(tmp_path):
@@ -175,14 +176,17 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is no number"),
-        ("inf,Rome,yes,2020-01-01", "row 3, column 'age' holds 'inf', which is no finite number"),
+        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is not a number"),
+        (
+            "inf,Rome,yes,2020-01-01",
+            "row 3, column 'age' holds 'inf', which is not a finite number",
+        ),
         ("1,Rome,maybe,2020-01-01", "row 3, column 'member' holds 'maybe', which is neither no"),
-        ("1,Rome,yes,yesterday", "row 3, column 'since' holds 'yesterday', which is no date"),
+        ("1,Rome,yes,yesterday", "row 3, column 'since' holds 'yesterday', which is not a date"),
         ("1,Rome,yes,2020-01-01,9", "row 3 has more cells than the header"),
     ],
 )
-def test_cells_of_another_kind_are_told_with_file_row_and_column(tmp_path, row, said):
+def test_cells_of_another_kind_are_named_with_file_row_and_column(tmp_path, row, said):
     columns = fit(tmp_path, ROWS, kinds={"note": "drop"})
     path = write(tmp_path, f"age,city,member,since\n1,Rome,yes,2020-01-01\n{row}\n", "new.csv")
     with pytest.raises(AgentlabError, match=f"new.csv, {said}") as caught:
@@ -195,7 +199,7 @@ def test_a_column_that_is_needed_but_missing(tmp_path):
     path = write(tmp_path, "age,town,member,since\n1,Rome,yes,2020-01-01\n", "new.csv")
     with pytest.raises(AgentlabError, match="new.csv has no column 'city'"):
         columns.read(path)
-    with pytest.raises(AgentlabError, match="new.csv holds no row below its header"):
+    with pytest.raises(AgentlabError, match="new.csv has no rows below its header"):
         columns.read(write(tmp_path, "age,city,member,since,id,note\n", "new.csv"))
 
 
@@ -206,9 +210,9 @@ def test_the_table_shown_to_the_user(tmp_path):
     ]
     assert shown[1].split() == [
         *("age", "number", "1", "30,", "40,", "50", "standardized:", "mean", "40,"),
-        *("deviation", "7.071;", "one", "input", "more", "for", "missing"),
+        *("deviation", "7.071;", "one", "more", "input", "for", "missing"),
     ]
-    assert shown[5].endswith("left out: as asked")
+    assert shown[5].endswith("left out: as requested")
     assert shown[6].endswith("left out: it is the same everywhere")
     assert shown[8].endswith("the number to predict: mean 1.95")
 

@@ -86,21 +86,23 @@ def test_chunks_cut_a_file_into_pieces(tmp_path):
     ]
 
 
-def test_a_row_is_told_by_its_line_whatever_precedes_it(tmp_path):
+def test_a_row_is_named_by_its_line_whatever_precedes_it(tmp_path):
     text = '\n"a\nx",b\n"two\nlines",1\n\n3,4\nz,y\n'
     files = CSVFiles(write(tmp_path, text))
     assert files.names == ["a\nx", "b"]
     assert files.place(0, 0).endswith("a.csv, row 4")
     assert files.place(0, 1).endswith("a.csv, row 7")
     assert "a.csv, row 8, column 'b' holds 'y'" in str(files.find_text(["b"]))
-    with pytest.raises(AgentlabError, match="a.csv, row 8, column 'b' holds 'y', which is no num"):
+    with pytest.raises(
+        AgentlabError, match="a.csv, row 8, column 'b' holds 'y', which is not a num"
+    ):
         list(files.chunks({"b": float}))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "a.csv is empty; it must begin with the names of its columns"),
+        ("", "a.csv is empty; its first row must name the columns"),
         ("\n\n", "a.csv is empty"),
         ("a,a\n1,2\n", "a.csv has two columns 'a'"),
         ("a,b\n1,2\n3,4,5\n", "a.csv, row 3 has more cells than the header"),
@@ -146,7 +148,7 @@ def test_files_of_other_columns(tmp_path):
     [
         ("age,city", "no column 'agee'; did you mean 'age'"),
         ("x,y", "no column 'agee'; it has x, y"),
-        ("5.1,3.5", "its first row, 5.1, 3.5, seems to hold values where names"),
+        ("5.1,3.5", "its first row, 5.1, 3.5, seems to hold values; it must name"),
     ],
 )
 def test_a_column_that_is_not_there(tmp_path, header, said):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from agentlab.data import Arrays
-from agentlab.data.images import ImageFolder, Images
+from agentlab.data.image_folder import ImageFolder
+from agentlab.data.images import Images
 from agentlab.data.preprocessors import load_preprocessor
 from agentlab.errors import AgentlabError
 
@@ -46,7 +47,7 @@ def parts(folder):
 
 
 @pytest.mark.parametrize("memory_budget", [0, 10_000_000])
-def test_classes_are_dealt_into_parts_each_for_itself(tmp_path, memory_budget):
+def test_each_class_is_split_by_itself(tmp_path, memory_budget):
     folder = ImageFolder(zoo(tmp_path), memory_budget=memory_budget)
     assert folder.classes == ["ant", "bee", "cat"]
     assert folder.preprocessor == Images(4, 6, 1)
@@ -117,7 +118,7 @@ def test_shape_and_color_are_those_of_the_training_split(tmp_path):
     save(tmp_path / "val" / "ant" / "zz.png", color(1, 2, 3, height=9, width=9))
     folder = ImageFolder(tmp_path)
     assert folder.preprocessor == Images(4, 6, 1)
-    assert "brought to this size: 2 images of another" in folder.describe()
+    assert "resized: 2 images of another size" in folder.describe()
     save(tmp_path / "train" / "ant" / "zz.png", color(1, 2, 3))
     assert ImageFolder(tmp_path).preprocessor == Images(4, 6, 3)
 
@@ -133,7 +134,7 @@ def test_images_of_other_sizes_are_stretched(tmp_path):
     assert ImageFolder(tmp_path, size=(3, 5)).preprocessor == Images(3, 5, 1)
 
 
-def test_files_that_are_no_images_are_passed_over_and_counted(tmp_path):
+def test_files_that_are_not_images_are_skipped_and_counted(tmp_path):
     zoo(tmp_path)
     (tmp_path / "labels.csv").write_text("a,b\n")
     (tmp_path / "ant" / "notes.txt").write_text("ants")
@@ -144,7 +145,7 @@ def test_files_that_are_no_images_are_passed_over_and_counted(tmp_path):
     assert folder.describe().splitlines() == [
         "classes: 3: ant, bee, cat",
         "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
-        "left out: 2 files that are no images by their names",
+        "skipped: 2 files whose names are not those of images",
     ]
 
 
@@ -207,7 +208,7 @@ def spoil(path, content):
 @pytest.mark.parametrize("memory_budget", [0, 10_000_000])
 def test_an_image_that_cannot_be_read_is_named(tmp_path, memory_budget):
     spoil(zoo(tmp_path) / "bee" / "torn.png", b"no image at all")
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image$"):
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is not a readable image$"):
         ImageFolder(tmp_path, memory_budget=memory_budget)
 
 
@@ -215,16 +216,16 @@ def test_an_image_that_ends_early_is_named(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3))
     whole = save(zoo(tmp_path) / "bee" / "torn.png", noise).read_bytes()
     spoil(tmp_path / "bee" / "torn.png", whole[: len(whole) // 2])
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image: ") as caught:
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is not a readable image: ") as caught:
         ImageFolder(tmp_path)
     assert "\n" not in str(caught.value)
-    with pytest.raises(AgentlabError, match=r"bee/torn\.png is no readable image: "):
+    with pytest.raises(AgentlabError, match=r"bee/torn\.png is not a readable image: "):
         Images(64, 64, 3).read(tmp_path / "bee" / "torn.png")
 
 
 def test_programs_in_image_formats_are_not_run(tmp_path):
     spoil(tmp_path / "a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\n")
-    with pytest.raises(AgentlabError, match=r"a\.png is no readable image$"):
+    with pytest.raises(AgentlabError, match=r"a\.png is not a readable image$"):
         read(tmp_path / "a.png")
 
 
@@ -237,7 +238,7 @@ def test_programs_in_image_formats_are_not_run(tmp_path):
         (
             lambda p: zoo(p, classes=["cat"]),
             {},
-            "the folder .* holds images of one class only, 'cat'; two are needed",
+            "the folder .* holds images of only one class, 'cat'; at least two are",
         ),
         (lambda p: zoo(p, 2), {}, "has too few images of the class 'ant' to split: 2"),
         (
@@ -250,7 +251,7 @@ def test_programs_in_image_formats_are_not_run(tmp_path):
             {},
             "the folder .*test holds no images in folders of classes",
         ),
-        (zoo, {"size": 0}, "height=0 of images must be 1 pixel or more"),
+        (zoo, {"size": 0}, "height=0 of images must be 1 or more"),
         (zoo, {"test": 1.0}, "test=1.0 must be a fraction"),
         (zoo, {"seed": -2}, "seed=-2"),
     ],
@@ -263,11 +264,11 @@ def test_mistakes_are_told_in_one_sentence(tmp_path, make, options, said):
 
 
 def test_paths_that_are_not_there(tmp_path):
-    with pytest.raises(AgentlabError, match="images='.*nothing' is no folder"):
+    with pytest.raises(AgentlabError, match="images='.*nothing' is not a folder"):
         ImageFolder(tmp_path / "nothing")
     with pytest.raises(AgentlabError, match=r"there is no image .*nothing\.png"):
         read(tmp_path / "nothing.png")
     with pytest.raises(AgentlabError, match="the folder .* holds no image"):
         Images(4, 6, 1).read(tmp_path)
-    with pytest.raises(AgentlabError, match="trained on images of 4 channels"):
+    with pytest.raises(AgentlabError, match="trained on images with 4 channels"):
         Images(4, 6, 4).read(save(tmp_path / "a.png", gray(1)))

@@ -32,7 +32,7 @@ def test_a_column_that_is_not_there_is_named(tmp_path):
         read_series(write(tmp_path, "price\n1\n"), ["prise"])
 
 
-def test_a_missing_value_is_told_with_row_and_column(tmp_path):
+def test_a_missing_value_is_named_with_row_and_column(tmp_path):
     path = write(tmp_path, "day,price\n1,10\n2,\n3,30\n")
     with pytest.raises(AgentlabError, match=r"series\.csv, row 3, column 'price' is empty"):
         read_series(path)
@@ -45,9 +45,11 @@ def test_missing_values_can_be_put_on_the_line_between_their_neighbors(tmp_path)
     assert values[:, 0].tolist() == [10, 10, 20, 30, 40, 40]
 
 
-def test_a_text_among_numbers_is_told_with_row_and_column(tmp_path):
+def test_a_text_among_numbers_is_named_with_row_and_column(tmp_path):
     path = write(tmp_path, "day,price\n1,10\n2,x9\n")
-    with pytest.raises(AgentlabError, match="row 3, column 'price' holds 'x9', which is no number"):
+    with pytest.raises(
+        AgentlabError, match="row 3, column 'price' holds 'x9', which is not a number"
+    ):
         read_series(path)
     with pytest.raises(AgentlabError, match="row 2, column 'day' holds 'Mo'"):
         read_series(write(tmp_path, "day,price\nMo,10\n"), ["day"])
@@ -57,8 +59,8 @@ def test_a_text_among_numbers_is_told_with_row_and_column(tmp_path):
     ("text", "told"),
     [
         ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to hold values; it must name the columns"),
-        ("day,price\n", "holds no series"),
-        ("day,price\nMo,\nTu,\n", "holds no series"),
+        ("day,price\n", "holds no time series"),
+        ("day,price\nMo,\nTu,\n", "holds no time series"),
         ("", "is empty"),
     ],
 )
@@ -90,7 +92,7 @@ def test_a_series_is_split_in_the_order_of_time():
 
 
 def test_a_series_too_short_to_split_is_refused():
-    with pytest.raises(AgentlabError, match="1 examples are too few to split into 2 parts"):
+    with pytest.raises(AgentlabError, match="1 examples are too few for 2 splits"):
         split_series(np.zeros((1, 1)), (0.5, 0.5))
-    with pytest.raises(AgentlabError, match="must be positive and sum to 1"):
+    with pytest.raises(AgentlabError, match="must not be negative and must sum to 1"):
         split_series(np.zeros((9, 1)), (0.5, 0.6))

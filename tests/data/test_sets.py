@@ -83,7 +83,7 @@ def test_a_folder_without_copies_is_named_with_the_files_sought(name, tmp_path):
 
 
 def test_a_folder_that_does_not_exist_is_named():
-    with pytest.raises(AgentlabError, match="data_dir='nowhere' is no folder"):
+    with pytest.raises(AgentlabError, match="data_dir='nowhere' is not a folder"):
         load("mnist", "nowhere")
 
 
@@ -204,7 +204,7 @@ def test_boston_is_split_alike_from_either_form(tmp_path):
     assert np.array_equal(np.sort(x[:, 0]), np.sort(rows[:, 0]))
 
 
-def test_a_boston_file_with_a_text_among_its_numbers_is_told_with_row_and_column(tmp_path):
+def test_a_boston_file_with_a_text_among_its_numbers_is_named_with_row_and_column(tmp_path):
     rows = [COLUMNS, [1] * 14, [1] * 12 + ["?x", 1]]
     with open(tmp_path / "boston_housing.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
@@ -300,7 +300,7 @@ def test_sunspots_are_split_by_time(tmp_path):
     assert sunspots.test[0].tolist() == [[9.5], [10.5]] and sunspots.names == ["Sunspots"]
 
 
-def test_digits_stand_in_for_mnist_where_that_is_asked_for():
+def test_digits_replace_mnist_on_request():
     from sklearn.datasets import load_digits
 
     mnist = load("mnist", stand_in=True)
@@ -308,8 +308,8 @@ def test_digits_stand_in_for_mnist_where_that_is_asked_for():
     assert x.shape == (1438, 28, 28) and x.dtype == np.uint8 and y.dtype == np.int32
     assert len(mnist.test[0]) == 359 and x.max() == 255
     assert mnist.notes == (
-        "scikit-learn's digits of 8x8, enlarged to 28x28 stand in for mnist, and figures do not "
-        "compare: 1,438 training and 359 test images",
+        "scikit-learn's digits of 8x8, enlarged to 28x28 stand in for mnist, so scores are not "
+        "comparable: 1,438 training and 359 test images",
     )
     # Enlarging hardly changes the mean.
     small = load_digits().images.mean() * 255 / 16

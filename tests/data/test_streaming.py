@@ -19,7 +19,7 @@ def peak():
 def train(path, memory_budget):
     table = Table(path, "y", memory_budget=memory_budget)
     options = dict(hidden=(16,), epochs=1, batch_size=2048, learning_rate=0.02)
-    regressor = Regressor(**options).fit(table.train, validation=table.validation, quiet=True)
+    regressor = Regressor(**options).fit(table.train, validation_data=table.validation, quiet=True)
     return table, regressor.evaluate(table.test)["r2"]
 
 unit = 1 if sys.platform == "darwin" else 1024

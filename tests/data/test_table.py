@@ -37,7 +37,7 @@ def parts(table):
     return table.train, table.validation, table.test
 
 
-def test_parts_have_their_shares_and_share_no_row(tmp_path):
+def test_splits_have_their_sizes_and_share_no_row(tmp_path):
     table = Table(numbered(tmp_path), "y", seed=3)
     assert [part.size for part in parts(table)] == [210, 30, 60]
     targets = [list(rows_of(part))[1] for part in parts(table)]
@@ -50,7 +50,7 @@ def test_parts_have_their_shares_and_share_no_row(tmp_path):
     assert all(np.ptp(t) > 250 for t in targets)
 
 
-def test_shares_of_0_make_no_part(tmp_path):
+def test_fractions_of_0_make_no_split(tmp_path):
     table = Table(numbered(tmp_path), "y", validation=0, test=0)
     assert (table.train.size, table.validation, table.test) == (300, None, None)
 
@@ -167,10 +167,10 @@ def test_classes_are_texts_in_order(tmp_path):
         (lambda i: i % 3 / 2, "regression"),
     ],
 )
-def test_the_task_is_found_out_and_said(tmp_path, target, task):
+def test_the_task_is_inferred_and_shown(tmp_path, target, task):
     table = Table(numbered(tmp_path, target=target), "y")
     assert table.task == task
-    assert f"task: {task} (found out)" in table.describe()
+    assert f"task: {task} (inferred)" in table.describe()
 
 
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
@@ -188,14 +188,17 @@ def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
         table = Table(path, "y", memory_budget=memory_budget)
         assert table.columns.classes == ("a", "b")
         assert table.test.size == len(list(rows_of(table.test))[1]) == 59
-        assert "left out: 1 test rows of classes that training does not see" in table.describe()
+        assert (
+            "left out: 1 test rows of classes that are not in the training split"
+            in table.describe()
+        )
 
 
 def test_what_a_user_is_shown(tmp_path):
     shown = Table(numbered(tmp_path), "y", "regression").describe().splitlines()
     assert len(shown) == 9
     assert shown[7:] == [
-        "task: regression (as asked): 'y' is a number",
+        "task: regression (as requested): 'y' is a number",
         "rows: 210 for training, 30 for validation, 60 for test",
     ]
 
@@ -204,13 +207,13 @@ def test_what_a_user_is_shown(tmp_path):
     ("target", "options", "said"),
     [
         (lambda i: i + 0.5, {"target": "z"}, "data.csv has no column 'z'; it has a, color"),
-        (lambda i: "one", {}, "target='y', a column of .*data.csv, holds one class only, 'one'"),
-        (lambda i: 7, {}, "holds one class only, '7'; two are needed"),
+        (lambda i: "one", {}, "target='y', a column of .*data.csv, holds only one class, 'one'"),
+        (lambda i: 7, {}, "holds only one class, '7'; at least two"),
         (lambda i: "", {}, "target='y', a column of .*, holds no value in the training split"),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'much', which is no number",
+            "data.csv, row 43, column 'y' holds 'much', which is not a number",
         ),
         (
             lambda i: "much" if i == 41 else i + 0.5,
@@ -220,23 +223,23 @@ def test_what_a_user_is_shown(tmp_path):
         (
             lambda i: "ab"[i % 2],
             {"task": "regression"},
-            "data.csv, row 2, column 'y' holds 'a', which is no number",
+            "data.csv, row 2, column 'y' holds 'a', which is not a number",
         ),
         (
             lambda i: "inf" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'inf', which is no number",
+            "data.csv, row 43, column 'y' holds 'inf', which is not a number",
         ),
         (lambda i: i, {"task": "ranking"}, "task='ranking' is not one of regression, class"),
         (lambda i: i, {"kinds": {"a": "text"}}, "kind of column 'a'='text' is not one of number"),
         (lambda i: i, {"kinds": {"aa": "drop"}}, "no column 'aa'"),
         (lambda i: i, {"test": 1.5}, "test=1.5 must be a fraction"),
-        (lambda i: i, {"validation_split": 0.5, "test": 0.5}, "leave nothing to train on"),
+        (lambda i: i, {"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
         (lambda i: i, {"seed": -1}, "seed=-1 must be 0 or more"),
         (
             lambda i: i,
             {"kinds": dict.fromkeys(("a", "color", "square", "member", "day"), "drop")},
-            "data.csv has no column beside 'y' that could be learned from",
+            "data.csv has no column beside 'y' to learn from",
         ),
     ],
 )
@@ -249,13 +252,13 @@ def test_mistakes_are_told_in_one_sentence(tmp_path, target, options, said):
 
 def test_too_many_classes(tmp_path):
     path = write(tmp_path, "a,y\n" + "".join(f"{i % 7},{i}\n" for i in range(2000)))
-    with pytest.raises(AgentlabError, match="more than 1,000 different values, .*'regression'"):
+    with pytest.raises(AgentlabError, match="more than 1,000 distinct values, .*'regression'"):
         Table(path, "y", "classification")
     assert Table(path, "y").task == "regression"
 
 
 def test_too_few_rows(tmp_path):
-    with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ part"):
+    with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ split"):
         Table(write(tmp_path, "a,y\n3,1.5\n5,2.5\n1,0\n"), "y", validation=0.01, test=0.01)
     with pytest.raises(AgentlabError, match="holds no value in the training split"):
         Table(write(tmp_path, "a,y\n"), "y")

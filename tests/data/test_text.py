@@ -32,7 +32,7 @@ def test_an_unknown_character_is_named():
         Characters.fit("cafe").encode("café")
 
 
-def test_unknown_characters_share_an_id_where_that_is_asked_for():
+def test_unknown_characters_share_an_id_on_request():
     characters = Characters.fit("ab", unknown=True)
     assert characters.size == 3
     assert characters.encode("axb").tolist() == [1, 0, 2]
@@ -74,7 +74,7 @@ def test_words_keep_their_apostrophes_and_lose_their_marks():
     assert sorted(words.words) == ["1978", "Don't", "done", "in", "say", "so", "well"]
 
 
-def test_marks_are_words_where_that_is_asked_for():
+def test_marks_are_words_on_request():
     assert Words.fit(["oh! oh!"], punctuation=True).words == ["!", "oh"]
 
 
@@ -147,16 +147,19 @@ def test_training_subwords_prints_nothing(capfd):
     ],
     ids=lambda preprocessor: preprocessor.kind,
 )
-def test_an_preprocessor_comes_back_from_json(preprocessor, tmp_path):
+def test_a_vocabulary_comes_back_from_json(preprocessor, tmp_path):
     described = json.loads(json.dumps(preprocessor.to_json()))
     again = load_preprocessor(preprocessor.kind, described)
     assert type(again) is type(preprocessor) and again.size == preprocessor.size
     assert again.to_json() == preprocessor.to_json()
     file = tmp_path / "lines.txt"
     file.write_text("a b\nc é a\n", encoding="utf-8")
-    assert np.array_equal(again.read(str(file)), preprocessor.encode(["a b", "c é a"]))
-    assert np.array_equal(again.read("a b"), preprocessor.encode(["a b"]))
-    with pytest.raises(AgentlabError, match=r"id 99 is none of the vocabulary's"):
+    assert again.read(str(file)) == ["a b", "c é a"]
+    assert np.array_equal(
+        again.transform(again.read(str(file))), preprocessor.encode(["a b", "c é a"])
+    )
+    assert np.array_equal(again.transform(again.read("a b")), preprocessor.encode(["a b"]))
+    with pytest.raises(AgentlabError, match=r"id 99 is not one of the vocabulary's"):
         again.decode([99])
 
 
@@ -180,7 +183,7 @@ def test_characters_without_length_read_a_text_as_one_example(tmp_path):
     file = tmp_path / "play.txt"
     file.write_bytes(b"ab\r\nba\n")
     characters = Characters.fit(read_text(file))
-    assert characters.read(str(file)).tolist() == [[1, 2, 0, 2, 1, 0]]
+    assert characters.transform(characters.read(str(file))).tolist() == [[1, 2, 0, 2, 1, 0]]
 
 
 def test_files_that_hold_no_text_are_named(tmp_path):
@@ -191,8 +194,10 @@ def test_files_that_hold_no_text_are_named(tmp_path):
     with pytest.raises(AgentlabError, match="empty.txt is empty"):
         words.read(str(tmp_path / "empty.txt"))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(AgentlabError, match="latin.txt is no text in UTF-8: byte 3 is 0xe9"):
+    with pytest.raises(AgentlabError, match="latin.txt is not text in UTF-8: byte 3 is 0xe9"):
         words.read(str(tmp_path / "latin.txt"))
     with pytest.raises(AgentlabError, match="the text ' ' is empty"):
         words.read(" ")
-    assert words.read("a " * 5000).tolist() == [[2, 2, 2]]  # too long for a file's name
+    assert words.transform(words.read("a " * 5000)).tolist() == [
+        [2, 2, 2]
+    ]  # too long for a file's name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import keras
@@ -36,3 +37,20 @@ def make_target_update(target: keras.Model, net: keras.Model) -> Any:
             old.assign(tf.where(tau == 1.0, new, old + tau * (new - old)))
 
     return update_target
+
+
+def over_minibatches(call: Callable[[Any], Any], spec: Any, xla: bool) -> Any:
+    """Return a compiled function that applies ``call`` to minibatches ``[n, b, ...]`` at once.
+
+    Args:
+        call: from ``[m, ...]`` to ``[m, ...]``.
+        spec: TensorFlow's type of the minibatches.
+        xla: whether to compile by XLA.
+    """
+
+    def apply(minibatches: Any) -> Any:
+        _, batch, *shape = minibatches.shape
+        outputs = call(tf.reshape(minibatches, (-1, *shape)))
+        return tf.reshape(outputs, (-1, batch, *outputs.shape[1:]))
+
+    return tf.function(apply, [spec], jit_compile=xla)

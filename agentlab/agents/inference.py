@@ -1,0 +1,58 @@
+"""Agents as Keras models: raw observations to actions, for export and serving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.policies import Policy
+from agentlab.agents.value_distribution import ValueDistribution
+from agentlab.lazy import LazyModule, keras, tf
+
+nets: Any = LazyModule("agentlab.nets.inference")
+
+
+def q_model(
+    net: Any, encoding: Encoding, distribution: ValueDistribution, first_action: int
+) -> Any:
+    """Return a model from observations to ``actions`` int64 ``[n]`` and ``q_values`` ``[n, a]``."""
+
+    def outputs(observations: Any) -> dict[str, Any]:
+        q_values = distribution.means(net.call(encoding.tensor(observations)))  # [n, a]
+        return {"actions": tf.argmax(q_values, 1) + first_action, "q_values": q_values}
+
+    return nets.inference_model(net, _observations(encoding), outputs)
+
+
+def policy_model(net: Any, encoding: Encoding, policy: Policy) -> Any:
+    """Return a model from observations to the likeliest ``actions`` and ``values`` ``[n]``.
+
+    A recurrent network also takes its state, ``state_0``, ``state_1``, ... float32 ``[n, units]``
+    each (zeros where an episode starts), and returns the new one by the same names.
+    """
+    if not net.recurrent:
+
+        def outputs(observations: Any) -> dict[str, Any]:
+            parameters, values = net.call(encoding.tensor(observations))
+            return {"actions": policy.best_for_env(parameters), "values": values}
+
+        return nets.inference_model(net, _observations(encoding), outputs)
+
+    def step(inputs: dict[str, Any]) -> dict[str, Any]:
+        state = [inputs[name] for name in names]
+        parameters, values, state = net.step(encoding.tensor(inputs["observations"]), state)
+        after = dict(zip(names, state, strict=True))
+        return {"actions": policy.best_for_env(parameters), "values": values, **after}
+
+    widths = [part.shape[1] for part in net.initial_state(1)]
+    names = [f"state_{i}" for i in range(len(widths))]
+    inputs = {"observations": _observations(encoding)}
+    inputs |= {
+        name: keras.Input((width,), name=name) for name, width in zip(names, widths, strict=True)
+    }
+    return nets.inference_model(net, inputs, step)
+
+
+def _observations(encoding: Encoding) -> Any:
+    space = encoding.space
+    return keras.Input(space.shape, dtype=str(space.dtype), name="observations")

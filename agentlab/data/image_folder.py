@@ -1,0 +1,185 @@
+"""``ImageFolder``: images to train on, validate with and test on, a folder for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.batches import Arrays, Batch, Batches, split_indices
+from agentlab.data.image_files import SUFFIXES, files_below, find_images, read_header
+from agentlab.data.images import Images
+from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
+from agentlab.errors import AgentlabError
+
+SUBFOLDERS = (("train",), ("val", "valid", "validation"), ("test",))
+
+
+class ImageFolder:
+    """Images in one folder for each class, split at random within each class.
+
+    ``path/cat/1.png`` is an image of the class ``cat``; subfolders belong to their class. Where
+    ``path`` holds the folders ``train`` and ``test`` or ``val``, with a folder for each class in
+    each, these are the splits; a split that has no folder is taken from ``train``. Splits that fit
+    into ``memory_budget`` are decoded once, others in each epoch. Files whose names do not end as
+    those of images are skipped.
+
+    Args:
+        path: the folder.
+        size: side, or height and width, to which images are resized; ``None`` takes the size of the
+            first training image.
+        seed: of the split.
+        validation, test: fractions of the images; 0 makes no such split.
+        memory_budget: bytes for decoded images.
+
+    Attributes:
+        classes: names of the folders, sorted.
+        preprocessor: height, width and channels: 1 if all training images are gray, else 3.
+        train: ``Batches``: uint8 inputs ``[b, height, width, channels]``, int32 targets ``[b]``,
+            which are indices into ``classes``.
+        validation, test: likewise; ``None`` where there is no such split.
+
+    Raises:
+        AgentlabError: for a folder without images, one class only, a class with too few
+            images, or a file that is not a readable image.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        size: int | tuple[int, int] | None = None,
+        seed: int = 0,
+        validation: float = 0.1,
+        test: float = 0.2,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> None:
+        check_fractions(seed, validation, test)
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise AgentlabError(
+                f"images={str(path)!r} is not a folder; it must hold one folder for each class"
+            )
+        examples, self.classes = _split(self.path, seed, validation, test)
+        headers = [[read_header(path) for path, _ in part] for part in examples]
+        shape = headers[0][0].shape if size is None else _pair(size)
+        self.preprocessor = Images(*shape, 1 if all(header.gray for header in headers[0]) else 3)
+        self._resized = sum(header.shape != shape for part in headers for header in part)
+        self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
+        self._sizes = [len(part) for part in examples]
+        area = shape[0] * shape[1] * self.preprocessor.channels
+        kept = choose_kept([n * area for n in self._sizes], memory_budget)
+        batches: list[Batches | None] = []
+        for number, part in enumerate(examples):
+            paths = [path for path, _ in part]
+            labels = np.array([label for _, label in part], np.int32)
+            if number in kept:
+                batches.append(Arrays(self.preprocessor.decode(paths), labels))
+            else:
+                batches.append(_Decoded(self.preprocessor, paths, labels) if part else None)
+        train, self.validation, self.test = batches
+        assert train is not None
+        self.train: Batches = train
+
+    def describe(self) -> str:
+        """Return a summary for the user: classes, splits, size, and what was skipped."""
+        shape, many = self.preprocessor, len(self.classes)
+        listed = ", ".join(self.classes[:10]) + (", ..." if many > 10 else "")
+        color = "gray" if shape.channels == 1 else "in color"
+        lines = [
+            f"classes: {many}: {listed}",
+            f"images: {say_sizes(self._sizes)}; {shape.height} x {shape.width} pixels, {color}",
+        ]
+        if self._resized:
+            lines.append(f"resized: {self._resized:,} images of another size")
+        if self._skipped:
+            lines.append(f"skipped: {self._skipped:,} files whose names are not those of images")
+        return "\n".join(lines)
+
+
+class _Decoded:
+    """Images that are decoded whenever they are needed; ``Batches``."""
+
+    ragged = False
+
+    def __init__(
+        self, preprocessor: Images, paths: list[Path], labels: npt.NDArray[np.int32]
+    ) -> None:
+        self.size = len(paths)
+        self._preprocessor, self._paths, self._labels = preprocessor, paths, labels
+
+    def count(self, batch: int) -> int:
+        """Return how many batches an epoch has."""
+        return -(-self.size // batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Iterate over all images once; see ``Batches``."""
+        order = np.arange(self.size)
+        if seed is not None:
+            order = np.random.default_rng(seed).permutation(self.size)
+        for start in range(0, self.size, batch):
+            chosen = order[start : start + batch]
+            images = self._preprocessor.decode([self._paths[i] for i in chosen])
+            yield Batch(images, self._labels[chosen], np.ones(len(chosen), np.float32))
+
+
+def _split(
+    path: Path, seed: int, validation: float, test: float
+) -> tuple[list[list[tuple[Path, int]]], list[str]]:
+    """Return the image files of each split with the indices of their classes, and the classes."""
+    folders = _part_folders(path)
+    found = [{} if folder is None else _images_by_class(folder) for folder in folders]
+    classes = sorted(found[0])
+    if not classes:
+        raise AgentlabError(
+            f"the folder {folders[0]} holds no images in folders of classes, such as cat/1.png"
+        )
+    if len(classes) == 1:
+        raise AgentlabError(
+            f"the folder {folders[0]} holds images of only one class, {classes[0]!r}; at least two "
+            "are needed, each in a folder of its own"
+        )
+    for folder, images in zip(folders[1:], found[1:], strict=True):
+        if folder is not None and not images:
+            raise AgentlabError(f"the folder {folder} holds no images in folders of classes")
+        for name in images:
+            if name not in found[0]:
+                raise AgentlabError(f"{folder} has a class {name!r}, but {folders[0]} has none")
+    held, kept = (
+        fraction if folder is None else 0.0
+        for fraction, folder in zip((validation, test), folders[1:], strict=True)
+    )
+    fractions = (1 - held - kept, held, kept)
+    parts: list[list[tuple[Path, int]]] = [[] for _ in SPLITS]
+    for number, name in enumerate(classes):
+        paths = found[0][name]
+        if len(paths) < sum(fraction > 0 for fraction in fractions):
+            raise AgentlabError(
+                f"{folders[0]} has too few images of the class {name!r} to split: {len(paths)}"
+            )
+        own = int(np.random.default_rng([seed, number]).integers(2**31))
+        for part, chosen in enumerate(split_indices(len(paths), fractions, own)):
+            given = found[part].get(name, []) if part else []
+            parts[part] += [(file, number) for file in [*(paths[i] for i in chosen), *given]]
+    rng = np.random.default_rng(seed)  # so that the first images are of several classes
+    return [[part[i] for i in rng.permutation(len(part))] for part in parts], classes
+
+
+def _part_folders(path: Path) -> list[Path | None]:
+    """Return the folders of the splits; without any, ``path`` is to be split."""
+    inner = {entry.name.lower(): entry for entry in path.iterdir() if entry.is_dir()}
+    folders = [next((inner[name] for name in names if name in inner), None) for names in SUBFOLDERS]
+    train = folders[0]
+    if train is None or not any(entry.is_dir() for entry in train.iterdir()):
+        return [path, None, None]
+    return folders
+
+
+def _images_by_class(folder: Path) -> dict[str, list[Path]]:
+    found = {entry.name: find_images(entry) for entry in folder.iterdir() if entry.is_dir()}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

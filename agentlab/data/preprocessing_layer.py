@@ -1,0 +1,38 @@
+"""The Keras layer that a preprocessor becomes in an inference model; imported when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from agentlab.data.preprocessors import Preprocessor, load_preprocessor
+from agentlab.lazy import keras
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class Preprocessing(keras.layers.Layer):  # type: ignore[misc]
+    """Applies a preprocessor's ``transform_tensors`` to raw inputs.
+
+    Args:
+        preprocessor: a fitted one.
+        name: of the layer.
+    """
+
+    def __init__(self, preprocessor: Preprocessor, name: str | None = None) -> None:
+        # Raw numbers must not be rounded to the 16 bits of a mixed-precision policy.
+        super().__init__(name=name, trainable=False, dtype="float32", autocast=False)
+        self.preprocessor = preprocessor
+
+    def call(self, inputs: Any) -> Any:
+        """Return the network's inputs for a batch of raw ones."""
+        return self.preprocessor.transform_tensors(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layer's name and all that the preprocessor learned."""
+        fitted = self.preprocessor.to_json()
+        return {"name": self.name, "kind": self.preprocessor.kind, "fitted": fitted}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make the layer that ``get_config`` described."""
+        return cls(load_preprocessor(config["kind"], config["fitted"]), config["name"])
