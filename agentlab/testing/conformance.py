@@ -58,13 +58,14 @@ def run_checks(checks: Iterable[Check[Case]], case: Case) -> None:
 
 
 def differing(one: State, other: State) -> str:
-    """Return the names in which two states differ, separated by commas."""
-    names = [
-        name
-        for name in sorted({*one, *other})
-        if name not in one or name not in other or not _equal(one[name], other[name])
-    ]
-    return ", ".join(names)
+    """Return the names in which two states differ, separated by commas.
+
+    Values are compared in order, since Keras counts up the names of layers without one.
+    """
+    if len(one) != len(other):
+        return f"the number of values, {len(one)} and {len(other)}"
+    pairs = zip(one.items(), other.values(), strict=True)
+    return ", ".join(name for (name, value), its in pairs if not _equal(value, its))
 
 
 def _equal(one: Any, other: Any) -> bool:
