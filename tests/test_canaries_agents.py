@@ -165,7 +165,7 @@ def test_the_exported_model_acts_on_raw_observations_as_the_agent_does(algo, env
     if observations.dtype == np.float32:
         observations = observations.clip(-3, 3)
     outputs = agent.inference_model()(observations)
-    assert set(outputs) == {"actions"}
+    assert "actions" in outputs
     given = np.asarray(outputs["actions"])
     np.testing.assert_array_equal(given, agent.act(observations, explore=False))
     assert len(set(given.tolist())) > 1
