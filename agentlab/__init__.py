@@ -1,4 +1,4 @@
-"""agentlab: train agents by reinforcement, and reuse their networks for everything else.
+"""agentlab: reinforcement learning agents and networks trained on examples.
 
 Five lines train, evaluate and save an agent::
 
@@ -20,18 +20,23 @@ if sys.argv[:1] == ["-m"] and "agentlab" in sys.orig_argv and not sys.flags.safe
 
 from agentlab.agents import make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.loop import evaluate, train
+from agentlab.agents.evaluation import EvalCallback, evaluate
+from agentlab.agents.loop import train
 from agentlab.config import option
 from agentlab.envs import Preprocessing, Step, check_env, list_envs, make_env, make_envs
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
+from agentlab.learner import Learner, load
 from agentlab.runs import Run
+from agentlab.training.callbacks import Callback
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
     "AgentlabError",
+    "Callback",
+    "EvalCallback",
+    "Learner",
     "Preprocessing",
     "Run",
     "Step",

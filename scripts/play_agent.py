@@ -1,4 +1,4 @@
-"""Let an agent play: the same as `agentlab play`."""
+"""Run episodes with an agent: the same as `agentlab play`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Predict with a trained net: the same as `agentlab predict`."""
+"""Predict with a trained network: the same as `agentlab predict`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a net on examples: the same as `agentlab fit`."""
+"""Train a network on examples: the same as `agentlab fit`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Search for good settings: the same as `agentlab tune`."""
+"""Search for hyperparameters: the same as `agentlab tune`."""
 
 import sys
 

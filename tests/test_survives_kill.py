@@ -55,9 +55,9 @@ def test_a_run_killed_twenty_times_equals_an_unbroken_one_bit_for_bit(tmp_path):
         process = start(tmp_path, "--resume", str(broken))
     assert process.wait() == 0
     assert (broken / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
-    with np.load(whole / "agent/weights.npz") as a, np.load(broken / "agent/weights.npz") as b:
+    with np.load(whole / "learner/arrays.npz") as a, np.load(broken / "learner/arrays.npz") as b:
         assert sorted(a) == sorted(b)
         for name in a:
             np.testing.assert_array_equal(a[name], b[name])
-    described = [(run / "agent/agent.json").read_bytes() for run in (whole, broken)]
+    described = [(run / "learner/learner.json").read_bytes() for run in (whole, broken)]
     assert described[0] == described[1]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
 from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
-from agentlab.config import did_you_mean
 from agentlab.envs.vector import VectorEnv
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.registry import Registry
 
@@ -37,24 +36,17 @@ def agent_class(name: str) -> type[Agent]:
             module is found in the current folder or wherever Python finds modules.
 
     Raises:
-        AgentlabError: where there is no such class, or it is no ``Agent``.
+        InvalidArgument: where there is no such class, or it is no ``Agent``.
     """
-    if name in ALGORITHMS:
-        module_name, _, class_name = ALGORITHMS[name].partition(":")
-    elif ":" in name:
-        module_name, _, class_name = name.partition(":")
-        allow_current_folder()
-    else:
-        hint = did_you_mean(name, ALGORITHMS)
-        known = f"{', '.join(ALGORITHMS)}, or my_module:MyAgent for your own"
-        raise AgentlabError(f"algo={name!r} is unknown{hint or f'; there are {known}'}")
+    if ":" not in name:
+        ALGORITHMS.check(name)
     try:
-        cls = getattr(importlib.import_module(module_name), class_name)
+        cls = _own_class(name) if ":" in name else ALGORITHMS.load(name)
     except Exception as error:  # whatever a user's own module raises while it is imported
         why = f"{type(error).__name__}: {error}"
-        raise AgentlabError(f"algo={name!r} cannot be loaded: {why}") from error
+        raise InvalidArgument(f"algo={name!r} cannot be loaded: {why}") from error
     if not (isinstance(cls, type) and issubclass(cls, Agent)):
-        raise AgentlabError(f"algo={name!r} is not a subclass of agentlab.Agent")
+        raise InvalidArgument(f"algo={name!r} is not a subclass of agentlab.Agent")
     return cls
 
 
@@ -64,13 +56,19 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Args:
         algo: an algorithm's name, or a subclass of ``Agent``.
         envs: the environments that it will act in.
-        seed: of everything random in it.
+        seed: seeds every random number in it.
         options: fields of the algorithm's configuration.
 
     Raises:
-        AgentlabError: for an unknown algorithm or option, a value out of range, or spaces that
-            the algorithm cannot handle.
+        InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
+            the algorithm does not take.
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+
+
+def _own_class(name: str) -> Any:
+    allow_current_folder()
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

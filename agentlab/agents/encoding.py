@@ -59,8 +59,8 @@ class Encoding:
     def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return inputs ``[n, *shape]``; one-hot rows for discrete observations."""
         if self._start is not None:
-            rows = np.zeros((len(observations), *self.shape), np.float32)
-            rows[np.arange(len(rows)), observations - self._start] = 1
+            rows = np.zeros((*observations.shape, *self.shape), np.float32)
+            np.put_along_axis(rows, observations[..., None] - self._start, 1, axis=-1)
             return rows
         inputs: npt.NDArray[Any] = observations.astype(self.dtype, copy=False)
         return inputs

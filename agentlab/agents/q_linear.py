@@ -253,5 +253,5 @@ class QLinear(Agent):
         self._features = FourierFeatures(state["frequencies"], state["phases"])
         self._mean, self._deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
-        self._steps, self._errors = state["steps"], []
+        self._steps, self._errors = int(state["steps"]), []
         self._first_observations = list(state["first_observations"])

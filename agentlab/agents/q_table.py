@@ -196,8 +196,9 @@ class QTable(Agent):
         return {"table": self.table, "visits": self.visits, "steps": self._steps}
 
     def restore(self, state: State) -> None:
-        self.table, self.visits = state["table"].copy(), state["visits"].copy()
-        self._steps = state["steps"]
+        for own, kept in ((self.table, state["table"]), (self.visits, state["visits"])):
+            own[:] = kept
+        self._steps = int(state["steps"])
         self.pause()
 
 

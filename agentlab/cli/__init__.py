@@ -1,4 +1,4 @@
-"""The command line: ``agentlab train``, ``play``, ``fit``, ``predict`` and what lists things."""
+"""The command line: ``agentlab train``, ``play``, ``fit``, ``predict``, ``tune`` and more."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from agentlab.errors import AgentlabError, printable
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
-    "play": "let a trained agent play, and record a video",
-    "fit": "train a net on examples: a recipe, a table, images, a text, a series",
-    "predict": "predict with a trained net",
-    "tune": "search for good settings of `fit` or `train`",
-    "nets": "list all nets, summarize or draw one",
+    "play": "run episodes with an agent, and record a video",
+    "fit": "train a network on examples: a recipe, a table, images, a text, a series",
+    "predict": "predict with a trained network",
+    "tune": "search for hyperparameters of `fit` or `train`",
+    "nets": "list all networks, summarize or draw one",
     "envs": "list the ids of all environments",
-    "check-env": "say what is wrong with an environment of your own",
+    "check-env": "check an environment of your own",
 }
 SCRIPTS = {
     "train": "train_agent.py",
@@ -34,7 +34,7 @@ SCRIPTS = {
     "envs": "list_envs.py",
 }
 
-# Remarks on the CPU, on missing GPUs, screens and sound cards say nothing to a user.
+# Messages about the CPU and about missing GPUs, screens and sound cards are of no use to a user.
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; ``None`` takes them from ``sys.argv``.
 
     Returns:
-        0 when all went well, 2 after a mistake in what was given (told in one sentence on
-        stderr), 130 after Ctrl-C.
+        0 for success, 2 for a mistake in what was given (reported in one sentence on stderr), 130
+        after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in QUIET.items():
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `agentlab envs | head` has seen enough
+    except BrokenPipeError:  # `agentlab envs | head` reads no further
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (AgentlabError, EnvironmentFailure) as error:
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nagentlab: interrupted", file=sys.stderr)
         return 130
     except (MemoryError, RecursionError) as error:
-        message = f"this takes more memory than there is: {error}".removesuffix(": ")
+        message = f"there is not enough memory: {error}".removesuffix(": ")
     print(f"agentlab: error: {printable(message)}", file=sys.stderr)
     return 2
 
@@ -87,7 +87,7 @@ def program(command: str) -> str:
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: agentlab COMMAND [flags]\n")
-        print("Train agents by reinforcement, and nets on examples.\n\ncommands:")
+        print("Train agents by reinforcement learning, and networks on examples.\n\ncommands:")
         for name, text in COMMANDS.items():
             print(f"  {name:<11}{text}")
         print("\n`agentlab COMMAND --help` shows a command's flags.")
@@ -98,7 +98,7 @@ def _run(words: list[str]) -> int:
     if words[0] not in COMMANDS:
         near = get_close_matches(words[0], COMMANDS, n=1)
         raise AgentlabError(
-            f"{words[0]} is no command; "
+            f"{words[0]} is not a command; "
             + (f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}")
         )
     module = importlib.import_module(f"agentlab.cli.{words[0].replace('-', '_')}")

@@ -1,4 +1,4 @@
-"""``agentlab check-env``: what is wrong with an environment of your own."""
+"""``agentlab check-env``: check an environment of your own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from agentlab.errors import AgentlabError, printable
 
 
 def run(words: list[str]) -> int:
-    """Make the environment named, check it and say that it is fine, if it is."""
+    """Make the environment, check it and print its spaces, or raise what is wrong with it."""
     parser = Parser(
         program("check-env"),
-        "Step an environment and say in one sentence what is wrong.",
+        "Step an environment, and report in one sentence what is wrong with it.",
         words="ID",
     )
     parser.add_argument("id", nargs="?", metavar="ID", help="an id, gym:ID or module:ID")
@@ -21,12 +21,12 @@ def run(words: list[str]) -> int:
         parser.print_help()
         return 0
     if "id" not in given:
-        raise AgentlabError(f"which environment? {program('check-env')} ID")
+        raise AgentlabError(f"ID is missing: {program('check-env')} ID")
     env = make_env(given["id"])
     try:
         check_env(env)
     finally:
         env.close()
     spaces = f"{env.observation_space} -> {env.action_space}"
-    print(printable(f"{given['id']} keeps to the rules: {spaces}"))
+    print(printable(f"{given['id']} passed all checks: {spaces}"))
     return 0

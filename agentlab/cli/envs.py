@@ -1,4 +1,4 @@
-"""``agentlab envs``: the ids of all environments."""
+"""``agentlab envs``: list the ids of all environments."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from agentlab.envs import list_envs
 
 
 def run(words: list[str]) -> int:
-    """Print the ids that contain the word given, one a line."""
+    """Print the ids that contain a filter, one per line."""
     parser = Parser(
         program("envs"),
-        "List the ids of all environments, or those that hold FILTER.",
+        "List the ids of all environments, or of those that contain FILTER.",
         words="[FILTER]",
     )
-    parser.add_argument("filter", nargs="?", metavar="FILTER", help="a part of the id, in any case")
+    parser.add_argument(
+        "filter", nargs="?", metavar="FILTER", help="a part of the id; case does not matter"
+    )
     given = parser.given(words)
     if "help" in given:
         parser.print_help()
         return 0
     ids = list_envs(given.get("filter", ""))
     if not ids:
-        print(f"no environment's id holds {given['filter']!r}", file=sys.stderr)
+        print(f"no environment id contains {given['filter']!r}", file=sys.stderr)
     print("\n".join(ids))
     return 0

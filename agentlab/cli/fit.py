@@ -1,197 +1,172 @@
-"""``agentlab fit``: train a net on examples, or resume such a run."""
+"""``agentlab fit``: train a network on examples, or resume such a run."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentlab.cli import program
-from agentlab.cli.flags import Parser, fill
-from agentlab.cli.report import print_settings, show
-from agentlab.config import flag_of, option
-from agentlab.errors import AgentlabError, printable
-from agentlab.experiments import trainer_run
+from agentlab.cli.flags import Parser
+from agentlab.cli.report import print_settings, show, show_run
+from agentlab.config import Options, option
+from agentlab.errors import AgentlabError, InvalidArgument, printable
+from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
-from agentlab.experiments.trainer_run import CHANGEABLE, Fitting, TrainerRun
-from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
+from agentlab.experiments.trainer_run import (
+    Fitting,
+    TrainerPlan,
+    TrainerResult,
+    choose_trainer,
+    cross_validate,
+)
+from agentlab.experiments.training_data import Source, load_data
 from agentlab.lazy import without_banners
+from agentlab.runs import Run
 from agentlab.supervised import trainer_class
 
-if TYPE_CHECKING:
-    from agentlab.runs import Run
-
-DESCRIPTION = """Train a net on examples: by a recipe (--list shows them), or on your own data
+DESCRIPTION = """Train a network on examples: with a recipe (--list shows them), or on your own data
 (--csv FILE --target COLUMN, --images FOLDER, --text FILE, --series FILE, --pairs FILE)."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Options):
     """Which run it is."""
 
-    recipe: str | None = option(None, "a ready training by name; --list shows all")
+    recipe: str | None = option(None, "data and settings by name; --list shows all recipes")
     list: bool = option(False, "list all recipes")
-    seed: int = option(0, "of everything random; equal seeds give equal runs")
-    folds: int = option(0, "cross-validate over so many parts of the training data instead")
-    name: str | None = option(None, "the run's folder in runs-dir; none makes it of the data")
-    runs_dir: str = option("runs", "where run folders lie")
+    folds: int = option(0, "cross-validate with this many folds instead; 0 is off", ge=0)
+    name: str | None = option(None, "the run's folder in runs-dir; none names it by the data")
+    runs_dir: str = option("runs", "the folder that holds the runs")
     resume: str | None = option(None, "resume the run in this folder")
 
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise AgentlabError(f"seed={self.seed} must be 0 or more")
-        if self.folds < 0 or self.folds == 1:
-            raise AgentlabError(f"folds={self.folds} must be 2 or more, or 0 for none")
+    def check(self) -> None:
+        super().check()
+        if self.folds == 1:
+            raise InvalidArgument("folds=1 must be 2 or more, or 0 for none")
 
 
 def run(words: list[str]) -> int:
     """Train as ``words`` say and return the exit code."""
-    parser = _parser()
-    said = parser.given_among_others(words)
-    if said.get("list"):
+    parser = make_parser()
+    given = parser.given_among_others(words)
+    if given.get("list"):
         print(_overview())
         return 0
-    if "resume" in said:
-        return _resume(words, said)
-    recipe, source = named_data(said)
-    asked_nothing = recipe is None and source.own is None
-    if asked_nothing:
+    if "resume" in given:
+        return _resume(words, given)
+    recipe, source = named_data(given)
+    if recipe is None and source.own is None:
         parser.given(words)
-        if "help" in said:
+        if "help" in given:
             parser.print_help()
             return 0
-        load_data(source, recipe, 0, 0.1)  # says what is missing
-    name = trainer_of(source, recipe)
-    data = None
-    if name is None:  # the table says whether it is classes or numbers
-        data = load_data(source, recipe, said.get("seed", 0), said.get("validation_split", 0.1))
-        name = data.trainer
+        load_data(source, recipe, 0, 0.1)  # raises: there are none
+    name, data = choose_trainer(recipe, source, given)
     with without_banners():
         cls = trainer_class(name)
-    defaults = {} if recipe is None else recipe.config
-    parser = _parser(name, cls.Config, defaults, recipe)
-    said = parser.given(words)
-    if "help" in said:
+    parser = make_parser(name, cls.Config, recipe)
+    given = parser.given(words)
+    if "help" in given:
         parser.print_help()
         return 0
-    choice = fill(Choice, {}, said)
-    fitting = Fitting(recipe, source, name, fill(cls.Config, defaults, said), choice.seed)
-    origins = dict.fromkeys(defaults, f"recipe {recipe.name}" if recipe else "")
-    origins |= dict.fromkeys(said, "flag")
-    if data is None:
-        data = load_data(source, recipe, choice.seed, fitting.config.validation_split)
+    choice = fill(Choice, {}, given)
+    plan = TrainerPlan.of_recipe(recipe, source, name, given, data)
+    plan = plan.with_data(plan.load_data())
+    defaults = {} if recipe is None else dict.fromkeys(recipe.config, f"recipe {recipe.name}")
+    origins = {**defaults, **dict.fromkeys(given, "flag")}
     if choice.folds:
-        trainer_run.cross_validate(
-            fitting,
-            data,
-            choice.folds,
-            choice.runs_dir,
-            choice.name,
-            lambda record: _announce(fitting, data, origins),
-            show,
-        )
+        _announce(plan, origins)
+        cross_validate(plan, choice.folds, choice.runs_dir, choice.name, report=show)
         return 0
-    done = trainer_run.start(
-        fitting,
-        data,
+    result = start(
+        plan,
         choice.runs_dir,
         choice.name,
-        lambda record: _announce(fitting, data, origins, record),
-        show,
+        on_start=lambda record: _announce(plan, origins, record),
+        report=show,
     )
-    return _conclude(done)
+    return _conclude(result)
 
 
-def named_data(said: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
+def make_parser(
+    trainer: str = "", config: type | None = None, recipe: Recipe | None = None
+) -> Parser:
+    """Make the parser of all flags; those of the trainer only where it is known."""
+    epilog = "" if trainer else f"`{program('fit')} --recipe mnist-cnn --help` shows all its flags."
+    parser = Parser(program("fit"), DESCRIPTION, epilog)
+    parser.add_fields(Choice, "run")
+    parser.add_fields(Fitting, "training")
+    parser.add_fields(Source, "data")
+    if config is not None:
+        defaults = {} if recipe is None else recipe.config
+        notes = {} if recipe is None else dict.fromkeys(defaults, f"recipe {recipe.name}")
+        parser.add_fields(config, f"trainer {trainer}", defaults, notes)
+    return parser
+
+
+def named_data(given: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
     """Return the recipe and the user's own data that flags name, at most one of them.
 
     Raises:
         AgentlabError: where they name both, or a recipe that does not exist.
     """
-    recipe = find_recipe(said["recipe"]) if "recipe" in said else None
-    source = fill(Source, {}, said)
+    recipe = find_recipe(given["recipe"]) if "recipe" in given else None
+    source = fill(Source, {}, given)
     if recipe is not None and source.own is not None:
-        raise AgentlabError(f"--recipe {recipe.name} brings its own data; leave --{source.own} out")
+        raise AgentlabError(
+            f"--recipe {recipe.name} has its own data; leave out either --recipe or --{source.own}"
+        )
     return recipe, source
 
 
-def _resume(words: list[str], said: Mapping[str, Any]) -> int:
+def _resume(words: list[str], given: Mapping[str, Any]) -> int:
     """Resume the run that ``--resume`` names, exactly as it was set up."""
-    from agentlab.runs import Run
-
-    with Run.open(said["resume"], writing=True) as record:
-        if "trainer" not in record.config:
+    with Run.open(given["resume"], writing=True) as record:
+        if kind_of(record) == "agent":
             raise AgentlabError(
-                f"the run trains an agent; resume it by `{program('train')} --resume`"
+                f"run={str(record.path)!r} trains an agent; resume it with "
+                f"`{program('train')} --resume {record.path}`"
             )
         with without_banners():
-            fitting = Fitting.from_json(record.config)
-        parser = _parser(fitting.trainer, type(fitting.config), {}, fitting.recipe)
-        said = parser.given(words)
-        if "help" in said:
+            stored = TrainerPlan.from_json(record.config)
+        parser = make_parser(stored.trainer, type(stored.config))
+        given = parser.given(words)
+        if given.pop("help", False):
             parser.print_help()
             return 0
-        stored = {**fitting.values(), "resume": said["resume"]}
-        for name, value in said.items():
-            if name not in CHANGEABLE and value != stored.get(name, value is None):
-                raise AgentlabError(
-                    f"{flag_of(name)} cannot be changed: a resumed run keeps its settings, only "
-                    f"{', '.join(map(flag_of, CHANGEABLE))} may be given"
-                )
-        fitting = fitting.changed(**{name: said[name] for name in CHANGEABLE if name in said})
-        data = load_data(
-            fitting.source, fitting.recipe, fitting.seed, fitting.config.validation_split
-        )
-        origins = dict.fromkeys(said, "flag")
-        done = trainer_run.resume(
-            fitting,
-            data,
+        del given["resume"]
+        plan = stored.resumed_with(given)
+        plan = plan.with_data(plan.load_data())
+        result = resume(
+            plan,
             record,
-            lambda record: _announce(fitting, data, origins, record),
-            show,
+            on_start=lambda record: _announce(plan, dict.fromkeys(given, "flag"), record),
+            report=show,
         )
-        return _conclude(done)
+        return _conclude(result)
 
 
-def _announce(
-    fitting: Fitting, data: TrainingData, origins: Mapping[str, str], record: Run | None = None
-) -> None:
+def _announce(plan: TrainerPlan, origins: Mapping[str, str], record: Run | None = None) -> None:
     """Show what is trained, on what and, of a run that can be resumed, where."""
-    print_settings(fitting.values(), origins)
+    print_settings(plan.values(), origins)
     print()
-    for number, note in enumerate(data.notes):
+    for number, note in enumerate(plan.load_data().notes):
         show("" if number else "data", note)
     if record is not None:
-        show("run", record.path)
-        show("watch it", f"tensorboard --logdir {shlex.quote(str(record.path.parent))}")
+        show_run(record.path)
 
 
-def _conclude(done: TrainerRun) -> int:
-    """Say what can be done with a run now, and return the exit code."""
-    path = shlex.quote(str(done.path))
-    if done.interrupted:
+def _conclude(result: TrainerResult) -> int:
+    """Show what can be done with the run now, and return the exit code."""
+    path = shlex.quote(str(result.path))
+    if result.interrupted:
         again = f"{program('fit')} --resume {path}"
-        print(printable(f"stopped in epoch {done.epochs + 1} and saved; resume with: {again}"))
+        print(printable(f"stopped in epoch {result.epochs + 1} and saved; resume with: {again}"))
         return 130
     show("use it", f"{program('predict')} {path} INPUT")
     return 0
-
-
-def _parser(
-    trainer: str = "",
-    config: type | None = None,
-    defaults: Mapping[str, Any] | None = None,
-    recipe: Recipe | None = None,
-) -> Parser:
-    epilog = "" if trainer else f"`{program('fit')} --recipe mnist-cnn --help` shows all its flags."
-    parser = Parser(program("fit"), DESCRIPTION, epilog)
-    parser.add_fields(Choice, "run")
-    parser.add_fields(Source, "data")
-    if config is not None:
-        notes = dict.fromkeys(defaults or {}, f"recipe {recipe.name}" if recipe else "")
-        parser.add_fields(config, f"trainer {trainer}", defaults, notes)
-    return parser
 
 
 def _overview() -> str:
@@ -201,6 +176,6 @@ def _overview() -> str:
         lines.append(f"{recipe.name:<18}{recipe.about}")
         lines.append(f"{'':<18}data: {recipe.data}, {recipe.size}")
         if recipe.expected:
-            lines.append(f"{'':<18}reaches: {recipe.expected}")
+            lines.append(f"{'':<18}result: {recipe.expected}")
     lines.append(f"\n`{program('fit')} --recipe NAME` trains one; --help with it shows its flags.")
     return "\n".join(lines)

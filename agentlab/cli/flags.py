@@ -1,4 +1,4 @@
-"""Command line flags made from dataclasses, so that a hyperparameter is written down once."""
+"""Command line flags, made from the dataclasses that declare the settings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
-from agentlab import config as configs
 from agentlab.config import flag_of, format_value, is_union, parse_value
 from agentlab.errors import AgentlabError
 
+_ENDS = (("ge", "gt"), ("le", "lt"))
 METAVARS = {int: "N", float: "X", str: "TEXT", bool: "BOOL", type(None): "none"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose flags are the fields of dataclasses and whose complaints are one sentence.
+    """A parser whose flags are the fields of dataclasses and whose errors are one sentence.
 
     Args:
         prog: how the user called the command.
@@ -38,6 +38,7 @@ class Parser(argparse.ArgumentParser):
             add_help=False,
         )
         self.hints: dict[str, Any] = {"help": bool}
+        self.fields: dict[str, dataclasses.Field[Any]] = {}
         self.add_argument(
             "-h", "--help", action="store_const", const=True, help="show this help and exit"
         )
@@ -70,9 +71,10 @@ class Parser(argparse.ArgumentParser):
                     f"{cls.__qualname__}.{field.name} needs another name: {flag} is taken"
                 )
             hint = self.hints[field.name] = hints[field.name]
+            self.fields[field.name] = field
             default = format_value(values[field.name])
             origin = (sources or {}).get(field.name, "")
-            note = f"default: {default}, {origin}" if origin else f"default: {default}"
+            note = f"{_range_of(field)}default: {default}" + (f", {origin}" if origin else "")
             text = f"{field.metadata.get('help', '')} ({note})".strip().replace("%", "%%")
             if hint is bool:
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
@@ -81,56 +83,49 @@ class Parser(argparse.ArgumentParser):
                 group.add_argument(flag, nargs=nargs, metavar=metavar, help=text)
 
     def given(self, words: Sequence[str]) -> dict[str, Any]:
-        """Return what ``words`` says outright, by field name; defaults are left out.
+        """Return the flags given in ``words``, by field name; defaults are left out.
 
         Raises:
             AgentlabError: for an unknown flag, with the nearest known one, or an unfit value.
         """
-        given, rest = self._split(words)
+        given, rest = self.split(words)
         if rest:
-            raise AgentlabError(self._complaint(rest))
+            raise AgentlabError(self._unknown(rest))
         return given
 
     def given_among_others(self, words: Sequence[str]) -> dict[str, Any]:
-        """Return what ``words`` says about this parser's flags, whatever else it says."""
-        return self._split(words)[0]
+        """Return those of this parser's flags that ``words`` gives, whatever else it holds."""
+        return self.split(words)[0]
 
     def error(self, message: str) -> NoReturn:
         raise AgentlabError(message.removeprefix("argument "))
 
-    def _split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """Return those of this parser's flags that ``words`` gives, and the words that remain."""
         # A leading space keeps argparse from taking a number such as -1e-3 for a flag.
         shielded = [f" {word}" if re.match(r"-\.?\d", word) else word for word in words]
         parsed, rest = self.parse_known_args(shielded)
         given = {}
         for name, value in vars(parsed).items():
             if value is None:
-                continue  # not said
-            if name in self.hints and not isinstance(value, bool):
+                continue  # not given
+            if name in self.fields and not isinstance(value, bool):
                 text = value if isinstance(value, str) else ",".join(value)
                 value = parse_value(flag_of(name), text, self.hints[name])
             given[name] = value
         return given, rest
 
-    def _complaint(self, rest: list[str]) -> str:
+    def _unknown(self, rest: list[str]) -> str:
         """Say in one sentence what is wrong with words that no flag took."""
         word = next((word for word in rest if word.startswith("-")), None)
         if word is None:
-            return f"{rest[0].strip()!r} is one word too many; flags are named, as --name value"
+            return f"{rest[0].strip()!r} is one word too many; give flags as --name value"
         word = word.split("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
         near = difflib.get_close_matches(word, known, n=1)
         return f"{word} is unknown; " + (
             f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
         )
-
-
-def fill(cls: type, defaults: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
-    """Make the dataclass ``cls`` of a preset's values and, before those, of what was said."""
-    names = {field.name for field in dataclasses.fields(cls)}
-    return configs.from_dict(
-        cls, {**defaults, **{name: value for name, value in said.items() if name in names}}
-    )
 
 
 def default_values(cls: type) -> dict[str, Any]:
@@ -147,6 +142,17 @@ def default_values(cls: type) -> dict[str, Any]:
             f"{cls.__module__}:{cls.__qualname__} must be a dataclass whose fields all have "
             f"defaults: {error}"
         ) from None
+
+
+def _range_of(field: dataclasses.Field[Any]) -> str:
+    """Return the range of a field's values for the help, where it has two ends."""
+    bounds = field.metadata.get("bounds", {})
+    low, high = (next((bounds[k] for k in pair if k in bounds), None) for pair in _ENDS)
+    if low is None or high is None:
+        return ""
+    without = [f"{end:g}" for end, k in ((low, "gt"), (high, "lt")) if k in bounds]
+    excluded = f" without {' and '.join(without)}" if without else ""
+    return f"{low:g} to {high:g}{excluded}; "
 
 
 def _is_list(hint: Any) -> bool:

@@ -1,4 +1,4 @@
-"""``agentlab nets``: what nets there are, of what layers, and diagrams of them."""
+"""``agentlab nets``: list the networks, summarize one, and draw it."""
 
 from __future__ import annotations
 
@@ -11,57 +11,58 @@ from typing import TYPE_CHECKING, Any
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.config import did_you_mean, option
-from agentlab.errors import AgentlabError
-from agentlab.lazy import without_banners
+from agentlab.config import Options, did_you_mean, option
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import tf, without_banners
 from agentlab.nets import SHAPES, TORSOS, make_net, make_torso
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DESCRIPTION = """List all nets with an example of their inputs and their parameters; or show the
+DESCRIPTION = """List all networks with an example of their inputs and their parameters; or show the
 layers of NET, and draw them with --diagram."""
-VOCABULARY = 10_000  # of nets that take ids, where none is given
+VOCABULARY = 10_000  # of networks that take token ids, where none is given
 SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
-class NetsOptions:
-    """Which net is shown, and what is drawn."""
+class NetsOptions(Options):
+    """Which network is shown, and what is drawn."""
 
-    input_shape: tuple[int, ...] | None = option(None, "of one input: 28,28,1; none for an example")
-    outputs: int = option(10, "classes, or numbers, of the net's head")
-    vocabulary: int | None = option(None, "how many ids there are; then its inputs are ids")
-    diagram: str | None = option(None, "draw the net's layers to this .png, .pdf or .svg")
+    input_shape: tuple[int, ...] | None = option(
+        None, "shape of one input, such as 28,28,1; none takes an example", ge=1
+    )
+    outputs: int = option(10, "outputs of the network's head: classes or numbers", ge=1)
+    vocabulary: int | None = option(
+        None, "size of the vocabulary; then the inputs are token ids", ge=1
+    )
+    diagram: str | None = option(None, "draw the network's layers to this .png, .pdf or .svg")
     activations: str | None = option(
-        None, "draw activation functions and their derivatives to this"
+        None, "draw activation functions and their derivatives to this .png, .pdf or .svg"
     )
 
-    def __post_init__(self) -> None:
-        for name in ("outputs", "vocabulary"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise AgentlabError(f"{name}={value} must be 1 or more")
-        if self.input_shape is not None and (min(self.input_shape, default=0) < 1):
-            raise AgentlabError(f"input_shape={self.input_shape} must be numbers of 1 or more")
+    def check(self) -> None:
+        super().check()
+        if self.input_shape == ():
+            raise InvalidArgument("input_shape is empty; give the shape of one input, as 28,28,1")
         for name in ("diagram", "activations"):
             path = getattr(self, name)
             if path is None:
                 continue
             if Path(path).suffix.lower() not in SUFFIXES:
-                raise AgentlabError(f"{name}={path!r} must end in {', '.join(SUFFIXES)}")
+                raise InvalidArgument(f"{name}={path!r} must end in {', '.join(SUFFIXES)}")
             if Path(path).exists():
-                raise AgentlabError(f"{name}={path!r} exists already; name a file that does not")
+                raise InvalidArgument(f"{name}={path!r} exists already; name a new file")
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A net that is no torso with a head.
+    """A network that is not a torso with a head.
 
     Attributes:
-        takes: what its inputs are, in words.
+        takes: what its inputs are.
         text: what it is, in a line.
-        make: makes one.
+        make: builds one.
     """
 
     takes: str
@@ -104,20 +105,22 @@ WHOLE = {
 
 
 def run(words: list[str]) -> int:
-    """List nets, or show one, as ``words`` say, and return the exit code."""
+    """List networks, or show one, as ``words`` say, and return the exit code."""
     parser = Parser(program("nets"), DESCRIPTION, words="[NET]")
-    parser.add_argument("net", nargs="?", metavar="NET", help="a net's name")
+    parser.add_argument("net", nargs="?", metavar="NET", help="the name of a network")
     parser.add_fields(NetsOptions, "flags")
-    said = parser.given(words)
-    if said.pop("help", False):
+    given = parser.given(words)
+    if given.pop("help", False):
         parser.print_help()
         return 0
-    name = said.pop("net", None)
-    options = NetsOptions(**said)
+    name = given.pop("net", None)
+    options = NetsOptions(**given)
     if name is None and options.diagram is not None:
-        raise AgentlabError("which net is to be drawn? name one, as in `agentlab nets lenet`")
+        raise AgentlabError(
+            f"--diagram {options.diagram} needs a network: `{program('nets')} lenet --diagram ...`"
+        )
     with without_banners():
-        import tensorflow  # noqa: F401
+        tf.__version__  # noqa: B018 - loads it
     if options.activations is not None:
         from agentlab.plots.activations import draw_activations
 
@@ -141,8 +144,8 @@ def _listing(options: NetsOptions) -> str:
     for name, takes, example, size, text in rows:
         cells = (name.ljust(widths[0]), takes.ljust(widths[1]), example.ljust(widths[2]))
         lines.append("  ".join((*cells, size.rjust(widths[3]), text)).rstrip())
-    heads = f"with {options.outputs} outputs where a net is a torso with a head"
-    return "\n".join([*lines, "", f"Parameters are those for such inputs, {heads}."])
+    heads = f"with {options.outputs} outputs where the network is a torso with a head"
+    return "\n".join([*lines, "", f"Parameters are counted for the example inputs, {heads}."])
 
 
 def _show(name: str, options: NetsOptions) -> None:
@@ -179,7 +182,7 @@ def _make(name: str, options: NetsOptions) -> Any:
 def _save(figure: Figure, path: str) -> None:
     from agentlab.plots.style import save_figure
 
-    print(f"written   {save_figure(figure, Path(path))}")
+    print(f"saved     {save_figure(figure, Path(path))}")
 
 
 def _print(text: str) -> None:

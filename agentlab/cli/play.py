@@ -1,4 +1,4 @@
-"""``agentlab play``: let an agent play, print its returns, and record a video."""
+"""``agentlab play``: run episodes with an agent, print their returns, and record a video."""
 
 from __future__ import annotations
 
@@ -11,64 +11,62 @@ import gymnasium
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.agents import make_agent
+from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
+from agentlab.agents.evaluation import evaluate
 from agentlab.agents.presets import preset
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.config import option
+from agentlab.config import Options, option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
-from agentlab.errors import AgentlabError, printable
-from agentlab.experiments.agent_run import is_foreign, trusted
+from agentlab.errors import AgentlabError, InvalidArgument, printable
+from agentlab.experiments.agent_run import trusted
 from agentlab.lazy import without_banners
-from agentlab.learner import load
+from agentlab.learner import find_saved, load, read_description
+from agentlab.runs import Run, derive_seed, open_video
 
-DESCRIPTION = """Let the agent of a run (or of a folder that agent.save wrote) play some episodes.
-Without RUN, --env and --algo say what plays what: --env Pong-v0 --algo random."""
+DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder that
+agent.save wrote. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""
 
 
 @dataclass(frozen=True)
-class PlayOptions:
-    """What is played and what is shown of it."""
+class PlayOptions(Options):
+    """Which episodes are run, and what is shown of them."""
 
-    episodes: int = option(10, "how many episodes")
+    episodes: int = option(10, "episodes to run", ge=1)
     video: str | None = option(None, "record the first episode to this .mp4 or .gif")
-    explore: bool = option(False, "act as in training instead of as well as it can")
-    seed: int = option(0, "equal seeds give equal episodes")
-    env: str | None = option(None, "play this environment instead of the run's own")
+    explore: bool = option(False, "act as in training instead of by the best known actions")
+    seed: int = option(0, "seeds the episodes; equal seeds give equal episodes", ge=0)
+    env: str | None = option(None, "the environment to act in instead of the run's own")
     algo: str | None = option(None, "an algorithm by name, or module:Class for your own")
 
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise AgentlabError(f"episodes={self.episodes} must be 1 or more")
-        if self.seed < 0:
-            raise AgentlabError(f"seed={self.seed} must be 0 or more")
+    def check(self) -> None:
+        super().check()
         if self.video is not None and Path(self.video).suffix.lower() not in (".mp4", ".gif"):
-            raise AgentlabError(f"video={self.video!r} must end in .mp4 or .gif")
+            raise InvalidArgument(f"video={self.video!r} must end in .mp4 or .gif")
 
 
 def run(words: list[str]) -> int:
-    """Play as ``words`` say and return the exit code."""
+    """Run episodes as ``words`` say and return the exit code."""
     parser = Parser(program("play"), DESCRIPTION, words="[RUN]")
-    parser.add_argument("run", nargs="?", metavar="RUN", help="a run's folder, or a saved agent's")
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="the folder of a run or of a saved agent"
+    )
     parser.add_fields(PlayOptions, "flags")
-    said = parser.given(words)
-    if said.pop("help", False):
+    given = parser.given(words)
+    if given.pop("help", False):
         parser.print_help()
         return 0
-    folder = said.pop("run", None)
-    options = PlayOptions(**said)
-    agent, envs = _newcomer(options) if folder is None else _trained(Path(folder), options)
+    folder = given.pop("run", None)
+    options = PlayOptions(**given)
+    agent, envs = _untrained(options) if folder is None else _trained(Path(folder), options)
     with envs:
         play(agent, envs, options)
     return 0
 
 
 def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
-    """Play the episodes, and print the return of each."""
-    from agentlab.agents.loop import evaluate
-    from agentlab.runs import derive_seed, open_video
-
+    """Run the episodes, and print the return of each."""
     returns: list[float] = []
     lengths: list[int] = []
     for episode in range(options.episodes):
@@ -86,10 +84,10 @@ def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
         print(printable(f"video        {options.video}"))
 
 
-def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:
+def _untrained(options: PlayOptions) -> tuple[Agent, VectorEnv]:
     """Make an untrained agent and the environment that ``options`` name."""
     if options.env is None or options.algo is None:
-        raise AgentlabError("which agent plays? give a run's folder, or --env and --algo")
+        raise AgentlabError("no agent is named: give a run's folder, or --env and --algo")
     chosen = preset(options.algo, options.env)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
     envs = _screen(options.env, preprocessing, options)
@@ -98,31 +96,25 @@ def _newcomer(options: PlayOptions) -> tuple[Agent, VectorEnv]:
 
 
 def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
-    """Load the newest agent of a run, or one saved by itself, and make its environment."""
-    from agentlab.runs import Run
-
-    saved = folder
-    described: dict[str, Any] = {}
-    if not (folder / "learner.json").exists():
-        record = Run.open(folder)
-        if "trainer" in record.config:
-            raise AgentlabError(
-                f"run={str(folder)!r} trained a net on examples; let it predict by "
-                f"`{program('predict')} {folder} INPUT`"
-            )
-        newest = record.latest_checkpoint()
-        if newest is None:
-            raise AgentlabError(f"run={str(folder)!r} has saved no agent yet")
-        saved, described = newest.path / "learner", record.config
-    elif (folder / "config.json").exists():
-        described = Run.open(folder).config
-    env = options.env or trusted("env", described.get("env"))
-    chosen = described.get("preprocessing", {})
-    if not isinstance(chosen, dict):
-        raise AgentlabError(f"config.json of {str(folder)!r} is damaged: preprocessing={chosen!r}")
+    """Load the agent of a run, or one saved by itself, and make its environment."""
+    saved = find_saved(folder)
+    described = read_description(saved)
+    if described["kind"] != "agent":
+        raise AgentlabError(
+            f"{str(folder)!r} holds a {described['kind']}, not an agent; predict with it: "
+            f"`{program('predict')} {folder} INPUT`"
+        )
+    settings: dict[str, Any] = {}
+    if (folder / "config.json").exists():
+        settings = Run.open(folder).config
+    env = options.env or trusted("env", settings.get("env"))
+    preprocessing = settings.get("preprocessing", {})
+    if not isinstance(preprocessing, dict):
+        raise AgentlabError(f"{folder / 'config.json'} is damaged: preprocessing={preprocessing!r}")
+    cls = agent_class(options.algo or trusted("algo", described["name"]))
     with without_banners():
-        agent = load(saved, options.algo if is_foreign(options.algo or "") else None, num_envs=1)
-    envs = _screen(env, configs.from_dict(Preprocessing, chosen), options)
+        agent: Agent = load(saved, cls, num_envs=1)
+    envs = _screen(env, configs.from_dict(Preprocessing, preprocessing), options)
     for what in ("observation_space", "action_space"):
         there, known = getattr(envs, what), getattr(agent, what)
         if (there.shape, there.dtype) != (known.shape, known.dtype) or (

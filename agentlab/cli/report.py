@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from agentlab.config import flag_of, format_value
 from agentlab.errors import printable
 
 
 def show(what: str, value: object) -> None:
-    """Print a value beside its name."""
-    print(printable(f"{what:<12}{value}"), flush=True)
+    """Print a value beside its name, above a progress line where there is one."""
+    tqdm.write(printable(f"{what:<12}{value}"))
+    sys.stdout.flush()
+
+
+def show_run(path: Path) -> None:
+    """Print where a run is recorded, and how to watch it."""
+    show("run", path)
+    show("watch it", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
 
 
 def print_settings(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:

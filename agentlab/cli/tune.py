@@ -1,4 +1,4 @@
-"""``agentlab tune``: search for the settings with which `fit` or `train` does best."""
+"""``agentlab tune``: search for the hyperparameters with which `fit` or `train` does best."""
 
 from __future__ import annotations
 
@@ -9,84 +9,87 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from agentlab.agents import ALGORITHMS
 from agentlab.cli import fit, program, train
-from agentlab.cli.flags import Parser, fill
+from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
-from agentlab.config import format_value, option
+from agentlab.config import Options, format_value, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.agent_run import Training, is_foreign
-from agentlab.experiments.search import Sampler, Study, read_space
-from agentlab.experiments.training_data import Source, load_data, trainer_of
+from agentlab.experiments.plan import fill
+from agentlab.experiments.search import Field, Sampler, Study, read_space
+from agentlab.experiments.trainer_run import Fitting, choose_trainer
+from agentlab.experiments.training_data import Source
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
 from agentlab.runs.files import refuse_links
+from agentlab.supervised import trainer_class
 
-DESCRIPTION = """Search for the settings with which `fit` or `train` does best. All flags that are
-not listed here are those of `fit` or `train`; each trial is a run of its own.
+DESCRIPTION = """Search for the hyperparameters with which `fit` or `train` does best. All flags
+that are not listed here are those of `fit` or `train`; each trial is a run of its own.
 
-  FIELD=A|B|C          one of some values, such as hidden=64|128,128
+  FIELD=A|B|C          one of several values, such as hidden=64|128,128
   FIELD=LOW..HIGH      any number between two, such as dropout=0..0.5
-  FIELD=LOW..HIGH:log  the same by orders of magnitude, such as learning_rate=1e-4..1e-2:log
+  FIELD=LOW..HIGH:log  the same on a logarithmic scale, such as learning_rate=1e-4..1e-2:log
 
-Trials of `fit` are judged by the held-out metric of their best epoch, never by the test; those of
-`train` by the mean return of the episodes at the end."""
-BEST = 5  # that are shown
+Trials of `fit` are judged by the held-out metric of their best epoch, never by the test split;
+those of `train` by the mean return of the evaluation at their end."""
+BEST = 5  # trials that are shown
 LINKS = ("best", "study.log.lock")  # made by a search: to its best trial, and Optuna's lock
-RUN_FIELDS = {field.name for cls in (fit.Choice, Source, train.Choice) for field in fields(cls)}
-RUN_FIELDS |= {"help", "seed", "workers", "eval_episodes", "video", "log_every", "checkpoint_every"}
+RUN_FIELDS = {
+    field.name for cls in (fit.Choice, Fitting, Source, train.Choice) for field in fields(cls)
+}
+RUN_FIELDS |= {"workers", "eval_every", "eval_episodes", "stop_at_return", "video"}
+RUN_FIELDS |= {"log_every", "checkpoint_every"}
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Options):
     """Which search it is."""
 
-    trials: int | None = option(None, f"settings to try; none is {TRIALS}, or all of a grid")
-    sampler: Sampler = option("tpe", "how they are chosen: tpe learns from those that are done")
-    points: int = option(5, "numbers that a grid takes from each range")
-    workers: int = option(1, "trials that run at a time, each in a process of its own")
-    seed: int = option(0, "of the sampler and of every trial")
-    name: str | None = option(None, "the search's folder in runs-dir; none makes it of the data")
-    runs_dir: str = option("runs", "where run folders lie")
+    trials: int | None = option(None, f"settings to try; none is {TRIALS}, or all of a grid", ge=1)
+    sampler: Sampler = option("tpe", "how they are chosen: tpe learns from finished trials")
+    points: int = option(5, "values that a grid takes from each range", ge=2)
+    workers: int = option(1, "trials that run at a time, each in a process of its own", ge=1)
+    seed: int = option(0, "seeds the sampler and every trial", ge=0)
+    name: str | None = option(None, "the search's folder in runs-dir; none names it by the data")
+    runs_dir: str = option("runs", "the folder that holds the runs")
     resume: str | None = option(None, "resume the search in this folder")
-
-    def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("points", 2), ("workers", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise AgentlabError(f"{name}={value} must be {least} or more")
 
 
 def run(words: list[str]) -> int:
     """Search as ``words`` say and return the exit code."""
     parser = Parser(program("tune"), DESCRIPTION, words="fit|train")
     parser.add_argument(
-        "--search", nargs="+", action="extend", metavar="FIELD=VALUES", help="what is searched"
+        "--search", nargs="+", action="extend", metavar="FIELD=VALUES", help="the fields to search"
     )
     parser.add_fields(Choice, "search")
     verb = words[0] if words else "--help"
-    said, rest = parser._split(words[1:] if verb in ("fit", "train") else words)
-    if "help" in said or verb == "--help":
+    given, rest = parser.split(words[1:] if verb in ("fit", "train") else words)
+    if "help" in given or verb == "--help":
         parser.print_help()
         return 0
     if verb not in ("fit", "train"):
-        raise AgentlabError(f"tune {verb}: say what is tuned, `tune fit ...` or `tune train ...`")
+        raise AgentlabError(f"tune {verb} is unknown; give `tune fit ...` or `tune train ...`")
     rest = [re.sub(r"^ (?=-\.?\d)", "", word) for word in rest]
-    choice = fill(Choice, {}, said)
+    choice = fill(Choice, {}, given)
     if choice.resume is not None:
-        return _resume(verb, rest, said, choice)
-    if "search" not in said:
+        return _resume(verb, rest, given, choice)
+    if "search" not in given:
         raise AgentlabError("--search is missing, such as --search learning_rate=1e-4..1e-2:log")
-    task = _task(verb, rest, choice.seed)
-    about = {"verb": verb, "words": rest, "search": said["search"]}
+    task = _task(verb, rest)
+    about = {"verb": verb, "words": rest, "search": given["search"]}
     about |= {name: getattr(choice, name) for name in ("trials", "sampler", "points", "seed")}
-    space = read_space(said["search"], task.hints)
+    space = read_space(given["search"], task.fields)
     for dimension in space:
         if any(word.split("=")[0] == dimension.words("yes")[0] for word in rest):
-            raise AgentlabError(f"{dimension.words('yes')[0]} is given and searched; leave one out")
+            raise AgentlabError(
+                f"{dimension.words('yes')[0]} is given and searched; leave out one of them"
+            )
     folder = Path(choice.runs_dir) / re.sub(r"[^\w.+=-]+", "-", choice.name or task.title)
     if folder.exists():
         again = f"{program('tune')} {verb} --resume {shlex.quote(str(folder))}"
-        raise AgentlabError(f"{folder} exists; choose another --name, or resume it by `{again}`")
+        raise AgentlabError(f"{folder} exists; choose another --name, or resume it with `{again}`")
     folder.mkdir(parents=True)
     study = Study(folder, new=True)
     study.describe(about)
@@ -94,7 +97,7 @@ def run(words: list[str]) -> int:
     return _run(Search(task, study, folder, choice.trials, choice.workers, choice.seed, show))
 
 
-def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) -> int:
+def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -> int:
     """Resume the search that ``--resume`` names."""
     folder = Path(choice.resume or "")
     if folder.is_dir():
@@ -109,19 +112,19 @@ def _resume(verb: str, rest: list[str], said: dict[str, Any], choice: Choice) ->
             raise AgentlabError(f"{folder} tunes {about['verb']}, not {verb}")
     except (KeyError, TypeError) as error:
         raise AgentlabError(f"{folder} is damaged: {error!r}") from None
-    changed = set(said) - {"resume", "trials", "workers"}
+    changed = set(given) - {"resume", "trials", "workers"}
     if changed or rest not in ([], stored):
         raise AgentlabError(
             "a resumed search keeps its settings; only --trials and --workers may be given"
         )
     if not rest and any(is_foreign(word) for word in stored) and verb == "train":
         raise AgentlabError(
-            "this search runs code from outside agentlab: if you trust it, add its words: "
+            "this search runs code from outside agentlab: if you trust it, add its flags: "
             + shlex.join(stored)
         )
-    task = _task(verb, stored, kept.seed)
+    task = _task(verb, stored)
     study.set_up(
-        read_space(search, task.hints), kept.sampler, kept.seed, kept.points, choice.workers
+        read_space(search, task.fields), kept.sampler, kept.seed, kept.points, choice.workers
     )
     trials = fill(Choice, {}, {"trials": choice.trials or trials}).trials
     return _run(Search(task, study, folder, trials, choice.workers, kept.seed, show))
@@ -142,8 +145,8 @@ def _show_best(search: Search) -> None:
     best, failed = study.best(BEST), len(study.trials("FAIL"))
     if not best:
         raise AgentlabError(
-            f"none of {failed} trials was finished"
-            + (f"; the last one says: {search.last_failure}" if search.last_failure else "")
+            f"all {failed} trials failed"
+            + (f"; the last with: {search.last_failure}" if search.last_failure else "")
         )
     print()
     done = len(study.trials("COMPLETE"))
@@ -151,64 +154,64 @@ def _show_best(search: Search) -> None:
     for rank, trial in enumerate(best, 1):
         figure = f"{task.metric} {task.sign * (trial.value or 0.0):<9.4g}"
         show(f"best {rank}", f"{figure} {search.path(trial).name}   {in_words(trial)}")
-    if shares := study.importance():
-        show("importance", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    if importance := study.importance():
+        show("importance", ", ".join(f"{name} {share:.0%}" for name, share in importance.items()))
     path, link = search.path(best[0]), search.keep_best()
     if task.verb == "fit":
         metrics = json.loads((path / "test.json").read_text(encoding="utf-8"))["metrics"]
         show("test", ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    show("kept", f"{link}, which is {path.name}")
+    show("best run", f"{link}, a link to {path.name}")
     words = [*task.words, *search.settings(best[0]), "--seed", str(search.seed)]
-    show("alone", f"{program(task.verb)} {shlex.join(words)}")
+    show("run it", f"{program(task.verb)} {shlex.join(words)}")
 
 
-def _task(verb: str, words: list[str], seed: int) -> Task:
-    """Check the words for the trials, and say how those are judged."""
+def _task(verb: str, words: list[str]) -> Task:
+    """Check the trials' flags, and return what they do and how they are judged."""
     make = _fit_task if verb == "fit" else _train_task
-    return make(words, seed)
+    return make(words)
 
 
-def _train_task(words: list[str], seed: int) -> Task:
-    from agentlab.agents import ALGORITHMS
-
+def _train_task(words: list[str]) -> Task:
     parser = Parser(program("train"), "")
     parser.add_fields(train.Choice, "run")
-    said = parser.given_among_others(words)
-    if "algo" not in said:
+    given = parser.given_among_others(words)
+    if "algo" not in given:
         raise AgentlabError(f"--algo is missing; there are {', '.join(ALGORITHMS)}")
-    if "env" not in said:
-        raise AgentlabError(f"--env is missing; `{program('envs')}` lists all that there are")
-    parser = train._parser(said["algo"])
-    said = parser.given(words)
-    if fill(Training, {}, said).eval_episodes == 0:
-        raise AgentlabError("eval_episodes=0 leaves nothing to judge trials by; give 1 or more")
-    names = [name for name in ("env", "algo") if is_foreign(said[name])]
-    foreign = [word for name in names for word in (f"--{name}", said[name])]
-    words = words if "video" in said else [*words, "--no-video"]
-    title = f"tune-{said['env']}-{said['algo']}"
+    if "env" not in given:
+        raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
+    parser = train.make_parser(given["algo"])
+    given = parser.given(words)
+    if fill(Training, {}, given).eval_episodes == 0:
+        raise AgentlabError(
+            "eval_episodes=0 leaves nothing to judge trials by; it must be 1 or more"
+        )
+    names = [name for name in ("env", "algo") if is_foreign(given[name])]
+    foreign = [word for name in names for word in (f"--{name}", given[name])]
+    words = words if "video" in given else [*words, "--no-video"]
+    title = f"tune-{given['env']}-{given['algo']}"
     return Task("train", words, _searchable(parser), "return", 1, foreign, title)
 
 
-def _fit_task(words: list[str], seed: int) -> Task:
-    from agentlab.supervised import trainer_class
-
-    said = fit._parser().given_among_others(words)
-    recipe, source = fit.named_data(said)
-    name = None if recipe is None and source.own is None else trainer_of(source, recipe)
-    if name is None:
-        name = load_data(source, recipe, seed, 0.1).trainer
+def _fit_task(words: list[str]) -> Task:
+    given = fit.make_parser().given_among_others(words)
+    recipe, source = fit.named_data(given)
+    name, _ = choose_trainer(recipe, source, given)
     with without_banners():
         cls = trainer_class(name)
-    parser = fit._parser(name, cls.Config)
-    said = parser.given(words)
+    parser = fit.make_parser(name, cls.Config)
+    given = parser.given(words)
     for flag in ("folds", "list"):
-        if said.get(flag):
+        if given.get(flag):
             raise AgentlabError(f"--{flag} cannot be combined with tune")
     metric, direction = cls.monitor
-    own = said["recipe"] if recipe else Path(format_value(getattr(source, source.own or ""))).stem
+    own = given["recipe"] if recipe else Path(format_value(getattr(source, source.own or ""))).stem
     sign = 1 if direction == "max" else -1
     return Task("fit", words, _searchable(parser), metric, sign, [], f"tune-{own}")
 
 
-def _searchable(parser: Parser) -> dict[str, Any]:
-    return {name: hint for name, hint in parser.hints.items() if name not in RUN_FIELDS}
+def _searchable(parser: Parser) -> dict[str, Field]:
+    return {
+        name: Field(parser.hints[name], field)
+        for name, field in parser.fields.items()
+        if name not in RUN_FIELDS
+    }

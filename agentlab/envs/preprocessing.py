@@ -12,46 +12,40 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.config import option
-from agentlab.errors import AgentlabError
+from agentlab.config import Options, option
+from agentlab.errors import AgentlabError, InvalidArgument
 
 MAX_PIXELS = 1 << 24  # of an observation
 Frame = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Options):
     """The steps from an environment's frame to an agent's observation, in the order applied."""
 
-    frame_skip: int = option(1, "repeat each action so many times (on top of the id's own skip)")
-    noop_max: int = option(0, "start each episode with 0 to N random no-op steps")
+    frame_skip: int = option(1, "repeat each action N times (on top of the id's own skip)", ge=1)
+    noop_max: int = option(0, "start each episode with 0 to N random no-op steps", ge=0)
     fire_reset: bool = option(False, "press FIRE at the start of an episode and after a lost life")
-    life_loss: bool = option(False, "let a lost life count as a termination (the game goes on)")
+    life_loss: bool = option(False, "treat a lost life as a termination (the game goes on)")
     clip_rewards: bool = option(False, "learn from the sign of rewards; returns stay unclipped")
-    grayscale: bool = option(False, "turn frames gray")
-    max_pool: bool = option(False, "take the brighter of the last two frames (against flicker)")
-    crop: tuple[int, ...] = option((), "keep the rows FIRST,LAST of a frame (LAST excluded)")
-    stride: int = option(1, "keep every N-th row and column")
-    resize: int | None = option(None, "shrink frames to N x N by area averaging")
-    background: tuple[int, ...] = option((), "gray levels that become 0")
-    binary: bool = option(False, "turn what is not 0 into 1")
-    difference: bool = option(False, "give the change from the frame before instead of the frame")
-    frame_stack: int = option(1, "give the last N frames as channels")
+    grayscale: bool = option(False, "convert frames to grayscale")
+    max_pool: bool = option(False, "take the maximum of the last two frames (against flicker)")
+    crop: tuple[int, ...] = option((), "keep the rows FIRST,LAST of a frame (LAST excluded)", ge=0)
+    stride: int = option(1, "keep every N-th row and column", ge=1)
+    resize: int | None = option(None, "resize frames to N x N by area averaging", ge=1)
+    background: tuple[int, ...] = option((), "gray levels that become 0", ge=0, le=255)
+    binary: bool = option(False, "set every pixel that is not 0 to 1")
+    difference: bool = option(False, "observe the change since the last frame, not the frame")
+    frame_stack: int = option(1, "stack the last N frames as channels", ge=1)
 
-    def __post_init__(self) -> None:
-        for name in ("frame_skip", "stride", "frame_stack"):
-            if getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.noop_max < 0:
-            raise AgentlabError(f"noop_max={self.noop_max} must be 0 or more")
-        if self.resize is not None and self.resize < 1:
-            raise AgentlabError(f"resize={self.resize} must be 1 or more, or none")
-        if self.crop and not (len(self.crop) == 2 and 0 <= self.crop[0] < self.crop[1]):
-            raise AgentlabError(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
+    def check(self) -> None:
+        super().check()
+        if self.crop and not (len(self.crop) == 2 and self.crop[0] < self.crop[1]):
+            raise InvalidArgument(f"crop={self.crop} must be two rows FIRST,LAST with FIRST < LAST")
         for name in ("max_pool", "resize", "background", "binary", "difference", "crop"):
             if getattr(self, name) and not self.grayscale:
-                raise AgentlabError(
-                    f"{name}={getattr(self, name)} works on gray frames: set grayscale"
+                raise InvalidArgument(
+                    f"{name}={getattr(self, name)} works on grayscale frames: set grayscale"
                 )
 
     @property

@@ -67,7 +67,8 @@ class Step:
         final_observations: the true last observations of those, ``[len(ended), ...]``.
         episode_over: bool ``[n]``; where a whole episode ended (a lost life that counts as
             termination ends none).
-        extras: what the agent's ``act`` returned beside the actions, by name.
+        extras: what the agent's ``act`` returned beside the actions, by name, each ``[n, ...]``;
+            empty where it returned actions only.
     """
 
     observations: Array

@@ -1,1 +1,30 @@
-"""What a command does, callable from Python too: runs, recipes and searches."""
+"""What the commands do, callable from Python too: runs, recipes and searches.
+
+::
+
+    from agentlab.experiments import AgentPlan, TrainerPlan, open_run, resume, start
+
+    result = start(AgentPlan.make("CartPole-v1", "pg", steps=20_000))
+    plan, run = open_run(result.path)
+    result = resume(plan.changed(steps=40_000), run)
+    print(result.evaluation.mean)
+    print(start(TrainerPlan.make(recipe="mnist-mlp", epochs=3)).metrics["accuracy"])
+"""
+
+from agentlab.experiments.agent_run import AgentPlan, AgentResult
+from agentlab.experiments.plan import Plan, Result, resume, start
+from agentlab.experiments.runs import open_run
+from agentlab.experiments.trainer_run import TrainerPlan, TrainerResult, cross_validate
+
+__all__ = [
+    "AgentPlan",
+    "AgentResult",
+    "Plan",
+    "Result",
+    "TrainerPlan",
+    "TrainerResult",
+    "cross_validate",
+    "open_run",
+    "resume",
+    "start",
+]

@@ -1,62 +1,75 @@
-"""An agent's run: what it is made of, as ``config.json`` keeps it; starting and resuming it."""
+"""An agent's run: its plan, and what is done before and after the training."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.config import option
+from agentlab.agents.evaluation import EVALUATION, EvalCallback, Evaluation, evaluate
+from agentlab.agents.loop import train
+from agentlab.agents.presets import Preset, preset
+from agentlab.config import Options, option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
-from agentlab.envs.vector import check_num_envs
-from agentlab.errors import AgentlabError
+from agentlab.envs.vector import MAX_ENVS
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.experiments import plan as plans
+from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
 from agentlab.lazy import without_banners
-from agentlab.runs.files import replacing_folder, reporting, write_json
-
-if TYPE_CHECKING:
-    from agentlab.agents.loop import Evaluation
-    from agentlab.runs import Run
-
-EVALUATION = 1  # beside a run's seed it gives that of the evaluation
-CHANGEABLE = ("steps", "eval_episodes", "video")  # by a resumed run: they alter no number of it
-
-Report = Callable[[str, object], None]  # is given the name of each thing made, and the thing
+from agentlab.runs import Run, derive_seed, open_video, seed_everything
+from agentlab.runs.files import reporting, write_json
+from agentlab.training.callbacks import Callback
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Options):
     """How a run trains, whatever the algorithm."""
 
-    steps: int = option(1_000_000, "train for so many steps, summed over the environments")
-    n_envs: int = option(8, "environments played at a time")
-    workers: int | None = option(None, "processes that step them: 0 is this one only, none chooses")
-    seed: int = option(0, "of everything random; equal seeds give equal runs")
-    log_every: int = option(10_000, "log every N steps")
-    checkpoint_every: int = option(500_000, "save a checkpoint every N steps")
-    eval_episodes: int = option(100, "episodes of the evaluation at the end; 0 is none")
+    steps: int = option(1_000_000, "steps to train for, summed over the environments", ge=1)
+    n_envs: int = option(8, "environments that are stepped together", ge=1, le=MAX_ENVS)
+    workers: int | None = option(
+        None, "processes that step them: 0 is this one only, none chooses", ge=0
+    )
+    seed: int = option(0, "seeds everything random; equal seeds give equal runs", ge=0)
+    log_every: int = option(10_000, "steps between rows of metrics", ge=1)
+    checkpoint_every: int = option(500_000, "steps between checkpoints", ge=1)
+    eval_every: int = option(0, "steps between evaluations while training; 0 is off", ge=0)
+    eval_episodes: int = option(
+        100, "episodes of each evaluation, also of the one at the end; 0 is none", ge=0
+    )
+    stop_at_return: float | None = option(
+        None, "stop once an evaluation while training has this mean return; none never stops"
+    )
     video: bool = option(True, "record a video of one episode at the end")
 
-    def __post_init__(self) -> None:
-        check_num_envs(self.n_envs)
-        lowest = {"steps": 1, "log_every": 1, "checkpoint_every": 1}
-        for name in ("steps", "workers", "seed", "log_every", "checkpoint_every"):
-            value = getattr(self, name)
-            if value is not None and value < lowest.get(name, 0):
-                raise AgentlabError(f"{name}={value} must be {lowest.get(name, 0)} or more")
-        if self.eval_episodes < 0:
-            raise AgentlabError(f"eval_episodes={self.eval_episodes} must be 0 or more")
+    def check(self) -> None:
+        super().check()
+        if self.eval_every and not self.eval_episodes:
+            raise InvalidArgument(
+                f"eval_every={self.eval_every} needs eval_episodes=1 or more, not 0"
+            )
+        if self.stop_at_return is not None and not self.eval_every:
+            raise InvalidArgument(
+                f"stop_at_return={self.stop_at_return:g} needs evaluations while training: set "
+                "eval_every to 1 or more"
+            )
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything that decides the numbers of a run.
+class AgentPlan(Plan):
+    """Everything that decides the numbers of an agent's run.
+
+    ::
+
+        plan = AgentPlan.make("CartPole-v1", "pg", steps=20_000, gamma=0.98)
+        print(start(plan).evaluation.mean)
 
     Attributes:
         env: the environment's id.
@@ -67,6 +80,14 @@ class Plan:
         training: the rest.
     """
 
+    changeable: ClassVar[tuple[str, ...]] = (
+        "steps",
+        "eval_every",
+        "eval_episodes",
+        "stop_at_return",
+        "video",
+    )
+
     env: str
     algo: str
     preset: str
@@ -75,24 +96,53 @@ class Plan:
     training: Training
 
     @classmethod
-    def from_json(cls, described: Mapping[str, Any], env: str | None, algo: str | None) -> Self:
-        """Read back what ``to_json`` gave. Imports nothing that only the file names.
+    def make(cls, env: str, algo: str, preset_name: str | None = None, **settings: Any) -> Self:
+        """Make a plan of what is given and, for the rest, of a preset and the defaults.
+
+        Args:
+            env: the environment's id.
+            algo: the algorithm's name, or ``module:Class``.
+            preset_name: a preset by name; ``"none"`` for no preset; ``None`` for the one that is
+                meant for the environment, if any.
+            settings: fields of the algorithm's configuration, ``Preprocessing`` and ``Training``.
+
+        Raises:
+            InvalidArgument: for an unknown algorithm, preset or setting, or a value out of range.
+        """
+        check_names(settings, agent_class(algo).Config, Preprocessing, Training)
+        return cls.of_preset(env, algo, preset(algo, env, preset_name), settings)
+
+    @classmethod
+    def of_preset(cls, env: str, algo: str, chosen: Preset, given: Mapping[str, Any]) -> Self:
+        """Make a plan of what is given and, for the rest, of ``chosen`` and the defaults."""
+        return cls(
+            env,
+            algo,
+            chosen.name,
+            fill(agent_class(algo).Config, chosen.config, given),
+            fill(Preprocessing, chosen.preprocessing, given),
+            fill(Training, chosen.training, given),
+        )
+
+    @classmethod
+    def from_json(
+        cls, described: Mapping[str, Any], env: str | None = None, algo: str | None = None
+    ) -> Self:
+        """Read back what ``to_json`` returned. Imports nothing that only the file names.
 
         Args:
             described: the content of a ``config.json``.
-            env: the environment that the user asks for; ``None`` takes the file's.
-            algo: the algorithm that the user asks for; ``None`` takes the file's.
+            env: the environment that the user names; ``None`` takes the file's.
+            algo: the algorithm that the user names; ``None`` takes the file's.
 
         Raises:
             AgentlabError: for a file that is damaged or names code of its own that the user
                 did not name.
         """
-        if "trainer" in described:
-            raise AgentlabError("the run trains a net on examples, not an agent")
         try:
-            for what, said in (("env", env), ("algo", algo)):
-                if said not in (None, described[what]):
-                    raise AgentlabError(f"{what}={said!r} is not the run's: {described[what]!r}")
+            for what, given in (("env", env), ("algo", algo)):
+                if given not in (None, described[what]):
+                    raise InvalidArgument(f"{what}={given!r} is not the run's: {described[what]!r}")
             algo = algo or trusted("algo", described["algo"])
             return cls(
                 env or trusted("env", described["env"]),
@@ -107,9 +157,13 @@ class Plan:
                 f"the run's config.json is damaged: {type(error).__name__}: {error}"
             ) from None
 
+    @property
+    def kind(self) -> str:
+        return "agent"
+
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as ``config.json`` keeps it."""
         return {
+            "kind": self.kind,
             "env": self.env,
             "algo": self.algo,
             "preset": self.preset,
@@ -119,7 +173,6 @@ class Plan:
         }
 
     def values(self) -> dict[str, Any]:
-        """Return everything by the name of its flag's field."""
         parts = (self.training, self.config, self.preprocessing)
         return {
             "env": self.env,
@@ -128,13 +181,11 @@ class Plan:
             **{field.name: getattr(part, field.name) for part in parts for field in fields(part)},
         }
 
-    def changed(self, **training: Any) -> Self:
-        """Return the plan with some fields of ``training`` changed."""
-        return dataclasses.replace(self, training=dataclasses.replace(self.training, **training))
+    def changed(self, **settings: Any) -> Self:
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, **settings))
 
     @property
     def default_name(self) -> str:
-        """The name of the run's folder where the user gives none."""
         return re.sub(r"[^\w.-]+", "-", f"{self.env}-{self.algo}")
 
     def make_envs(self, n: int | None = None, *, render: bool = False) -> VectorEnv:
@@ -148,9 +199,7 @@ class Plan:
         )
 
     def make_agent(self, envs: VectorEnv) -> Agent:
-        """Make a fresh agent for ``envs``, and seed everything that is random beside it."""
-        from agentlab.runs import seed_everything
-
+        """Make a new agent for ``envs``, and seed everything that is random beside it."""
         seed, config = self.training.seed, configs.to_dict(self.config)
         seed_everything(seed)
         with without_banners():
@@ -158,110 +207,97 @@ class Plan:
         seed_everything(seed)  # once more, for TensorFlow: making the agent may have loaded it
         return agent
 
+    @contextmanager
+    def prepare(self) -> Iterator[plans.Training]:
+        with self.make_envs() as envs:
+            yield _AgentTraining(self, envs, self.make_agent(envs))
+
 
 @dataclass(frozen=True)
-class AgentRun:
-    """What came of a run.
+class AgentResult(Result):
+    """The result of an agent's run.
 
     Attributes:
-        path: its folder.
         steps: environment steps made in all.
-        interrupted: whether it was stopped before its end; then nothing below is there.
-        saved: the folder that the trained agent was saved to.
         evaluation: the episodes at the end, where there were any.
+        best: the folder of the agent that evaluations while training found best, if there were any.
     """
 
-    path: Path
-    steps: int
-    interrupted: bool
-    saved: Path | None = None
+    steps: int = 0
     evaluation: Evaluation | None = None
+    best: Path | None = None
 
 
-def start(
-    plan: Plan,
-    runs_dir: Path | str = "runs",
-    name: str | None = None,
-    on_start: Callable[[Run], None] = lambda record: None,
-    report: Report = lambda name, value: None,
-) -> AgentRun:
-    """Train from the beginning, in a new run.
+@dataclass(frozen=True)
+class _AgentTraining:
+    plan: AgentPlan
+    envs: VectorEnv
+    agent: Agent
 
-    Args:
-        plan: everything that decides the numbers of the run.
-        runs_dir: where run folders lie.
-        name: the run's folder; ``None`` makes it of the plan.
-        on_start: called with the run before the first step.
-        report: called with the name and the value of each thing made after the training:
-            ``agent``, ``plot``, ``evaluation``, ``summary``, ``video``.
+    def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> AgentResult:
+        """Train, save, plot, evaluate and record a video."""
+        from agentlab.plots.curves import plot_returns
 
-    Raises:
-        AgentlabError: where the environments or the agent cannot be made, or the folder exists.
-    """
-    from agentlab.runs import Run
+        training, path = self.plan.training, run.path
+        with ExitStack() as stack:
+            if training.eval_every:
+                callbacks = [self._evaluating(stack, report), *callbacks]
+            result = train(
+                self.agent,
+                self.envs,
+                training.steps,
+                run=run,
+                seed=training.seed,
+                log_every=training.log_every,
+                checkpoint_every=training.checkpoint_every,
+                callbacks=callbacks,
+            )
+        best = path / "best" if (path / "best").is_dir() else None
+        if result.interrupted:
+            return AgentResult(path, True, None, result.steps, None, best)
+        saved = run.save_learner("learner", self.agent.write)
+        report("agent", saved)
+        if best is not None:
+            report("best agent", best)
+        try:
+            report("plot", plot_returns(path))
+        except AgentlabError as error:  # too short a training for a whole episode
+            report("plot", f"none: {error}")
+        played, seed = None, derive_seed(training.seed, EVALUATION)
+        if training.eval_episodes:
+            played = evaluate(self.agent, self.envs, training.eval_episodes, seed=seed)
+            report("evaluation", _keep(played, path / "evaluation.json"))
+        if summary := self.agent.summary():
+            report("summary", summary)
+        if training.video:
+            report("video", self._record_video(saved, run, result.steps, seed))
+        return AgentResult(path, False, saved, result.steps, played, best)
 
-    with plan.make_envs() as envs:
-        agent = plan.make_agent(envs)
-        agent.on_train_start()  # before there is a run, so that none is left where it fails
-        with Run.create(runs_dir, name or plan.default_name, plan.to_json()) as record:
-            on_start(record)
-            return _train(plan, envs, agent, record, report)
+    def _evaluating(self, stack: ExitStack, report: Report) -> EvalCallback:
+        """Make the callback that evaluates while training, with environments of its own."""
+        training = self.plan.training
+        envs = self.plan.make_envs(min(training.n_envs, training.eval_episodes))
+        return EvalCallback(
+            stack.enter_context(envs),
+            training.eval_every,
+            training.eval_episodes,
+            seed=training.seed,
+            stop_at_return=training.stop_at_return,
+            report=report,
+        )
 
-
-def resume(
-    plan: Plan,
-    record: Run,
-    on_start: Callable[[Run], None] = lambda record: None,
-    report: Report = lambda name, value: None,
-) -> AgentRun:
-    """Resume a run exactly as it was set up.
-
-    Args:
-        plan: the one that ``record`` keeps; only fields in ``CHANGEABLE`` may differ.
-        record: the run, opened.
-        on_start: as for ``start``.
-        report: as for ``start``.
-    """
-    with plan.make_envs() as envs:
-        agent = plan.make_agent(envs)
-        on_start(record)
-        return _train(plan, envs, agent, record, report)
-
-
-def _train(plan: Plan, envs: VectorEnv, agent: Agent, record: Run, report: Report) -> AgentRun:
-    """Train, save, plot, evaluate and record a video."""
-    from agentlab.agents.loop import evaluate, train
-    from agentlab.plots.curves import plot_returns
-    from agentlab.runs import derive_seed
-
-    path, training = record.path, plan.training
-    result = train(
-        agent,
-        envs,
-        training.steps,
-        run=record,
-        seed=training.seed,
-        log_every=training.log_every,
-        checkpoint_every=training.checkpoint_every,
-    )
-    if result.interrupted:
-        return AgentRun(path, result.steps, True)
-    saved = _save(agent, path)
-    report("agent", saved)
-    try:
-        report("plot", plot_returns(path))
-    except AgentlabError as error:  # too short a training for a whole episode
-        report("plot", f"none: {error}")
-    seed = derive_seed(training.seed, EVALUATION)
-    played = None
-    if training.eval_episodes:
-        played = evaluate(agent, envs, training.eval_episodes, seed=seed)
-        report("evaluation", _keep(played, path / "evaluation.json"))
-    if summary := agent.summary():
-        report("summary", summary)
-    if training.video:
-        report("video", _record_video(plan, saved, record, result.steps, seed))
-    return AgentRun(path, result.steps, False, saved, played)
+    def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
+        """Record one episode, or say why that is impossible: no reason to fail after training."""
+        path = run.path / "videos" / "episode.mp4"
+        try:
+            with self.plan.make_envs(1, render=True) as screen, open_video(path) as video:
+                agent = agent_class(self.plan.algo).load(saved, num_envs=1)
+                evaluate(agent, screen, 1, seed=seed, video=video)
+            if video.last is not None:
+                run.image("episode/end", step, video.last)
+            return path
+        except Exception as error:  # whatever drawing packages raise without a display
+            return f"none: {' '.join(str(error).split())}"
 
 
 def _keep(played: Evaluation, path: Path) -> str:
@@ -279,32 +315,6 @@ def _keep(played: Evaluation, path: Path) -> str:
     return f"{len(played.returns)} episodes: return {line}"
 
 
-def _record_video(plan: Plan, saved: Path, record: Run, step: int, seed: int) -> Path | str:
-    """Record one episode, or say why that is impossible: no reason to fail after training."""
-    from agentlab.agents.loop import evaluate
-    from agentlab.runs import open_video
-
-    path = record.path / "videos" / "episode.mp4"
-    try:
-        with plan.make_envs(1, render=True) as screen, open_video(path) as video:
-            agent = agent_class(plan.algo).load(saved, num_envs=1)
-            evaluate(agent, screen, 1, seed=seed, video=video)
-        if video.last is not None:
-            record.image("episode/end", step, video.last)
-        return path
-    except Exception as error:  # whatever drawing packages raise without a display
-        return f"none: {' '.join(str(error).split())}"
-
-
-def _save(agent: Agent, path: Path) -> Path:
-    """Save the agent to ``agent/`` in the run, with what is needed to play without the run."""
-    saved = path / "learner"
-    with reporting(f"{saved} cannot be written"), replacing_folder(saved) as temporary:
-        agent.write(temporary)
-        shutil.copyfile(path / "config.json", temporary / "config.json")
-    return saved
-
-
 def is_foreign(name: str) -> bool:
     """Whether making what ``name`` names imports a module from outside agentlab."""
     return ":" in name.removeprefix("gym:")
@@ -314,7 +324,7 @@ def trusted(what: str, stored: Any) -> str:
     """Return a name that a file holds, where nothing foreign is imported for it.
 
     Raises:
-        AgentlabError: where the user must say the name, because it stands for other code, or
+        AgentlabError: where the user must give the name, because it stands for other code, or
             because the file holds none.
     """
     if not isinstance(stored, str):

@@ -1,19 +1,27 @@
-"""Searching for good settings on Optuna: what is tried, what came of it, all in one text file."""
+"""Searching for hyperparameters with Optuna: the space, and the trials in one text file."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from agentlab.config import describe_type, did_you_mean, flag_of, is_union, parse_value
-from agentlab.errors import AgentlabError
+from agentlab.config import (
+    check_bounds,
+    describe_type,
+    did_you_mean,
+    flag_of,
+    is_union,
+    parse_value,
+)
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs.seeds import derive_seed
 
 Sampler = Literal["tpe", "random", "grid"]
@@ -21,9 +29,16 @@ Value = str | int | float
 LOG = "study.log"
 
 
+class Field(NamedTuple):
+    """A field that can be searched: its type, and the field with its bounds."""
+
+    hint: Any
+    declared: dataclasses.Field[Any]
+
+
 @dataclass(frozen=True)
 class Dimension:
-    """What one field may be: texts to choose from, or all numbers from ``low`` to ``high``.
+    """The values of one field: texts to choose from, or all numbers from ``low`` to ``high``.
 
     Attributes:
         name: the field.
@@ -31,7 +46,7 @@ class Dimension:
         choices: texts as a flag takes them; empty for a range.
         low: the least number, of type int where the field holds whole numbers.
         high: the greatest.
-        log: whether the range is searched by orders of magnitude.
+        log: whether the range is searched on a logarithmic scale.
     """
 
     name: str
@@ -68,15 +83,16 @@ class Dimension:
         return [flag, str(value)]
 
 
-def read_space(texts: Sequence[str], hints: Mapping[str, Any]) -> list[Dimension]:
-    """Read what ``--search`` says, such as ``learning_rate=1e-4..1e-2:log hidden=64|128,128``.
+def read_space(texts: Sequence[str], searchable: Mapping[str, Field]) -> list[Dimension]:
+    """Read the values of ``--search``, such as ``learning_rate=1e-4..1e-2:log hidden=64|128,128``.
 
     Args:
         texts: one for each field.
-        hints: the types of all fields that can be searched, by name.
+        searchable: all fields that can be searched, by name.
 
     Raises:
-        AgentlabError: for an unknown field, or values that are not of its type.
+        AgentlabError: for an unknown field, or values that are not of its type or out of its
+            bounds.
     """
     space: dict[str, Dimension] = {}
     for text in texts:
@@ -86,23 +102,23 @@ def read_space(texts: Sequence[str], hints: Mapping[str, Any]) -> list[Dimension
             raise AgentlabError(
                 f"--search {text!r} must be FIELD=A|B|C, FIELD=LOW..HIGH or FIELD=LOW..HIGH:log"
             )
-        if name not in hints:
-            near = did_you_mean(name, hints)
+        if name not in searchable:
+            near = did_you_mean(name, searchable)
             raise AgentlabError(f"--search {text!r}: there is no field {name!r} to search{near}")
         if name in space:
             raise AgentlabError(f"--search names {name} twice; give all its values at once")
-        space[name] = _read_dimension(name, values, hints[name])
+        space[name] = _read_dimension(name, values, searchable[name])
     return list(space.values())
 
 
-def _read_dimension(name: str, text: str, hint: Any) -> Dimension:
-    flag = f"--search {name}:"
+def _read_dimension(name: str, text: str, field: Field) -> Dimension:
+    hint, flag = field.hint, f"--search {name}:"
     choices = tuple(part.strip() for part in text.split("|"))
     if len(choices) > 1:
         if len(set(choices)) < len(choices):
-            raise AgentlabError(f"{flag} {text!r} holds a value twice")
+            raise AgentlabError(f"{flag} {text!r} has a value twice")
         for choice in choices:
-            parse_value(flag, choice, hint)
+            _check(flag, field, parse_value(flag, choice, hint))
         return Dimension(name, hint, choices)
     low_text, dots, high_text = text.partition("..")
     if not dots:
@@ -123,8 +139,18 @@ def _read_dimension(name: str, text: str, hint: Any) -> Dimension:
     if not (low < high and math.isfinite(low) and math.isfinite(high)):
         raise AgentlabError(f"{flag} {text!r} must go from a lower to a higher number")
     if colon and low <= 0:
-        raise AgentlabError(f"{flag} {text!r} must begin above 0 to be spaced by logarithms")
+        raise AgentlabError(f"{flag} {text!r} must begin above 0 for a logarithmic scale")
+    for end in (low, high):
+        _check(flag, field, end)
     return Dimension(name, hint, (), low, high, bool(colon))
+
+
+def _check(flag: str, field: Field, value: Any) -> None:
+    """Raise ``InvalidArgument`` where a value that would be tried is out of the field's bounds."""
+    try:
+        check_bounds(field.declared, value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{flag} {error}") from None
 
 
 @dataclass(frozen=True)
@@ -178,21 +204,21 @@ class Study:
         return dict(self._study.user_attrs)
 
     def describe(self, about: Mapping[str, Any]) -> None:
-        """Keep what a later process must know to go on; what JSON holds."""
+        """Keep what a later process needs to resume the search; what JSON holds."""
         for name, value in about.items():
             self._study.set_user_attr(name, value)
 
     def set_up(
         self, space: list[Dimension], sampler: Sampler, seed: int, points: int, at_once: int
     ) -> None:
-        """Say what is searched and how.
+        """Set the space and the sampler.
 
         Args:
             space: all fields that are searched.
             sampler: how the next setting is chosen.
-            seed: of its chance.
-            points: of each range, for ``grid``.
-            at_once: how many trials run at a time.
+            seed: seeds the sampler.
+            points: values of each range, for ``grid``.
+            at_once: trials that run at a time.
         """
         self.space, self._sampler, self._seed = space, sampler, seed
         self._points, self._at_once = points, at_once
@@ -203,7 +229,7 @@ class Study:
 
     @property
     def size(self) -> int | None:
-        """How many different settings there are; ``None`` for no end of them."""
+        """How many different settings there are; ``None`` for infinitely many."""
         if self._sampler != "grid":
             return None
         return math.prod(len(values) for values in self._grid.values())
@@ -217,10 +243,10 @@ class Study:
         ]
 
     def cut(self) -> list[Trial]:
-        """Return the trials that an earlier process left before their end."""
+        """Return the trials that an earlier process left unfinished."""
         left = self.trials("RUNNING")
         for trial in left:
-            if len(trial.settings) < len(self.space):  # cut while it was being drawn
+            if len(trial.settings) < len(self.space):  # interrupted while it was being drawn
                 self.tell(trial.number, None)
         return [trial for trial in left if len(trial.settings) == len(self.space)]
 
@@ -243,7 +269,7 @@ class Study:
         from optuna.samplers import RandomSampler
         from optuna.trial import TrialState
 
-        self._study.sampler = RandomSampler()  # a grid's end would stop a loop that is not Optuna's
+        self._study.sampler = RandomSampler()  # an exhausted grid would stop a loop of Optuna's
         if value is None:
             self._study.tell(number, state=TrialState.FAIL)
         else:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agentlab.config import option
+from agentlab.config import Options, option
 from agentlab.data import Preprocessor
 from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe
@@ -24,34 +24,36 @@ OWN = ("csv", "images", "text", "series", "pairs")
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Options):
     """Where the data come from."""
 
-    csv: tuple[str, ...] | None = option(None, "CSV files, or a folder of them, with a header")
+    csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
     target: str | None = option(None, "the column of the CSV that is to be predicted")
     task: Literal["regression", "classification"] | None = option(
-        None, "what the CSV's target is; none looks at it"
+        None, "what the CSV's target is; none decides by its values"
     )
     images: str | None = option(None, "a folder with a folder of images for each class")
-    size: int | None = option(None, "side that images are brought to; none: the first's own")
-    text: str | None = option(None, "a text file to learn to write like")
+    size: int | None = option(
+        None, "height and width that images are resized to; none takes the first's", ge=1
+    )
+    text: str | None = option(None, "a text file to train a language model on")
     series: str | None = option(None, "a CSV of numbers over time to forecast")
-    columns: tuple[str, ...] | None = option(None, "which columns of the series; none: all numbers")
-    pairs: str | None = option(None, "a file of sentences and, after a tab, their translations")
+    columns: tuple[str, ...] | None = option(
+        None, "columns of the series; none takes all numeric ones"
+    )
+    pairs: str | None = option(
+        None, "a file with a sentence, a tab and its translation on each line"
+    )
     test: float = option(
-        0.1, "fraction kept for the test at the end, where the data name no test split"
+        0.1, "fraction kept for the test at the end, where the data name no test split", gt=0, lt=1
     )
     function: Literal["and", "or", "nand", "nor", "xor"] = option(
-        "and", "what the recipe perceptron learns of two truth values"
+        "and", "the function of two truth values that the recipe perceptron learns"
     )
     data_dir: str | None = option(
-        None, "a folder with copies of public sets, instead of a download"
+        None, "a folder with copies of public data sets, instead of a download"
     )
-    stand_in: bool = option(False, "take the small set that an installed package ships instead")
-
-    def __post_init__(self) -> None:
-        if not 0 < self.test < 1:
-            raise AgentlabError(f"test={self.test} must be more than 0 and less than 1")
+    stand_in: bool = option(False, "use the small data set that an installed package ships instead")
 
     @property
     def own(self) -> str | None:
@@ -113,7 +115,7 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "what is to be learned? give --recipe NAME (--list shows them), or --csv, --images, "
+            "there are no data: give --recipe NAME (--list shows them), or --csv, --images, "
             "--text, --series or --pairs"
         )
     loaders = {
@@ -224,5 +226,5 @@ def _pairs(source: Source, seed: int, validation: float) -> TrainingData:
             )
     train, test = split_indices(len(pairs), (1 - source.test, source.test), seed)
     parts = [tuple([pairs[i][side] for i in rows] for side in (0, 1)) for rows in (train, test)]
-    note = f"{source.pairs}: {len(train):,} pairs to learn from and {len(test):,} for the test"
+    note = f"{source.pairs}: {len(train):,} pairs for training and {len(test):,} for the test"
     return TrainingData("translator", parts[0], parts[1], notes=[note])

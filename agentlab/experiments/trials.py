@@ -1,4 +1,4 @@
-"""The trials of ``agentlab tune``: started, judged, and the best of them kept."""
+"""The trials of ``agentlab tune``: started, judged, and the best one linked."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
-from agentlab.experiments.search import Study, Trial
+from agentlab.experiments.search import Field, Study, Trial
 from agentlab.import_path import python_command
+from agentlab.runs import stop_signals
 from agentlab.runs.files import open_append
 from agentlab.runs.reading import open_regular, read_bytes, read_json
 
@@ -30,16 +31,16 @@ class Task:
     Attributes:
         verb: ``fit`` or ``train``.
         words: the words after it.
-        hints: the types of the fields that can be searched, by name.
-        metric: by what trials are judged.
+        fields: the fields that can be searched, by name.
+        metric: the metric by which trials are judged.
         sign: 1 where more of it is better, -1 where less is.
-        foreign: words that name code from outside agentlab, which a resumed trial needs again.
-        title: the search's name where the user gives none.
+        foreign: flags that name code from outside agentlab, which a resumed trial needs again.
+        title: the search's name where none is given.
     """
 
     verb: str
     words: list[str]
-    hints: dict[str, Any]
+    fields: dict[str, Field]
     metric: str
     sign: int
     foreign: list[str]
@@ -51,12 +52,12 @@ class Search:
 
     Args:
         task: what every trial does.
-        study: what is tried, and what came of it.
-        folder: where the trials' runs are made.
+        study: the space, and the trials so far.
+        folder: the folder that holds the trials' runs.
         trials: how many settings are tried; ``None`` for all of a grid, or 20.
         workers: how many run at a time.
-        seed: of every trial.
-        report: called with the name and the value of what there is to know, trial by trial.
+        seed: seeds every trial.
+        report: called with the name and the value of each result, trial by trial.
     """
 
     def __init__(
@@ -78,15 +79,13 @@ class Search:
         self.last_failure = ""
 
     def run(self) -> bool:
-        """Try all settings; returns whether that was done, or stopped before."""
-        from agentlab.runs import stop_signals
-
+        """Run all trials; returns ``False`` where that was interrupted."""
         self.report("search", self.folder)
         of = f" of {self.study.size} in the grid" if self.study.size else ""
         self.report("trials", f"{self.wanted}{of}, {self.workers} at a time")
         running: dict[int, tuple[Trial, Any]] = {}
         with stop_signals() as stop:
-            told = False
+            signaled = False
             try:
                 while True:
                     while len(running) < self.workers and not stop.is_set():
@@ -96,10 +95,10 @@ class Search:
                         running[trial.number] = trial, self._start(trial)
                     if not running:
                         break
-                    if stop.is_set() and not told:
-                        told = True
+                    if stop.is_set() and not signaled:
+                        signaled = True
                         for _, process in running.values():
-                            process.terminate()  # they save, so that they can go on
+                            process.terminate()  # they save, so that they can be resumed
                     time.sleep(0.05)
                     for trial, process in list(running.values()):
                         if process.poll() is not None:
@@ -128,7 +127,7 @@ class Search:
         return [word for field in space for word in field.words(trial.settings[field.name])]
 
     def _start(self, trial: Trial) -> Any:
-        """Start a trial, or go on with it where it was cut."""
+        """Start a trial, or resume it where it was interrupted."""
         path = self.path(trial)
         if (path / "config.json").exists():
             words = ["--resume", str(path), *self.task.foreign]
@@ -144,21 +143,21 @@ class Search:
     def _finish(self, trial: Trial, code: int, stopped: bool) -> None:
         """Judge a trial whose process has ended, and print a line on it."""
         if stopped and code != 0:
-            return  # it stays as one that runs, and goes on when the search does
-        path, value, told = self.path(trial), None, ""
+            return  # it stays a running one, and is resumed with the search
+        path, value, result = self.path(trial), None, ""
         try:
             if code != 0:
                 raise AgentlabError(_last_words(path.with_suffix(".txt"), code))
             value = self._value(path)
-            told = f"{self.task.metric} {value:.4g}"
+            result = f"{self.task.metric} {value:.4g}"
         except AgentlabError as error:
             self.last_failure = str(error)
-            told = f"failed: {error}"
+            result = f"failed: {error}"
         self.study.tell(trial.number, None if value is None else self.task.sign * value)
-        self.report(path.name, f"{told}   {in_words(trial)}")
+        self.report(path.name, f"{result}   {in_words(trial)}")
 
     def _value(self, path: Path) -> float:
-        """Return by what a finished trial is judged."""
+        """Return the metric by which a finished trial is judged."""
         if self.task.verb == "train":
             value = float(read_json(path / "evaluation.json")["mean"])
         else:
@@ -168,10 +167,10 @@ class Search:
             column = f"validation/{self.task.metric}"
             values = [float(row[column]) for row in rows if row.get(column)]
             if not values:
-                raise AgentlabError(f"{path} has no held-out {self.task.metric} to be judged by")
+                raise AgentlabError(f"{path} has no held-out {self.task.metric}")
             value = max(values) if self.task.sign > 0 else min(values)
         if not math.isfinite(value):
-            raise AgentlabError(f"its {self.task.metric} is no finite number")
+            raise AgentlabError(f"its {self.task.metric} is not a finite number")
         return value
 
     def keep_best(self) -> Path:
@@ -183,7 +182,7 @@ class Search:
 
 
 def start(words: Sequence[str], log: Path) -> Any:
-    """Start ``agentlab WORDS`` in a process that writes to ``log`` whatever it prints.
+    """Start ``agentlab WORDS`` in a process whose output goes to ``log``.
 
     It has a session of its own, so that Ctrl-C reaches it through the search, once.
     """
@@ -198,11 +197,11 @@ def start(words: Sequence[str], log: Path) -> Any:
 
 
 def _last_words(log: Path, code: int) -> str:
-    """Return why a process failed, in the sentence that it said last."""
+    """Return why a process failed: the last error that it printed."""
     lines = read_bytes(log, LOG_BYTES).decode("utf-8", errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
-    errors = [line for line in said if line.startswith("agentlab: error: ")]
-    return (errors or said)[-1].removeprefix("agentlab: error: ")
+    printed = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
+    errors = [line for line in printed if line.startswith("agentlab: error: ")]
+    return (errors or printed)[-1].removeprefix("agentlab: error: ")
 
 
 def in_words(trial: Trial) -> str:

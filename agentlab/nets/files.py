@@ -92,8 +92,10 @@ def _check_modules(described: Any) -> None:
             _check_modules(item)
     elif isinstance(described, dict):
         module = described.get("module") if "class_name" in described else None
-        if module is not None and str(module).partition(".")[0] not in OWN:
-            raise ValueError(f"it names a class of the module {module!r}")
+        known = keras.saving.get_registered_object(str(described.get("registered_name")))
+        if module is not None and known is None and str(module).partition(".")[0] not in OWN:
+            found = f"{described['class_name']!r} of the module {module!r}"
+            raise ValueError(f"it names the class {found}, which is not Keras' and not registered")
         for item in described.values():
             _check_modules(item)
 

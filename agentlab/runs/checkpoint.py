@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, printable
 from agentlab.runs.files import remove, remove_temporaries, replacing_folder, write_json
 from agentlab.runs.reading import open_regular, read_json
 
@@ -87,7 +88,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             if _sha256(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
         number, step, state = content["number"], content["step"], content["state"]
-        if not (isinstance(number, int) and isinstance(step, int) and isinstance(state, dict)):
+        counts = all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (number, step))
+        if not (counts and isinstance(state, dict)):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has other values")
         return Checkpoint(path, number, step, state)
     except FileNotFoundError as error:
@@ -102,6 +104,30 @@ def numbered(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=_number)[::-1]
+
+
+def newest_whole(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, or ``None`` where none was ever saved.
+
+    Damaged ones are passed over, which one sentence on the standard error stream says.
+
+    Raises:
+        AgentlabError: where all are damaged.
+    """
+    damage: AgentlabError | None = None
+    for path in numbered(folder):
+        try:
+            found = read_checkpoint(path)
+        except AgentlabError as error:
+            damage = damage or error
+            continue
+        if damage is not None:
+            told = f"{damage}; resuming from checkpoint {found.number}"
+            print(printable(told), file=sys.stderr)
+        return found
+    if damage is not None:
+        raise AgentlabError(f"{damage}, and no older one is whole; start a new run")
+    return None
 
 
 def remove_after(folder: Path, number: int) -> None:

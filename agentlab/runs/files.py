@@ -24,7 +24,7 @@ from agentlab.errors import AgentlabError
 from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values
 
 TEMPORARY = ".tmp-"
-APPENDED = ("metrics.csv", "timings.csv", ".lock")  # the only files that are opened to be changed
+APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # opened to be changed
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import datetime
-import fcntl
 import json
-import platform
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import AgentlabError
 from agentlab.runs import checkpoint as checkpoints
 from agentlab.runs.checkpoint import Checkpoint
-from agentlab.runs.files import open_append, refuse_links, remove_temporaries, reporting, write_text
+from agentlab.runs.files import (
+    refuse_links,
+    remove_temporaries,
+    replacing_folder,
+    reporting,
+    write_text,
+)
+from agentlab.runs.folder import lock_run, make_run_folder
+from agentlab.runs.provenance import provenance
 from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
-
-PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 
 
 class Run:
@@ -36,9 +37,11 @@ class Run:
 
         config.json             everything that was set, and the versions that ran it
         metrics.csv             metrics that two equal runs share byte for byte
+        evaluations.csv         results of evaluations while training, if there were any
         timings.csv             metrics of the clock
         tensorboard/            both, and histograms, graph, images, texts
         checkpoints/000012/     what resuming needs
+        learner/, best/         the learner at the end, and the one that evaluations found best
         plots/, videos/         made when needed
 
     One process at a time may write to a run; any number may read it.
@@ -56,6 +59,8 @@ class Run:
         self.config = config
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
+        self._evaluations = Table(path / "evaluations.csv")
+        self._tables = (self._metrics, self._timings, self._evaluations)
         self._checkpoints = path / "checkpoints"
         self._event_file: EventFile | None = None
         self._events_start: int | None = None
@@ -77,9 +82,9 @@ class Run:
         name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
         if not name:
             raise AgentlabError("the name of a run is empty; give it letters or digits")
-        text = json.dumps({**_provenance(), **config}, indent=2) + "\n"
+        text = json.dumps({**provenance(), **config}, indent=2) + "\n"
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
-            path = _make_folder(Path(root), name)
+            path = make_run_folder(Path(root), name)
             try:
                 write_text(path / "config.json", text)
                 run = cls(path, json.loads(text))
@@ -136,6 +141,38 @@ class Run:
             self._timings.append(step, timings)
             self._events().scalars(step, {**metrics, **timings})
 
+    def log_evaluation(self, step: int, results: Mapping[str, float]) -> None:
+        """Add a row to ``evaluations.csv``, and to TensorBoard under ``eval/``."""
+        with self._writing():
+            self._evaluations.append(step, results)
+            self._events().scalars(step, {f"eval/{name}": v for name, v in results.items()})
+
+    def evaluations(self) -> list[dict[str, float]]:
+        """Return the rows of ``evaluations.csv``, oldest first.
+
+        Raises:
+            AgentlabError: for a damaged file.
+        """
+        return self._evaluations.read()
+
+    def save_learner(self, name: str, write: Callable[[Path], None]) -> Path:
+        """Save a learner to the folder ``name`` of the run, whole, with a copy of ``config.json``.
+
+        Args:
+            name: ``"learner"`` or ``"best"``; what was saved there before is replaced.
+            write: writes the learner into the folder that it is given.
+
+        Raises:
+            AgentlabError: where the disk is full or refuses; what was there before stays.
+        """
+        path = self.path / name
+        with reporting(f"{path} cannot be written"):
+            self._own()
+            with replacing_folder(path) as folder:
+                write(folder)
+                shutil.copyfile(self.path / "config.json", folder / "config.json")
+        return path
+
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Show in TensorBoard how the elements of arrays are distributed, by name."""
         with self._writing():
@@ -167,7 +204,7 @@ class Run:
             number: of the checkpoint; larger than that of any other in the run.
             step: how many steps have been made.
             write: writes files into the folder that it is given; the names ``state.json``,
-                ``metrics.csv`` and ``timings.csv`` are taken.
+                ``metrics.csv``, ``timings.csv`` and ``evaluations.csv`` are taken.
             state: the training loop's own state; what JSON holds.
 
         Returns:
@@ -179,8 +216,8 @@ class Run:
 
         def write_all(folder: Path) -> None:
             write(folder)
-            self._metrics.copy_to(folder)
-            self._timings.copy_to(folder)
+            for table in self._tables:
+                table.copy_to(folder)
 
         with reporting(f"checkpoint {number} of {self.path} cannot be saved, older ones are kept"):
             self._own()
@@ -199,20 +236,7 @@ class Run:
         Raises:
             AgentlabError: where all are damaged.
         """
-        damage: AgentlabError | None = None
-        for path in checkpoints.numbered(self._checkpoints):
-            try:
-                found = checkpoints.read_checkpoint(path)
-            except AgentlabError as error:
-                damage = damage or error
-                continue
-            if damage is not None:
-                told = f"{damage}; going on from checkpoint {found.number}"
-                print(printable(told), file=sys.stderr)
-            return found
-        if damage is not None:
-            raise AgentlabError(f"{damage}, and no older one is whole; start a new run")
-        return None
+        return checkpoints.newest_whole(self._checkpoints)
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Forget all that was recorded after ``checkpoint``, so that it can be recorded again.
@@ -227,8 +251,8 @@ class Run:
             self._own()
             folder = None if checkpoint is None else checkpoint.path
             remove_temporaries(self.path)
-            self._metrics.restore(folder)
-            self._timings.restore(folder)
+            for table in self._tables:
+                table.restore(folder)
             checkpoints.remove_after(
                 self._checkpoints, -1 if checkpoint is None else checkpoint.number
             )
@@ -242,8 +266,8 @@ class Run:
                 stack.callback(self._lock.close)
             if self._event_file is not None:
                 stack.callback(self._event_file.close)
-            stack.callback(self._timings.close)
-            stack.callback(self._metrics.close)
+            for table in self._tables:
+                stack.callback(table.close)
             self._event_file = self._lock = None
 
     def __enter__(self) -> Self:
@@ -269,44 +293,4 @@ class Run:
         if self._lock is not None:
             return
         refuse_links(self.path)
-        lock = open_append(self.path / ".lock")
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            lock.close()
-            raise AgentlabError(
-                f"run={str(self.path)!r} is being trained by another process; stop that first"
-            ) from None
-        except OSError:
-            pass  # a file system that knows no locks
-        self._lock = lock
-
-
-def _make_folder(root: Path, name: str) -> Path:
-    if root.is_file():
-        raise NotADirectoryError(None, "it is a file")
-    root.mkdir(parents=True, exist_ok=True)
-    path, count = root / name, 1
-    while True:
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            count += 1
-            path = root / f"{name}-{count}"
-
-
-def _provenance() -> dict[str, Any]:
-    versions = {name: _version(name) for name in PACKAGES}
-    return {
-        "agentlab": _version("agentlab"),
-        "versions": {"python": platform.python_version(), **versions},
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+        self._lock = lock_run(self.path)

@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TextIO
 
+from agentlab.errors import AgentlabError
 from agentlab.runs.files import open_append, replacing
 from agentlab.runs.reading import open_regular
 
@@ -43,6 +44,19 @@ class Table:
             self._file = io.TextIOWrapper(open_append(self.path), encoding="utf-8", newline="")
         _write(self._file, [_cell(row[name]) if name in row else "" for name in self._columns])
         self._file.flush()
+
+    def read(self) -> list[dict[str, float]]:
+        """Return all rows, oldest first; cells without a value are left out.
+
+        Raises:
+            AgentlabError: for a damaged file.
+        """
+        try:
+            names, *rows = self._rows() or [[]]
+            pairs = (zip(names, row, strict=True) for row in rows)
+            return [{name: float(cell) for name, cell in row if cell} for row in pairs]
+        except (OSError, ValueError, csv.Error) as error:
+            raise AgentlabError(f"{self.path} cannot be read: {error}") from error
 
     def copy_to(self, folder: Path) -> None:
         """Copy the file, if there is one, into ``folder``."""

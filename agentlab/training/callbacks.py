@@ -30,6 +30,13 @@ class Callback:
     def on_start(self, learner: Learner, run: Run | None) -> None:
         """Called before the first step, also of a resumed run."""
 
+    def on_step(self, step: int) -> None:
+        """Called after each step of an agent in all its environments; trainers do not call it.
+
+        Args:
+            step: steps made so far, summed over the environments.
+        """
+
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         """Called with each row of metrics that is logged.
 
@@ -59,6 +66,10 @@ class Callbacks(Callback):
     def on_start(self, learner: Learner, run: Run | None) -> None:
         for callback in self._callbacks:
             callback.on_start(learner, run)
+
+    def on_step(self, step: int) -> None:
+        for callback in self._callbacks:
+            callback.on_step(step)
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         for callback in self._callbacks:

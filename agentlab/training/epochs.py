@@ -210,16 +210,16 @@ class _Session:
             self.run.graph(self.trainer._gradients_of.get_concrete_function())
             return
         state = kept.state
-        if state["per_epoch"] != self.per_epoch:
+        if state.get("per_epoch") != self.per_epoch:
             raise AgentlabError(
                 f"the data have changed since run={str(self.run.path)!r} was begun: an epoch had "
-                f"{state['per_epoch']} batches and has {self.per_epoch} now; start a new run"
+                f"{state.get('per_epoch')} batches and has {self.per_epoch} now; start a new run"
             )
-        self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self.seconds, self.trainer.history = state["seconds"], state["history"]
-        self.trainer._names, self.sums = state["names"], np.asarray(state["sums"])
         try:
+            self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
+            self.best, self.best_epoch = state["best"], state["best_epoch"]
+            self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
+            self.trainer._names, self.sums = list(state["names"]), np.asarray(state["sums"])
             arrays = read_arrays(kept.path / "training.npz")
             best = sorted(name for name in arrays if name.startswith("best"))
             self.best_weights = [arrays[name] for name in best]
@@ -228,7 +228,7 @@ class _Session:
                 raise ValueError("it has other variables")
             for name, variable in variables.items():
                 variable.assign(arrays[name])
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {kept.path} is not one of this net: {error}; start a new run"
             ) from error

@@ -4,7 +4,7 @@ from gymnasium import spaces
 
 import agentlab
 from agentlab.agents.agent import Agent
-from agentlab.agents.loop import WINDOW
+from agentlab.agents.statistics import WINDOW
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
 from tests.agents.toy_envs import Clock, Sign
@@ -15,8 +15,7 @@ class Recorder(Agent):
 
     name = "recorder"
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def build(self):
         self.steps, self.pauses = [], 0
 
     def act(self, observations, explore=True):
@@ -78,6 +77,80 @@ def test_an_agent_rests_at_every_checkpoint_and_starts_new_episodes(tmp_path):
     )
     assert agent.pauses == 2
     assert [step.observations[0, 0] for step in agent.steps] == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_what_act_returns_beside_actions_reaches_observe():
+    class Valuing(Recorder):
+        def act(self, observations, explore=True):
+            return super().act(observations, explore), {"values": observations[:, 0] + 10}
+
+    envs = agentlab.make_envs(Clock, 2)
+    agent = agentlab.make_agent(Valuing, envs)
+    agentlab.train(agent, envs, 4, quiet=True)
+    assert [step.extras["values"].tolist() for step in agent.steps] == [[10, 10], [11, 11]]
+    assert len(agentlab.evaluate(agent, envs, 2).returns) == 2
+    assert recorded(Clock)[0].steps[0].extras == {}
+
+
+class Watcher(agentlab.Callback):
+    """Keeps what it is called with."""
+
+    def __init__(self, stop_at=None):
+        self.calls, self.stop_at = [], stop_at
+
+    def on_start(self, learner, run):
+        self.calls.append(("start", learner.name, run.path.name))
+
+    def on_step(self, step):
+        self.stop_training = step == self.stop_at
+
+    def on_metrics(self, step, metrics):
+        self.calls.append(("metrics", step, metrics["return/mean"]))
+
+    def on_checkpoint(self, path):
+        self.calls.append(("checkpoint", path.name))
+
+    def on_end(self):
+        self.calls.append(("end",))
+
+
+def test_callbacks_are_called_in_order_and_change_no_number(tmp_path):
+    watcher = Watcher()
+    for name, callbacks in (("plain", ()), ("watched", [watcher])):
+        run = Run.create(tmp_path, name, {})
+        recorded(Sign, 40, run=run, log_every=20, checkpoint_every=20, callbacks=callbacks, seed=3)
+    assert [call[:2] for call in watcher.calls] == [
+        ("start", "recorder"),
+        ("metrics", 20),
+        ("checkpoint", "000001"),
+        ("metrics", 40),
+        ("checkpoint", "000002"),
+        ("end",),
+    ]
+    plain, watched = ((tmp_path / n / "metrics.csv").read_bytes() for n in ("plain", "watched"))
+    assert plain == watched
+
+
+def test_a_callback_ends_a_training_with_everything_saved(tmp_path):
+    run = Run.create(tmp_path, "run", {})
+    _, result = recorded(lambda: Clock(3), 100, run=run, callbacks=[Watcher(stop_at=12)])
+    assert (result.steps, result.interrupted) == (12, False)
+    assert run.latest_checkpoint().step == 12
+    assert (run.latest_checkpoint().path / "learner" / "learner.json").exists()
+    assert (run.path / "metrics.csv").read_text().splitlines()[-1].startswith("12,")
+
+
+def test_callbacks_end_also_where_the_training_fails():
+    class Broken(Recorder):
+        def observe(self, step):
+            return {"loss": float("nan")}
+
+    watcher = Watcher()
+    watcher.on_start = lambda learner, run: None
+    envs = agentlab.make_envs(Clock, 2)
+    with pytest.raises(AgentlabError, match="training diverged at step 2: loss is nan"):
+        agentlab.train(agentlab.make_agent(Broken, envs), envs, 9, callbacks=[watcher], quiet=True)
+    assert watcher.calls == [("end",)]
 
 
 def test_training_ends_early_when_the_agent_has_finished():

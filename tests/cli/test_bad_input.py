@@ -1,5 +1,6 @@
 """Bad input is answered in one sentence, with exit code 2; nothing is lost and no file runs."""
 
+import hashlib
 import io
 import json
 import os
@@ -38,6 +39,9 @@ TRAIN = "train --env CartPole-v1 --algo random"
         (f"{TRAIN} --n-envs 0", ["n_envs=0"]),
         (f"{TRAIN} --workers -1", ["workers=-1"]),
         (f"{TRAIN} --seed -1", ["seed=-1"]),
+        (f"{TRAIN} --eval-every -1", ["eval_every=-1 must be 0 or more"]),
+        (f"{TRAIN} --eval-every 10 --eval-episodes 0", ["eval_every=10 needs eval_episodes"]),
+        (f"{TRAIN} --stop-at-return 9", ["stop_at_return=9 needs", "eval_every"]),
         (f"{TRAIN} --seed 1e12", ["seed=1000000000000"]),
         (f"{TRAIN} --grayscale", ["CartPole", "image"]),
         (f"{TRAIN} --crop 5,3 --grayscale", ["crop=(5, 3)"]),
@@ -49,7 +53,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("play --env CartPole-v1", ["--algo"]),
         ("play --env CartPole-v1 --algo random --episodes 0", ["episodes=0"]),
         ("play --env CartPole-v1 --algo random --video a.avi", ["must end in .mp4 or .gif"]),
-        ("check-env", ["which environment?"]),
+        ("check-env", ["ID is missing"]),
         ("check-env Nope-v0", ["Nope-v0"]),
         ("trian", ["did you mean train?"]),
         ("fly", ["there are train, play, fit, predict, tune, nets, envs, check-env"]),
@@ -106,12 +110,12 @@ def test_odd_values_in_a_config(refused, run):
 
 def test_a_truncated_checkpoint_gives_way_to_the_one_before(call, run):
     newest = max((run / "checkpoints").iterdir())
-    weights = newest / "agent" / "weights.npz"
+    weights = newest / "learner" / "arrays.npz"
     weights.write_bytes(weights.read_bytes()[:-1])
     result = call("play runs/done --episodes 1")
     assert result.code == 0
     assert "000002" in result.err
-    assert "going on from checkpoint 1" in result.err
+    assert "resuming from checkpoint 1" in result.err
 
 
 def test_no_whole_checkpoint(refused, run):
@@ -138,19 +142,32 @@ def _malicious_npz():
 
 @pytest.mark.parametrize("content", [pickle.dumps(_Malice()), _malicious_npz()])
 def test_a_malicious_pickle_stays_inert(call, run, content):
-    for name in ("agent/weights.npz", "agent/agent.json", "config.json"):
+    for name in ("learner/arrays.npz", "learner/learner.json", "config.json"):
         original = (run / name).read_bytes()
         (run / name).write_bytes(content)
-        for words in ("play runs/done/agent", "play runs/done", "train --resume runs/done"):
+        for words in ("play runs/done/learner", "play runs/done", "train --resume runs/done"):
             assert "Traceback" not in call([*words.split()]).err
         (run / name).write_bytes(original)
     for path in [*run.rglob("*.npz"), *run.rglob("state.json")]:
         path.write_bytes(content)
-    for words in ("play runs/done", "play runs/done/agent", "train --resume runs/done --steps 900"):
+    for words in (
+        "play runs/done",
+        "play runs/done/learner",
+        "train --resume runs/done --steps 900",
+    ):
         result = call(words)
         assert result.code == 2
         assert "Traceback" not in result.err
     assert not Path("pwned").exists()
+
+
+def _rename_learner(folder, name):
+    """Give a saved learner another class, and the checksum that goes with it."""
+    content = json.loads((folder / "learner.json").read_text())
+    content = {**content, "name": name}
+    del content["sha256"]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    (folder / "learner.json").write_text(json.dumps({"sha256": digest, **content}))
 
 
 def test_a_file_cannot_name_the_code_that_runs(refused, run):
@@ -161,7 +178,6 @@ def test_a_file_cannot_name_the_code_that_runs(refused, run):
         refused("train --resume runs/done", "code from outside agentlab")
     refused("play runs/done", "code from outside agentlab")
     (run / "config.json").write_text(json.dumps(config))
-    agent = json.loads((run / "agent" / "agent.json").read_text())
-    (run / "agent" / "agent.json").write_text(json.dumps({**agent, "algo": "evil:Agent"}))
-    refused("play runs/done/agent", "evil:Agent", "not part of agentlab")
+    _rename_learner(run / "learner", "evil:Agent")
+    refused("play runs/done/learner", "evil:Agent", "code from outside agentlab", "--algo")
     assert not Path("pwned").exists()

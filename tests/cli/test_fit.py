@@ -85,7 +85,7 @@ def test_a_finished_run_goes_on_for_more_epochs(call, flowers):
 def test_what_a_resumed_run_cannot_change_is_refused(call, refused, flowers):
     call(f"fit --csv {flowers} --target kind {SHORT}")
     refused(
-        "fit --resume runs/flowers --batch-size 8", "--batch-size cannot be changed", "--epochs"
+        "fit --resume runs/flowers --batch-size 8", "--batch-size 8 cannot be changed", "--epochs"
     )
 
 
@@ -158,8 +158,8 @@ def test_folds_test_every_row_once(call):
     result = call("fit --recipe boston-linear --stand-in --folds 5")
     assert result.code == 0
     kept = json.loads(Path("runs/boston-linear-5-folds/test.json").read_text())
-    assert len(kept["parts"]) == 5
-    mean = np.mean([part["rmse"] for part in kept["parts"]])
+    assert len(kept["folds"]) == 5
+    mean = np.mean([part["rmse"] for part in kept["folds"]])
     assert kept["metrics"]["rmse"] == pytest.approx(mean)
 
 
@@ -173,7 +173,7 @@ def test_folds_test_every_row_once(call):
         ("fit --csv flowers.csv --target size", ("size", "length")),
         ("fit --csv flowers.csv --target kind --task regression", ("kind", "flowers.csv")),
         ("fit --csv flowers.csv --text flowers.csv", ("only one of --csv, --text",)),
-        ("fit --recipe mnist-mlp --csv flowers.csv", ("leave --csv out",)),
+        ("fit --recipe mnist-mlp --csv flowers.csv", ("leave out either --recipe or --csv",)),
         ("fit --images empty", ("empty",)),
         ("fit --csv flowers.csv --target kind --epochs 0", ("epochs=0",)),
         ("fit --csv flowers.csv --target kind --net mpl", ("net='mpl' is unknown", "mlp")),
@@ -189,11 +189,11 @@ def test_mistakes_are_told_in_one_sentence(refused, flowers, tmp_path, words, pa
 
 
 def test_an_agents_run_is_no_trainers(run, refused):
-    refused("fit --resume runs/done", "trains an agent")
-    refused("predict runs/done x.csv", "trained an agent")
+    refused("fit --resume runs/done", "trains an agent", "train --resume runs/done")
+    refused("predict runs/done x.csv", "holds an agent", "play runs/done")
 
 
 def test_a_trainers_run_is_no_agents(call, refused):
     assert call("fit --recipe perceptron").code == 0
     refused("train --resume runs/perceptron", "fit --resume")
-    refused("play runs/perceptron", "trained a net on examples", "predict runs/perceptron INPUT")
+    refused("play runs/perceptron", "not an agent", "predict runs/perceptron INPUT")

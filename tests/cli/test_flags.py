@@ -72,7 +72,7 @@ def test_values_are_read_by_the_type_of_their_field(words, value):
         ("--ratee=1", "--ratee is unknown; did you mean --rate?"),
         ("--zzz", "--zzz is unknown; see agentlab --help"),
         ("--rate", "--rate: expected one argument"),
-        ("word", "'word' is one word too many; flags are named, as --name value"),
+        ("word", "'word' is one word too many; give flags as --name value"),
     ],
 )
 def test_unfit_words_are_refused_in_a_sentence(words, message):
@@ -109,8 +109,8 @@ def test_every_field_is_a_flag_once_with_its_help_and_default(call, algo):
             flag = "--" + field.name.replace("_", "-")
             assert len(re.findall(rf"^  {flag}[ ,]", text, re.M)) == 1, flag
             assert (f" --no-{flag[2:]} " in words) == (hints[field.name] is bool)
-            default = f"{field.metadata['help']} (default: {format_value(field.default)})"
-            assert default in words
+            help, default = field.metadata["help"], format_value(field.default)
+            assert re.search(rf"{re.escape(help)} \([^()]*default: {re.escape(default)}\)", words)
 
 
 @pytest.mark.parametrize("cls", [agent_class("pg").Config, Preprocessing, Training, Options])
@@ -136,6 +136,21 @@ def test_any_value_reads_back_as_itself(pair):
     read = parse_value("--x", format_value(value), hint)
     assert read == value
     assert type(read) is type(value)
+
+
+def test_help_shows_a_range_that_has_two_ends(call):
+    @dataclass(frozen=True)
+    class Bounded:
+        gamma: float = option(0.99, "discount", ge=0, le=1)
+        test: float = option(0.1, "fraction", gt=0, lt=1)
+        count: int = option(3, "how many", ge=1)
+
+    parser = Parser("agentlab", "Text.")
+    parser.add_fields(Bounded, "bounded")
+    text = " ".join(parser.format_help().split())
+    assert "discount (0 to 1; default: 0.99)" in text
+    assert "fraction (0 to 1 without 0 and 1; default: 0.1)" in text
+    assert "how many (default: 3)" in text
 
 
 def test_help_shows_what_a_preset_fills_in(call):

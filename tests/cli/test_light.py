@@ -10,12 +10,25 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "words", ["--help", "train --help", "train --algo pg --help", "play --help", "envs cartpole"]
+    "words",
+    [
+        "--help",
+        "train --help",
+        "train --algo pg --help",
+        "play --help",
+        "fit --help",
+        "fit --list",
+        "predict --help",
+        "tune --help",
+        "nets --help",
+        "check-env --help",
+        "envs cartpole",
+    ],
 )
 def test_tensorflow_is_not_loaded(words):
     code = (
         "import sys; from agentlab.cli import main; code = main(sys.argv[1:]); "
-        "heavy = {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules); "
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'optuna', 'pandas'} & set(sys.modules); "
         "sys.exit(f'loaded {heavy}' if heavy else code)"
     )
     command = [sys.executable, "-c", code, *words.split()]
@@ -54,7 +67,7 @@ def test_envs_lists_ids_one_a_line(call):
 
 
 def test_envs_says_when_there_is_none(call):
-    assert call("envs zzz").err == "no environment's id holds 'zzz'\n"
+    assert call("envs zzz").err == "no environment id contains 'zzz'\n"
 
 
 def test_version(call):

@@ -1,11 +1,11 @@
-"""Playing from the command line."""
+"""Running episodes from the command line."""
 
 import re
 import shutil
 from pathlib import Path
 
 
-def test_a_run_plays_and_every_game_is_told(call, run):
+def test_a_run_plays_and_prints_every_episode(call, run):
     result = call("play runs/done --episodes 3")
     assert result.code == 0
     episodes = re.findall(r"^episode (\d) +return (\d+) +length (\d+)$", result.out, re.M)
@@ -15,22 +15,22 @@ def test_a_run_plays_and_every_game_is_told(call, run):
     assert abs(float(mean[1]) - sum(int(total) for _, total, _ in episodes) / 3) < 0.01
 
 
-def test_equal_seeds_give_equal_games(call, run):
+def test_equal_seeds_give_equal_episodes(call, run):
     first, second = (call("play runs/done --episodes 2 --seed 5").out for _ in range(2))
     assert first == second
     assert first != call("play runs/done --episodes 2 --seed 6").out
 
 
 def test_a_saved_agent_plays_without_its_run(call, run):
-    shutil.move(run / "agent", "agent")
+    shutil.move(run / "learner", "agent")
     shutil.rmtree(run)
     assert call("play agent --episodes 1").code == 0
 
 
 def test_an_agent_without_a_config_needs_the_environment(call, refused, run):
-    (run / "agent" / "config.json").unlink()
-    refused("play runs/done/agent", "--env is missing")
-    assert call("play runs/done/agent --env CartPole-v0 --episodes 1").code == 0
+    (run / "learner" / "config.json").unlink()
+    refused("play runs/done/learner", "--env is missing")
+    assert call("play runs/done/learner --env CartPole-v0 --episodes 1").code == 0
 
 
 def test_an_untrained_agent_plays(call):

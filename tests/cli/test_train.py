@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import agentlab
+
 ROOT = Path(__file__).parents[2]
 TINY = "--steps 400 --n-envs 2 --log-every 100 --checkpoint-every 200 --eval-episodes 2 --no-video"
 RANDOM = f"train --env CartPole-v1 --algo random {TINY}"
@@ -32,8 +34,7 @@ class MyAgent(Agent):
 
     Config = Config
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def build(self):
         self.age = 0
 
     def act(self, observations, explore=True):
@@ -70,15 +71,15 @@ def test_it_prints_settings_with_their_origin_and_where_everything_lies(call):
     for line in (
         r"run +runs/CartPole-v1-random",
         r"watch it +tensorboard --logdir runs",
-        r"agent +runs/CartPole-v1-random/agent",
+        r"agent +runs/CartPole-v1-random/learner",
         r"plot +runs/CartPole-v1-random/plots/returns.png",
         r"evaluation +2 episodes: return mean [\d.]+, std [\d.]+, min \d+, max \d+",
         r"play it +agentlab play runs/CartPole-v1-random",
-        r"go on +agentlab train --resume runs/CartPole-v1-random --steps N",
+        r"train on +agentlab train --resume runs/CartPole-v1-random --steps N",
     ):
         assert re.search(f"^{line}$", result.out, re.M), line
     run = Path("runs/CartPole-v1-random")
-    assert (run / "agent/agent.json").exists()
+    assert (run / "learner/learner.json").exists()
     assert (run / "plots/returns.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((run / "evaluation.json").read_text())["returns"]) == 2
 
@@ -110,6 +111,22 @@ def test_no_preset_can_be_asked_for(call):
     assert table(result.out)["preset"] == ("none", "flag")
 
 
+def test_evaluations_while_training_stop_it_and_their_best_agent_plays(call):
+    words = f"{RANDOM} --eval-every 100 --stop-at-return 1 --name evaluated"
+    result = call(words)
+    assert result.code == 0, result.err
+    run = Path("runs/evaluated")
+    assert re.search(r"^evaluation +step 100: mean return [\d.]+ \(std [\d.]+\), the best so far$",
+                     result.out, re.M)  # fmt: skip
+    assert len((run / "evaluations.csv").read_text().splitlines()) == 2
+    assert (run / "metrics.csv").read_text().splitlines()[-1].startswith("100,")
+    assert re.search(r"^best agent +runs/evaluated/best$", result.out, re.M)
+    assert call("play runs/evaluated/best --episodes 1").code == 0
+    assert agentlab.load("runs/evaluated/best").name == "random"
+    assert call("train --resume runs/evaluated --stop-at-return none --steps 200").code == 0
+    assert len((run / "evaluations.csv").read_text().splitlines()) == 3
+
+
 def test_runs_are_never_overwritten(call):
     call(RANDOM)
     before = Path("runs/CartPole-v1-random/metrics.csv").stat()
@@ -134,10 +151,10 @@ def test_training_in_two_parts_equals_training_at_once(call, algo):
 
 def test_resuming_accepts_equal_settings_and_refuses_others(call, refused, run):
     assert call("train --resume runs/done --seed 0 --algo random --no-video").code == 0
-    refused("train --resume runs/done --seed 1", "--seed cannot be changed", "--steps")
-    refused("train --resume runs/done --grayscale", "--grayscale cannot be changed")
+    refused("train --resume runs/done --seed 1", "--seed 1 cannot be changed", "--steps")
+    refused("train --resume runs/done --grayscale", "--grayscale yes cannot be changed")
     refused("train --resume runs/done --env Pong-v0", "env='Pong-v0' is not the run's")
-    refused("train --resume runs/done --name other", "--name cannot be changed")
+    refused("train --resume runs/done --name other", "--name other cannot be changed")
 
 
 def test_a_resumed_run_keeps_its_settings_when_presets_change(call, run):

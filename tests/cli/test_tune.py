@@ -3,16 +3,29 @@
 import csv
 import json
 import os
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 
+from agentlab.config import option
+from agentlab.errors import InvalidArgument
 from agentlab.experiments import trials
-from agentlab.experiments.search import Study, read_space
+from agentlab.experiments.search import Field, Study, read_space
 
-HINTS = {"learning_rate": float, "dropout": float, "units": int, "hidden": tuple[int, ...]}
-HINTS |= {"nesterov": bool, "optimizer": str, "max_grad_norm": float | None}
+
+@dataclass
+class Settings:
+    learning_rate: float = option(1e-3, "step size", gt=0)
+    units: int = option(8, "units", ge=1)
+    hidden: tuple[int, ...] = option((8,), "units of each layer", ge=1)
+    nesterov: bool = option(False, "momentum of Nesterov")
+
+
+HINTS = get_type_hints(Settings)
+SEARCHABLE = {field.name: Field(HINTS[field.name], field) for field in fields(Settings)}
 FIT = "tune fit --recipe mnist-mlp --epochs 3"
 
 
@@ -79,20 +92,27 @@ def tried(folder, field="--learning-rate"):
 
 def test_a_range_spaced_by_logarithms_gives_each_order_of_magnitude_its_share(tmp_path):
     study = Study(tmp_path, new=True)
-    study.set_up(read_space(["learning_rate=1e-4..1e-2:log"], HINTS), "random", 0, 5, 1)
+    study.set_up(read_space(["learning_rate=1e-4..1e-2:log"], SEARCHABLE), "random", 0, 5, 1)
     values = [study.ask().settings["learning_rate"] for _ in range(60)]
     assert all(1e-4 <= value <= 1e-2 for value in values)
     assert 15 < sum(value < 1e-3 for value in values) < 45  # evenly spaced: about 5
 
 
 def test_a_grid_takes_both_ends_of_a_range_and_whole_numbers_once():
-    floats, ints = read_space(["learning_rate=1e-4..1e-2:log", "units=1..3"], HINTS)
+    floats, ints = read_space(["learning_rate=1e-4..1e-2:log", "units=1..3"], SEARCHABLE)
     assert np.allclose(floats.points(3), [1e-4, 1e-3, 1e-2])
     assert ints.points(5) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("text", ["learning_rate=0..1", "units=0..3", "hidden=8|4,0|2"])
+def test_values_out_of_a_fields_bounds_are_refused_before_anything_runs(text):
+    name = text.partition("=")[0]
+    with pytest.raises(InvalidArgument, match=rf"--search {name}: .*{name}=.*must be"):
+        read_space([text], SEARCHABLE)
+
+
 def test_settings_become_the_words_of_a_command_line():
-    switch, sizes = read_space(["nesterov=yes|no", "hidden=64|128,128|empty"], HINTS)
+    switch, sizes = read_space(["nesterov=yes|no", "hidden=64|128,128|empty"], SEARCHABLE)
     assert [switch.words("yes"), switch.words("no")] == [["--nesterov"], ["--no-nesterov"]]
     assert sizes.words("128,128") == ["--hidden", "128,128"]
 
@@ -153,7 +173,7 @@ def test_a_failed_trial_is_told_and_the_others_go_on(call, faked):
     assert "finished    1 trials; 1 failed" in result.out
 
 
-def test_agents_are_judged_by_the_games_at_the_end(call, faked):
+def test_agents_are_judged_by_the_evaluation_at_the_end(call, faked):
     calls = faked(lambda said: (float(said["--gamma"]) * 100, 0))
     words = "tune train --env CartPole-v1 --algo pg --steps 100 --search gamma=0.9|0.99"
     result = call(f"{words} --sampler grid --workers 2 --name a")
@@ -172,7 +192,7 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
     assert result.code == 0, result.out + result.err
     chosen = json.loads(Path("runs/real/best/config.json").read_text())
     assert chosen["config"]["learning_rate"] == 0.03  # the least error, not the greatest
-    assert Path("runs/real/best/trainer/trainer.json").exists()
+    assert Path("runs/real/best/learner/learner.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -188,12 +208,16 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
         (f"{FIT} --search batch_size=8|many", ("batch_size", "'many'", "a whole number")),
         (f"{FIT} --search learning_rate=0..1:log", ("learning_rate", "above 0")),
         (f"{FIT} --search learning_rate=1..0.1", ("from a lower to a higher",)),
+        (f"{FIT} --search dropout=0..1.5", ("dropout=1.5",)),
         (f"{FIT} --search learning_rate=0.1", ("only one value",)),
         (f"{FIT} --search learning_rate", ("FIELD=LOW..HIGH",)),
         (f"{FIT} --search epochs=1|2", ("--epochs is given and searched",)),
         (f"{FIT} --hiden 3 --search batch_size=8|16", ("--hiden", "did you mean --hidden?")),
         (f"{FIT} --folds 3 --search batch_size=8|16", ("--folds",)),
-        (f"{FIT} --text poem.txt --search batch_size=8|16", ("leave --text out",)),
+        (
+            f"{FIT} --text poem.txt --search batch_size=8|16",
+            ("leave out either --recipe or --text",),
+        ),
         ("tune train --env CartPole-v1 --search gamma=0.9|1", ("--algo is missing",)),
         ("tune fit --resume nowhere", ("nowhere", "study.log")),
     ],
@@ -210,7 +234,7 @@ def test_where_nothing_finishes_the_last_reason_is_told(call, faked):
     faked(lambda said: "the data are gone")
     result = call(f"{FIT} --search batch_size=8|16 --sampler grid --name n")
     assert result.code == 2
-    assert "none of 2 trials was finished; the last one says: the data are gone" in result.err
+    assert "all 2 trials failed; the last with: the data are gone" in result.err
 
 
 def test_a_resumed_search_keeps_its_settings(call, faked, refused):

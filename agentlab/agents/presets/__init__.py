@@ -36,6 +36,9 @@ class Preset:
     automatic: bool = True
 
 
+NO_PRESET = Preset("none")
+
+
 def load_presets(algo: str) -> list[Preset]:
     """Return all presets of an algorithm; none for one that has no file here."""
     if algo not in WITH_PRESETS:
@@ -60,7 +63,7 @@ def preset(algo: str, env_id: str, name: str | None = None) -> Preset:
         AgentlabError: for an unknown name.
     """
     if name == "none":
-        return Preset("none")
+        return NO_PRESET
     if name is not None:
         for found in load_presets(algo):
             if found.name == name:
@@ -71,7 +74,7 @@ def preset(algo: str, env_id: str, name: str | None = None) -> Preset:
     for found in load_presets(algo):
         if found.automatic and re.fullmatch(found.env, env_id):
             return found
-    return Preset("none")
+    return NO_PRESET
 
 
 def presets(algo: str) -> list[str]:

@@ -1,0 +1,158 @@
+"""What a training's rows of metrics are computed from: episodes, the agent's metrics, the clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from agentlab.envs.vector import Step
+
+WINDOW = 100  # episodes that running means are taken over, as Gym's leaderboards did
+
+
+class Episodes:
+    """Returns and lengths of the latest episodes, and of those under way.
+
+    Attributes:
+        count: episodes ended since the very start.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self.count = 0
+        self._returns: deque[float] = deque(maxlen=WINDOW)
+        self._lengths: deque[int] = deque(maxlen=WINDOW)
+        self._running_returns = np.zeros(num_envs)
+        self._running_lengths = np.zeros(num_envs, np.int64)
+
+    @property
+    def mean_return(self) -> float:
+        """Mean return of the last 100 episodes; NaN before one has ended."""
+        return float(np.mean(self._returns)) if self._returns else math.nan
+
+    def begin(self) -> None:
+        """Start new episodes in all environments."""
+        self._running_returns[:], self._running_lengths[:] = 0, 0
+
+    def add(self, step: Step) -> None:
+        """Take in one step of all environments."""
+        self._running_returns += step.raw_rewards
+        self._running_lengths += 1
+        if step.episode_over.any():
+            ended = np.flatnonzero(step.episode_over)
+            self.count += len(ended)
+            self._returns.extend(self._running_returns[ended].tolist())
+            self._lengths.extend(self._running_lengths[ended].tolist())
+            self._running_returns[ended], self._running_lengths[ended] = 0, 0
+
+    def metrics(self) -> dict[str, float]:
+        """Return the number of episodes, and statistics of the latest."""
+        if not self._returns:
+            return {"episodes": self.count}
+        return {
+            "episodes": self.count,
+            "return/mean": self.mean_return,
+            "return/min": min(self._returns),
+            "return/max": max(self._returns),
+            "length/mean": float(np.mean(self._lengths)),
+        }
+
+    def describe(self) -> str:
+        """Return a note for the progress line."""
+        mean = "none yet" if math.isnan(self.mean_return) else f"{self.mean_return:.2f}"
+        return f"{self.count:,} episodes, mean return {mean}"
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps; episodes under way are not kept."""
+        returns, lengths = list(self._returns), list(self._lengths)
+        return {"episodes": self.count, "returns": returns, "lengths": lengths}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: for what it did not return.
+        """
+        self.count = int(state["episodes"])
+        self._returns.extend(map(float, state["returns"]))
+        self._lengths.extend(map(int, state["lengths"]))
+
+
+class Means:
+    """Running means of the metrics that an agent returns, between two rows."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = defaultdict(list)
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Take in metrics.
+
+        Raises:
+            ValueError: where one is not a finite number, naming it.
+        """
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name} is {value}")
+            self._values[name].append(value)
+
+    def take(self) -> dict[str, float]:
+        """Return the means by name, and start again."""
+        means = {name: float(np.mean(values)) for name, values in self._values.items()}
+        self._values.clear()
+        return means
+
+
+class Timer:
+    """The time of a training, and the fractions of it that its parts take.
+
+    Attributes:
+        seconds: of training, over all resumes, up to the last ``take``.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._parts: dict[str, float] = defaultdict(float)
+        self._since = time.perf_counter()
+        self._steps = 0
+
+    def start(self, steps: int) -> None:
+        """Begin to measure, after ``steps`` steps."""
+        self._since, self._steps = time.perf_counter(), steps
+        self._parts.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what happens within."""
+        before = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._since += time.perf_counter() - before
+
+    def add(self, part: str, seconds: float) -> None:
+        """Count ``seconds`` to a part of the work."""
+        self._parts[part] += seconds
+
+    def made_steps(self, steps: int) -> bool:
+        """Return whether steps were made since the last row."""
+        return steps > self._steps
+
+    def take(self, steps: int) -> dict[str, float]:
+        """Return speed and fractions since the last call, and start again."""
+        spent = max(time.perf_counter() - self._since, 1e-9)
+        self.seconds += spent
+        timings = {
+            "seconds": self.seconds,
+            "steps_per_second": (steps - self._steps) / spent,
+            **{f"time/{part}": seconds / spent for part, seconds in self._parts.items()},
+        }
+        self.start(steps)
+        return timings

@@ -1,0 +1,33 @@
+"""Opening a run: its plan is read by what its ``config.json`` says of its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentlab.experiments.agent_run import AgentPlan
+from agentlab.experiments.plan import Plan, kind_of
+from agentlab.experiments.trainer_run import TrainerPlan
+from agentlab.runs import Run
+
+
+def open_run(
+    path: Path | str, *, env: str | None = None, algo: str | None = None
+) -> tuple[Plan, Run]:
+    """Open a run to resume it, and return its plan and the run.
+
+    Args:
+        path: the run's folder.
+        env: an agent's environment, where it is code from outside agentlab.
+        algo: an agent's algorithm, where it is code from outside agentlab.
+
+    Raises:
+        AgentlabError: for a missing, damaged or foreign run, or one that another process trains.
+    """
+    run = Run.open(path, writing=True)
+    try:
+        if kind_of(run) == "agent":
+            return AgentPlan.from_json(run.config, env, algo), run
+        return TrainerPlan.from_json(run.config), run
+    except BaseException:
+        run.close()
+        raise
