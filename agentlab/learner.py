@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -12,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from agentlab import config as configs
 from agentlab.components import State, component_state, is_large, is_model, restore_component
@@ -23,8 +20,14 @@ from agentlab.nets.budget import weights_within
 from agentlab.nets.files import load_net
 from agentlab.registry import registry_of
 from agentlab.runs import Run
-from agentlab.runs.files import replacing_folder, write_arrays, write_json
-from agentlab.runs.reading import open_regular, read_arrays, read_json
+from agentlab.runs.files import (
+    replacing_folder,
+    sha256_of,
+    sha256_of_json,
+    write_arrays,
+    write_json,
+)
+from agentlab.runs.reading import read_arrays, read_json
 
 FORMAT = 1  # of saved learners; each version reads those before it
 DESCRIPTION, ARRAYS, MODEL = "learner.json", "arrays.npz", ".keras"
@@ -156,9 +159,9 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             "state": {name: value for name, value in state.items() if name not in arrays},
             "rng": self.rng.bit_generator.state,
             "folders": sorted(folders),
-            "files": {name: _sha256(folder / name) for name in files},
+            "files": {name: sha256_of(folder / name) for name in files},
         }
-        described = {"sha256": _sha256_of_json(content), **content}
+        described = {"sha256": sha256_of_json(content), **content}
         write_json(folder / DESCRIPTION, described)
 
     @classmethod
@@ -188,7 +191,9 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             bound = weights_within(directory / ARRAYS) if hasattr(config, "net") else nullcontext()
             with bound:
                 learner = cls.from_specification(specification, config, seed, models, **options)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except AgentlabError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
             raise AgentlabError(f"{directory / DESCRIPTION} is damaged: {error}") from error
         learner.restore_from(directory, training=False)
         return learner
@@ -310,11 +315,11 @@ def find_saved(path: Path | str) -> Path:
         AgentlabError: where there is none.
     """
     path = Path(path)
-    for folder in (path, path / "learner"):
-        if (folder / DESCRIPTION).is_file() and not (path / "config.json").is_file():
-            return folder
-    if (path / DESCRIPTION).is_file():
+    if (path / DESCRIPTION).exists():
         return path
+    in_checkpoint = path / "learner"
+    if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
+        return in_checkpoint
     newest = Run.open(path).latest_checkpoint()
     if newest is None:
         raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
@@ -335,7 +340,7 @@ def read_description(directory: Path | str) -> dict[str, Any]:
             raise AgentlabError(
                 f"{path} has format {version}, but this agentlab reads up to {FORMAT}; upgrade it"
             )
-        if expected != _sha256_of_json(content):
+        if expected != sha256_of_json(content):
             raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
     except FileNotFoundError:
         raise AgentlabError(
@@ -360,18 +365,9 @@ def _description_of(cls: type[Learner], directory: Path) -> dict[str, Any]:
         )
     for name, digest in described["files"].items():
         try:
-            intact = _sha256(directory / name) == digest
+            intact = sha256_of(directory / name) == digest
         except OSError as error:
             raise AgentlabError(f"{directory / name} cannot be read: {error.strerror}") from error
         if not intact:
             raise AgentlabError(f"{directory / name} is damaged: it is not the file that was saved")
     return described
-
-
-def _sha256(file: Path) -> str:
-    with open_regular(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sha256_of_json(content: Mapping[str, npt.ArrayLike | Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -25,7 +25,7 @@ def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
         [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert float(done.stdout) > 5
-    assert (tmp_path / "my_agent" / "weights.npz").exists()
+    assert (tmp_path / "my_agent" / "arrays.npz").exists()
 
 
 def test_the_replay_memory_draws_as_shown():
@@ -41,6 +41,20 @@ def test_the_classifier_learns_and_is_saved_as_shown(tmp_path):
     )
     assert float(done.stdout.split()[-1]) > 0.85
     assert (tmp_path / "my_classifier" / "net.keras").exists()
+
+
+def test_the_callback_and_the_run_from_python_work_as_shown(tmp_path):
+    shown = [block for block in blocks("python") if "Callback" in block or "AgentPlan" in block]
+    assert len(shown) == 2
+    code = "\n".join(shown)
+    for long in ("100_000", "40_000", "20_000"):  # a test must end
+        code = code.replace(long, f"{int(long) // 10}")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    best, mean, learning_rate = map(float, done.stdout.split()[-3:])
+    assert min(best, mean) > 5 and learning_rate > 0
+    assert (tmp_path / "runs" / "CartPole-v1-pg" / "learner").is_dir()
 
 
 def test_the_custom_agent_shown_is_the_example_and_has_fewer_than_forty_lines():

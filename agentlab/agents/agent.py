@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from agentlab.components import State
 from agentlab.envs.spaces import space_from_json, space_to_json
-from agentlab.envs.vector import Array, Step
+from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.errors import InvalidArgument
 from agentlab.learner import Learner
 from agentlab.training.histograms import network_histograms
@@ -227,7 +227,7 @@ class Agent(Learner):
         return cls(
             space_from_json(specification["observation_space"]),
             space_from_json(specification["action_space"]),
-            num_envs or specification["num_envs"],
+            check_num_envs(num_envs or specification["num_envs"]),
             config,
             seed,
         )

@@ -1,4 +1,4 @@
-"""Recipes: named supervised trainings, with their data, settings and what they reach."""
+"""Recipes: named trainings on public data sets, with their settings and results."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from agentlab.errors import AgentlabError
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training that is ready to run.
+    """A training that is ready to run, by name.
 
     Attributes:
-        name: what ``--recipe`` calls it.
-        about: the net and the task, in a line.
-        data: the set by its name in ``agentlab.data.sets``.
-        size: how much that is.
+        name: the value of ``--recipe``.
+        about: the network and the task, in a line.
+        data: the data set's name in ``agentlab.data.sets``.
+        size: the size of the data set, in words.
         trainer: the trainer by its name in ``agentlab.supervised``.
         config: fields of the trainer's configuration.
-        expected: what it reaches on data never used before.
-        source: where the settings come from.
+        expected: its result on the test split.
+        source: the source of the settings.
     """
 
     name: str
@@ -67,7 +67,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-mlp",
-        "two layers of 256 ReLUs on handwritten digits",
+        "two hidden layers of 256 ReLUs on handwritten digits",
         "mnist",
         MNIST,
         "classifier",
@@ -84,7 +84,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-cnn",
-        "two 5x5 convolutions, pooled, and a layer of 1,024 (LeNet's form)",
+        "LeNet on handwritten digits: two 5x5 convolutions, pooled, and a layer of 1,024",
         "mnist",
         MNIST,
         "classifier",
@@ -101,7 +101,7 @@ RECIPES = [
     ),
     Recipe(
         "cifar10-cnn",
-        "three 3x3 convolutions, pooled, and a layer of 512, on moved images of ten things",
+        "three 3x3 convolutions, pooled, and a layer of 512, on augmented images of ten classes",
         "cifar10",
         "50,000 + 10,000 images 32x32x3, 170 MB",
         "classifier",
@@ -114,11 +114,11 @@ RECIPES = [
             "rotate": 15.0,
             "shift": 0.1,
         },
-        "accuracy 0.68 where 10,000 of the images are all there is",
+        "accuracy 0.68 with 10,000 of the images",
     ),
     Recipe(
         "cifar10-resnet",
-        "a residual net of 20 layers on moved images of ten things; wants a GPU",
+        "a residual network of 20 layers on augmented images of ten classes; needs a GPU",
         "cifar10",
         "50,000 + 10,000 images 32x32x3, 170 MB",
         "classifier",
@@ -162,7 +162,7 @@ RECIPES = [
     ),
     Recipe(
         "boston-mlp",
-        "two layers on house prices",
+        "two hidden layers on house prices",
         "boston",
         BOSTON,
         "regressor",
@@ -179,7 +179,7 @@ RECIPES = [
     ),
     Recipe(
         "imdb-textcnn",
-        "convolutions over words (Kim 2014) on movie reviews, good or bad",
+        "sentiment of movie reviews by convolutions over words (Kim 2014)",
         "imdb",
         "25,000 + 25,000 reviews, 84 MB",
         "classifier",
@@ -188,7 +188,7 @@ RECIPES = [
     ),
     Recipe(
         "shakespeare",
-        "a character model of Shakespeare's plays",
+        "a character-level language model of Shakespeare's plays",
         "shakespeare",
         "1,115,394 characters, 1.1 MB",
         "language_model",
@@ -200,11 +200,11 @@ RECIPES = [
             "epochs": 10,
             "validation_split": 0.05,
         },
-        "1.47 nats a character on the last tenth",
+        "1.47 nats per character on the last tenth",
     ),
     Recipe(
         "translate-en-de",
-        "English captions of images to German",
+        "image captions from English to German",
         "multi30k-en-de",
         "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
         "translator",
@@ -213,7 +213,7 @@ RECIPES = [
     ),
     Recipe(
         "translate-en-fr",
-        "English captions of images to French",
+        "image captions from English to French",
         "multi30k-en-fr",
         "29,000 + 1,014 + 1,000 pairs of sentences, 1.3 MB",
         "translator",
@@ -221,16 +221,16 @@ RECIPES = [
     ),
     Recipe(
         "forecast",
-        "sunspots of the next 40 months from those of the last ones",
+        "forecasts of sunspots for the next 40 months",
         "sunspots",
         "2,820 months, 45 KB",
         "forecaster",
         {"past": 132, "epochs": 12},
-        "RMSE 0.60 of the naive forecast's",
+        "RMSE 0.60 times the naive forecast's",
     ),
     Recipe(
         "siamese-mnist",
-        "twin nets that put digits on a plane, equal ones together",
+        "a siamese network that embeds digits in a plane",
         "mnist",
         MNIST,
         "siamese",
@@ -242,7 +242,7 @@ RECIPES = [
             "schedule": "cosine",
             "warmup_steps": 200,
         },
-        "accuracy of 5 nearest neighbors 0.977",
+        "accuracy 0.977 by 5 nearest neighbors",
         "Hadsell, Chopra & LeCun 2006",
     ),
     Recipe(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +9,15 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from agentlab.errors import AgentlabError, printable
-from agentlab.runs.files import remove, remove_temporaries, replacing_folder, write_json
-from agentlab.runs.reading import open_regular, read_json
+from agentlab.runs.files import (
+    remove,
+    remove_temporaries,
+    replacing_folder,
+    sha256_of,
+    sha256_of_json,
+    write_json,
+)
+from agentlab.runs.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ def write_checkpoint(
             "number": number,
             "step": step,
             "state": state,
-            "files": {file.relative_to(temporary).as_posix(): _sha256(file) for file in files},
+            "files": {file.relative_to(temporary).as_posix(): sha256_of(file) for file in files},
         }
-        described = {"sha256": _sha256_of_json(content), **content}
+        described = {"sha256": sha256_of_json(content), **content}
         write_json(temporary / "state.json", described)
     return path
 
@@ -80,12 +85,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     described = path / "state.json"
     try:
         content = read_json(described)
-        if content.pop("sha256") != _sha256_of_json(content):
+        if content.pop("sha256") != sha256_of_json(content):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
         for name, digest in content["files"].items():
             if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} is not a file in it")
-            if _sha256(path / name) != digest:
+            if sha256_of(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
         number, step, state = content["number"], content["step"], content["state"]
         counts = all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (number, step))
@@ -140,12 +145,3 @@ def remove_after(folder: Path, number: int) -> None:
 
 def _number(path: Path) -> int:
     return int(path.name)
-
-
-def _sha256(file: Path) -> str:
-    with open_regular(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sha256_of_json(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

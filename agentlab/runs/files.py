@@ -6,6 +6,7 @@ What lies in a folder may come from a stranger: whatever is made in it gets a ra
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
-from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values
+from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values, open_regular
 
 TEMPORARY = ".tmp-"
 APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # opened to be changed
@@ -234,3 +235,14 @@ def reporting(failure: str) -> Iterator[None]:
 
 def _random_name(name: str) -> str:
     return f"{TEMPORARY}{secrets.token_hex(8)}-{name}"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a regular file, in hexadecimal digits."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_json(content: Any) -> str:
+    """Return the SHA-256 of what JSON holds, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentlab.agents import load_agent
+from agentlab import load
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
+from agentlab.runs.files import sha256_of_json
 
 RESUME = "train --resume runs/done --steps 600 --no-video"
-PLAY = "play runs/done/agent --episodes 1"
+PLAY = "play runs/done/learner --episodes 1"
 
 
 @pytest.fixture
@@ -33,11 +34,11 @@ def outside(tmp_path):
         "metrics.csv",
         ".lock",
         ".tmp-metrics.csv",
-        ".agent",
+        ".tmp-learner",
         "evaluation.json",
         "plots/returns.png",
         "plots/.tmp-returns.png",
-        "checkpoints/000002/agent/agent.json",
+        "checkpoints/000002/learner/learner.json",
     ],
 )
 def test_a_run_that_holds_a_link_is_not_resumed(refused, run, outside, name):
@@ -82,7 +83,7 @@ def test_what_is_written_elsewhere_follows_no_link(call, outside, run):
     assert not Path("game.gif").is_symlink()
 
 
-@pytest.mark.parametrize("name", ["config.json", "agent/agent.json", "agent/weights.npz"])
+@pytest.mark.parametrize("name", ["config.json", "learner/learner.json", "learner/arrays.npz"])
 def test_a_pipe_is_not_waited_for(refused, run, name):
     (run / name).unlink()
     os.mkfifo(run / name)
@@ -96,15 +97,19 @@ def test_a_device_is_not_read(refused, run):
     refused("play runs/done", "config.json", "not a regular file")
 
 
-@pytest.mark.parametrize("name", ["config.json", "agent/agent.json"])
+@pytest.mark.parametrize("name", ["config.json", "learner/learner.json"])
 def test_json_nested_too_deeply(refused, run, name):
     (run / name).write_text("[" * 200_000 + "]" * 200_000)
     refused("play runs/done" if name == "config.json" else PLAY, name, "nested too deeply")
 
 
 def change(path, part, **values):
+    """Change a JSON file, and its checksum with it."""
     content = json.loads(path.read_text())
     (content[part] if part else content).update(values)
+    if "sha256" in content:
+        content.pop("sha256")
+        content = {"sha256": sha256_of_json(content), **content}
     path.write_text(json.dumps(content))
 
 
@@ -116,7 +121,10 @@ def change(path, part, **values):
     ],
 )
 def test_sizes_that_no_machine_holds(refused, run, part, values, told):
-    change(run / "agent" / "agent.json", part, **values)
+    path = run / "learner" / "learner.json"
+    specification = json.loads(path.read_text())["specification"]
+    specification[part].update(values)
+    change(path, "specification", **specification)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(PLAY, told)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
@@ -124,10 +132,10 @@ def test_sizes_that_no_machine_holds(refused, run, part, values, told):
 
 @pytest.mark.parametrize("n_envs", [10**9, "8", 0])
 def test_a_number_of_environments_that_no_machine_holds(refused, run, n_envs):
-    change(run / "agent" / "agent.json", "", num_envs=n_envs)
+    change(run / "learner" / "learner.json", "specification", num_envs=n_envs)
     if n_envs:
         with pytest.raises(AgentlabError, match=f"n_envs={n_envs!r} must be a whole number"):
-            load_agent(run / "agent")
+            load(run / "learner")
     change(run / "config.json", "training", n_envs=n_envs)
     refused(RESUME, "n_envs=")
 
@@ -138,13 +146,13 @@ def test_weights_that_were_never_saved_are_not_made(call, refused):
 
     with make_envs("CartPole-v1") as envs:
         make_agent("pg", envs).save("saved")
-    change(Path("saved/agent.json"), "config", hidden=[60_000, 60_000])
+    change(Path("saved/learner.json"), "config", hidden=[60_000, 60_000])
     refused("play saved --env CartPole-v1 --episodes 1", "needs more weights than the")
 
 
 def test_text_of_a_file_cannot_control_the_terminal(call, run):
     change(run / "config.json", "", env="\x1b]0;title\x07CartPole-v1")
-    change(run / "agent" / "agent.json", "", algo="\x1b[2Jx:y")
+    change(run / "learner" / "learner.json", "", name="\x1b[2Jx:y")
     for words in ("play runs/done", PLAY, RESUME):
         result = call(words)
         assert result.code == 2
@@ -153,18 +161,16 @@ def test_text_of_a_file_cannot_control_the_terminal(call, run):
 
 
 def test_a_checkpoint_lists_only_files_of_its_own(refused, run):
-    from agentlab.runs import checkpoint as checkpoints
-
     for folder in (run / "checkpoints").iterdir():
         content = json.loads((folder / "state.json").read_text())
         content.pop("sha256")
         content["files"]["../../../../../dev/zero"] = "0" * 64
-        sealed = {"sha256": checkpoints._sha256_of_json(content), **content}
+        sealed = {"sha256": sha256_of_json(content), **content}
         (folder / "state.json").write_text(json.dumps(sealed))
     refused("play runs/done", "dev/zero is not a file in it")
 
 
 def test_unread_arrays_of_an_agent_cost_no_memory(refused, run):
-    with open(run / "agent" / "weights.npz", "wb") as file:
+    with open(run / "learner" / "arrays.npz", "wb") as file:
         np.savez_compressed(file, extra=np.zeros(1 << 25))  # 256 MiB in 256 KB
-    refused(PLAY, "would unpack to 268,")
+    refused(PLAY, "is damaged: it is not the file that was saved")

@@ -1,4 +1,4 @@
-"""Presets: for each algorithm and environment the settings that work, and where they come from."""
+"""Presets: settings for an algorithm in some environments, as data with the source of each."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Preset:
     """Defaults for one algorithm in some environments.
 
     Attributes:
-        name: what ``--preset`` calls it.
+        name: the value of ``--preset``.
         config: fields of the algorithm's configuration.
         preprocessing: fields of ``Preprocessing``.
         training: how long and on how many environments: ``steps``, ``n_envs``, ...
-        source: where numbers come from, by field; the key ``""`` speaks for all the rest.
-        env: a regular expression that a matching environment's whole id fulfills.
-        automatic: whether it applies to such an environment without being asked for.
+        source: the source of each value, by field; the key ``""`` holds that of all others.
+        env: a regular expression that matches the whole id of its environments.
+        automatic: whether it is the default for these environments.
     """
 
     name: str
@@ -40,7 +40,7 @@ NO_PRESET = Preset("none")
 
 
 def load_presets(algo: str) -> list[Preset]:
-    """Return all presets of an algorithm; none for one that has no file here."""
+    """Return all presets of an algorithm; an empty list where it has none."""
     if algo not in WITH_PRESETS:
         return []
     found: list[Preset] = import_module(f"{__name__}.{algo}").PRESETS
@@ -54,7 +54,7 @@ def preset(algo: str, env_id: str, name: str | None = None) -> Preset:
         algo: the algorithm.
         env_id: the environment.
         name: a preset by name, whatever the environment; ``"none"`` for no preset; ``None`` for
-            the one that is meant for the environment, if any.
+            the default for the environment, if any.
 
     Returns:
         The preset, or an empty one named ``"none"``.

@@ -1,4 +1,4 @@
-"""What the presets for Atari games share: the games, and what agents see of them."""
+"""The games, preprocessing and training that the presets for Atari games share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAMES = "|".join(
     if not id.startswith("ALE/") and "-ram" not in id
 )
 
-# What DQN papers see of a game: Mnih et al. 2015, "Methods"; rewards' signs, lives as episodes.
+# Preprocessing of the DQN papers: Mnih et al. 2015, "Methods"; signs of rewards, lives as episodes.
 DQN_FRAMES = {
     "grayscale": True,
     "resize": 84,
@@ -23,16 +23,16 @@ DQN_FRAMES = {
     "life_loss": True,
     "noop_max": 30,
 }
-SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}  # random skips or sticky actions vary games
+SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}  # random skips or sticky actions vary episodes
 FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # where the id itself skips none
 
 
 def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset]:
-    """Return the presets for all games: by ids that skip no frames, and by ids that do.
+    """Return the presets for all games: for ids that skip no frames, and for ids that do.
 
     Args:
         config: fields of the algorithm's configuration.
-        source: where they come from.
+        source: the source of each, by field.
     """
     return [
         Preset(
