@@ -28,11 +28,10 @@ class Tabular(Agent):
         return np.where(self.rng.random(n) < epsilon, random, self.q[observations].argmax(1))
 
     def observe(self, step):
-        next_values = ~step.terminated * self.q[step.true_next_observations].max(1)
-        targets = step.rewards + self.config.gamma * next_values
-        errors = targets - self.q[step.observations, step.actions]
+        future = ~step.terminated * self.q[step.true_next_observations].max(1)
+        errors = step.rewards + self.config.gamma * future - self.q[step.observations, step.actions]
         np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * errors)
-        return {"loss/td": float(np.square(errors).mean())}
+        return {"loss/td": np.square(errors).mean()}
 
     def state(self):
         return {"q": self.q}
