@@ -63,6 +63,11 @@ def test_the_custom_agent_shown_is_the_example_and_has_at_most_forty_lines():
     assert len(example.splitlines()) <= 40
 
 
+def test_the_custom_agent_conforms_as_shown():
+    code = next(block for block in blocks("python") if "check_agent" in block)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "examples", check=True)
+
+
 def test_the_custom_agent_learns_from_the_command_line(tmp_path):
     shutil.copy(ROOT / "examples" / "tabular.py", tmp_path)
     words = "train --env FrozenLake-v1 --algo tabular:Tabular --steps 150000 --no-video"
