@@ -158,10 +158,10 @@ def test_a_callback_stops_a_run_and_everything_is_saved(tmp_path):
 @pytest.mark.parametrize("algo", ["pg", "dqn"])
 @pytest.mark.parametrize("env", ["CartPole-v1", "FrozenLake-v1"])
 def test_the_exported_model_acts_on_raw_observations_as_the_agent_does(algo, env):
-    agent, envs = trained(algo, env=env)
+    agent, envs = trained(algo, steps=40, env=env)
     space = envs.observation_space
     space.seed(3)
-    observations = np.stack([space.sample() for _ in range(20)])
+    observations = np.stack([space.sample() for _ in range(100)])
     if observations.dtype == np.float32:
         observations = observations.clip(-3, 3)
     outputs = agent.inference_model()(observations)
