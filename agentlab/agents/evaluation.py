@@ -177,6 +177,10 @@ class EvalCallback(Callback):
         self._agent, self._run = learner, run
         self._copy = learner.evaluation_copy(self.envs.num_envs, self.seed)
         self.evaluations = [] if run is None else run.evaluations()
+        if run is not None and any("mean_return" not in row for row in self.evaluations):
+            raise AgentlabError(
+                f"{run.path / 'evaluations.csv'} is damaged: a row has no mean_return"
+            )
         self._stop_where_reached()
 
     def on_step(self, step: int) -> None:

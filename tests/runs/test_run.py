@@ -223,3 +223,37 @@ def test_killed_at_random_moments_the_result_is_the_same(tmp_path: Path) -> None
 
 def text(run: Run, table: str) -> str:
     return (run.path / f"{table}.csv").read_bytes().decode()
+
+
+def test_evaluations_are_rewound_with_the_rest(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "run", {})
+    run.log_evaluation(5, {"mean_return": 1.5})
+    run.save_checkpoint(1, 5, lambda folder: None, {})
+    run.log_evaluation(10, {"mean_return": 0.5, "mean_length": 3})
+    assert run.evaluations() == [
+        {"step": 5, "mean_return": 1.5},
+        {"step": 10, "mean_return": 0.5, "mean_length": 3},
+    ]
+    run.rewind(run.latest_checkpoint())
+    assert run.evaluations() == [{"step": 5, "mean_return": 1.5}]
+    run.rewind(None)
+    assert run.evaluations() == []
+    (run.path / "evaluations.csv").write_text("step,mean_return\n5,high\n")
+    with pytest.raises(AgentlabError, match=r"evaluations.csv cannot be read: .*'high'"):
+        run.evaluations()
+
+
+def test_a_learner_is_saved_whole_with_the_configuration(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "run", {"algo": "pg"})
+    for content in ("old", "new"):
+        run.save_learner("best", lambda folder, c=content: (folder / "x").write_text(c))
+
+    def fail(folder: Path) -> None:
+        (folder / "x").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(AgentlabError, match="best cannot be written: No space left"):
+        run.save_learner("best", fail)
+    assert sorted(path.name for path in (run.path / "best").iterdir()) == ["config.json", "x"]
+    assert (run.path / "best" / "x").read_text() == "new"
+    assert json.loads((run.path / "best" / "config.json").read_text()) == run.config
