@@ -10,7 +10,7 @@ from agentlab.agents import agent_class
 from agentlab.agents.agent import Agent, space_from_json, space_to_json
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
-from tests.agents.toy_envs import Sign
+from agentlab.testing.envs import Sign
 
 SPACES = [
     spaces.Box(0, 255, (3, 2), np.uint8),

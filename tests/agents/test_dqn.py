@@ -10,7 +10,7 @@ from agentlab.agents.dqn import DQNConfig, categorical_target, huber, quantile_h
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 SMALL = {
     "hidden": (16, 16),

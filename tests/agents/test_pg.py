@@ -9,7 +9,7 @@ import agentlab
 from agentlab.agents.pg import PolicyGradientConfig
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 SMALL = {"hidden": (16,), "rollout_length": 16, "n_minibatches": 2}
 

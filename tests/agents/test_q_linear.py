@@ -9,7 +9,7 @@ from agentlab.agents.q_linear import FourierFeatures, QLinear, QLinearConfig
 from agentlab.envs.vector import Step
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 
 SMALL = {
     "features": 20,

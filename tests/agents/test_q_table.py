@@ -10,7 +10,7 @@ from agentlab.agents.q_table import QTable, QTableConfig, StateNumbers, policy_t
 from agentlab.envs.vector import Step
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-from tests.agents.toy_envs import Sign
+from agentlab.testing.envs import Sign
 
 METHODS = ["q_learning", "sarsa", "expected_sarsa"]
 

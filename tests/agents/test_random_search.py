@@ -3,7 +3,7 @@ import pytest
 
 import agentlab
 from agentlab.errors import AgentlabError
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 
 
 def searched(score="return", env=Sign, n=3, **options):
