@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import agentlab
-from agentlab.agents.dqn import DQNConfig, categorical_target, huber, quantile_huber
+from agentlab.agents.dqn import categorical_target, huber, quantile_huber
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
@@ -405,15 +405,6 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
 def test_bad_settings_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
         dqn(Sign, **options)
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(AgentlabError, match="algo='dqn' needs discrete actions"):
-        dqn(lambda: Sign(continuous=True))
-
-
-def test_every_field_has_a_help_text():
-    assert all(field.metadata["help"] for field in DQNConfig.__dataclass_fields__.values())
 
 
 def test_rainbow_is_dqn_with_all_six_improvements():

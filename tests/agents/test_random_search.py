@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import agentlab
-from agentlab.errors import AgentlabError
 from agentlab.testing.envs import Clock, Sign
 
 
@@ -27,17 +26,3 @@ def test_every_candidate_plays_its_games_and_the_best_is_kept():
 def test_length_can_be_the_score():
     agent, _ = searched("length", lambda: Clock(7))
     assert set(sum(agent._scores, [])) == {7}
-
-
-def test_the_winner_can_be_saved_and_played_again(tmp_path):
-    agent, envs = searched()
-    agent.save(tmp_path / "winner")
-    loaded = agentlab.load_agent(tmp_path / "winner")
-    assert loaded.best == agent.best
-    observations = envs.reset(0)
-    np.testing.assert_array_equal(loaded.act(observations, False), agent.act(observations, False))
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(AgentlabError, match="random_search needs Discrete actions"):
-        searched(env=lambda: Sign(continuous=True))
