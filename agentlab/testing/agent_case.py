@@ -135,11 +135,10 @@ class AgentCase:
             return self.train(run, 2 * self.steps, [Looking()]), run
 
     @cached_property
-    def first_half(self) -> tuple[list[dict[str, str]], Run]:
-        """What a training of ``steps`` steps logged, and its run."""
+    def first_half(self) -> tuple[Any, Run, list[dict[str, str]]]:
+        """An agent trained for ``steps`` steps, its run, and the rows logged until then."""
         with Run.create(self.folder, "halves", {}) as run:
-            self.train(run, self.steps)
-        return logged_rows(run), run
+            return self.train(run, self.steps), run, logged_rows(run)
 
     @cached_property
     def resumed(self) -> tuple[Any, Run]:

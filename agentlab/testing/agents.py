@@ -13,8 +13,6 @@ or as one test for each property::
     @pytest.mark.parametrize("check", agent_checks())
     def test_my_agent(check):
         check(CASE)
-
-The suite uses only what ``import agentlab`` offers to everybody.
 """
 
 from __future__ import annotations
@@ -93,9 +91,15 @@ def agent_checks() -> list[Check[AgentCase]]:
 
 
 def act(agent: Any, observations: Array, explore: bool = False) -> Array:
-    """Return an agent's actions for first observations of episodes, without extras."""
+    """Return an agent's actions for first observations of episodes, without extras.
+
+    They are drawn under a seed of their own; the agent's generator is left as it was.
+    """
+    before = agent.rng.bit_generator.state
+    agent.rng.bit_generator.state = np.random.default_rng(1).bit_generator.state
     agent.reset(np.ones(len(observations), np.bool_))
     chosen = agent.act(observations, explore)
+    agent.rng.bit_generator.state = before
     return np.asarray(chosen[0] if isinstance(chosen, tuple) else chosen)
 
 
@@ -149,15 +153,17 @@ def check_actions(case: AgentCase) -> None:
 
 
 def check_greedy_actions(case: AgentCase) -> None:
-    """Copies for evaluation act alike under one seed and leave the agent as it was."""
+    """An evaluation copy acts as the agent does, repeatably, and leaves it as it was."""
     agent = case.whole[0]
-    before, rng = copy.deepcopy(agent.state()), copy.deepcopy(agent.rng.bit_generator.state)
-    one, other = (act(agent.evaluation_copy(7, seed=1), case.observations) for _ in range(2))
-    require(np.array_equal(one, other), "two evaluation copies with one seed choose other actions")
+    before, rng = copy.deepcopy(agent.state()), agent.rng.bit_generator.state
+    copied = agent.evaluation_copy(7, seed=1)
+    one, other = (act(copied, case.observations) for _ in range(2))
+    require(np.array_equal(one, other), "with one seed it chooses other actions the second time")
     changed = differing(before, agent.state())
     require(not changed, f"acting by an evaluation copy changes the agent's {changed}")
     same_rng = agent.rng.bit_generator.state == rng
     require(same_rng, "an evaluation copy draws from the agent's own random generator")
+    _require_same_actions(case, agent, copied, "an evaluation copy")
 
 
 def check_one_observation(case: AgentCase) -> None:
@@ -165,15 +171,14 @@ def check_one_observation(case: AgentCase) -> None:
     agent = case.whole[0]
     if getattr(agent.config, "recurrent", False):
         return
-    alone, batched = (agent.evaluation_copy(1, seed=1) for _ in range(2))
-    action = alone.predict(case.observations[0])
-    expected = act(batched, case.observations[:1])[0]
+    alone = agent.evaluation_copy(1, seed=1)  # seeded as act seeds
+    action, expected = alone.predict(case.observations[0]), act(agent, case.observations[:1])[0]
     require(np.array_equal(action, expected), f"predict gives {action}, but act gives {expected}")
 
 
 def check_seeded_repeat(case: AgentCase) -> None:
     """Equal seeds give equal metrics, byte for byte, whether or not a callback looks on."""
-    (rows, _), whole = case.first_half, logged_rows(case.whole[1])
+    rows, whole = case.first_half[2], logged_rows(case.whole[1])
     require(rows, "nothing was logged")
     require(rows == whole[: len(rows)], "two trainings with the same seed log different metrics")
 
@@ -205,13 +210,13 @@ def check_save_and_load(case: AgentCase) -> None:
 
 def check_policy_state(case: AgentCase) -> None:
     """``policy_state`` pickles, is a copy, and makes another agent act alike."""
-    agent = case.whole[0]
+    agent = case.whole[0].evaluation_copy(2, seed=1)
     taken: State = agent.policy_state()
     sent = pickle.loads(pickle.dumps(taken))
     with case.make_envs() as envs:
         other = case.make(envs, seed=9)
     other.restore_policy(sent)
-    _require_same_actions(case, agent, other, "an agent after restore_policy")
+    _require_same_actions(case, case.whole[0], other, "an agent after restore_policy")
     for value in taken.values():
         if isinstance(value, np.ndarray) and value.flags.writeable:
             value.fill(0)
@@ -220,9 +225,7 @@ def check_policy_state(case: AgentCase) -> None:
 
 
 def _require_same_actions(case: AgentCase, one: Any, other: Any, what: str) -> None:
-    first, second = (
-        act(agent.evaluation_copy(7, seed=1), case.observations) for agent in (one, other)
-    )
+    first, second = (act(agent, case.observations) for agent in (one, other))
     require(np.array_equal(first, second), f"{what} chooses other actions")
 
 
@@ -254,16 +257,14 @@ def check_rewards_are_reported_unclipped(case: AgentCase) -> None:
     if case.own_envs:
         return
     env = case.suitable()[0]
-    with make_envs(_scaled(env), 2, preprocessing=Preprocessing(clip_rewards=True)) as envs:
+
+    def scaled() -> tiny.Env:
+        return gymnasium.wrappers.TransformReward(env(), lambda reward: 100 + 100 * float(reward))
+
+    with make_envs(scaled, 2, preprocessing=Preprocessing(clip_rewards=True)) as envs:
         result = agentlab.train(case.make(envs), envs, 24, quiet=True)
     # Ten steps an episode, each paid from 100 to 200, and from 1 to 1 where that is clipped.
     require(result.mean_return > 100, f"clipped rewards give a return of {result.mean_return}")
-
-
-def _scaled(env: Callable[[], tiny.Env]) -> Callable[[], tiny.Env]:
-    return lambda: gymnasium.wrappers.TransformReward(
-        env(), lambda reward: 100 + 100 * float(reward)
-    )
 
 
 def check_truncation(case: AgentCase) -> None:
@@ -271,13 +272,12 @@ def check_truncation(case: AgentCase) -> None:
 
     The value of a truncated episode's last observation counts; nothing follows a termination.
     """
-    if case.own_envs or not getattr(case.config, "gamma", 0):
+    other = None if case.own_envs else case.suitable()[0]()
+    if not isinstance(other, tiny.Sign) or not getattr(case.config, "gamma", 0):
         return
-    other = case.suitable()[0]()
-    assert isinstance(other, tiny.Sign)
     other_kind = partial(type(other), continuous=other.continuous, truncate=True)
-    truncated = case.train(None, 2 * case.steps, make_envs=partial(make_envs, other_kind))
-    changed = differing(case.whole[0].state(), truncated.state())
+    truncated = case.train(None, case.steps, make_envs=partial(make_envs, other_kind))
+    changed = differing(case.first_half[0].state(), truncated.state())
     require(changed, "it learns the same whether episodes terminate or are truncated")
 
 

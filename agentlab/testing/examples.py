@@ -46,7 +46,7 @@ def numbers() -> Examples:
     """Return rows of numbers with a target that is linear in them, and a little noise."""
     x = rows()
     noise = np.random.default_rng(1).normal(0, 0.1, len(x))
-    y = (x @ np.float32([1, -2, 0.5, 3]) + noise).astype(np.float32)
+    y = (x @ np.array([1, -2, 0.5, 3]) + noise).astype(np.float32)
     batches = Arrays(x[:40], y[:40])
     return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :3], lambda: batches)
 
