@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import agentlab
+from agentlab.agents.loop import train
 from agentlab.envs import VectorEnv, make_envs
 from agentlab.errors import AgentlabError
 from agentlab.registry import registry_of
@@ -110,7 +110,7 @@ class AgentCase:
         """Make an agent and train it, from the newest checkpoint of ``run`` where it has one."""
         with (make_envs or self.make_envs)(2) as envs:
             agent = self.make(envs)
-            agentlab.train(
+            train(
                 agent,
                 envs,
                 steps,

@@ -28,7 +28,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-import agentlab
+from agentlab.agents.loop import train
 from agentlab.components import State
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError
@@ -262,16 +262,13 @@ def check_rewards_are_reported_unclipped(case: AgentCase) -> None:
         return gymnasium.wrappers.TransformReward(env(), lambda reward: 100 + 100 * float(reward))
 
     with make_envs(scaled, 2, preprocessing=Preprocessing(clip_rewards=True)) as envs:
-        result = agentlab.train(case.make(envs), envs, 24, quiet=True)
+        result = train(case.make(envs), envs, 24, quiet=True)
     # Ten steps an episode, each paid from 100 to 200, and from 1 to 1 where that is clipped.
     require(result.mean_return > 100, f"clipped rewards give a return of {result.mean_return}")
 
 
 def check_truncation(case: AgentCase) -> None:
-    """An agent that discounts learns something else from truncated episodes than from ended ones.
-
-    The value of a truncated episode's last observation counts; nothing follows a termination.
-    """
+    """An agent that discounts learns from a truncation something else than from a termination."""
     other = None if case.own_envs else case.suitable()[0]()
     if not isinstance(other, tiny.Sign) or not getattr(case.config, "gamma", 0):
         return
