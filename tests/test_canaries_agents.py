@@ -18,8 +18,8 @@ from agentlab.training.callbacks import Callback
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "sac.py"
 SMALL = {
-    "pg": {"hidden": (8,), "rollout_length": 16},
-    "dqn": {"hidden": (8,), "buffer_size": 400, "learning_starts": 32, "batch_size": 16},
+    "pg": {"hidden": (32,), "rollout_length": 16},
+    "dqn": {"hidden": (32,), "buffer_size": 400, "learning_starts": 32, "batch_size": 16},
 }
 
 
