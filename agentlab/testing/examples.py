@@ -10,6 +10,8 @@ import numpy as np
 
 from agentlab.data import Arrays, Batches
 
+PAST = 6  # rows that a forecast is made from
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -21,6 +23,7 @@ class Examples:
         inputs: the argument of ``predict`` or ``transform``.
         wrong: inputs of a shape that must be refused; ``None`` where any will do.
         batches: makes ``train`` as ``Batches``, for trainers that take these.
+        exported: what ``inference_model`` takes for ``inputs``, where it is something else.
     """
 
     train: tuple[Any, ...]
@@ -28,6 +31,7 @@ class Examples:
     inputs: Any
     wrong: Any = None
     batches: Callable[[], Batches] | None = None
+    exported: Any = None
 
 
 def rows() -> Any:
@@ -71,14 +75,18 @@ def texts() -> Examples:
 def text() -> Examples:
     """Return one text, as a language model takes it."""
     written = "the cat sat on the mat and the dog sat on the log. " * 12
-    return Examples((written,), (written[:200],), ["the cat"])
+    return Examples(
+        (written,), (written[:200],), ["the cat"], exported=np.array([[1, 2, 3]], np.int32)
+    )
 
 
 def series() -> Examples:
     """Return two sines with noise, float64 ``[120, 2]``."""
     time = np.arange(120)[:, None]
     values = np.sin(time / np.array([4, 3])) + np.random.default_rng(4).normal(0, 0.1, (120, 2))
-    return Examples((values[:90],), (values[90:],), values[90:], values[90:, :1])
+    window = values[-PAST:][None].astype(np.float32)  # [1, past, columns]
+    test = values[90:]
+    return Examples((values[:90],), (test,), test, test[:, :1], exported=window)
 
 
 def sentences() -> Examples:

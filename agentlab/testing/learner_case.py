@@ -13,7 +13,7 @@ from agentlab.errors import InvalidArgument
 from agentlab.registry import registry_of
 from agentlab.runs import Run
 from agentlab.testing.conformance import Looking, logged_rows, small_config
-from agentlab.testing.examples import KINDS, Examples
+from agentlab.testing.examples import KINDS, PAST, Examples
 from agentlab.training.callbacks import Callback
 
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": (8,), "validation_split": 0.2}
@@ -31,7 +31,7 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "translator": [
         ("sentences", {"units": 8, "embedding": 8, "vocabulary": 30, "max_length": 16}),
     ],
-    "forecaster": [("series", {"past": 6, "horizon": 3, "units": 4, "dropout": 0.2})],
+    "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
 }
 
@@ -90,11 +90,10 @@ class LearnerCase:
             return self.fit(run=run, callbacks=[Looking()], quiet=True), run
 
     @cached_property
-    def first_epoch(self) -> tuple[list[dict[str, str]], Run]:
-        """What a training logged that a callback stopped after an epoch, and its run."""
+    def first_epoch(self) -> tuple[Any, Run, list[dict[str, str]]]:
+        """A trainer that a callback stopped after an epoch, its run, and the rows logged then."""
         with Run.create(self.folder, "resumed", {}) as run:
-            self.fit(run=run, callbacks=[_Stop()], quiet=True)
-        return logged_rows(run), run
+            return self.fit(run=run, callbacks=[_Stop()], quiet=True), run, logged_rows(run)
 
     @cached_property
     def resumed(self) -> tuple[Any, Run]:
