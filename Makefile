@@ -1,8 +1,12 @@
 PYTHON ?= python
 
-.PHONY: check format lint types test slow
+.PHONY: check commit-checks format lint types test slow
 
+# All that must pass before a merge.
 check: lint types test
+
+# The quick checks, after formatting: what the pre-commit hooks run, on all files.
+commit-checks: format types
 
 format:
 	$(PYTHON) -m ruff format .

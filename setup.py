@@ -53,7 +53,12 @@ setup(
         "sacrebleu",
         "optuna>=5",
     ],
-    extras_require={"compress": compress, "box2d": box2d, "test": test, "dev": [*test, "build"]},
+    extras_require={
+        "compress": compress,
+        "box2d": box2d,
+        "test": test,
+        "dev": [*test, "build", "pre-commit"],
+    },
     entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

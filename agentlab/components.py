@@ -38,8 +38,10 @@ def restore_component(component: Any, state: State) -> None:
     elif (variables := _variables(component)) is not None:
         if len(variables) != len(state):
             raise ValueError(f"{len(state)} arrays were saved for {len(variables)} variables")
-        for name, variable in variables.items():
-            variable.assign(state[name])
+        # By place: Keras counts layers without a name up, so that names differ when built again.
+        values = {int(name.partition("/")[0]): value for name, value in state.items()}
+        for place, variable in enumerate(variables.values()):
+            variable.assign(values[place])
     else:
         component.restore(state)
 
@@ -47,12 +49,12 @@ def restore_component(component: Any, state: State) -> None:
 def _variables(component: Any) -> dict[str, Any] | None:
     """Return the variables of a model, a layer, an optimizer or a list of them, by name."""
     if isinstance(component, list | tuple):
-        found: Any = component
+        found = component
     elif hasattr(component, "variables"):
         found = component.variables
+    elif hasattr(component, "assign"):  # which optimizers have, too
+        found = [component]
     else:
-        found = [component] if hasattr(component, "assign") else None
-    if found is None:
         return None
     return {f"{i:03d}/{getattr(v, 'path', v.name)}": v for i, v in enumerate(found)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -66,6 +66,10 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         """Return all that learning changes, by name."""
         return {}
 
+    def training_only(self) -> Collection[str]:
+        """Return the components that ``state`` holds but ``save`` leaves out: optimizers, say."""
+        return ()
+
     def state(self) -> State:
         """Return the state of all components: NumPy arrays, or what JSON holds, by name."""
         return {
@@ -75,11 +79,12 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         }
 
     def restore(self, state: State) -> None:
-        """Take back what ``state`` returned.
+        """Take back what ``state`` returned, or what of it ``save`` wrote to ``arrays.npz``.
 
         Raises:
             KeyError, ValueError: for the state of another learner.
         """
+        elsewhere = {*self._models(), *self.training_only()}
         for name, component in self.components().items():
             prefix = f"{name}/"
             own = {
@@ -87,7 +92,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
                 for key, value in state.items()
                 if key.startswith(prefix)
             }
-            restore_component(component, own)
+            if own or name not in elsewhere:
+                restore_component(component, own)
 
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to actions or predictions, preprocessing included.
@@ -142,8 +148,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         models, folders = self._models(), self._folders()
         for name, model in models.items():
             model.save(folder / f"{name}{MODEL}")
-        saved = tuple(f"{name}/" for name in models)
-        state = {key: v for key, v in self.state().items() if not key.startswith(saved)}
+        elsewhere = tuple(f"{name}/" for name in (*models, *self.training_only()))
+        state = {key: v for key, v in self.state().items() if not key.startswith(elsewhere)}
         arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         write_arrays(folder / ARRAYS, arrays)
         files = sorted(path.name for path in folder.iterdir())
@@ -262,15 +268,30 @@ class Estimator(Learner):
     def fit(self, *data: Any, **options: Any) -> Self:
         """Learn from data and return ``self``."""
 
+    def state(self) -> State:
+        """Return what was learned: all attributes that end in ``_``, and the components' state."""
+        return {**super().state(), **{n: v for n, v in vars(self).items() if _is_learned(n)}}
+
+    def restore(self, state: State) -> None:
+        """Take back what ``state`` returned."""
+        super().restore(state)
+        for name, value in state.items():
+            if _is_learned(name):
+                setattr(self, name, value)
+
     @property
     def fitted(self) -> bool:
         """Whether ``fit`` has been called: whether there is an attribute that ends in ``_``."""
-        return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
+        return any(map(_is_learned, vars(self)))
 
     def check_fitted(self) -> None:
         """Raise ``AgentlabError`` before ``fit``."""
         if not self.fitted:
             raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
+
+
+def _is_learned(name: str) -> bool:
+    return name.endswith("_") and not name.startswith("_")
 
 
 def load(path: Path | str, cls: type[Learner] | str | None = None, **options: Any) -> Any:
@@ -321,9 +342,11 @@ def find_saved(path: Path | str) -> Path:
     if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
         return in_checkpoint
     newest = Run.open(path).latest_checkpoint()
-    if newest is None:
-        raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
-    return newest.path / "learner"
+    if newest is not None:
+        return newest.path / "learner"
+    if (path / "learner" / DESCRIPTION).is_file():  # an estimator's run has no checkpoints
+        return path / "learner"
+    raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
 
 
 def read_description(directory: Path | str) -> dict[str, Any]:

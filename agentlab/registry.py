@@ -4,40 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from agentlab.config import did_you_mean
 from agentlab.errors import InvalidArgument
 
 
-class Registry(Mapping[str, str]):
-    """Maps names to classes, each written as ``"module:Class"``.
+class HasPath(Protocol):
+    """An entry that describes a class, whose ``path`` is ``"module:Class"``."""
+
+    @property
+    def path(self) -> str:
+        """Return where the class is."""
+
+
+Entry = TypeVar("Entry", bound="str | HasPath")
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Maps names to classes, each given as ``"module:Class"`` or as an object with such a ``path``.
 
     Args:
         what: the argument that holds such a name, for messages: ``"algo"``, ``"net"``, ...
-        paths: the classes by name.
+        entries: the classes by name.
 
     >>> registry = Registry("shape", {"fraction": "fractions:Fraction"})
     >>> registry.load("fraction").__name__
     'Fraction'
     """
 
-    def __init__(self, what: str, paths: Mapping[str, str]) -> None:
+    def __init__(self, what: str, entries: Mapping[str, Entry]) -> None:
         self.what = what
-        self._paths = dict(paths)
+        self._entries = dict(entries)
 
-    def __getitem__(self, name: str) -> str:
-        return self._paths[name]
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._entries)
 
     def check(self, name: Any) -> None:
         """Raise ``InvalidArgument`` unless ``name`` is registered; imports nothing."""
-        if name not in self._paths:
+        if name not in self._entries:
             hint = did_you_mean(str(name), self) or f"; there are {', '.join(self)}"
             raise InvalidArgument(f"{self.what}={name!r} is unknown{hint}")
 
@@ -48,13 +59,18 @@ class Registry(Mapping[str, str]):
             InvalidArgument: for an unknown name.
         """
         self.check(name)
-        module, _, attribute = self._paths[name].partition(":")
+        module, _, attribute = path_of(self._entries[name]).partition(":")
         return getattr(import_module(module), attribute)
 
     def name_of(self, cls: type) -> str | None:
         """Return the name that ``cls`` is registered under, or ``None``."""
         path = f"{cls.__module__}:{cls.__qualname__}"
-        return next((name for name, known in self._paths.items() if known == path), None)
+        return next((name for name, e in self._entries.items() if path_of(e) == path), None)
+
+
+def path_of(entry: str | HasPath) -> str:
+    """Return ``"module:Class"`` of a registry's entry."""
+    return entry if isinstance(entry, str) else entry.path
 
 
 # What a saved learner's ``kind`` and ``name`` stand for: the registries of each kind, as strings,
@@ -66,11 +82,11 @@ KINDS = {
 }
 
 
-def registry_of(kind: str) -> Registry:
+def registry_of(kind: str) -> Registry[str]:
     """Return the registry of a kind of learner.
 
     Raises:
         InvalidArgument: for an unknown kind.
     """
-    registry: Registry = Registry("kind", KINDS).load(kind)
+    registry: Registry[str] = Registry("kind", KINDS).load(kind)
     return registry

@@ -1,6 +1,6 @@
-"""Measurements of nets that learn from examples, ours and plain Keras; run by ``compare.py``.
+"""Measurements of supervised training, with agentlab and plain Keras; run by ``compare.py``.
 
-All learn from noise of the real data's form: speed does not depend on what it says.
+The data are noise of the shape of the real data, which does not change the speed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from steady import Meter, serve
 
 import agentlab
 
-IMAGES = 128  # in a batch
+IMAGES = 128  # per batch
 STREAMS, LENGTH, CHARACTERS, UNITS = 32, 64, 65, 512
 PAIRS, TOKENS, SUBWORDS, WIDTH = 64, 16, 6000, 256
 FOREVER = 10**6  # epochs
 
 
 class Measured(Exception):
-    """Ends a training whose measurement is over."""
+    """Stops training when the measurement is over."""
 
 
 def digits(meter: Meter) -> None:
-    """Train the net of the recipe mnist-cnn; a step is an image."""
+    """Train the network of the recipe mnist-cnn; a step is an image."""
     _measure(meter, *_digits())
 
 
 def digits_keras(meter: Meter) -> None:
-    """Train the same net by Keras' own ``fit``."""
+    """Train the same network with ``fit`` of Keras."""
     classifier, (images, numbers) = _digits()
     net = classifier._build(images[:1, ..., None], 10)
     _measure_keras(meter, net, images[..., None], numbers, IMAGES)
@@ -53,7 +53,7 @@ def text(meter: Meter) -> None:
 
 
 def text_keras(meter: Meter) -> None:
-    """Train the same net of Keras' own layers by its ``fit``."""
+    """Train the same network of Keras layers with ``fit`` of Keras."""
     import keras
 
     layers = keras.layers
@@ -69,7 +69,7 @@ def text_keras(meter: Meter) -> None:
 
 
 def pairs(meter: Meter) -> None:
-    """Train the default translator, a GRU with Luong's attention; a step is a target's token."""
+    """Train the default translator, a GRU with Luong attention; a step is a target token."""
     from agentlab.data.sentence_pairs import SentencePairs
     from agentlab.nets.seq2seq import Seq2Seq
     from agentlab.supervised import Translator
@@ -87,7 +87,7 @@ def pairs(meter: Meter) -> None:
 
 
 def pairs_keras(meter: Meter) -> None:
-    """Train the same net of Keras' own layers by its ``fit``."""
+    """Train the same network of Keras layers with ``fit`` of Keras."""
     import keras
 
     layers = keras.layers
@@ -106,7 +106,7 @@ def pairs_keras(meter: Meter) -> None:
 
 
 def _digits() -> tuple[Any, tuple[Any, Any]]:
-    """Return the recipe's classifier, noise of MNIST's form, and labels for it."""
+    """Return the recipe's classifier, and noise of the shape of MNIST with labels."""
     from agentlab.supervised import Classifier
 
     rng = np.random.default_rng(0)
@@ -123,7 +123,7 @@ def _sentences() -> tuple[Any, Any]:
 
 
 def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
-    """Fit ``trainer``, recording a run as the command does, and count what its batches weigh."""
+    """Fit ``trainer``, recording a run as the command does, and count examples or tokens."""
     compile_steps = trainer._compile
 
     def compile_and_count(train: Any) -> None:
@@ -150,7 +150,7 @@ def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
 def _measure_keras(
     meter: Meter, net: Any, x: Any, y: Any, batch: int, steps: int = 1, **options: Any
 ) -> None:
-    """Fit ``net`` by Keras, with Adam and the accuracy that ours reports, too."""
+    """Fit ``net`` with Keras, with Adam and the same metrics as agentlab."""
     import keras
 
     class Metered(keras.callbacks.Callback):  # type: ignore[misc]

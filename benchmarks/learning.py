@@ -1,9 +1,9 @@
-"""Train everything whose results are known; write docs/learning.md and docs/supervised.md.
+"""Train all benchmark runs, and write docs/learning.md and docs/supervised.md.
 
     python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
-Runs that are there are kept, those that were cut short are resumed, and the rest are trained, one
-after the other, each by the command that the tables show. ``--write`` trains nothing.
+Finished runs are kept, interrupted ones are resumed, and missing ones are trained, one after the
+other, each by the command that the tables show. ``--write`` trains nothing.
 """
 
 from __future__ import annotations
@@ -16,153 +16,26 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
 from compare import cpu_model
+from learning_rows import FITS, WORKS, Fit, Work
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 
 
-@dataclass(frozen=True)
-class Work:
-    """One row of the table.
-
-    Attributes:
-        name: of the row, and the first part of its runs' names.
-        flags: what ``train_agent.py`` is told beside the seed.
-        seeds: how many, from 0.
-        frames_a_step: frames of the emulator a step; 1 where there is none.
-        published: the figure to compare with, and its frames.
-        source: where that figure stands.
-    """
-
-    name: str
-    flags: str
-    seeds: int
-    frames_a_step: int = 1
-    published: str = ""
-    source: str = ""
-
-    script = "train_agent.py"
-    result = "evaluation.json"
-    plot = "returns.png"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One row of the table of nets trained on examples.
-
-    Attributes:
-        name: of the row, and the first part of its runs' names.
-        flags: what ``train_supervised.py`` is told beside the seed and the data's folder.
-        seeds: how many, from 0.
-        metric: which of the test's metrics is shown first.
-        bar: the target that it should reach.
-        book: what Gulli and Kapoor 2017 reported.
-        plot: which of the run's plots is shown.
-    """
-
-    name: str
-    flags: str
-    seeds: int
-    metric: str
-    bar: str
-    book: str = ""
-    plot: str = "history.png"
-
-    script = "train_supervised.py"
-    result = "test.json"
-
-
-ZOO = "one run of the RL Zoo of Stable-Baselines3 (benchmark.md, dqn)"
-WORKS = (
-    Work("frozenlake-q_table", "--env FrozenLake-v1 --algo q_table", 5),
-    Work("cartpole-q_linear", "--env CartPole-v0 --algo q_linear", 5),
-    Work(
-        "cartpole-dqn",
-        "--env CartPole-v1 --algo dqn",
-        5,
-        published="500.0 (50 thousand steps)",
-        source=ZOO,
-    ),
-    Work("cartpole-pg", "--env CartPole-v1 --algo pg", 5),
-    Work(
-        "lunarlander-dqn",
-        "--env LunarLander-v3 --algo dqn",
-        3,
-        published="154.4 (LunarLander-v2, 100 thousand steps)",
-        source=ZOO,
-    ),
-    Work(
-        "pong-dqn",
-        "--env PongNoFrameskip-v4 --algo dqn",
-        2,
-        frames_a_step=4,
-        published="20.6 (40 million frames)",
-        source=ZOO,
-    ),
-    Work(
-        "breakout-dqn",
-        "--env BreakoutNoFrameskip-v4 --algo dqn",
-        1,
-        frames_a_step=4,
-        published="358.3 (40 million frames)",
-        source=ZOO,
-    ),
-    Work("pong-pg", "--env Pong-v0 --algo pg", 1, frames_a_step=3),
-)
-FITS = (
-    Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),
-    Fit("mnist-mlp", "--recipe mnist-mlp", 3, "accuracy", "0.983", "over 0.90"),
-    Fit(
-        "mnist-cnn", "--recipe mnist-cnn --precision bfloat16", 3, "accuracy", "0.993", "about 0.95"
-    ),
-    Fit(
-        "cifar10-cnn",
-        "--recipe cifar10-cnn --precision bfloat16",
-        1,
-        "accuracy",
-        "0.85 on all 50,000",
-        "0.819",
-    ),
-    Fit("boston-linear", "--recipe boston-linear --folds 10", 3, "rmse", ""),
-    Fit("boston-linear-sgd", "--recipe boston-linear-sgd --folds 10", 3, "rmse", ""),
-    Fit("boston-mlp", "--recipe boston-mlp --folds 10", 3, "rmse", "3.3"),
-    Fit(
-        "shakespeare",
-        "--recipe shakespeare --precision bfloat16",
-        1,
-        "loss",
-        "1.50",
-        "1.40, after 6 x 6 hours",
-    ),
-    Fit(
-        "translate-en-de",
-        "--recipe translate-en-de --precision bfloat16",
-        1,
-        "bleu",
-        "30",
-        "17.5 (vi-en)",
-    ),
-    Fit("forecast", "--recipe forecast", 3, "ratio", "beside the naive forecast"),
-    Fit("siamese-mnist", "--recipe siamese-mnist", 3, "knn_accuracy", "0.97", plot="embedding.png"),
-    Fit("perceptron", "--recipe perceptron", 1, "accuracy", "1", "learns"),
-)
-
-
 def main(words: list[str] | None = None) -> int:
-    """Train what is missing, write the table and return the exit code."""
+    """Train the missing runs, write the tables and return the exit code."""
     parser = argparse.ArgumentParser("learning.py", description=(__doc__ or "").splitlines()[0])
     names = [work.name for work in (*WORKS, *FITS)]
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="these rows")
     parser.add_argument(
-        "--runs", type=Path, default=ROOT / "runs" / "learning", help="where the runs lie"
+        "--runs", type=Path, default=ROOT / "runs" / "learning", help="folder of the runs"
     )
-    parser.add_argument("--data-dir", type=Path, help="copies of the data sets")
-    parser.add_argument("--write", action="store_true", help="write the table, train nothing")
+    parser.add_argument("--data-dir", type=Path, help="folder of the data sets")
+    parser.add_argument("--write", action="store_true", help="only write the tables")
     options = parser.parse_args(words)
     for work in (*WORKS, *FITS):
         if not options.write and work.name in (options.only or names):
@@ -180,7 +53,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def train(work: Work | Fit, seed: int, runs: Path, more: list[str]) -> None:
-    """Train one seed of a row to its end, in a process of its own."""
+    """Train one seed of a row to the end, in its own process."""
     path = runs / f"{work.name}-{seed}"
     if (path / work.result).exists():
         return
@@ -196,62 +69,61 @@ def train(work: Work | Fit, seed: int, runs: Path, more: list[str]) -> None:
 
 
 def machine() -> str:
-    """Say in a few words what trains here."""
+    """Describe this machine in a few words."""
     return f"{cpu_model()}, {len(os.sched_getaffinity(0))} CPUs"
 
 
 def page(runs: Path) -> str:
-    """Return the table, in Markdown, of the runs that have been evaluated."""
+    """Return the table of agents in Markdown."""
     lines = [
-        "# What the algorithms learn",
+        "# Results of the agents",
         "",
-        "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
-        "the command `python scripts/train_agent.py FLAGS --seed N`; its return is the mean of the",
-        "episodes that the run plays at its end, 100 unless a preset says otherwise; what follows",
-        "± the deviation of these means over the seeds.",
+        "Written by `python benchmarks/learning.py`, which trains missing runs. Each row is the",
+        "command `python scripts/train_agent.py FLAGS --seed N`. The return is the mean over the",
+        "episodes at the end of the run, 100 unless a preset says otherwise, ± the standard",
+        "deviation of these means over seeds.",
         "",
-        "| flags | frames | seeds | return | worst | steps/s | minutes | machine | published |",
+        "| flags | frames | seeds | return | minimum | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     done = [work for work in WORKS if finished(work, runs)]
     lines += [row(work, finished(work, runs)) for work in done]
-    lines += ["", "The first seed's returns while it trained, exploration included:"]
+    lines += ["", "Returns of the first seed during training, exploration included:"]
     lines += [f"\n`{work.flags}`\n\n![returns over steps]({plot_of(work)})" for work in done]
     return "\n".join(lines) + "\n"
 
 
 def supervised_page(runs: Path) -> str:
-    """Return the table, in Markdown, of the nets that were trained on examples."""
+    """Return the table of supervised networks in Markdown."""
     lines = [
-        "# What the nets reach on examples",
+        "# Results of supervised learning",
         "",
-        "Written by `python benchmarks/learning.py`, which trains what is missing. Each row is",
-        "the command `python scripts/train_supervised.py FLAGS --seed N`. The metrics are those",
-        "of the test split, which is used once, at the end; what follows ± is their deviation over",
-        "the seeds. With `--folds 10` each row is tested once, by a net that did not see it, and",
-        "the metrics are means over the folds.",
+        "Written by `python benchmarks/learning.py`, which trains missing runs. Each row is the",
+        "command `python scripts/train_supervised.py FLAGS --seed N`. Metrics are on the test",
+        "split, which is used once, at the end, ± the standard deviation over seeds. With",
+        "`--folds 10` they are means over the folds of a cross-validation.",
         "",
         "| flags | seeds | test | target | Gulli and Kapoor 2017 | epochs | minutes | machine |",
         "|---|---|---|---|---|---|---|---|",
     ]
     done = [work for work in FITS if finished(work, runs)]
     lines += [supervised_row(work, finished(work, runs)) for work in done]
-    lines += ["", "What they learned from:", ""]
+    lines += ["", "Data sets:", ""]
     for work in done:
         notes = json.loads((finished(work, runs)[0] / work.result).read_text())["data"]
         lines += [f"- `{work.flags}`: {'; '.join(map(without_path, notes))}"]
     drawn = [work for work in done if (DOCS / plot_of(work)).exists()]
-    lines += [f"\n`{work.flags}`\n\n![what came of it]({plot_of(work)})" for work in drawn]
+    lines += [f"\n`{work.flags}`\n\n![results]({plot_of(work)})" for work in drawn]
     return "\n".join(lines) + "\n"
 
 
 def without_path(note: str) -> str:
-    """Return a note on the data without the folder that they lay in."""
+    """Return a note on the data without its path."""
     return re.sub(r" from /[^;,]*", "", note.strip())
 
 
 def supervised_row(work: Fit, paths: list[Path]) -> str:
-    """Return a line of the table of supervised trainings."""
+    """Return a row of the table of supervised networks."""
     metrics = [json.loads((path / work.result).read_text())["metrics"] for path in paths]
     names = [work.metric, *(name for name in metrics[0] if name != work.metric)]
     cells = []
@@ -264,23 +136,23 @@ def supervised_row(work: Fit, paths: list[Path]) -> str:
     minutes = f"{mean(float(end['seconds']) for end in ends) / 60:.1f}" if ends else ""
     epochs = f"{mean(int(end['step']) for end in ends):.0f}" if ends else ""
     machines = sorted({(path / "machine.txt").read_text() for path in paths})
-    first = f"`{work.flags}`", str(len(paths)), ", ".join(cells), work.bar, work.book
+    first = f"`{work.flags}`", str(len(paths)), ", ".join(cells), work.target, work.book
     return f"| {' | '.join((*first, epochs, minutes, '; '.join(machines)))} |"
 
 
 def finished(work: Work | Fit, runs: Path) -> list[Path]:
-    """Return the runs of a row that have come to their end."""
+    """Return the finished runs of a row."""
     paths = [runs / f"{work.name}-{seed}" for seed in range(work.seeds)]
     return [path for path in paths if (path / work.result).exists()]
 
 
 def plot_of(work: Work | Fit) -> str:
-    """Return where a row's curve lies, seen from the table."""
+    """Return the path of a row's plot, relative to the page."""
     return f"img/{work.name}.png"
 
 
 def row(work: Work, paths: list[Path]) -> str:
-    """Return a line of the table."""
+    """Return a row of the table of agents."""
     means = [json.loads((path / "evaluation.json").read_text())["mean"] for path in paths]
     ends = [last_row(path / "timings.csv") for path in paths]
     steps, seconds = (mean(float(end[name]) for end in ends) for name in ("step", "seconds"))
@@ -289,7 +161,7 @@ def row(work: Work, paths: list[Path]) -> str:
     published = f"{work.published}: {work.source}" if work.published else ""
     cells = (
         f"`{work.flags}`",
-        f"{steps * work.frames_a_step:,.0f}",
+        f"{steps * work.frames_per_step:,.0f}",
         str(len(means)),
         f"{rounded(mean(means))}{spread}",
         rounded(min(means)),
@@ -302,7 +174,7 @@ def row(work: Work, paths: list[Path]) -> str:
 
 
 def rounded(value: float) -> str:
-    """Write a return: a share with two digits, any other with one."""
+    """Format a return: two decimals up to 1, one decimal above."""
     return f"{value:.{2 if abs(value) <= 1 else 1}f}"
 
 

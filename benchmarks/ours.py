@@ -1,4 +1,4 @@
-"""Measurements of agentlab; run by ``compare.py``, each in a process of its own."""
+"""Measurements of agentlab; run by ``compare.py``, each in its own process."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from agentlab.envs import Preprocessing, Step, VectorEnv
 
 
 class Measured(Exception):
-    """Ends a training whose measurement is over."""
+    """Stops training when the measurement is over."""
 
 
 def step_gray(meter: Meter, env: str, n: int, workers: int) -> None:
-    """Step ``n`` environments with random actions and whole gray frames."""
+    """Step ``n`` environments with random actions and full grayscale frames."""
     with agentlab.make_envs(env, n, workers=workers, obs_type="grayscale") as envs:
         _step_at_random(meter, envs)
 
 
 def step_preset(meter: Meter, env: str, workers: int | None = None) -> None:
-    """Step with random actions what ``train`` trains in, without learning."""
+    """Step the environments of ``train`` with random actions, without learning."""
     with _make_envs(env, preset("pg", env), workers=workers) as envs:
         _step_at_random(meter, envs)
 
@@ -38,14 +38,14 @@ def train(
     algo: str = "pg",
     options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train with the default preset in the one loop, recording a run as the command does.
+    """Train with the default preset, recording a run as the command does.
 
     Args:
-        meter: counts the steps; a cycle is over where the agent reports an update.
+        meter: counts the steps; a cycle ends when the agent reports an update.
         env: the environment's id.
-        n: how many environments; ``None`` is the preset's number.
+        n: number of environments; ``None`` for that of the preset.
         algo: the algorithm.
-        options: hyperparameters that differ from the preset's.
+        options: hyperparameters that override the preset.
     """
     chosen = preset(algo, env)
     every = {k: v for k, v in chosen.training.items() if k in ("log_every", "checkpoint_every")}

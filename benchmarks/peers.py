@@ -14,7 +14,7 @@ gymnasium.register_envs(ale_py)
 
 
 def step_gymnasium(meter: Meter, env: str, n: int) -> None:
-    """Step gymnasium's vector of worker processes with random actions, gray frames."""
+    """Step Gymnasium's AsyncVectorEnv with random actions and grayscale frames."""
     vector = gymnasium.vector
     envs = vector.AsyncVectorEnv(
         [_gray(env)] * n, autoreset_mode=vector.AutoresetMode.SAME_STEP, shared_memory=True
@@ -27,7 +27,7 @@ def step_gymnasium(meter: Meter, env: str, n: int) -> None:
 
 
 def step_sb3(meter: Meter, env: str, n: int) -> None:
-    """Step Stable-Baselines3's vector of worker processes with random actions, gray frames."""
+    """Step Stable-Baselines3's SubprocVecEnv with random actions and grayscale frames."""
     from stable_baselines3.common.vec_env import SubprocVecEnv
 
     envs = SubprocVecEnv([_gray(env)] * n)
@@ -42,13 +42,13 @@ def step_sb3(meter: Meter, env: str, n: int) -> None:
 def train_sb3(
     meter: Meter, algo: str, env: str, n: int, options: dict[str, Any] | None = None
 ) -> None:
-    """Train Stable-Baselines3's ``algo`` on the CPU.
+    """Train an algorithm of Stable-Baselines3 on the CPU.
 
     Args:
         meter: counts the steps.
-        algo: a class of Stable-Baselines3.
-        env: the environment's id; Atari games are wrapped as the package does and stacked by 4.
-        n: how many environments.
+        algo: the algorithm's class.
+        env: the environment's id; Atari games get the package's wrappers and a frame stack of 4.
+        n: number of environments.
         options: hyperparameters that differ from the package's defaults.
     """
     import stable_baselines3
@@ -58,7 +58,7 @@ def train_sb3(
     from stable_baselines3.common.vec_env import VecFrameStack
 
     class Metered(BaseCallback):
-        """A rollout starts where collecting and learning of the one before are done."""
+        """Ticks when a rollout starts, since the last one has then been learned from."""
 
         def _on_rollout_start(self) -> None:
             meter.tick(0)
@@ -71,14 +71,14 @@ def train_sb3(
         policy, envs = "CnnPolicy", VecFrameStack(make_atari_env(env, n_envs=n, seed=0), 4)
     else:
         policy, envs = "MlpPolicy", make_vec_env(env, n_envs=n)
-        # Two threads are no faster on such small networks, and stall where a core is busy.
+        # A second thread does not help with such small networks, and stalls if a core is busy.
         torch.set_num_threads(1)
     model = getattr(stable_baselines3, algo)(policy, envs, device="cpu", seed=0, **(options or {}))
     model.learn(10**9, callback=Metered())
 
 
 def fit_digits(meter: Meter, batch: int) -> None:
-    """Train the net of agentlab's recipe mnist-cnn, written for PyTorch, on noise."""
+    """Train the network of the recipe mnist-cnn, written in PyTorch, on noise."""
     import torch
     from torch import nn
 
@@ -107,7 +107,7 @@ def fit_digits(meter: Meter, batch: int) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            loss.item()  # a training that shows its loss waits for it, as the others do
+            loss.item()  # wait for the loss, as training that reports it does
             if meter.tick(batch):
                 return
 

@@ -1,9 +1,9 @@
-"""Measure the replay buffer: bytes a transition, and milliseconds to draw a batch of 32.
+"""Measure the replay buffer: bytes per transition, and milliseconds to sample a batch of 32.
 
     python benchmarks/replay.py [--capacity 1000000] [--batch-size 32]
 
-Images are those of Pong played at random, 84 x 84 and stacked by 4, stored over and over until
-the buffer is full. One million of them take 7 GB.
+Frames are from random play of Pong, 84 x 84 with a stack of 4, stored repeatedly until the buffer
+is full. One million of them take 7 GB.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def main(words: list[str] | None = None) -> int:
     """Measure every kind of buffer, print a table and return the exit code."""
     parser = argparse.ArgumentParser("replay.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--capacity", type=int, default=1_000_000, help="transitions")
-    parser.add_argument("--batch-size", type=int, default=32, help="transitions drawn at a time")
+    parser.add_argument("--batch-size", type=int, default=32, help="transitions per batch")
     options = parser.parse_args(words)
     print(machine(), end="\n\n")
-    print(f"{'':<18}{'bytes a transition':>20}{'ms a batch':>12}{'us to add':>12}")
+    print(f"{'':<18}{'bytes/transition':>20}{'ms/batch':>12}{'us to add':>12}")
     with agentlab.make_envs("PongNoFrameskip-v4", NUM_ENVS, preprocessing=PREPROCESSING) as envs:
         envs.reset(0)
         rng = np.random.default_rng(0)
@@ -61,22 +61,22 @@ def main(words: list[str] | None = None) -> int:
                 **arguments,
             )
             added = fill(replay, steps, options.capacity)
-            drawn = median(time_to_draw(replay, options.batch_size, rng) for _ in range(1000))
+            sampled = median(time_to_sample(replay, options.batch_size, rng) for _ in range(1000))
             size = replay.nbytes / options.capacity
-            print(f"{name:<18}{size:>20,.0f}{1e3 * drawn:>12.2f}{1e6 * added:>12.1f}", flush=True)
+            print(f"{name:<18}{size:>20,.0f}{1e3 * sampled:>12.2f}{1e6 * added:>12.1f}", flush=True)
     return 0
 
 
 def fill(replay: ReplayBuffer, steps: list[Step], capacity: int) -> float:
-    """Fill ``replay`` with ``steps`` again and again; return seconds a transition."""
+    """Fill ``replay`` with ``steps`` repeatedly; return seconds per transition."""
     start = time.perf_counter()
     for step in itertools.islice(itertools.cycle(steps), capacity // NUM_ENVS):
         replay.add(step)
     return (time.perf_counter() - start) / capacity
 
 
-def time_to_draw(replay: ReplayBuffer, batch: int, rng: np.random.Generator) -> float:
-    """Draw a batch and return the seconds that it took."""
+def time_to_sample(replay: ReplayBuffer, batch: int, rng: np.random.Generator) -> float:
+    """Return the seconds that sampling a batch takes."""
     start = time.perf_counter()
     replay.sample(batch, rng)
     return time.perf_counter() - start

@@ -1,6 +1,6 @@
-"""Timing the steady state of a measurement that runs in a process of its own.
+"""Timing the steady state of a measurement in its own process.
 
-Shared by ``ours.py`` and ``peers.py``, which different interpreters run: standard library only.
+Used by ``ours.py`` and ``peers.py``, which run in different environments: standard library only.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 
 class Meter:
-    """Counts steps between two boundaries: the first after a warm-up, the last after ``seconds``.
+    """Counts steps in a window between two boundaries: the first one after a warm-up.
 
-    A boundary is a moment at which whole cycles of the work are done. Learning happens once in
-    many steps, so that a window which cut a cycle would count steps without their learning.
+    A boundary is the end of a cycle of collecting and learning. Since learning happens once in many
+    steps, a window of partial cycles would count steps without their learning.
 
     Args:
-        seconds: the least length of the window.
-        warm_up: seconds before the window opens; it opens at the third boundary at the earliest,
-            when whatever is built at the first use has been built.
+        seconds: minimum length of the window.
+        warm_up: minimum time in seconds before the window, which starts at the third boundary at
+            the earliest, when everything has been compiled.
     """
 
     def __init__(self, seconds: float, warm_up: float) -> None:
         self.seconds, self.warm_up = seconds, warm_up
         self.steps = 0
         self.boundaries = 0
-        self.born = time.perf_counter()
+        self.started = time.perf_counter()
         self.opened: tuple[float, int] | None = None
         self.closed: tuple[float, int] | None = None
 
@@ -40,7 +40,7 @@ class Meter:
             now = time.perf_counter()
             self.boundaries += 1
             if self.opened is None:
-                if self.boundaries >= 3 and now - self.born >= self.warm_up:
+                if self.boundaries >= 3 and now - self.started >= self.warm_up:
                     self.opened = now, self.steps
             elif now - self.opened[0] >= self.seconds:
                 self.closed = now, self.steps
@@ -55,9 +55,9 @@ class Meter:
 
 
 def serve(functions: Mapping[str, Callable[..., None]], packages: tuple[str, ...]) -> None:
-    """Run the measurement that the command line asks for and print its result.
+    """Run the measurement described by the command line, and print its result.
 
-    The command line holds one JSON object: ``function``, its ``arguments``, ``seconds`` and
+    The command line is one JSON object: ``function``, its ``arguments``, ``seconds`` and
     ``warm_up``. The last line printed is ``{"rate": steps/s, "versions": {package: version}}``.
 
     Args:

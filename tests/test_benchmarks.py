@@ -64,7 +64,7 @@ def test_every_ratio_names_measurements_of_its_row(compare):
             assert f"def {m.function}(" in (BENCHMARKS / m.script).read_text()
 
 
-def test_table_holds_medians_spans_and_judged_ratios_of_rounds(compare):
+def test_the_table_has_medians_ranges_and_ratios_with_their_verdicts(compare):
     ours, theirs = (compare.Measurement(name, "ours.py", "f") for name in ("us", "them"))
     ratios = (
         compare.Ratio("us", "them", 3.0),
@@ -78,13 +78,15 @@ def test_table_holds_medians_spans_and_judged_ratios_of_rounds(compare):
         "           steps/s  least    most",
         "us           4,000  1,000  12,000",
         "them         1,000  1,000   1,000",
-        "             ratio    bar",
+        "             ratio    min",
         "us : them     4.00   3.00     met",
         "them : us     0.25   0.50  missed",
     ]
 
 
-def test_lines_take_turns_and_turn_round_every_other_round(compare, monkeypatch, capsys):
+def test_measurements_alternate_and_reverse_their_order_every_other_round(
+    compare, monkeypatch, capsys
+):
     order = []
 
     def measured(measurement, seconds, cpus, python):
@@ -184,7 +186,7 @@ def finished_run(path, mean, steps=1000, seconds=50.0):
     (path / "machine.txt").write_text("a machine, 2 CPUs")
 
 
-def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp_path):
+def test_the_page_of_agents_is_written_from_the_runs(learning, monkeypatch, tmp_path):
     monkeypatch.setattr(learning, "DOCS", tmp_path / "docs")
     (tmp_path / "docs" / "img").mkdir(parents=True)
     finished_run(tmp_path / "runs" / "lunarlander-dqn-0", 200.0)
@@ -200,7 +202,7 @@ def test_what_was_learned_is_told_from_the_runs_alone(learning, monkeypatch, tmp
     assert "img/lunarlander-dqn.png" in page
 
 
-def test_what_nets_reach_is_told_from_the_runs_alone(learning, monkeypatch, tmp_path):
+def test_the_page_of_supervised_networks_is_written_from_the_runs(learning, monkeypatch, tmp_path):
     monkeypatch.setattr(learning, "DOCS", tmp_path / "docs")
     (tmp_path / "docs" / "img").mkdir(parents=True)
     for seed, accuracy in enumerate((0.91, 0.93)):
@@ -219,7 +221,7 @@ def test_what_nets_reach_is_told_from_the_runs_alone(learning, monkeypatch, tmp_
     assert "10,000 images" in page and "img/mnist-logistic.png" in page
 
 
-def test_every_row_trains_by_flags_that_exist(learning):
+def test_every_row_has_valid_flags(learning):
     for work in learning.WORKS:
         words = work.flags.split()
         assert words[::2] == ["--env", "--algo"]

@@ -149,13 +149,13 @@ def _listing(options: NetsOptions) -> str:
 
 
 def _show(name: str, options: NetsOptions) -> None:
-    from agentlab.nets.structure import structure
+    from agentlab.nets.layer_graph import layer_graph
     from agentlab.plots.net_diagram import draw_nodes, summary
 
     net = _make(name, options)
     text = TORSOS[name].text if name in TORSOS else WHOLE[name].text
     takes = SHAPES[TORSOS[name].takes][0] if name in TORSOS else WHOLE[name].takes
-    nodes = structure(net)
+    nodes = layer_graph(net)
     _print(f"{name}: {text}\ntakes {takes}\n\n{summary(nodes)}")
     if options.diagram is not None:
         total = sum(node.parameters for node in nodes)

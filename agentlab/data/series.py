@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.data.batches import split_indices
 from agentlab.data.csv_files import CSVFiles
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
 Values = npt.NDArray[np.float64]
 
@@ -116,3 +116,23 @@ def _numeric(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def as_series(name: str, values: Any) -> Values:
+    """Return values as float64 ``[time, columns]``; every one must be a finite number."""
+    try:
+        series = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"{name} holds something else than numbers: {error}") from error
+    if series.ndim == 1:
+        series = series[:, None]
+    if series.ndim != 2 or not series.size:
+        raise InvalidArgument(
+            f"{name} has the shape {list(series.shape)}; it must be [time, columns], and not empty"
+        )
+    if not np.isfinite(series).all():
+        row, column = np.argwhere(~np.isfinite(series))[0]
+        raise InvalidArgument(
+            f"{name}[{row}, {column}] is {series[row, column]}; every value must be a finite number"
+        )
+    return series

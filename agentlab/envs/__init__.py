@@ -1,4 +1,4 @@
-"""Environments: making them by name, seeing them preprocessed, and stepping many at once."""
+"""Environments: made by id, preprocessed, and vectorized."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import gymnasium
 
 from agentlab.envs.atari_vector import AtariVector, supports
-from agentlab.envs.catalogue import is_atari, list_envs, make_env
+from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
-from agentlab.envs.vector import LocalVector, Step, VectorEnv, WorkerVector, check_num_envs
-from agentlab.errors import AgentlabError
+from agentlab.envs.vector import LocalVector, Step, VectorEnv, check_num_envs
+from agentlab.envs.worker_vector import WorkerVector
+from agentlab.errors import InvalidArgument
 
 __all__ = [
     "AtariVector",
@@ -41,33 +42,45 @@ def make_envs(
     render: bool = False,
     **kwargs: Any,
 ) -> VectorEnv:
-    """Make ``n`` copies of an environment, to be stepped together.
+    """Make a vector of ``n`` copies of an environment, which are stepped together.
 
     Args:
-        env: an id of Gymnasium's (``"CartPole-v1"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for one of
-            the old gym package's, ``"module:ID"`` for one that a module registers when it is
-            imported, or a function that makes an environment. An id keeps its exact meaning.
-        n: how many copies.
-        preprocessing: what is done to observations and rewards.
-        workers: how many processes (or, where ale-py's own vector can express the environment,
-            threads) step them; 0 for none but this one. ``None`` chooses: one a core for Atari,
-            whose emulator is slow and holds the interpreter lock, none for the rest.
+        env: a Gymnasium id (``"CartPole-v1"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for an environment
+            of the old gym package, ``"module:ID"`` for one that a module registers on import, or a
+            function that makes an environment. The id alone decides frame skip, sticky actions and
+            time limit; preprocessing comes on top.
+        n: number of copies.
+        preprocessing: how observations and rewards are preprocessed.
+        workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
+            environment); 0 steps all copies in this process. ``None`` uses one per core for Atari,
+            whose emulator is slow and holds the global interpreter lock, and 0 otherwise.
         render: whether ``render()`` will be called.
         kwargs: passed to the environment's constructor.
 
+    Returns:
+        The vector. Dict and Tuple observations are flattened to one array.
+
     Raises:
-        AgentlabError: for an unknown id or a number out of range.
+        AgentlabError: if the environment cannot be made; an ``InvalidArgument`` if a number is out
+            of range.
+
+    >>> import numpy as np
+    >>> with make_envs("CartPole-v1", 2) as envs:
+    ...     observations = envs.reset(seed=0)
+    ...     step = envs.step(np.array([0, 1]))
+    >>> observations.shape, step.rewards
+    ((2, 4), array([1., 1.], dtype=float32))
     """
     check_num_envs(n)
     if workers is not None and workers < 0:
-        raise AgentlabError(f"workers={workers} must be 0 or more")
+        raise InvalidArgument(f"workers={workers} must be 0 or more")
     preprocessing = preprocessing or Preprocessing()
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
     spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
     if spec is not None and preprocessing.grayscale:
-        kwargs.setdefault("obs_type", "grayscale")  # the same screen, without the detour over RGB
+        kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
     if spec is not None and workers and not render and supports(spec, preprocessing, **kwargs):
@@ -84,4 +97,4 @@ def _make_one(
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
     if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
         made = gymnasium.wrappers.FlattenObservation(made)
-    return Preprocessed(made, preprocessing) if preprocessing.touches_anything else made
+    return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made

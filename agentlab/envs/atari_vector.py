@@ -1,4 +1,4 @@
-"""Atari games stepped by the C++ threads of ale-py's ``AtariVectorEnv``."""
+"""Atari games vectorized by ale-py's ``AtariVectorEnv``, which steps them in C++ threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from agentlab.envs.preprocessing import Frames, Preprocessing
 from agentlab.envs.vector import Array, Step, VectorEnv
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 
 _ARGUMENTS = {
     "game",
@@ -27,17 +27,17 @@ _NO_LIMIT = 2**30  # frames
 
 
 def supports(spec: EnvSpec, preprocessing: Preprocessing, **kwargs: Any) -> bool:
-    """Whether ``AtariVector`` gives exactly what the id and the preprocessing mean.
+    """Return whether ``AtariVector`` implements exactly this environment and preprocessing.
 
-    It does for a fixed frame skip and square gray frames, stacked or not. It does not for ids like
-    ``Pong-v0``, whose frame skip is drawn at random; for ``fire_reset``, as the emulator's threads
-    cannot press FIRE after a lost life; for no-ops where the id itself skips frames, as theirs
-    last one frame; or for images of another kind.
+    It supports a fixed frame skip and square grayscale frames, stacked or not. It does not support
+    ids such as ``Pong-v0`` whose frame skip is random; ``fire_reset``, since it cannot press FIRE
+    after a lost life; ``noop_max`` with ids that skip frames themselves, since its no-ops last a
+    single frame; or other kinds of images.
 
     Args:
-        spec: what Gymnasium's registry holds for the id.
-        preprocessing: what is to be done to frames and rewards.
-        kwargs: further arguments for the environment's constructor.
+        spec: the environment's spec in Gymnasium's registry.
+        preprocessing: how frames and rewards are preprocessed.
+        kwargs: further arguments of the environment's constructor.
     """
     arguments = {**spec.kwargs, **kwargs}
     skip = arguments.get("frameskip", 4)
@@ -63,23 +63,23 @@ def supports(spec: EnvSpec, preprocessing: Preprocessing, **kwargs: Any) -> bool
 
 
 class AtariVector(VectorEnv):
-    """Copies of one Atari game, stepped together by threads that hold no interpreter lock.
+    """Copies of one Atari game, stepped by threads outside the global interpreter lock.
 
-    Observations are uint8 ``[n, resize, resize, frame_stack]``, the newest frame last, as those of
-    ``Preprocessed``. (ale-py stacks in front and begins with black frames; here frames are stacked
-    once they have arrived.) Final observations are true where an episode is truncated or a life
-    is lost. Where the game is over, their newest frame is the one before: ale-py keeps the last to
-    itself, and nothing bootstraps from there.
+    Observations are uint8 ``[n, resize, resize, frame_stack]`` with the newest frame last, as those
+    of ``Preprocessed``. (ale-py would put the stack first and pad new episodes with black frames,
+    so frames are stacked here.) Final observations are exact after truncation and lost lives. After
+    a game over their newest frame is the second to last of the game, since ale-py does not return
+    the last one; nothing bootstraps from it.
 
     Args:
-        spec: what Gymnasium's registry holds for the id; see ``supports``.
-        n: how many copies.
-        preprocessing: what is to be done to frames and rewards.
-        threads: how many threads; 0 for one a core.
-        kwargs: further arguments for the environment's constructor.
+        spec: the environment's spec in Gymnasium's registry.
+        n: number of copies.
+        preprocessing: how frames and rewards are preprocessed.
+        threads: number of threads; 0 for one per core.
+        kwargs: further arguments of the environment's constructor.
 
     Raises:
-        AgentlabError: where ``supports`` says no.
+        InvalidArgument: if ``supports`` returns false for these arguments.
     """
 
     def __init__(
@@ -91,13 +91,16 @@ class AtariVector(VectorEnv):
         **kwargs: Any,
     ) -> None:
         if not supports(spec, preprocessing, **kwargs):
-            raise AgentlabError(f"env={spec.id!r} with {preprocessing} is beyond AtariVectorEnv")
+            raise InvalidArgument(
+                f"env={spec.id!r} with {preprocessing} is not supported by AtariVectorEnv; "
+                "use WorkerVector"
+            )
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
         self.id, self.num_envs = spec.id, n
         arguments = {**spec.kwargs, **kwargs}
-        self._clip, self._life_loss = preprocessing.clip_rewards, preprocessing.life_loss
-        self._limit = arguments.get("max_num_frames_per_episode") or _NO_LIMIT
-        size = preprocessing.resize or 0  # supports() has seen to it
+        self._clip_rewards, self._life_loss = preprocessing.clip_rewards, preprocessing.life_loss
+        self._max_frames = arguments.get("max_num_frames_per_episode") or _NO_LIMIT
+        size = preprocessing.resize or 0  # not None: supports() has checked it
         self._env: Any = AtariVectorEnv(
             arguments["game"],
             n,
@@ -105,14 +108,14 @@ class AtariVector(VectorEnv):
             frameskip=arguments.get("frameskip", 4) * preprocessing.frame_skip,
             repeat_action_probability=arguments.get("repeat_action_probability", 0.25),
             full_action_space=arguments.get("full_action_space", False),
-            # Episodes are cut here: ale-py would cut them before it has taken in the last frame.
+            # Truncated in step(): ale-py would truncate before it processes the last frame.
             max_num_frames_per_episode=_NO_LIMIT,
             autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP,
             img_height=size,
             img_width=size,
             stack_num=1,
             maxpool=preprocessing.max_pool,
-            noop_max=preprocessing.noop_max + 1 if preprocessing.noop_max else 0,  # it excludes it
+            noop_max=preprocessing.noop_max + 1 if preprocessing.noop_max else 0,  # exclusive
             use_fire_reset=False,
             reward_clipping=False,
         )
@@ -135,15 +138,16 @@ class AtariVector(VectorEnv):
 
     def step(self, actions: Array) -> Step:
         actions = np.asarray(actions)
-        known = (actions >= 0) & (actions <= self._last_action)
-        if actions.shape != (self.num_envs,) or not known.all():
-            # ale-py itself would wait for ever.
-            raise AgentlabError(
-                f"actions={actions} must be {self.num_envs} numbers from 0 to {self._last_action}"
+        valid = (actions >= 0) & (actions <= self._last_action)
+        if actions.shape != (self.num_envs,) or not valid.all():
+            # ale-py would hang.
+            raise InvalidArgument(
+                f"actions={actions} must be {self.num_envs} whole numbers from 0 to "
+                f"{self._last_action}"
             )
         frames, rewards, game_over, _, info = self._env.step(actions.astype(np.int64))
         raw_rewards = rewards.astype(np.float32)
-        truncated = ~game_over & (info["episode_frame_number"] >= self._limit)
+        truncated = ~game_over & (info["episode_frame_number"] >= self._max_frames)
         terminated = game_over
         if self._life_loss:
             terminated = game_over | (info["lives"] < self._lives)
@@ -151,7 +155,7 @@ class AtariVector(VectorEnv):
         last_frames = frames
         if game_over.any():
             last_frames = np.where(game_over[:, None, None, None], info["final_obs"], frames)
-        next_observations = self._pushed(last_frames)
+        next_observations = self._push_frames(last_frames)
         final_observations = next_observations[ended]
         if truncated.any():
             frames, info = self._env.reset(options={"reset_mask": truncated})
@@ -159,7 +163,7 @@ class AtariVector(VectorEnv):
         step = Step(
             self._observations,
             actions,
-            np.sign(raw_rewards) if self._clip else raw_rewards.copy(),
+            np.sign(raw_rewards) if self._clip_rewards else raw_rewards.copy(),
             raw_rewards,
             next_observations,
             terminated,
@@ -172,20 +176,20 @@ class AtariVector(VectorEnv):
         return step
 
     def render(self) -> npt.NDArray[np.uint8]:
-        """Return the newest gray frame of environment 0: ale-py's vector has no other image."""
+        """Return the newest grayscale frame of environment 0; ale-py's vector has no RGB frames."""
         return np.repeat(self._observations[0, :, :, -1:], 3, axis=2)
 
     def close(self) -> None:
-        self._env = None  # ends the threads
+        self._env = None  # joins the threads
 
     def _first_observations(self, frames: Array) -> Array:
-        """Return the observations that begin with the frames ``[k, 1, h, w]``, these repeated."""
+        """Return stacks of the frames ``[k, 1, h, w]`` repeated: ``[k, h, w, frame_stack]``."""
         return np.repeat(frames[:, 0, :, :, None], self._observations.shape[-1], axis=-1)
 
-    def _pushed(self, frames: Array) -> Array:
-        """Return the observations with each channel moved one back and ``frames`` as the newest."""
-        pushed = np.empty_like(self._observations)
-        # One byte further in flat memory is one channel further: five times as fast as by axis.
-        pushed.reshape(-1)[:-1] = self._observations.reshape(-1)[1:]
-        pushed[..., -1] = frames[:, 0]
-        return pushed
+    def _push_frames(self, frames: Array) -> Array:
+        """Return the observations with ``frames`` ``[n, 1, h, w]`` as the newest of each stack."""
+        stacked = np.empty_like(self._observations)
+        # Shift by one byte in flat memory, which is one channel: five times faster than by axis.
+        stacked.reshape(-1)[:-1] = self._observations.reshape(-1)[1:]
+        stacked[..., -1] = frames[:, 0]
+        return stacked

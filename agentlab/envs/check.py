@@ -1,4 +1,4 @@
-"""Telling in one sentence what is wrong with an environment."""
+"""A checker that reports the first violation of the Gymnasium API in one sentence."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ STEPS = 200
 
 
 def check_env(env: gymnasium.Env[Any, Any]) -> None:
-    """Check that an environment keeps Gymnasium's rules, by playing 200 random steps of it.
+    """Check that an environment follows the Gymnasium API, by taking 200 random steps in it.
 
     Args:
-        env: the environment; it is reset and stepped, and left open.
+        env: the environment; it is reset and stepped, but not closed.
 
     Raises:
-        AgentlabError: at the first rule that is broken, with what was found and what is right.
+        AgentlabError: for the first violation, with what was found and what is expected.
+
+    >>> import gymnasium
+    >>> check_env(gymnasium.make("CartPole-v1"))
     """
     for name in ("reset", "step"):
         if not callable(getattr(env, name, None)):
@@ -56,25 +59,25 @@ def _check_episodes(env: gymnasium.Env[Any, Any]) -> None:
 
 
 def _check_seeds(env: gymnasium.Env[Any, Any]) -> None:
-    """Check that a seed determines the first observation and what follows from it."""
+    """Check that equal seeds give equal first observations and equal first steps."""
     action = env.action_space.sample()
-    once, again = (
+    first, second = (
         [copy.deepcopy(_reset(env, seed=123)), copy.deepcopy(_step(env, action)[:4])]
         for _ in range(2)
     )
     advice = "draw every random number from self.np_random, after super().reset(seed=seed)"
-    if not data_equivalence(once[0], again[0]):
+    if not data_equivalence(first[0], second[0]):
         raise AgentlabError(
             f"reset(seed=123) called twice gave two different observations: {advice}"
         )
-    if not data_equivalence(once[1], again[1]):
+    if not data_equivalence(first[1], second[1]):
         raise AgentlabError(
             f"step({action!r}) after reset(seed=123) gave two different results: {advice}"
         )
 
 
 def _call(env: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-    """Call a method of the environment; what it raises becomes one sentence."""
+    """Call a method of the environment; any exception becomes an ``AgentlabError``."""
     try:
         return getattr(env, method)(*args, **kwargs)
     except Exception as error:
@@ -100,7 +103,7 @@ def _step(env: gymnasium.Env[Any, Any], action: Any) -> tuple[Any, Any, bool, bo
     if not (isinstance(result, tuple) and len(result) == 5):
         hint = ""
         if isinstance(result, tuple) and len(result) == 4:
-            hint = "; agentlab.envs.old_gym.adapt runs environments of the old interface"
+            hint = "; agentlab.envs.old_gym.adapt converts environments of the old gym API"
         raise AgentlabError(
             f"step() returned {_describe(result)}; it must return the 5 values (observation, "
             f"reward, terminated, truncated, info){hint}"
@@ -124,23 +127,25 @@ def _check_info(method: str, info: Any) -> None:
 
 
 def _check_member(value: Any, space: spaces.Space[Any], what: str) -> None:
-    """Raise for a value outside its space, saying in what: type, dtype, shape or range."""
+    """Raise if a value is not in its space, naming its type, dtype, shape or range."""
     if isinstance(space, spaces.Dict):
         if not (isinstance(value, dict) and value.keys() == space.spaces.keys()):
             raise AgentlabError(
                 f"{what} is {_describe(value)}; it must have the keys {list(space)}"
             )
-        for key, part in space.items():
-            _check_member(value[key], part, f"{what} at {key!r}")
+        for key, inner in space.items():
+            _check_member(value[key], inner, f"{what} at {key!r}")
     elif isinstance(space, spaces.Tuple):
         if not (isinstance(value, tuple) and len(value) == len(space)):
             raise AgentlabError(f"{what} is {_describe(value)}; it must be {len(space)} values")
-        for i, part in enumerate(space):
-            _check_member(value[i], part, f"{what} at {i}")
+        for i, inner in enumerate(space):
+            _check_member(value[i], inner, f"{what} at {i}")
     elif isinstance(space, spaces.Box):
         _check_array(value, space, what)
     elif not space.contains(value):
-        raise AgentlabError(f"{what} is {_describe(value)}, which is not in the space {space}")
+        raise AgentlabError(
+            f"{what} is {_describe(value)}, which is not an element of the space {space}"
+        )
 
 
 def _check_array(value: Any, space: spaces.Box, what: str) -> None:
@@ -153,12 +158,13 @@ def _check_array(value: Any, space: spaces.Box, what: str) -> None:
     if value.shape != space.shape:
         raise AgentlabError(f"{what} has shape {value.shape}, but its space has {space.shape}")
     array = np.asarray(value)
-    outside = np.argwhere(~((array >= space.low) & (array <= space.high)))  # NaN is outside
+    outside = np.argwhere(~((array >= space.low) & (array <= space.high)))  # NaN counts as outside
     if len(outside):
         at = tuple(map(int, outside[0]))
         where = f" at index {at[0] if len(at) == 1 else at}" if at else ""
         raise AgentlabError(
-            f"{what} is {array[at]}{where}, outside its space's {space.low[at]} to {space.high[at]}"
+            f"{what} is {array[at]}{where}, outside the bounds of its space, "
+            f"{space.low[at]} to {space.high[at]}"
         )
 
 

@@ -1,10 +1,10 @@
-"""Environments of the old gym package, and others written for its interfaces, as Gymnasium's.
+"""Adapts environments of the old gym package, or written for one of its APIs, to Gymnasium.
 
-Three interfaces are understood:
+Three APIs are supported:
 
-- gym 0.26: ``reset(seed=...) -> (observation, info)`` and a ``step`` that gives 5 values;
-- gym 0.22 to 0.25: ``reset(seed=...) -> observation`` and a ``step`` that gives 4 values;
-- before: ``seed(...)``, ``reset() -> observation`` and a ``step`` that gives 4 values.
+- gym 0.26: ``reset(seed=...) -> (observation, info)`` and a ``step`` that returns 5 values;
+- gym 0.22 to 0.25: ``reset(seed=...) -> observation`` and a ``step`` that returns 4 values;
+- older: ``seed(...)``, ``reset() -> observation`` and a ``step`` that returns 4 values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from agentlab.errors import AgentlabError
 
 
 class UnknownEnv(Exception):
-    """An id that the gym package does not know; ``known`` holds those that it does."""
+    """An id that the gym package does not know; ``known`` lists the ids that it knows."""
 
     def __init__(self, id: str, known: list[str]) -> None:
         super().__init__(id)
@@ -35,22 +35,23 @@ class UnknownEnv(Exception):
 def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Make an environment of the installed gym package, adapted to Gymnasium.
 
-    It is made from gym's registry but not by ``gym.make``, whose checker needs what NumPy 2 no
-    longer has and whose time limit fails on a ``step`` that gives 4 values.
+    It is made from gym's registry, but not by ``gym.make``: its checker fails with NumPy 2, and
+    its time limit fails for a ``step`` that returns 4 values.
 
     Args:
         id: its id in gym's registry, or ``"module:ID"`` for one that ``module`` registers there.
-        kwargs: passed to the environment's constructor; ``render_mode`` also where that takes none.
+        kwargs: passed to the environment's constructor; ``render_mode`` even if that has no
+            such argument.
 
     Raises:
         UnknownEnv: for an id that is not in the registry.
-        AgentlabError: where gym, or a package that the environment needs, is not installed.
+        AgentlabError: if gym, or a package that the environment needs, is not installed.
     """
     gym = _import_gym()
     module, _, name = id.rpartition(":")
     render_mode = kwargs.pop("render_mode", None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about gym's age, at every turn
+        warnings.simplefilter("ignore")  # gym warns that it is unmaintained
         if module:
             importlib.import_module(module)
         if name not in gym.envs.registry:
@@ -59,42 +60,44 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
         try:
             load = gym.envs.registration.load
             maker = spec.entry_point if callable(spec.entry_point) else load(spec.entry_point)
-            if render_mode is not None and _takes(maker, "render_mode"):
+            if render_mode is not None and _has_parameter(maker, "render_mode"):
                 kwargs["render_mode"] = render_mode
-            old = maker(**{**spec.kwargs, **kwargs})
+            env = maker(**{**spec.kwargs, **kwargs})
         except gym.error.Error as error:
             raise AgentlabError(f"env='gym:{id}' cannot be made: {error}") from error
-    env = adapt(old, render_mode)
+    adapted = adapt(env, render_mode)
     limit = spec.max_episode_steps
-    return env if limit is None else gymnasium.wrappers.TimeLimit(env, limit)
+    return adapted if limit is None else gymnasium.wrappers.TimeLimit(adapted, limit)
 
 
 def adapt(env: Any, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-    """Return an environment of an old interface as one of Gymnasium's.
+    """Convert an environment of an old gym API to the Gymnasium API.
 
     Args:
-        env: what has ``reset``, ``step``, ``observation_space`` and ``action_space``, these of gym
-            or of Gymnasium.
-        render_mode: how to render where ``env.render`` takes a ``mode``; environments of gym 0.26
-            are told when they are made.
+        env: an environment with ``reset``, ``step``, ``observation_space`` and ``action_space``;
+            the spaces may be gym's or Gymnasium's.
+        render_mode: passed to ``env.render`` if that has a ``mode`` argument; environments of gym
+            0.26 take it in their constructor instead.
 
     Raises:
-        AgentlabError: for a space of a kind that Gymnasium lacks; from ``step``, for a result that
-            no version of gym gave.
+        AgentlabError: for a space that has no equivalent in Gymnasium; in ``step``, for a result of
+            the wrong length.
     """
-    return _Adapted(env, render_mode)
+    return _GymAdapter(env, render_mode)
 
 
-class _Adapted(gymnasium.Env[Any, Any]):
+class _GymAdapter(gymnasium.Env[Any, Any]):
     def __init__(self, env: Any, render_mode: str | None) -> None:
         self.env = env
         self.metadata = getattr(env, "metadata", {})
         self.render_mode = getattr(env, "render_mode", None) or render_mode
-        self.observation_space = _converted(env.observation_space)
-        self.action_space = _converted(env.action_space)
-        innermost = getattr(env, "unwrapped", env)  # gym's wrappers take any argument
-        self._reset_takes_seed = _takes(innermost.reset, "seed")
-        self._render_takes_mode = _takes(getattr(innermost, "render", None), "mode")
+        self.observation_space = _convert_space(env.observation_space)
+        self.action_space = _convert_space(env.action_space)
+        innermost = getattr(
+            env, "unwrapped", env
+        )  # signatures of gym's wrappers hide the arguments
+        self._reset_takes_seed = _has_parameter(innermost.reset, "seed")
+        self._render_takes_mode = _has_parameter(getattr(innermost, "render", None), "mode")
 
     def __str__(self) -> str:
         return f"<adapted {self.env}>"
@@ -152,21 +155,21 @@ def _import_gym() -> Any:
         )
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module("gym")  # says on stderr that it is unmaintained
+        return importlib.import_module("gym")  # prints that it is unmaintained
 
 
-def _takes(function: Any, parameter: str) -> bool:
+def _has_parameter(function: Any, parameter: str) -> bool:
     return function is not None and parameter in inspect.signature(function).parameters
 
 
-def _converted(space: Any) -> spaces.Space[Any]:
-    """Return one of gym's spaces as Gymnasium's, told by the name of its class."""
+def _convert_space(space: Any) -> spaces.Space[Any]:
+    """Convert a space of gym, recognized by the name of its class, to Gymnasium."""
     if isinstance(space, spaces.Space):
         return space
     for base in type(space).__mro__:
         if base.__name__ in _CONVERTERS:
             return _CONVERTERS[base.__name__](space)
-    raise AgentlabError(f"the space {space} of an old environment has no counterpart in Gymnasium")
+    raise AgentlabError(f"the space {space} of an old environment has no equivalent in Gymnasium")
 
 
 _CONVERTERS: dict[str, Callable[[Any], spaces.Space[Any]]] = {
@@ -174,6 +177,6 @@ _CONVERTERS: dict[str, Callable[[Any], spaces.Space[Any]]] = {
     "Discrete": lambda s: spaces.Discrete(int(s.n), start=int(getattr(s, "start", 0))),
     "MultiDiscrete": lambda s: spaces.MultiDiscrete(s.nvec),
     "MultiBinary": lambda s: spaces.MultiBinary(s.n),
-    "Tuple": lambda s: spaces.Tuple([_converted(item) for item in s.spaces]),
-    "Dict": lambda s: spaces.Dict({key: _converted(item) for key, item in s.spaces.items()}),
+    "Tuple": lambda s: spaces.Tuple([_convert_space(item) for item in s.spaces]),
+    "Dict": lambda s: spaces.Dict({key: _convert_space(item) for key, item in s.spaces.items()}),
 }

@@ -1,4 +1,4 @@
-"""Spaces as JSON, for saved agents."""
+"""Converting spaces to JSON and back, for saved agents."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ import gymnasium
 import numpy as np
 
 from agentlab.envs.preprocessing import Frames
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
-MAX_ELEMENTS = 1 << 24  # of a saved space: 2,000 frames of 84x84; its bounds take 10 bytes for each
+MAX_ELEMENTS = 1 << 24  # in a saved space: 2,000 frames of 84x84, whose bounds take 10 bytes each
 
 
 def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
-    """Describe an array-valued space in what JSON holds."""
+    """Convert a space of arrays to a JSON-serializable dictionary.
+
+    Raises:
+        InvalidArgument: for another space.
+
+    >>> space_to_json(gymnasium.spaces.Discrete(3))
+    {'type': 'Discrete', 'n': 3, 'start': 0}
+    """
     spaces = gymnasium.spaces
     if isinstance(space, spaces.Box):
         low, high = (
-            # A bound that is the same everywhere is written once.
+            # A bound that is the same for all elements is a single number.
             b.flat[0].item() if b.size and (b == b.flat[0]).all() else b.tolist()
             for b in (space.low, space.high)
         )
@@ -34,13 +41,13 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
         return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
     if isinstance(space, spaces.MultiBinary):
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
-    raise AgentlabError(
+    raise InvalidArgument(
         f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary"
     )
 
 
 def _check_size(described: Mapping[str, Any]) -> None:
-    """Refuse a space that would need more memory than any observation has."""
+    """Refuse a space that would take more memory than any real observation."""
     sizes = described.get("shape", described.get("n", 1 if "nvec" not in described else 0))
     size = math.prod(sizes if isinstance(sizes, list) else [sizes])
     if size > MAX_ELEMENTS:
@@ -50,7 +57,11 @@ def _check_size(described: Mapping[str, Any]) -> None:
 
 
 def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
-    """Build the space that ``space_to_json`` described."""
+    """Build a space from the dictionary of ``space_to_json``.
+
+    Raises:
+        AgentlabError: for a space that is unknown or too large.
+    """
     values = dict(described)
     kind = values.pop("type")
     _check_size(values)

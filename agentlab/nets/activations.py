@@ -14,17 +14,17 @@ Doubles = npt.NDArray[np.float64]
 
 
 def threshold(x: Any) -> Any:
-    """Return 1 where ``x`` is 0 or more, else 0 (McCulloch & Pitts 1943); its derivative is 0."""
+    """Return 1 where ``x`` is 0 or more, otherwise 0 (McCulloch & Pitts 1943)."""
     return tf.cast(x >= 0, x.dtype)
 
 
 def softmax_of_three(x: Any) -> Any:
-    """Return the softmax of the logits ``x``, 0 and 0 at the first of them."""
+    """Return the first component of the softmax of the logits ``[x, 0, 0]``."""
     logits = tf.stack([x, tf.zeros_like(x), tf.zeros_like(x)], axis=-1)
     return tf.nn.softmax(logits)[..., 0]
 
 
-FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {  # and their formulas
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {  # functions and their formulas
     "threshold": (threshold, r"$1\ \mathrm{if}\ x \geq 0\ \mathrm{else}\ 0$"),
     "linear": (keras.activations.linear, "$x$"),
     "sigmoid": (keras.activations.sigmoid, r"$1 / (1 + e^{-x})$"),
@@ -44,11 +44,17 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {  # and their formulas
 
 
 def curve(name: str, x: npt.ArrayLike) -> tuple[Doubles, Doubles]:
-    """Return an activation function's values and its derivatives, both of the shape of ``x``.
+    """Return the values and derivatives of an activation function at ``x``.
 
     Args:
         name: a key of ``FUNCTIONS``.
-        x: where.
+        x: numbers of any shape.
+
+    Returns:
+        Two float64 arrays of the shape of ``x``.
+
+    >>> curve("relu", [-1.0, 2.0])
+    (array([0., 2.]), array([0., 1.]))
     """
     points = tf.constant(np.asarray(x, np.float64))
     with tf.GradientTape() as tape:

@@ -1,7 +1,7 @@
-"""Attention: weighted means of a memory, with weights that depend on a query.
+"""Attention layers: weighted means of a memory, such as the outputs of an encoder.
 
-Every kind is used in two steps, so that a decoder prepares its memory once and not for every
-token: ``keys`` projects the memory, ``call`` compares queries with the keys.
+A layer is used in two steps, so that a decoder projects its memory once and not for each token:
+``keys`` projects the memory, and ``call`` attends to it with queries.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import tensorflow as tf
 
 
 def masked_softmax(scores: Any, mask: Any) -> Any:
-    """Softmax over the last axis of the places that ``mask`` allows; exactly 0 on the others.
+    """Softmax over the last axis, restricted to the positions where ``mask`` is true.
 
     Args:
         scores: floats ``[..., memory]``.
-        mask: bool of a shape that broadcasts to that of ``scores``. Where it allows no place at
-            all, all weights are 0.
+        mask: bool, broadcastable to the shape of ``scores``.
 
     Returns:
-        Weights of the shape and dtype of ``scores``.
+        Weights of the shape and dtype of ``scores``, exactly 0 where ``mask`` is false; all 0 where
+        it is false everywhere.
+
+    >>> masked_softmax(tf.constant([1.0, 1.0, 9.0]), tf.constant([True, True, False])).numpy()
+    array([0.5, 0.5, 0. ], dtype=float32)
     """
     weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min))
     return tf.where(mask, weights, tf.zeros((), weights.dtype))
@@ -33,8 +36,8 @@ class LuongAttention(keras.layers.Layer):  # type: ignore[misc]
     """``score = g query' W value``: the general form of Luong et al. 2015, equation 8.
 
     Args:
-        scaled: learn the scale ``g`` (from 1 on); else ``g`` is 1.
-        seed: of the initial ``W`` (Glorot).
+        scaled: whether the scale ``g``, initially 1, is trainable; otherwise it is 1.
+        seed: seed of the initial ``W`` (Glorot uniform).
     """
 
     def __init__(self, scaled: bool = True, seed: int | None = None, **kwargs: Any) -> None:
@@ -42,7 +45,7 @@ class LuongAttention(keras.layers.Layer):  # type: ignore[misc]
         self.scaled, self.seed = scaled, seed
 
     def build(self, query_shape: tuple[int | None, ...], values_shape: tuple[Any, ...]) -> None:
-        """Make the weights for queries and values of these shapes, ``[batch, time, width]``."""
+        """Create the weights for queries and values of these shapes, ``[batch, time, width]``."""
         self.kernel = self.add_weight(
             shape=(values_shape[-1], query_shape[-1]),
             initializer=keras.initializers.GlorotUniform(self.seed),
@@ -57,22 +60,22 @@ class LuongAttention(keras.layers.Layer):  # type: ignore[misc]
         return tf.tensordot(values, tf.cast(self.kernel, values.dtype), 1)
 
     def call(self, query: Any, keys: Any, values: Any, mask: Any) -> tuple[Any, Any]:
-        """Attend with many queries at a time.
+        """Attend to the memory with each query.
 
         Args:
             query: ``[batch, time, queries]``.
-            keys: what ``keys`` made of ``values``.
+            keys: the result of ``keys`` for ``values``.
             values: the memory, ``[batch, memory, width]``.
             mask: bool ``[batch, memory]``, false on padding.
 
         Returns:
             Contexts ``[batch, time, width]`` and weights ``[batch, time, memory]``.
         """
-        scores = tf.matmul(query, keys, transpose_b=True)
+        scores = tf.matmul(query, keys, transpose_b=True)  # [batch, time, memory]
         if self.scaled:
             scores *= tf.cast(self.scale, scores.dtype)
-        weights = masked_softmax(scores, mask[:, None, :])
-        return tf.matmul(weights, values), weights
+        weights = masked_softmax(scores, mask[:, None, :])  # [batch, time, memory]
+        return tf.matmul(weights, values), weights  # [batch, time, width]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
@@ -85,7 +88,7 @@ class BahdanauAttention(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         units: length of ``v``.
-        seed: of the initial weights (Glorot).
+        seed: seed of the initial weights (Glorot uniform).
     """
 
     def __init__(self, units: int, seed: int | None = None, **kwargs: Any) -> None:
@@ -93,7 +96,7 @@ class BahdanauAttention(keras.layers.Layer):  # type: ignore[misc]
         self.units, self.seed = units, seed
 
     def build(self, query_shape: tuple[int | None, ...], values_shape: tuple[Any, ...]) -> None:
-        """Make the weights for queries and values of these shapes, ``[batch, time, width]``."""
+        """Create the weights for queries and values of these shapes, ``[batch, time, width]``."""
 
         def glorot(shift: int) -> Any:
             seed = None if self.seed is None else self.seed + shift
@@ -114,12 +117,13 @@ class BahdanauAttention(keras.layers.Layer):  # type: ignore[misc]
         return tf.tensordot(values, kernel, 1) + bias
 
     def call(self, query: Any, keys: Any, values: Any, mask: Any) -> tuple[Any, Any]:
-        """Attend with many queries at a time; arguments and results as of ``LuongAttention``."""
+        """Attend to the memory with each query; arguments and results as of ``LuongAttention``."""
         kernel, score = (tf.cast(weight, query.dtype) for weight in (self.query_kernel, self.score))
-        hidden = tf.tanh(tf.tensordot(query, kernel, 1)[:, :, None, :] + keys[:, None, :, :])
-        scores = tf.squeeze(tf.tensordot(hidden, score, 1), -1)
-        weights = masked_softmax(scores, mask[:, None, :])
-        return tf.matmul(weights, values), weights
+        projected = tf.tensordot(query, kernel, 1)  # [batch, time, units]
+        hidden = projected[:, :, None, :] + keys[:, None, :, :]  # [batch, time, memory, units]
+        scores = tf.squeeze(tf.tensordot(tf.tanh(hidden), score, 1), -1)  # [batch, time, memory]
+        weights = masked_softmax(scores, mask[:, None, :])  # [batch, time, memory]
+        return tf.matmul(weights, values), weights  # [batch, time, width]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
@@ -128,13 +132,20 @@ class BahdanauAttention(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class MultiHeadAttention(keras.layers.Layer):  # type: ignore[misc]
-    """Scaled dot products in several subspaces at a time: Vaswani et al. 2017, section 3.2.
+    """Multi-head scaled dot-product attention: Vaswani et al. 2017, section 3.2.
 
     Args:
-        heads: how many subspaces.
-        width: units of queries, keys, values and outputs over all heads; a multiple of ``heads``.
-        dropout: fraction of the weights that training drops.
-        seed: of the initial kernels (Glorot) and of dropout.
+        heads: number of heads.
+        width: units of queries, keys, values and outputs over all heads, a multiple of ``heads``.
+        dropout: dropout rate of the attention weights.
+        seed: seed of the initial kernels (Glorot uniform) and of dropout.
+
+    >>> attention = MultiHeadAttention(heads=2, width=8)
+    >>> attention.build((None, None, 8), (None, None, 8))
+    >>> memory = tf.zeros((1, 5, 8))
+    >>> outputs, weights = attention(tf.zeros((1, 3, 8)), *attention.keys(memory), mask=True)
+    >>> outputs.shape, weights.shape
+    (TensorShape([1, 3, 8]), TensorShape([1, 2, 3, 5]))
     """
 
     def __init__(
@@ -160,7 +171,7 @@ class MultiHeadAttention(keras.layers.Layer):  # type: ignore[misc]
         self.dropout = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, query_shape: tuple[int | None, ...], values_shape: tuple[Any, ...]) -> None:
-        """Make the weights for queries and values of these shapes, ``[batch, time, width]``."""
+        """Create the weights for queries and values of these shapes, ``[batch, time, width]``."""
         self.query.build(query_shape)
         self.key_value.build(values_shape)
         self.output_projection.build((None, None, self.width))
@@ -174,28 +185,30 @@ class MultiHeadAttention(keras.layers.Layer):  # type: ignore[misc]
     def call(
         self, query: Any, keys: Any, values: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any]:
-        """Attend with many queries at a time.
+        """Attend to the memory with each query.
 
         Args:
             query: ``[batch, time, ...]``.
-            keys: the first of what ``keys`` returned.
-            values: the second.
-            mask: bool that broadcasts to ``[batch, heads, time, memory]``, false where a query may
-                not look.
-            training: whether weights are dropped.
+            keys: the first result of ``keys``.
+            values: the second result of ``keys``.
+            mask: bool, broadcastable to ``[batch, heads, time, memory]``, false where a query must
+                not attend.
+            training: whether to apply dropout.
 
         Returns:
             Outputs ``[batch, time, width]`` and weights ``[batch, heads, time, memory]``.
         """
-        scaled = self._split(self.query(query) / math.sqrt(self.width // self.heads))
-        weights = masked_softmax(tf.matmul(scaled, keys, transpose_b=True), mask)
+        depth = self.width // self.heads
+        queries = self._split(self.query(query) / math.sqrt(depth))  # [batch, heads, time, depth]
+        scores = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, time, memory]
+        weights = masked_softmax(scores, mask)
         heads = tf.matmul(self.dropout(weights, training=training), values)
-        heads = tf.transpose(heads, (0, 2, 1, 3))
+        heads = tf.transpose(heads, (0, 2, 1, 3))  # [batch, time, heads, depth]
         merged = tf.reshape(heads, (tf.shape(query)[0], tf.shape(query)[1], self.width))
-        return self.output_projection(merged), weights
+        return self.output_projection(merged), weights  # [batch, time, width]
 
     def _split(self, x: Any) -> Any:
-        """Return ``[batch, time, width]`` as ``[batch, heads, time, depth]``."""
+        """Split ``[batch, time, width]`` into heads, ``[batch, heads, time, depth]``."""
         shape = (tf.shape(x)[0], tf.shape(x)[1], self.heads, self.width // self.heads)
         return tf.transpose(tf.reshape(x, shape), (0, 2, 1, 3))
 

@@ -1,4 +1,4 @@
-"""Images moved at random, so that a net does not learn where things are."""
+"""Random image augmentation."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ import tensorflow as tf
 
 
 def augment(
-    pictures: Any,
+    images: Any,
     seed: Any,
     flip: bool = False,
     rotate: float = 0,
     shift: float = 0,
     zoom: float = 0,
 ) -> Any:
-    """Mirror, turn, move and scale each image by chances of its own, in one resampling.
+    """Flip, rotate, shift and zoom each image at random, with a single resampling.
 
     Args:
-        pictures: ``[batch, height, width, channels]``, or ``[batch, height, width]``.
-        seed: int ``[2]``; equal seeds move equal images equally.
-        flip: mirror half of them left to right.
-        rotate: largest turn either way, in degrees.
-        shift: largest move either way, as a fraction of the width and of the height.
-        zoom: largest change of size either way, as a share.
+        images: ``[batch, height, width, channels]``, or ``[batch, height, width]``.
+        seed: seed of the random numbers, int ``[2]``.
+        flip: whether to flip half of the images horizontally.
+        rotate: maximum rotation in both directions, in degrees.
+        shift: maximum shift in both directions, as a fraction of width and height.
+        zoom: maximum zoom in and out, as a fraction of the size.
 
     Returns:
-        Float32 of the shape of ``pictures``; what comes from outside an image is 0.
+        Float32 of the shape of ``images``. Pixels from outside an image are 0.
+
+    >>> augment(tf.ones((2, 28, 28, 1)), seed=[0, 1], flip=True, rotate=10).shape
+    TensorShape([2, 28, 28, 1])
     """
-    if pictures.shape.rank == 3:
-        return augment(pictures[..., None], seed, flip, rotate, shift, zoom)[..., 0]
-    batch = tf.shape(pictures)[0]
-    height, width = pictures.shape[1:3]
-    chance = tf.random.stateless_uniform((5, batch), seed, -1.0, 1.0)
-    angle = chance[0] * (rotate * math.pi / 180)
-    mirror = tf.where(chance[1] < 0, -1.0, 1.0) if flip else tf.ones(batch)
-    scale = 1 + zoom * chance[2]
+    if images.shape.rank == 3:
+        return augment(images[..., None], seed, flip, rotate, shift, zoom)[..., 0]
+    batch = tf.shape(images)[0]
+    height, width = images.shape[1:3]
+    noise = tf.random.stateless_uniform((5, batch), seed, -1.0, 1.0)  # [5, batch]
+    angle = noise[0] * (rotate * math.pi / 180)
+    mirror = tf.where(noise[1] < 0, -1.0, 1.0) if flip else tf.ones(batch)
+    scale = 1 + zoom * noise[2]
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
-    # Rows of the map from new to old places, around the image's middle.
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    # Coefficients of the affine map from output to input pixels, around the center.
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
     a, b, c, d = cosine * mirror, -sine * mirror, sine, cosine
-    x = middle_x - a * middle_x - b * middle_y + shift * width * chance[3]
-    y = middle_y - c * middle_x - d * middle_y + shift * height * chance[4]
-    nothing = tf.zeros(batch)
+    x = center_x - a * center_x - b * center_y + shift * width * noise[3]
+    y = center_y - c * center_x - d * center_y + shift * height * noise[4]
+    zero = tf.zeros(batch)
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(pictures, tf.float32),
-        transforms=tf.stack([a, b, x, c, d, y, nothing, nothing], axis=1),
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),  # [batch, 8]
         output_shape=(height, width),
         fill_value=0.0,
         interpolation="BILINEAR",

@@ -1,4 +1,4 @@
-"""A bound on the weights that a file may ask for."""
+"""A limit on the weights that are created while a file is loaded."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from agentlab.runs.reading import unpacked_limit
 
 @contextmanager
 def weights_within(path: Path) -> Iterator[None]:
-    """Bound the weights that are made within by the size of the file that holds their values.
+    """Limit the weights that Keras creates within to those that a file can hold.
 
-    A description of a few bytes can ask for a layer of a billion units, and Keras would make it
-    before it finds that the file has no such weights.
+    A configuration of a few bytes can describe a layer of a billion units, which Keras would create
+    before it notices that the file does not contain such weights.
 
     Args:
-        path: the file; a missing one counts as empty.
+        path: the file with the values of the weights; a missing file counts as empty.
 
     Raises:
-        AgentlabError: within, before weights are made that the file cannot hold.
+        AgentlabError: before weights are created that the file cannot hold.
     """
     size = os.path.getsize(path) if path.exists() else 0
-    left = unpacked_limit(size)
-    make = keras.Variable.__init__
+    remaining = unpacked_limit(size)
+    original = keras.Variable.__init__
 
-    def count(self: Any, initializer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
-        nonlocal left
+    def checked(self: Any, initializer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
+        nonlocal remaining
         needed = shape if shape is not None else getattr(initializer, "shape", ())
-        left -= 4 * math.prod(side for side in needed if side is not None)
-        if left < 0:
+        remaining -= 4 * math.prod(side for side in needed if side is not None)
+        if remaining < 0:
             raise AgentlabError(
                 f"its net needs more weights than the {size:,} bytes of {path} hold"
             )
-        make(self, initializer, shape, *args, **kwargs)
+        original(self, initializer, shape, *args, **kwargs)
 
-    keras.Variable.__init__ = count  # Keras has no hook that is called before a weight is made
+    keras.Variable.__init__ = checked  # Keras has no hook for the creation of variables
     try:
         yield
     finally:
-        keras.Variable.__init__ = make
+        keras.Variable.__init__ = original

@@ -9,40 +9,47 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.stack import as_images, image_shape
+from agentlab.nets.image_torso import as_images, image_shape, layer_seed
 
 
 def frames_last(frames: Any) -> Any:
-    """Return stacked frames ``[batch, stack, height, width]`` as ``[batch, height, width, stack]``.
+    """Transpose stacked frames from ``[batch, stack, h, w]`` to ``[batch, h, w, stack]``.
 
-    Four bytes, the usual stack, are put together as one number of 32 bits: on a CPU more than twice
-    as quick as ``tf.transpose``.
+    Four uint8 frames, the usual stack, are packed into 32-bit integers, which on a CPU is more than
+    twice as fast as ``tf.transpose``.
+
+    >>> frames_last(tf.zeros((2, 4, 84, 84), tf.uint8)).shape
+    TensorShape([2, 84, 84, 4])
     """
     _, stack, height, width = frames.shape
     if stack != 4 or frames.dtype != tf.uint8:
         return tf.transpose(frames, [0, 2, 3, 1])
-    images = tf.unstack(tf.reshape(frames, (-1, 4, height * width)), axis=1)
+    images = tf.unstack(tf.reshape(frames, (-1, 4, height * width)), axis=1)  # 4 x [batch, h*w]
     a, b, c, d = (tf.cast(image, tf.int32) for image in images)
-    packed = tf.bitcast(a + 2**8 * b + 2**16 * c + 2**24 * d, tf.uint8)
+    packed = tf.bitcast(a + 2**8 * b + 2**16 * c + 2**24 * d, tf.uint8)  # [batch, h*w, 4]
     return tf.reshape(packed, (-1, height, width, 4))
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class CNN(keras.Model):  # type: ignore[misc]
-    """Convolutions and one dense layer, ReLU after each: a torso for images.
+    """A torso for images: convolutions and a dense layer, each with ReLU.
 
-    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for gray
+    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for grayscale
     images; any number type, divided by ``scale``.
-    Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
+    Output shape: ``[batch, features]`` in the compute dtype, float32 by default.
 
     Args:
-        filters: output channels of each convolution.
-        kernels: side of each convolution's square kernel.
+        filters: number of output channels of each convolution.
+        kernels: kernel size of each convolution, the side of a square.
         strides: stride of each convolution.
-        units: units of the dense layer; ``None`` for no such layer: the features are then the
-            last convolution's outputs.
-        scale: what inputs are divided by, 255 for bytes and 1 for zeros and ones.
-        seed: of the initial kernels (orthogonal, gain the square root of 2).
+        units: units of the dense layer; ``None`` for none, so that the features are the flattened
+            outputs of the last convolution.
+        scale: divisor of the inputs: 255 for uint8 images, 1 for images from 0 to 1.
+        seed: seed of the initial kernels (orthogonal, with a gain of the square root of 2).
+
+    >>> cnn = CNN()
+    >>> cnn(tf.zeros((2, 84, 84, 4), tf.uint8)).shape
+    TensorShape([2, 512])
     """
 
     def __init__(
@@ -60,8 +67,7 @@ class CNN(keras.Model):  # type: ignore[misc]
         self.units, self.scale, self.seed = units, scale, seed
 
         def kernel(i: int) -> keras.initializers.Initializer:
-            own = None if seed is None else seed + i
-            return keras.initializers.Orthogonal(math.sqrt(2), seed=own)
+            return keras.initializers.Orthogonal(math.sqrt(2), seed=layer_seed(seed, i))
 
         self.convolutions = [
             keras.layers.Conv2D(
@@ -89,7 +95,7 @@ class CNN(keras.Model):  # type: ignore[misc]
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernels for inputs of ``input_shape`` (the batch first)."""
+        """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         shape = image_shape(input_shape)
         for convolution in self.convolutions:
             convolution.build(shape)
@@ -103,14 +109,14 @@ class CNN(keras.Model):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
         first, *others = self.convolutions
-        # Its kernel is divided by the scale instead of the images, which hold more numbers.
+        # Divide the first kernel by the scale, since it is smaller than the images.
         kernel = tf.cast(first.kernel, self.compute_dtype) / self.scale
-        features = as_images(inputs, self.compute_dtype)
-        features = tf.nn.conv2d(features, kernel, first.strides, "VALID")
+        features = as_images(inputs, self.compute_dtype)  # [batch, h, w, channels]
+        features = tf.nn.conv2d(features, kernel, first.strides, "VALID")  # [batch, h, w, filters]
         features = first.activation(features + tf.cast(first.bias, self.compute_dtype))
         for convolution in others:
-            features = convolution(features)
-        features = self.flatten(features)
+            features = convolution(features)  # [batch, h, w, filters]
+        features = self.flatten(features)  # [batch, h * w * filters]
         return features if self.dense is None else self.dense(features)
 
     def get_config(self) -> dict[str, Any]:

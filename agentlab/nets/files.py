@@ -1,4 +1,4 @@
-"""Nets in files of Keras' own format."""
+"""Loading networks from ``.keras`` files of untrusted sources."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from agentlab.lazy import h5py, keras
 from agentlab.nets.budget import weights_within
 from agentlab.runs.reading import check_archive, count_values, open_regular, unpacked_limit
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # members of Keras' format
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # members of a .keras file
 CONFIG_BYTES, CONFIG_VALUES = 16 << 20, 500_000
-OWN = ("keras", "agentlab", "builtins")  # packages whose classes a net may consist of
+ALLOWED_PACKAGES = ("keras", "agentlab", "builtins")  # of classes in a file
 
 
 def load_net(path: Path | str, sha256: str | None = None) -> Any:
@@ -30,18 +30,21 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
 
     Args:
         path: the file.
-        sha256: what the file's checksum must be, where it is known.
+        sha256: expected checksum of the file, if known.
+
+    Returns:
+        The model, not compiled.
 
     Raises:
-        AgentlabError: where the file is missing, damaged or altered, or holds layers that are
-            neither Keras' nor registered; where it needs much more memory than it has bytes.
+        AgentlabError: if the file is missing, damaged or altered, contains layers that are neither
+            of Keras nor registered, or needs much more memory than the size of the file.
     """
     path = Path(path)
     try:
         with open_regular(path) as file:
             if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
-            if path.suffix != ".keras":  # Keras would take other names for other formats
+            if path.suffix != ".keras":  # Keras chooses the format by the suffix
                 raise AgentlabError(f"{path} holds no net that can be read: it is no .keras file")
             check_archive(file)
             _check_contents(file)
@@ -54,7 +57,7 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
     try:
         with weights_within(path):
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a damaged file makes Keras raise
+    except Exception as error:  # a damaged file can make Keras raise anything
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0]
         reason = reason or type(error).__name__
         reason = reason.partition(" Full object config")[0]
@@ -62,20 +65,20 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
 
 
 def _check_contents(file: BinaryIO) -> None:
-    """Check what Keras does not before it makes anything of a file.
+    """Check what Keras does not check before it reads a file.
 
     Raises:
-        KeyError, TypeError, ValueError: for classes of other packages, more values than a net has,
-            or arrays that need much more memory than the file has bytes.
+        KeyError, TypeError, ValueError: for classes of other packages, a huge configuration, or
+            arrays that need much more memory than the size of the file.
     """
     limit = unpacked_limit(os.fstat(file.fileno()).st_size)
     with zipfile.ZipFile(file) as archive:
-        described = archive.read(CONFIG)
+        config = archive.read(CONFIG)
         stored = archive.read(WEIGHTS)
-    if len(described) > CONFIG_BYTES or count_values(described) > CONFIG_VALUES:
+    if len(config) > CONFIG_BYTES or count_values(config) > CONFIG_VALUES:
         raise ValueError(f"its {CONFIG} has more than {CONFIG_VALUES:,} values")
     try:
-        _check_modules(json.loads(described))
+        _check_modules(json.loads(config))
     except RecursionError:
         raise ValueError(f"its {CONFIG} is nested too deeply") from None
     with h5py.File(io.BytesIO(stored), "r") as weights:
@@ -85,18 +88,19 @@ def _check_contents(file: BinaryIO) -> None:
         raise ValueError(f"its weights would take {sum(sizes):,} bytes")
 
 
-def _check_modules(described: Any) -> None:
-    """Raise ``ValueError`` where a net's description names a class of another package."""
-    if isinstance(described, list):
-        for item in described:
+def _check_modules(config: Any) -> None:
+    """Raise ``ValueError`` if a configuration names a class of another package."""
+    if isinstance(config, list):
+        for item in config:
             _check_modules(item)
-    elif isinstance(described, dict):
-        module = described.get("module") if "class_name" in described else None
-        known = keras.saving.get_registered_object(str(described.get("registered_name")))
-        if module is not None and known is None and str(module).partition(".")[0] not in OWN:
-            found = f"{described['class_name']!r} of the module {module!r}"
+    elif isinstance(config, dict):
+        module = config.get("module") if "class_name" in config else None
+        package = str(module).partition(".")[0]
+        registered = keras.saving.get_registered_object(str(config.get("registered_name")))
+        if module is not None and registered is None and package not in ALLOWED_PACKAGES:
+            found = f"{config['class_name']!r} of the module {module!r}"
             raise ValueError(f"it names the class {found}, which is not Keras' and not registered")
-        for item in described.values():
+        for item in config.values():
             _check_modules(item)
 
 

@@ -1,4 +1,4 @@
-"""A head on a torso: features to the numbers that are asked for."""
+"""A dense head on a torso."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 import keras
 
-from agentlab.nets.stack import derived
+from agentlab.nets.image_torso import layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class Headed(keras.Model):  # type: ignore[misc]
-    """``torso`` features, dropout, and one dense layer: logits of classes, or numbers.
+    """A torso, dropout, and a dense layer without activation: logits, or real numbers.
 
-    Input shape: the torso's.
-    Output shape: ``[batch, units]``, or ``[batch, time, units]`` on a torso that keeps the time;
-    float32 also where the torso computes in 16 bits (float64 where it does).
+    Input shape: that of the torso.
+    Output shape: ``[batch, units]``, or ``[batch, time, units]`` for a torso that returns
+    sequences; float32 even if the torso computes in 16 bits, float64 if it computes in that.
 
     Args:
         torso: a built torso.
-        units: outputs.
-        dropout: fraction of the features that are dropped in training.
-        seed: of the head's initial kernel (Glorot & Bengio 2010) and of dropout.
+        units: number of outputs.
+        dropout: dropout rate of the features.
+        seed: seed of the head's initial kernel (Glorot & Bengio 2010) and of dropout.
+
+    >>> import numpy as np
+    >>> from agentlab.nets import make_torso
+    >>> Headed(make_torso("mlp", (4,)), 3)(np.zeros((8, 4), np.float32)).shape
+    TensorShape([8, 3])
     """
 
     def __init__(
@@ -32,12 +37,12 @@ class Headed(keras.Model):  # type: ignore[misc]
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # inputs are the torso's matter
+        super().__init__(autocast=False, **kwargs)  # the torso casts its inputs
         self.torso, self.units, self.dropout, self.seed = torso, units, dropout, seed
         self.drop = None
         if dropout:
             self.drop = keras.layers.Dropout(
-                dropout, seed=derived(seed, 1), name="drop", dtype=torso.dtype_policy
+                dropout, seed=layer_seed(seed, 1), name="drop", dtype=torso.dtype_policy
             )
         self.head = keras.layers.Dense(
             units,
@@ -49,11 +54,11 @@ class Headed(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the outputs for ``inputs``."""
-        features = self.torso(inputs, training=training)
+        """Return the outputs for ``inputs``, ``[batch, units]``."""
+        features = self.torso(inputs, training=training)  # [batch, features]
         if self.drop is not None:
             features = self.drop(features, training=training)
-        return self.head(features)
+        return self.head(features)  # [batch, units]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
@@ -67,6 +72,6 @@ class Headed(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Headed:
-        """Build the net that ``get_config`` described, with initial weights."""
+        """Build a network with initial weights from the dictionary of ``get_config``."""
         torso = keras.saving.deserialize_keras_object(config["torso"])
         return cls(**{**config, "torso": torso})

@@ -1,4 +1,4 @@
-"""Networks with what stands before and after them, as one Keras model on raw inputs."""
+"""Inference models: Keras models of raw inputs with pre- and postprocessing inside."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import keras
 
 
 class Inference(keras.layers.Layer):  # type: ignore[misc]
-    """A function of raw inputs that evaluates a network; its weights are the layer's.
+    """A layer that computes a function of raw inputs with a network, whose weights it tracks.
 
     Args:
         net: the network.
-        outputs: from a nest of raw inputs to a dictionary of tensors, in TensorFlow.
+        outputs: TensorFlow function from a nested structure of raw inputs to a dictionary of
+            tensors.
     """
 
     def __init__(self, net: keras.Model, outputs: Callable[[Any], dict[str, Any]]) -> None:
@@ -28,11 +29,17 @@ class Inference(keras.layers.Layer):  # type: ignore[misc]
 def inference_model(
     net: keras.Model, inputs: Any, outputs: Callable[[Any], dict[str, Any]]
 ) -> keras.Model:
-    """Return a Keras model from ``inputs`` to what ``outputs`` returns for them.
+    """Build a Keras model that returns ``outputs(inputs)``.
 
     Args:
-        net: the network that ``outputs`` evaluates.
-        inputs: a nest of ``keras.Input``.
-        outputs: from a nest of raw inputs to a dictionary of tensors, in TensorFlow.
+        net: the network that ``outputs`` calls.
+        inputs: a nested structure of ``keras.Input``.
+        outputs: TensorFlow function from a nested structure of raw inputs to a dictionary of
+            tensors.
+
+    >>> net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> model = inference_model(net, keras.Input((4,)), lambda x: {"outputs": net(x)})
+    >>> sorted(model.output)
+    ['outputs']
     """
     return keras.Model(inputs, Inference(net, outputs)(inputs))

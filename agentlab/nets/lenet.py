@@ -1,4 +1,4 @@
-"""LeNet: two convolutions and a dense layer, for digits and other small images."""
+"""LeNet: a small convolutional network for digits and other small images."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from typing import Any
 
 import keras
 
-from agentlab.nets.stack import Stack, convolution, dense, derived
+from agentlab.nets.image_torso import ImageTorso, convolution, dense, layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
-class LeNet(Stack):
-    """Convolutions with ReLU, each halved by max pooling, then a dense layer and dropout.
+class LeNet(ImageTorso):
+    """Convolutions with ReLU and max pooling, then a dense layer and dropout.
 
-    The form is LeCun et al.'s (1998, section II.B) with ReLU, max pooling and dropout in today's
-    manner. With a head of 10 classes on 28x28x1 it has 3,274,634 parameters.
+    The architecture of LeCun et al. 1998, section II.B, with ReLU, max pooling and dropout. It has
+    3,274,634 parameters with a head of 10 classes for 28x28x1 images.
 
-    Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]``, divided by
-    ``scale``. Output shape: ``[batch, units]``, of the compute dtype.
+    Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]`` of any number
+    type, divided by ``scale``.
+    Output shape: ``[batch, units]`` in the compute dtype.
 
     Args:
-        filters: output channels of each convolution.
-        kernel: side of every convolution's square kernel.
+        filters: number of output channels of each convolution.
+        kernel: kernel size of all convolutions, the side of a square.
         units: units of the dense layer.
-        dropout: fraction of its outputs that are dropped in training.
-        scale: what inputs are divided by, 255 for bytes.
-        seed: of initial weights (He et al. 2015) and dropout.
+        dropout: dropout rate of the features.
+        scale: divisor of the inputs: 255 for uint8 images.
+        seed: seed of initial weights (He et al. 2015) and dropout.
+
+    >>> import numpy as np
+    >>> LeNet()(np.zeros((2, 28, 28), np.uint8)).shape
+    TensorShape([2, 1024])
     """
 
     def __init__(
@@ -45,16 +50,18 @@ class LeNet(Stack):
         dtype = self.dtype_policy
         self.steps = []
         for i, n in enumerate(self.filters):
-            own = derived(seed, i)
+            conv_seed = layer_seed(seed, i)
             self.steps += [
-                convolution(n, kernel, f"conv_{i}", own, dtype, activation="relu"),
+                convolution(n, kernel, f"conv_{i}", conv_seed, dtype, activation="relu"),
                 keras.layers.MaxPooling2D(2, name=f"pool_{i}", dtype=dtype),
             ]
         last = len(self.filters)
         self.steps += [
             keras.layers.Flatten(name="flatten", dtype=dtype),
-            dense(units, "dense", derived(seed, last), dtype),
-            keras.layers.Dropout(dropout, seed=derived(seed, last + 1), name="drop", dtype=dtype),
+            dense(units, "dense", layer_seed(seed, last), dtype),
+            keras.layers.Dropout(
+                dropout, seed=layer_seed(seed, last + 1), name="drop", dtype=dtype
+            ),
         ]
 
     def get_config(self) -> dict[str, Any]:

@@ -9,26 +9,33 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.errors import AgentlabError
+from agentlab.nets.activation_names import check_activation
 from agentlab.nets.sparse import SparseRows, sparse_matmul
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class MLP(keras.Model):  # type: ignore[misc]
-    """Fully connected layers: a torso whose features are the last hidden layer.
+    """A torso of fully connected layers, whose features are the outputs of the last one.
 
     Input shape: ``[batch, ...]`` of any number type, flattened; or ``SparseRows``, for which the
-    first layer costs only what the non-zeros cost.
-    Output shape: float32 ``[batch, features]``.
+    cost of the first layer is proportional to the number of nonzeros.
+    Output shape: ``[batch, features]``, float32 unless the dtype policy says otherwise.
 
     Args:
-        hidden: units of each layer; none at all leaves the flat inputs as features.
-        activation: a Keras activation by name.
-        scale: what inputs are divided by: 255 for bytes of images.
-        gain: scale of the orthogonal initial kernels (Saxe et al. 2014); the square root of 2
-            keeps the variance through ReLU layers (He et al. 2015).
-        seed: of the initial kernels.
-        signed: whether ``SparseRows`` given may hold minus ones.
+        hidden: units of each layer; if empty, the features are the flattened inputs.
+        activation: name of a Keras activation.
+        scale: divisor of the inputs: 255 for uint8 images.
+        gain: gain of the orthogonal initial kernels (Saxe et al. 2014); the square root of 2
+            preserves the variance through ReLU layers (He et al. 2015).
+        seed: seed of the initial kernels.
+        signed: whether ``SparseRows`` may contain -1.
+
+    Raises:
+        InvalidArgument: for an unknown activation.
+
+    >>> mlp = MLP((32, 16), "relu")
+    >>> mlp(tf.zeros((8, 4))).shape
+    TensorShape([8, 16])
     """
 
     def __init__(
@@ -42,12 +49,7 @@ class MLP(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        try:
-            keras.activations.get(activation)
-        except ValueError:
-            raise AgentlabError(
-                f"activation={activation!r} is unknown; use a Keras activation such as tanh or relu"
-            ) from None
+        check_activation(activation)
         self.hidden, self.activation = tuple(hidden), activation
         self.scale, self.gain, self.seed = scale, gain, seed
         self.signed = signed
@@ -58,14 +60,14 @@ class MLP(keras.Model):  # type: ignore[misc]
                 kernel_initializer=keras.initializers.Orthogonal(
                     gain, seed=None if seed is None else seed + i
                 ),
-                dtype=self.dtype_policy,  # also where it is loaded under another policy
+                dtype=self.dtype_policy,  # even if loaded under another global policy
                 name=f"dense_{i}",
             )
             for i, units in enumerate(self.hidden)
         ]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernels for inputs of ``input_shape`` (the batch first)."""
+        """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         width = math.prod(int(size or 0) for size in input_shape[1:])
         for dense in self.denses:
             dense.build((None, width))
@@ -74,19 +76,21 @@ class MLP(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the features of ``inputs``, float32 ``[batch, features]``."""
+        """Return the features of ``inputs``, ``[batch, features]``."""
         if isinstance(inputs, SparseRows):
             first, *rest = self.denses
-            features = sparse_matmul(inputs, first.kernel, self.signed) + first.bias
+            features = (
+                sparse_matmul(inputs, first.kernel, self.signed) + first.bias
+            )  # [batch, units]
             features = first.activation(features)
         else:
             rest = self.denses
-            flat = tf.reshape(inputs, (tf.shape(inputs)[0], -1))
-            # Float32 also where the rest is in 16 bits; float64 where that is asked for.
+            flat = tf.reshape(inputs, (tf.shape(inputs)[0], -1))  # [batch, inputs]
+            # float32 even if the layers compute in 16 bits; float64 if they compute in that.
             dtype = keras.backend.result_type(self.compute_dtype, "float32")
             features = tf.cast(flat, dtype) / self.scale
         for dense in rest:
-            features = dense(features)
+            features = dense(features)  # [batch, units]
         return features
 
     def get_config(self) -> dict[str, Any]:

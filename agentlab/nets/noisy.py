@@ -1,4 +1,4 @@
-"""Dense layers with learned noise on their weights, which explores instead of epsilon."""
+"""Noisy dense layers, which replace epsilon-greedy exploration."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ import tensorflow as tf
 class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
     """``y = activation(x (W + S * E) + b + s * e)`` (Fortunato et al. 2018, equation 9).
 
-    The noise is factorized: ``E = f(e_in) f(e)`` and ``e = f(e_out)`` with ``f(x) = sgn(x)
-    sqrt(|x|)`` of normal ``e_in`` and ``e_out`` (equations 10 and 11), one draw for a whole batch.
+    The noise is factorized: ``E = f(e_in) f(e_out)`` and ``e = f(e_out)``, where ``f(x) = sgn(x)
+    sqrt(|x|)`` and ``e_in`` and ``e_out`` are normal (equations 10 and 11). All examples of a batch
+    get the same noise.
 
-    Input shape: ``[batch, inputs]``. Output shape: ``[batch, units]``.
+    Input shape: ``[batch, inputs]``.
+    Output shape: ``[batch, units]``.
 
     Args:
-        units: outputs.
-        activation: a Keras activation by name.
+        units: number of outputs.
+        activation: name of a Keras activation.
         sigma: initial scale of the noise (section 3.2).
-        seed: of the initial weights.
+        seed: seed of the initial weights.
+
+    >>> layer = NoisyDense(3)
+    >>> layer(tf.ones((8, 4)), seed=[0, 1]).shape
+    TensorShape([8, 3])
     """
 
     def __init__(
@@ -38,7 +44,7 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs of ``input_shape`` (the batch first)."""
+        """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         width = int(input_shape[-1] or 0)
         bound = 1 / math.sqrt(width)
         noise = keras.initializers.Constant(self.sigma * bound)
@@ -58,16 +64,21 @@ class NoisyDense(keras.layers.Layer):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any, seed: Any = None) -> Any:
-        """Return the outputs with the noise of ``seed``, int32 ``[2]``; ``None`` for no noise."""
+        """Return the outputs, ``[batch, units]``, with noise drawn from a seed.
+
+        Args:
+            inputs: ``[batch, inputs]``.
+            seed: seed of the noise, int32 ``[2]``; ``None`` for no noise.
+        """
         kernel, bias = self.kernel, self.bias
         if seed is not None:
             width = self.kernel.shape[0]
-            normal = tf.random.stateless_normal((width + self.units,), seed)
+            normal = tf.random.stateless_normal((width + self.units,), seed)  # [inputs + units]
             noise = tf.sign(normal) * tf.sqrt(tf.abs(normal))
-            before, after = noise[:width], noise[width:]
-            kernel = kernel + self.kernel_sigma * before[:, None] * after
-            bias = bias + self.bias_sigma * after
-        return self.activation(tf.matmul(inputs, kernel) + bias)
+            noise_in, noise_out = noise[:width], noise[width:]  # [inputs], [units]
+            kernel = kernel + self.kernel_sigma * noise_in[:, None] * noise_out  # [inputs, units]
+            bias = bias + self.bias_sigma * noise_out  # [units]
+        return self.activation(tf.matmul(inputs, kernel) + bias)  # [batch, units]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""

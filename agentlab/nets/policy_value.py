@@ -1,4 +1,4 @@
-"""A policy head and a value head on a torso."""
+"""An actor-critic network: a policy head and a value head on a torso."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("agentlab")
 class PolicyValue(keras.Model):  # type: ignore[misc]
-    """``torso`` features to the parameters of a policy and, with ``value_torso``, to a value.
+    """Returns the parameters of a policy and the state value.
 
-    On recurrent torsos ``run`` starts from a given recurrent state.
+    With a recurrent torso, ``run`` takes a recurrent state.
 
-    Output: ``(policy, value)``, float32 ``[batch, outputs]`` and ``[batch]``. For a Gaussian
-    policy ``log_std`` holds one trainable logarithm an action, the same in every state.
+    Input shape: that of the torso.
+    Output: a pair ``(policy, value)``, float32 ``[batch, outputs]`` and ``[batch]``. A Gaussian
+    policy has a trainable ``log_std`` of shape ``[outputs]``, which does not depend on the state.
 
     Args:
         torso: a built torso.
-        outputs: policy outputs: logits of discrete actions, or means of continuous ones.
+        outputs: outputs of the policy: logits of discrete actions, or means of continuous ones.
         gaussian: whether the policy is Gaussian.
-        value_torso: a built torso of the value's own, or ``torso`` itself to share features.
-        seed: of the initial heads (orthogonal; the policy's gain .01 makes it start near uniform).
+        value_torso: a separate, built torso for the value; ``None`` or ``torso`` shares features.
+        seed: seed of the heads' initial weights (orthogonal; a gain of 0.01 makes the initial
+            policy nearly uniform).
+
+    >>> import numpy as np
+    >>> from agentlab.nets import make_torso
+    >>> policy, value = PolicyValue(make_torso("mlp", (4,)), 2)(np.zeros((8, 4), np.float32))
+    >>> policy.shape, value.shape
+    (TensorShape([8, 2]), TensorShape([8]))
     """
 
     def __init__(
@@ -55,57 +63,63 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
-        """Return the policy's parameters and the value of each observation."""
-        features = self.torso.call(inputs)
-        own = features if self.value_torso is self.torso else self.value_torso.call(inputs)
-        return self.policy_head(features), tf.squeeze(self.value_head(own), -1)
+        """Return the parameters of the policy and the value of each observation."""
+        features = self.torso.call(inputs)  # [batch, features]
+        shared = self.value_torso is self.torso
+        value_features = features if shared else self.value_torso.call(inputs)
+        value = tf.squeeze(self.value_head(value_features), -1)  # [batch]
+        return self.policy_head(features), value
 
     @property
     def torsos(self) -> list[Any]:
-        """The torso, and the value's where it has one of its own."""
+        """The torso, and the torso of the value if that is a separate one."""
         return [self.torso] if self.value_torso is self.torso else [self.torso, self.value_torso]
 
     @property
     def recurrent(self) -> bool:
-        """Whether the torsos remember what they saw before."""
+        """Whether the torsos are recurrent."""
         return hasattr(self.torso, "initial_state")
 
     def initial_state(self, batch: int) -> list[Any]:
-        """Return the recurrent state at an episode's start: zeros ``[batch, units]`` each."""
+        """Return the recurrent state at the start of an episode: zeros ``[batch, units]`` each."""
         return [part for torso in self.torsos for part in torso.initial_state(batch)]
 
     def run(self, inputs: Any, recurrent_state: list[Any], resets: Any) -> tuple[Any, Any]:
-        """Return what ``call`` does for every step of sequences, by recurrent torsos.
+        """Return the policy parameters and values for all steps of sequences.
 
         Args:
             inputs: ``[sequences, time, ...]``.
-            recurrent_state: from before the first step, as ``initial_state`` gives it.
-            resets: bool ``[sequences, time]``, true where it is forgotten before the step.
+            recurrent_state: the state before the first step, as from ``initial_state``.
+            resets: bool ``[sequences, time]``, true where the state is reset before the step.
 
         Returns:
-            ``[sequences * time, outputs]`` and ``[sequences * time]``, sequence by sequence.
+            Policy parameters ``[sequences * time, outputs]`` and values ``[sequences * time]``,
+            sequence by sequence.
         """
-        steps, features = tf.reshape(inputs, (*inputs.shape[:2], -1)), []
+        steps = tf.reshape(inputs, (*inputs.shape[:2], -1))  # [sequences, time, inputs]
+        features = []
         for torso in self.torsos:
             count = len(torso.initial_state(1))
             outputs, _ = torso.run(steps, recurrent_state[:count], resets)
-            features.append(tf.reshape(outputs, (-1, torso.features)))
+            features.append(
+                tf.reshape(outputs, (-1, torso.features))
+            )  # [sequences * time, features]
             recurrent_state = recurrent_state[count:]
         return self.policy_head(features[0]), tf.squeeze(self.value_head(features[-1]), -1)
 
     def step(self, inputs: Any, recurrent_state: list[Any]) -> tuple[Any, Any, list[Any]]:
-        """Return what ``call`` does for one step from a recurrent state, and the new state.
+        """Return the policy parameters and values for one step, and the new recurrent state.
 
         Args:
             inputs: ``[batch, ...]``.
-            recurrent_state: as ``initial_state`` returns it.
+            recurrent_state: the state before the step, as from ``initial_state``.
         """
         flat = tf.reshape(inputs, (tf.shape(inputs)[0], 1, math.prod(inputs.shape[1:])))
         features, new_state = [], []
         for torso in self.torsos:
             count = len(torso.initial_state(1))
             outputs, state = torso.run(flat, recurrent_state[:count])
-            features.append(outputs[:, 0])
+            features.append(outputs[:, 0])  # [batch, features]
             new_state += state
             recurrent_state = recurrent_state[count:]
         policy, value = self.policy_head(features[0]), self.value_head(features[-1])
@@ -127,7 +141,7 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PolicyValue:
-        """Build the net that ``get_config`` described, with initial weights."""
+        """Build a network with initial weights from the dictionary of ``get_config``."""
         for name in ("torso", "value_torso"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)

@@ -1,4 +1,4 @@
-"""Action values on a torso: plain, dueling, noisy, distributional."""
+"""The Q-network: action values of a torso's features, with the extensions of Rainbow."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ from agentlab.nets.noisy import NoisyDense
 
 @keras.saving.register_keras_serializable("agentlab")
 class QNetwork(keras.Model):  # type: ignore[misc]
-    """``torso`` features to ``n_atoms`` outputs for each action.
+    """A torso with a head that returns ``n_atoms`` outputs for each action.
 
-    One output is the action's value; several are the logits of a categorical distribution of
-    returns, or quantiles of it. With ``dueling`` they are ``V + A - mean A`` of two streams
-    (Wang et al. 2016, equation 9).
+    A single output is the Q-value of the action. Several are the logits of a categorical
+    distribution over returns, or the quantiles of the distribution. With ``dueling`` the outputs
+    are ``V + A - mean A`` of two streams (Wang et al. 2016, equation 9).
 
-    Input shape: the torso's. Output shape: float32 ``[batch, actions, n_atoms]``.
+    Input shape: that of the torso.
+    Output shape: float32 ``[batch, actions, n_atoms]``.
 
     Args:
         torso: a built torso.
         actions: number of actions.
-        n_atoms: outputs per action.
+        n_atoms: number of outputs per action.
         hidden: units of a hidden layer in each stream; 0 for none.
-        activation: that layer's activation, by its Keras name.
-        dueling: whether value and advantages have streams of their own.
-        noisy: whether the streams' layers are ``NoisyDense``.
-        seed: of the streams' initial weights.
+        activation: name of the Keras activation of the hidden layer.
+        dueling: whether to use a stream for the value and one for the advantages.
+        noisy: whether the layers of the streams are ``NoisyDense``.
+        seed: seed of the initial weights of the streams.
+
+    >>> import numpy as np
+    >>> from agentlab.nets import make_torso
+    >>> q_network = QNetwork(make_torso("mlp", (4,)), actions=2, dueling=True)
+    >>> q_network(np.zeros((8, 4), np.float32)).shape
+    TensorShape([8, 2, 1])
     """
 
     def __init__(
@@ -73,12 +80,17 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         return layers
 
     def call(self, inputs: Any, seed: Any = None) -> Any:
-        """Return ``[batch, actions, n_atoms]``; with the noise of ``seed``, int32 ``[2]``."""
-        features = self.torso.call(inputs)
-        outputs = self._run(self.advantage, features, seed, 0)
+        """Return the outputs, float32 ``[batch, actions, n_atoms]``.
+
+        Args:
+            inputs: a batch of inputs of the torso.
+            seed: seed of the noise of ``NoisyDense``, int32 ``[2]``; ``None`` for no noise.
+        """
+        features = self.torso.call(inputs)  # [batch, features]
+        outputs = self._run(self.advantage, features, seed, 0)  # [batch, actions * n_atoms]
         outputs = tf.reshape(outputs, (-1, self.actions, self.n_atoms))
         if self.dueling:
-            value = self._run(self.value, features, seed, 10)[:, None, :]
+            value = self._run(self.value, features, seed, 10)[:, None, :]  # [batch, 1, n_atoms]
             outputs += value - tf.reduce_mean(outputs, axis=1, keepdims=True)
         return outputs
 
@@ -107,6 +119,6 @@ class QNetwork(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QNetwork:
-        """Build the net that ``get_config`` described, with initial weights."""
+        """Build a network with initial weights from the dictionary of ``get_config``."""
         config["torso"] = keras.saving.deserialize_keras_object(config["torso"])
         return cls(**config)

@@ -1,14 +1,14 @@
-"""Recurrent cells over time, with gradients written out by hand.
+"""Recurrent cells and backpropagation through time, with hand-written gradients.
 
-TensorFlow's own gradient of a loop adds one product to the recurrent kernel's gradient at every
-step. Here the loop back in time keeps only what must be sequential; the kernel's gradient is one
-product over all steps, as in cuDNN (Appleyard et al. 2016, "Optimizing Performance of Recurrent
-Neural Networks on GPUs").
+TensorFlow's gradient of a loop adds a product to the gradient of the recurrent kernel at every
+step. Here the backward loop contains only what must be sequential; the kernel's gradient is a
+single product over all steps, as in cuDNN (Appleyard et al. 2016, "Optimizing Performance of
+Recurrent Neural Networks on GPUs").
 
-Everything in this file is time-major. With ``x`` the projected inputs of a step (bias included)
-and ``r`` the product of the last ``h`` and the recurrent kernel, a cell says how the state goes on
-(``forward``) and, for gradients of the new state, what those of ``x``, ``r`` and the old state are
-(``backward``). All of that is in float32; only the products use the inputs' dtype.
+All tensors are time-major. Let ``x`` be the projected inputs of a step, bias included, and ``r``
+the product of the last ``h`` and the recurrent kernel. A cell computes the new state from ``x``,
+``r`` and the old state (``forward``), and their gradients from that of the new state
+(``backward``). Cells compute in float32; only the products are in the dtype of the inputs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def _tanh_gradient(y: Any, dy: Any) -> Any:
 
 
 class Cell(Protocol):
-    """How one step changes the state.
+    """One step of a recurrent cell, and its gradient.
 
     Attributes:
-        gates: how many blocks of ``units`` columns ``x`` and ``r`` have.
-        saved: how many tensors ``[batch, units]`` go from ``forward`` to ``backward``.
-        states: how many tensors the state has; the first is the output.
-        extra: rows of the cell's additional weights ``[extra, units]``.
+        gates: number of gates: ``x`` and ``r`` are ``[batch, gates * units]``.
+        saved: number of tensors ``[batch, units]`` that ``forward`` saves for ``backward``.
+        states: number of tensors in the state; the first one is the output.
+        extra: number of rows of the additional weights ``[extra, units]``.
     """
 
     gates: int
@@ -44,18 +44,18 @@ class Cell(Protocol):
     extra: int
 
     def forward(self, x: Any, r: Any, old: State, extra: Any) -> tuple[State, State]:
-        """Return the new state and what ``backward`` needs besides."""
+        """Return the new state, and the tensors to save for ``backward``."""
 
     def backward(
         self, saved: State, old: State, new: State, d: State, extra: Any
     ) -> tuple[Any, Any, State]:
-        """Return the gradients of ``x``, of ``r``, and of ``old`` where it does not go by ``r``."""
+        """Return the gradients of ``x``, of ``r``, and of ``old`` except through ``r``."""
 
     def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
-        """Return the gradient of the additional weights from all steps ``[time, batch, ...]``."""
+        """Return the gradient of the additional weights, summed over ``[time, batch, ...]``."""
 
 
-class Simple:
+class Simple(Cell):
     """``h = tanh(x + r)`` (Elman 1990)."""
 
     gates, saved, states, extra = 1, 0, 1, 0
@@ -73,10 +73,10 @@ class Simple:
         return tf.zeros((0, dr.shape[-1]), new[0].dtype)
 
 
-class LSTM:
+class LSTM(Cell):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gates: Gers et al. 2000).
 
-    Gates in the order input, forget, candidate, output, as in Keras.
+    The order of the gates is input, forget, candidate, output, as in Keras.
     """
 
     gates, saved, states, extra = 4, 5, 2, 0
@@ -102,10 +102,10 @@ class LSTM:
         return tf.zeros((0, new[0].shape[-1]), new[0].dtype)
 
 
-class Peephole:
-    """An LSTM whose gates also see the memory ``c`` (Gers & Schmidhuber 2000).
+class Peephole(Cell):
+    """An LSTM with peephole connections from the cell state ``c`` (Gers & Schmidhuber 2000).
 
-    The additional weights are those of ``c`` in the input, forget and output gate.
+    The additional weights are those of ``c`` in the input, forget and output gates.
     """
 
     gates, saved, states, extra = 4, 5, 2, 3
@@ -134,10 +134,11 @@ class Peephole:
         return tf.stack([tf.reduce_sum(product, axis=[0, 1]) for product in products])
 
 
-class GRU:
+class GRU(Cell):
     """The gated recurrent unit (Cho et al. 2014), reset after the product as in cuDNN and Keras.
 
-    Gates in the order update, reset, candidate. The additional weights are the biases of ``r``.
+    The order of the gates is update, reset, candidate. The additional weights are the biases of
+    ``r``.
     """
 
     gates, saved, states, extra = 3, 4, 1, 3
@@ -154,12 +155,12 @@ class GRU:
         self, saved: State, old: State, new: State, d: State, extra: Any
     ) -> tuple[Any, Any, State]:
         z, reset, g, rg = saved
-        through = d[0] * z
+        d_old = d[0] * z
         dz = _sigmoid_gradient(z, d[0] * (old[0] - g))
-        dg = _tanh_gradient(g, d[0] - through)
+        dg = _tanh_gradient(g, d[0] - d_old)
         dreset = _sigmoid_gradient(reset, dg * rg)
         dr = tf.concat([dz, dreset, dg * reset], axis=-1)
-        return tf.concat([dz, dreset, dg], axis=-1), dr, (through,)
+        return tf.concat([dz, dreset, dg], axis=-1), dr, (d_old,)
 
     def extra_gradient(self, dr: Any, old: State, new: State) -> Any:
         return tf.reshape(tf.reduce_sum(tf.cast(dr, new[0].dtype), axis=[0, 1]), (3, -1))
@@ -171,19 +172,19 @@ CELLS: dict[str, Cell] = {"simple": Simple(), "lstm": LSTM(), "peephole": Peepho
 def recur(
     cell: Cell, x: Any, kernel: Any, extra: Any, state: State, keep: Any = None, mask: Any = None
 ) -> tuple[Any, State]:
-    """Run ``cell`` over time; differentiable in ``x``, ``kernel``, ``extra`` and ``state``.
+    """Run a cell over time; differentiable in ``x``, ``kernel``, ``extra`` and ``state``.
 
     Args:
         cell: one of ``CELLS``.
-        x: projected inputs, ``[time, batch, gates * units]``; their dtype is that of the products.
+        x: projected inputs, ``[time, batch, gates * units]``; products are computed in their dtype.
         kernel: the recurrent kernel, float32 ``[units, gates * units]``.
         extra: the cell's additional weights, float32 ``[cell.extra, units]``.
-        state: float32 ``[batch, units]`` each.
-        keep: float32 ``[time, batch, 1]``, 0 where the state is forgotten before the step, else 1.
-        mask: bool ``[time, batch, 1]``, false where the step leaves the state as it is.
+        state: the initial state, ``cell.states`` float32 tensors ``[batch, units]``.
+        keep: float32 ``[time, batch, 1]``, 0 where the state is reset before the step, else 1.
+        mask: bool ``[time, batch, 1]``, false where the step leaves the state unchanged.
 
     Returns:
-        The outputs ``[time, batch, units]`` in the dtype of ``x``, and the last state.
+        The outputs ``[time, batch, units]`` in the dtype of ``x``, and the final state.
     """
     dtype, exact = x.dtype, kernel.dtype
     steps, units = tf.shape(x)[0], kernel.shape[0]
@@ -192,62 +193,63 @@ def recur(
         shape = (x.shape[1], width)
         return tuple(tf.TensorArray(dtype, steps, element_shape=shape) for _ in range(count))
 
-    def kept(state: State, t: Any) -> State:
+    def reset(state: State, t: Any) -> State:
         return state if keep is None else tuple(s * keep[t] for s in state)
 
-    def chosen(t: Any, new: State, old: State) -> State:
+    def masked(t: Any, new: State, old: State) -> State:
         return tuple(tf.where(mask[t], n, o) for n, o in zip(new, old, strict=True))
 
     @tf.custom_gradient
-    def loop(x: Any, kernel: Any, extra: Any, *first: Any) -> Any:
-        product = tf.cast(kernel, dtype)
+    def loop(x: Any, kernel: Any, extra: Any, *initial: Any) -> Any:
+        cast_kernel = tf.cast(kernel, dtype)  # [units, gates * units]
 
         def step(t: Any, state: State, stored: State, news: State) -> Any:
-            old = kept(state, t)
-            r = tf.cast(tf.cast(old[0], dtype) @ product, exact)
+            old = reset(state, t)
+            r = tf.cast(tf.cast(old[0], dtype) @ cast_kernel, exact)
             new, saved = cell.forward(tf.cast(x[t], exact), r, old, extra)
             if mask is not None:
-                new = chosen(t, new, old)
+                new = masked(t, new, old)
             stored = tuple(a.write(t, s) for a, s in zip(stored, saved, strict=True))
             news = tuple(a.write(t, s) for a, s in zip(news, new, strict=True))
             return t + 1, new, stored, news
 
-        start = (0, first, arrays(cell.saved), arrays(cell.states))
+        start = (0, initial, arrays(cell.saved), arrays(cell.states))
         if x.shape[0] == 1:
             _, last, stored, news = step(*start)
         else:
             _, last, stored, news = tf.while_loop(lambda t, *_: t < steps, step, start)
-        news = tuple(a.stack() for a in news)
+        news = tuple(a.stack() for a in news)  # each [time, batch, units]
 
         def gradient(d_outputs: Any, *d_last: Any) -> Any:
             olds = tuple(
-                tf.concat([s[None], all_[:-1]], axis=0) for s, all_ in zip(first, news, strict=True)
+                tf.concat([s[None], all_[:-1]], axis=0)
+                for s, all_ in zip(initial, news, strict=True)
             )
             if keep is not None:
                 olds = tuple(old * keep for old in olds)
-            transposed = tf.transpose(product)
+            transposed = tf.transpose(cast_kernel)
 
-            def back(t: Any, d: State, dxs: State) -> Any:
+            def backward_step(t: Any, d: State, dxs: State) -> Any:
                 d = (d[0] + tf.cast(d_outputs[t], exact), *d[1:])
-                through = d
+                d_unmasked = d
                 if mask is not None:
-                    d = chosen(t, d, tuple(tf.zeros_like(s) for s in d))
+                    d = masked(t, d, tuple(tf.zeros_like(s) for s in d))
                 saved = tuple(a.read(t) for a in stored)
                 old, new = (tuple(s[t] for s in states) for states in (olds, news))
                 dx, dr, d = cell.backward(saved, old, new, d, extra)
                 written = [tf.cast(s, dtype) for s in ([dr] if dr is dx else [dr, dx])]
                 d = (tf.cast(written[0] @ transposed, exact) + d[0], *d[1:])
                 if mask is not None:
-                    d = chosen(t, d, tuple(a + b for a, b in zip(d, through, strict=True)))
+                    d = masked(t, d, tuple(a + b for a, b in zip(d, d_unmasked, strict=True)))
                 dxs = tuple(a.write(t, s) for a, s in zip(dxs, written, strict=True))
-                return t - 1, kept(d, t), dxs
+                return t - 1, reset(d, t), dxs
 
-            different = 2 if isinstance(cell, GRU) else 1
-            start = (steps - 1, d_last, arrays(different, cell.gates * units, dtype))
-            _, d, dxs = tf.while_loop(lambda t, *_: t >= 0, back, start)
+            distinct = 2 if isinstance(cell, GRU) else 1  # dr is dx in the other cells
+            start = (steps - 1, d_last, arrays(distinct, cell.gates * units, dtype))
+            _, d, dxs = tf.while_loop(lambda t, *_: t >= 0, backward_step, start)
             stacked = [a.stack() for a in dxs]
             dr, dx = stacked[0], stacked[-1]
-            rows = tf.reshape(tf.cast(olds[0], dtype), (-1, units))
+            rows = tf.reshape(tf.cast(olds[0], dtype), (-1, units))  # [time * batch, units]
             d_kernel = tf.matmul(rows, tf.reshape(dr, (-1, cell.gates * units)), transpose_a=True)
             return dx, tf.cast(d_kernel, exact), cell.extra_gradient(dr, olds, news), *d
 

@@ -1,4 +1,4 @@
-"""Recurrent nets from sequences to sequences, with or without attention."""
+"""Recurrent sequence-to-sequence networks, with or without attention."""
 
 from __future__ import annotations
 
@@ -7,47 +7,54 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 from agentlab.nets.attention import BahdanauAttention, LuongAttention
 from agentlab.nets.decoding import State
+from agentlab.nets.image_torso import layer_seed
 from agentlab.nets.rnn import RNN
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class Seq2Seq(keras.Model):  # type: ignore[misc]
-    """A recurrent encoder, and a recurrent decoder that may attend to all that it put out.
+    """A recurrent encoder and a recurrent decoder, which may attend to the encoder's outputs.
 
-    - ``none`` (Sutskever et al. 2014): the decoder starts from a summary of the source, what the
-      encoder has at the ends, through a dense layer with tanh.
-    - ``luong`` (Luong et al. 2015, section 3.1, without input feeding): and attends with its
-      newest state; the attentional vector ``tanh(W [context; state])`` gives the logits.
-    - ``bahdanau`` (Bahdanau et al. 2015): and attends with its last state; the context is part of
-      the decoder's next input too, so that training goes token by token.
+    - ``none`` (Sutskever et al. 2014): the initial state of the decoder is a dense layer with tanh
+      of the final states of the encoder.
+    - ``luong`` (Luong et al. 2015, section 3.1, without input feeding): also attends with the new
+      state of the decoder; the logits are computed from the attentional vector ``tanh(W [context;
+      state])``.
+    - ``bahdanau`` (Bahdanau et al. 2015): also attends with the previous state of the decoder; the
+      context is part of the decoder's input, so that training is sequential.
 
-    Id 0 is padding, to the right of each sequence.
+    Id 0 is padding, at the end of sequences.
 
-    Input: a pair ``source_ids`` int32 ``[batch, source_time]`` and ``target_ids`` int32 ``[batch,
-    target_time]``, the target's tokens from the start token on.
-    Output: float32 logits ``[batch, target_time, target_vocabulary]`` of the token after each.
+    Input: a pair of ``source_ids``, int32 ``[batch, source_time]``, and ``target_ids``, int32
+    ``[batch, target_time]``, the tokens of the target beginning with the start token.
+    Output: logits of the token after each target token, float32 ``[batch, target_time,
+    target_vocabulary]``.
 
     Args:
-        source_vocabulary: ids of the source, padding included.
-        target_vocabulary: ids of the target.
-        embedding: numbers that stand for an id.
-        units: of each layer; of a bidirectional encoder, half of them run backwards.
-        layers: of the encoder, and of the decoder.
+        source_vocabulary: size of the source vocabulary, padding included.
+        target_vocabulary: size of the target vocabulary, padding included.
+        embedding: dimension of the embeddings.
+        units: units of each layer; in a bidirectional encoder, of both directions together.
+        layers: number of layers of the encoder, and of the decoder.
         cell: ``lstm``, ``gru``, ``peephole`` or ``simple``.
-        attention: one of the three.
-        bidirectional: whether the encoder also runs backwards.
-        dropout: share that training drops of embeddings, of outputs and between layers.
-        shared: one embedding for both vocabularies, which are then the same.
-        tied: the logits' kernel is the target embedding (Press & Wolf 2017), and the attentional
-            vector as long as it; else that has ``units``.
-        seed: of the initial weights and of dropout.
+        attention: ``luong``, ``bahdanau`` or ``none``.
+        bidirectional: whether the encoder is bidirectional.
+        dropout: dropout rate of embeddings, of outputs and between layers.
+        shared: whether source and target share an embedding, and so their vocabulary.
+        tied: whether the kernel of the logits is the target embedding (Press & Wolf 2017). The
+            attentional vector then has its dimension, otherwise ``units``.
+        seed: seed of initial weights and dropout.
 
     Raises:
-        AgentlabError: for an unknown cell, units that cannot be halved, or vocabularies that
-            differ but are shared.
+        InvalidArgument: for an unknown cell or attention, an odd number of units of a bidirectional
+            encoder, or shared vocabularies of different sizes.
+
+    >>> translator = Seq2Seq(50, 60, embedding=8, units=8)
+    >>> translator((tf.ones((2, 7), tf.int32), tf.ones((2, 5), tf.int32))).shape
+    TensorShape([2, 5, 60])
     """
 
     def __init__(
@@ -68,22 +75,19 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
     ) -> None:
         super().__init__(**kwargs)
         if attention not in ("luong", "bahdanau", "none"):
-            raise AgentlabError(f"attention={attention!r} must be luong, bahdanau or none")
+            raise InvalidArgument(f"attention={attention!r} must be luong, bahdanau or none")
         if bidirectional and units % 2:
-            raise AgentlabError(f"units={units} must be even where bidirectional=True")
+            raise InvalidArgument(f"units={units} must be even with bidirectional=True")
         if shared and source_vocabulary != target_vocabulary:
-            raise AgentlabError(
+            raise InvalidArgument(
                 f"source_vocabulary={source_vocabulary} and target_vocabulary={target_vocabulary} "
-                "must be equal where shared=True"
+                "must be equal with shared=True"
             )
         self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
         self.embedding, self.units, self.depth, self.cell = embedding, units, layers, cell
         self.attention_kind, self.bidirectional, self.rate = attention, bidirectional, dropout
         self.shared, self.tied, self.seed = shared, tied, seed
         policy = self.dtype_policy
-
-        def own(shift: int) -> int | None:
-            return None if seed is None else seed + shift
 
         self.encoder = RNN(
             cell,
@@ -94,21 +98,28 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
             embedding=embedding,
             dropout=dropout,
             mask_zero=True,
-            seed=own(100),
+            seed=layer_seed(seed, 100),
             dtype=policy,
             name="encoder",
         )
         self.decoder = RNN(
-            cell, (units,) * layers, dropout=dropout, seed=own(1000), dtype=policy, name="decoder"
+            cell,
+            (units,) * layers,
+            dropout=dropout,
+            seed=layer_seed(seed, 1000),
+            dtype=policy,
+            name="decoder",
         )
         self.attend: Any = None
         if attention == "luong":
-            self.attend = LuongAttention(seed=own(1), dtype=policy, name="attention")
+            self.attend = LuongAttention(seed=layer_seed(seed, 1), dtype=policy, name="attention")
         elif attention == "bahdanau":
-            self.attend = BahdanauAttention(units, seed=own(1), dtype=policy, name="attention")
+            self.attend = BahdanauAttention(
+                units, seed=layer_seed(seed, 1), dtype=policy, name="attention"
+            )
 
         def dense(width: int, shift: int, name: str) -> keras.layers.Dense:
-            kernel = keras.initializers.GlorotUniform(own(shift))
+            kernel = keras.initializers.GlorotUniform(layer_seed(seed, shift))
             return keras.layers.Dense(
                 width, "tanh", kernel_initializer=kernel, name=name, dtype=policy
             )
@@ -117,12 +128,14 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
         self.bridge = dense(units * states, 10, "bridge")
         self.attentional = dense(embedding if tied else units, 11, "attentional")
         self.dropouts = [
-            keras.layers.Dropout(dropout, seed=own(20 + i), name=f"dropout_{i}", dtype=policy)
+            keras.layers.Dropout(
+                dropout, seed=layer_seed(seed, 20 + i), name=f"dropout_{i}", dtype=policy
+            )
             for i in range(3)
         ]
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights; nothing of ``input_shape``, a pair of shapes, matters to them."""
+        """Create the weights, which do not depend on ``input_shape``, a pair of shapes."""
         self.encoder.build((None, None))
         embedding: Any = self.encoder.embed
         self.target_embedding = embedding.embeddings
@@ -159,22 +172,22 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
         return self._decode(target_ids, self.encode(source_ids, training), training)[0]
 
     def attention(self, inputs: tuple[Any, Any]) -> Any:
-        """Return how each target token attends to the source.
+        """Return the attention weights of each target token on the source.
 
         Returns:
-            float32 ``[batch, target_time, source_time]``; zeros where ``attention`` is ``none``.
+            float32 ``[batch, target_time, source_time]``; zeros if ``attention`` is ``none``.
         """
         source_ids, target_ids = inputs
         return self._decode(target_ids, self.encode(source_ids))[2]
 
     def encode(self, source_ids: Any, training: bool = False) -> State:
-        """Take in sources, int32 ``[batch, source_time]``.
+        """Encode sources, int32 ``[batch, source_time]``.
 
         Returns:
-            The memory: its mask, keys and values; and the decoder's first state.
+            The state of the decoder: mask, keys and values as its memory, and its initial state.
         """
-        values = self.encoder(source_ids, training=training)
-        last = values[:, -1]  # padding leaves it as it was at the last token
+        values = self.encoder(source_ids, training=training)  # [batch, source_time, units]
+        last = values[:, -1]  # padding does not change it after the last token
         if self.bidirectional:
             half = self.units // 2
             last = tf.concat([last[:, :half], values[:, 0, half:]], axis=-1)
@@ -184,17 +197,17 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
         return State((source_ids != 0, keys, values), [tf.cast(s, tf.float32) for s in states])
 
     def step(self, token_ids: Any, state: State) -> tuple[Any, State, Any]:
-        """Take in the newest tokens; see ``agentlab.nets.decoding.SequenceNet``."""
+        """Process the newest tokens; see ``agentlab.nets.decoding.SequenceNet``."""
         logits, state, weights = self._decode(token_ids[:, None], state)
         return logits[:, 0], state, weights[:, 0]
 
     def _decode(self, ids: Any, state: State, training: bool = False) -> tuple[Any, State, Any]:
-        """Take in any number of further tokens, ``[batch, time]``."""
+        """Process further tokens ``[batch, time]``; return logits, state and attention weights."""
         mask, keys, values = state.memory
         embedded = tf.cast(tf.gather(self.target_embedding, ids), self.compute_dtype)
-        embedded = self.dropouts[1](embedded, training=training)
+        embedded = self.dropouts[1](embedded, training=training)  # [batch, time, embedding]
         if self.attention_kind == "bahdanau":
-            outputs, context, weights, cache = self._feed(embedded, state, training)
+            outputs, context, weights, cache = self._run_with_context(embedded, state, training)
         else:
             outputs, cache = self.decoder.run(embedded, state.cache, training=training)
         if self.attention_kind == "luong":
@@ -202,39 +215,42 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
         if self.attend is None:
             weights = tf.zeros((*tf.unstack(tf.shape(ids)), tf.shape(mask)[1]))
         else:
-            outputs = tf.concat([context, outputs], axis=-1)
+            outputs = tf.concat([context, outputs], axis=-1)  # [batch, time, 2 units]
         vector = self.dropouts[2](self.attentional(outputs), training=training)
-        kernel = tf.cast(self.output_embedding, vector.dtype)
-        flat = tf.reshape(vector, (-1, kernel.shape[1]))
+        kernel = tf.cast(self.output_embedding, vector.dtype)  # [target_vocabulary, n]
+        flat = tf.reshape(vector, (-1, kernel.shape[1]))  # [batch * time, n]
         logits = tf.cast(tf.matmul(flat, kernel, transpose_b=True), tf.float32)
         logits += tf.cast(self.output_bias, tf.float32)
         shape = (tf.shape(ids)[0], tf.shape(ids)[1], self.target_vocabulary)
         weights = tf.cast(weights, tf.float32)
         return tf.reshape(logits, shape), State(state.memory, cache), weights
 
-    def _feed(self, embedded: Any, state: State, training: bool) -> tuple[Any, Any, Any, Any]:
-        """Go through ``embedded`` token by token, each with the context of the last state.
+    def _run_with_context(
+        self, embedded: Any, state: State, training: bool
+    ) -> tuple[Any, Any, Any, Any]:
+        """Run the decoder token by token, feeding it the context of its previous state.
 
         Returns:
             The decoder's outputs, contexts and attention weights of all tokens, ``[batch, time,
-            ...]``; and its last state.
+            ...]``, and its final state.
         """
         mask, keys, values = state.memory
-        time, above = tf.shape(embedded)[1], -self.decoder.recurrents[-1][0].states
+        time = tf.shape(embedded)[1]
+        top = -self.decoder.recurrents[-1][0].states  # index of the last layer's output
 
-        def advance(t: Any, cache: Any, written: Any) -> Any:
-            query = tf.cast(cache[above], embedded.dtype)[:, None]
+        def advance(t: Any, cache: Any, results: Any) -> Any:
+            query = tf.cast(cache[top], embedded.dtype)[:, None]  # [batch, 1, units]
             context, weights = self.attend(query, keys, values, mask)
             fed = tf.concat([embedded[:, t : t + 1], context], axis=-1)
             output, cache = self.decoder.run(fed, cache, training=training)
-            made = (output[:, 0], context[:, 0], weights[:, 0])
-            written = [array.write(t, x) for array, x in zip(written, made, strict=True)]
-            return t + 1, cache, written
+            step = (output[:, 0], context[:, 0], weights[:, 0])
+            results = [array.write(t, x) for array, x in zip(results, step, strict=True)]
+            return t + 1, cache, results
 
         arrays = [tf.TensorArray(embedded.dtype, time) for _ in range(3)]
         start = (tf.constant(0), state.cache, arrays)
-        _, cache, written = tf.while_loop(lambda t, *_: t < time, advance, start)
-        outputs, context, weights = (tf.transpose(a.stack(), (1, 0, 2)) for a in written)
+        _, cache, results = tf.while_loop(lambda t, *_: t < time, advance, start)
+        outputs, context, weights = (tf.transpose(a.stack(), (1, 0, 2)) for a in results)
         return outputs, context, weights, cache
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Siamese nets: two inputs through one torso, so that distances mean likeness."""
+"""Siamese networks, which learn an embedding in which distances measure similarity."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("agentlab")
 class Siamese(keras.Model):  # type: ignore[misc]
-    """Twin branches with shared weights (Bromley et al. 1993), a torso and a linear embedding.
+    """Two branches with shared weights (Bromley et al. 1993): a torso and a linear embedding.
 
     Input: a pair ``(a, b)``, each of the torso's input shape ``[batch, ...]``.
-    Output shape: float32 ``[batch]``, the Euclidean distance of the two embeddings.
+    Output shape: float32 ``[batch]``, the Euclidean distances of the two embeddings.
 
     Args:
-        torso: a built torso, for both branches.
-        embedding: dimensions that inputs are embedded in.
-        seed: of the embedding's initial kernel (Glorot & Bengio 2010).
+        torso: a built torso, shared by both branches.
+        embedding: dimension of the embedding.
+        seed: seed of the initial kernel of the embedding (Glorot & Bengio 2010).
+
+    >>> from agentlab.nets import make_torso
+    >>> siamese = Siamese(make_torso("mlp", (4,)), embedding=2)
+    >>> siamese((tf.zeros((8, 4)), tf.ones((8, 4)))).shape
+    TensorShape([8])
     """
 
     def __init__(
         self, torso: keras.Model, embedding: int = 2, seed: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # inputs are the torso's matter
+        super().__init__(autocast=False, **kwargs)  # the torso casts its inputs
         self.torso, self.embedding, self.seed = torso, embedding, seed
         self.head = keras.layers.Dense(
             embedding,
@@ -36,18 +41,18 @@ class Siamese(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def embed(self, inputs: Any, training: bool = False) -> Any:
-        """Return where ``inputs`` lie, float32 ``[batch, embedding]``."""
+        """Return the embeddings of ``inputs``, float32 ``[batch, embedding]``."""
         return self.head(self.torso(inputs, training=training))
 
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
         """Return the distances of pairs ``(a, b)``, float32 ``[batch]``."""
-        # Both branches in one batch: one call, and one set of statistics for batch norms.
-        both = self.embed(tf.concat(list(inputs), axis=0), training=training)
-        a, b = tf.split(both, 2)
+        # One batch of both branches: a single call, and shared statistics for batch normalization.
+        both = self.embed(tf.concat(list(inputs), axis=0), training=training)  # [2 batch, n]
+        a, b = tf.split(both, 2)  # [batch, n]
         return euclidean_distances(a, b)
 
     def get_build_config(self) -> dict[str, Any]:
-        """Return the shapes of a pair."""
+        """Return the input shapes of a pair."""
         shape = self.torso.get_build_config()["input_shape"]
         return {"input_shape": (shape, shape)}
 
@@ -62,7 +67,7 @@ class Siamese(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Siamese:
-        """Build the net that ``get_config`` described, with initial weights."""
+        """Build a network with initial weights from the dictionary of ``get_config``."""
         torso = keras.saving.deserialize_keras_object(config["torso"])
         return cls(**{**config, "torso": torso})
 
@@ -70,25 +75,34 @@ class Siamese(keras.Model):  # type: ignore[misc]
 def euclidean_distances(a: Any, b: Any) -> Any:
     """Return the distances ``[batch]`` between the rows of ``a`` and ``b``, both ``[batch, n]``.
 
-    Where two rows are equal the distance has no gradient, and 0 stands for it.
+    The gradient is 0 where two rows are equal.
+
+    >>> euclidean_distances(tf.constant([[3.0, 0.0]]), tf.constant([[0.0, 4.0]])).numpy()
+    array([5.], dtype=float32)
     """
-    squared = tf.reduce_sum(tf.square(a - b), axis=-1)
-    apart = squared > 0
-    # The root's own gradient at 0 is infinite, and times 0 no number.
-    return tf.where(apart, tf.sqrt(tf.where(apart, squared, 1)), 0)
+    squared = tf.reduce_sum(tf.square(a - b), axis=-1)  # [batch]
+    distinct = squared > 0
+    # The gradient of the square root at 0 is infinite, and NaN times 0.
+    return tf.where(distinct, tf.sqrt(tf.where(distinct, squared, 1)), 0)
 
 
 def contrastive_loss(distances: Any, same: Any, margin: float = 1.0) -> Any:
     """Return ``Y d^2 / 2 + (1 - Y) max(0, margin - d)^2 / 2`` of each pair.
 
-    Hadsell, Chopra & LeCun 2006, equation 4, whose own ``Y`` is 0 for like pairs and 1 for others.
+    Hadsell, Chopra & LeCun 2006, equation 4, where ``Y`` is 0 for similar pairs and 1 for others.
 
     Args:
-        distances: ``[batch]``.
-        same: ``Y`` here: 1 where both of a pair are alike, else 0, ``[batch]``.
-        margin: from where on unlike pairs are far enough.
+        distances: distances ``d``, float ``[batch]``.
+        same: ``Y``: 1 for similar pairs, 0 for others, ``[batch]``.
+        margin: distance beyond which dissimilar pairs have no loss.
+
+    Returns:
+        The loss of each pair, ``[batch]``.
+
+    >>> contrastive_loss(tf.constant([2.0, 0.5]), tf.constant([1, 0])).numpy()
+    array([2.   , 0.125], dtype=float32)
     """
     same = tf.cast(same, distances.dtype)
-    attraction = tf.square(distances)
-    repulsion = tf.square(tf.maximum(margin - distances, 0))
-    return (same * attraction + (1 - same) * repulsion) / 2
+    similar = tf.square(distances)
+    dissimilar = tf.square(tf.maximum(margin - distances, 0))
+    return (same * similar + (1 - same) * dissimilar) / 2

@@ -1,7 +1,7 @@
-"""Products with observations that are nearly all zeros, such as the moving dots of Pong.
+"""Products with sparse observations, such as difference frames of Pong.
 
 A row of 12,800 pixels with 60 ones in it times a kernel ``[12800, 200]`` is a sum of 60 of the
-kernel's rows: two hundred times less work than the dense product, and exactly the same result.
+kernel's rows: two hundred times less work than the dense product, with the same result.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from agentlab.lazy import tf
 
 
 class SparseRows(NamedTuple):
-    """A matrix ``[n, d]`` of zeros and ones (and minus ones) as the places of its non-zeros.
+    """A matrix ``[n, d]`` of -1, 0 and 1, given by the indices of its nonzeros.
 
-    The places are listed twice, row by row for the product and column by column for its gradient,
-    since a sum over sorted places is ten times faster than a scatter. A minus one in column ``c``
-    is listed as column ``c + d``. All int32 ``[places]``.
+    The indices are stored twice, sorted by row for the product and by column for its gradient,
+    since a sum over sorted segments is ten times faster than a scatter. A -1 in column ``c`` is
+    stored as column ``c + d``. All fields are int32 ``[nonzeros]``, ``num_rows`` is an int32.
     """
 
     rows: Any
@@ -30,13 +30,17 @@ class SparseRows(NamedTuple):
 
 
 def sparse_rows(matrix: npt.NDArray[Any]) -> SparseRows:
-    """List the non-zeros of a matrix ``[n, ...]`` of -1, 0 and 1 (int8, uint8 or bool)."""
+    """Convert a matrix ``[n, ...]`` of -1, 0 and 1 (int8, uint8 or bool) to ``SparseRows``.
+
+    >>> sparse_rows(np.array([[0, 1, 0], [1, 0, 1]], np.uint8)).columns
+    array([1, 0, 2], dtype=int32)
+    """
     n, d = len(matrix), int(np.prod(matrix.shape[1:]))
     flat = np.ascontiguousarray(matrix).reshape(-1)
-    places = _nonzero_bytes(flat)
-    rows, columns = np.divmod(places, d)
+    nonzeros = _nonzero_bytes(flat)
+    rows, columns = np.divmod(nonzeros, d)
     if flat.dtype == np.int8:
-        columns += d * (flat[places] < 0)
+        columns += d * (flat[nonzeros] < 0)
     order = np.argsort(columns.astype(np.uint16 if d < 2**15 else np.uint32), kind="stable")
     as_int = np.int32
     return SparseRows(
@@ -49,21 +53,21 @@ def sparse_rows(matrix: npt.NDArray[Any]) -> SparseRows:
 
 
 def _nonzero_bytes(flat: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """``np.flatnonzero`` of bytes, skipping zeros eight at a time."""
+    """Return ``np.flatnonzero`` of bytes, skipping zeros eight at a time."""
     whole = len(flat) // 8 * 8
     words = flat[:whole].view(np.uint64)
-    busy = np.flatnonzero(words)
-    word, byte = np.nonzero(words[busy].view(np.uint8).reshape(-1, 8))
-    return np.concatenate((busy[word] * 8 + byte, whole + np.flatnonzero(flat[whole:])))
+    nonzero_words = np.flatnonzero(words)
+    word, byte = np.nonzero(words[nonzero_words].view(np.uint8).reshape(-1, 8))
+    return np.concatenate((nonzero_words[word] * 8 + byte, whole + np.flatnonzero(flat[whole:])))
 
 
 def sparse_matmul(matrix: SparseRows, kernel: Any, signed: bool = False) -> Any:
     """Multiply ``matrix [n, d]`` with ``kernel`` (float32 ``[d, units]``); differentiable in it.
 
     Args:
-        matrix: what ``sparse_rows`` made.
+        matrix: the result of ``sparse_rows``.
         kernel: float32 ``[d, units]``.
-        signed: whether ``matrix`` may hold minus ones.
+        signed: whether ``matrix`` may contain -1.
 
     Returns:
         float32 ``[n, units]``.

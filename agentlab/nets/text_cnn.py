@@ -1,4 +1,4 @@
-"""The convolutional net for texts."""
+"""A convolutional network for text."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from agentlab.errors import AgentlabError
-from agentlab.nets.stack import derived
+from agentlab.errors import InvalidArgument
+from agentlab.nets.image_torso import layer_seed
 
 EmbeddingMode = Literal["trained", "static", "two_channel"]
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class TextCNN(keras.Model):  # type: ignore[misc]
-    """Convolutions of several widths over a text, each filter's maximum over time (Kim 2014).
+    """Convolutions of several widths over a text, max pooled over time (Kim 2014).
 
-    A window begins at every word and may reach beyond the end of the text, where all is zero, so
-    that texts shorter than the widest filter work too. Id 0 is padding: it embeds as zeros and no
-    window begins there, so that padding on either side changes nothing. The maximum is taken for
-    each width by itself. Characters are but another vocabulary.
+    A window starts at each token and may extend beyond the end of the text, padded with zeros, so
+    texts may be shorter than the widest filter. Id 0 is padding: its embedding is zero and no
+    window starts there, so padding on either side has no effect on the features. Tokens may be
+    words or characters.
 
-    Input shape: ids ``[batch, length]`` of any number type, 0 for padding, below ``vocabulary``.
-    Output shape: ``[batch, len(widths) * filters]``, of the compute dtype.
+    Input shape: token ids ``[batch, length]`` of any number type, below ``vocabulary``.
+    Output shape: ``[batch, len(widths) * filters]`` in the compute dtype.
 
     Args:
-        vocabulary: how many ids there are, padding included.
-        embedding: numbers that stand for a word.
-        widths: of the convolutions, in words.
-        filters: of each width.
-        dropout: fraction of the features that are dropped in training.
-        embedding_mode: ``"trained"``: learned with the rest (CNN-rand, or CNN-non-static where
-            ``vectors`` are given); ``"static"``: ``vectors``, never changed; ``"two_channel"``:
-            both side by side, each filter with weights for either (CNN-multichannel).
+        vocabulary: size of the vocabulary, padding included.
+        embedding: dimension of the embedding.
+        widths: widths of the convolutions, in tokens.
+        filters: number of filters of each width.
+        dropout: dropout rate of the features.
+        embedding_mode: ``"trained"`` trains the embedding (CNN-rand, or CNN-non-static with
+            ``vectors``); ``"static"`` keeps ``vectors`` fixed; ``"two_channel"`` concatenates both
+            (CNN-multichannel).
         vectors: initial word vectors ``[vocabulary, embedding]``, such as those of word2vec;
-            ``None`` draws them, where they are trained. They are saved with the weights.
-        seed: of initial weights and dropout.
+            ``None`` initializes a trained embedding at random. They are saved with the weights.
+        seed: seed of initial weights and dropout.
 
     Raises:
-        AgentlabError: for an unknown mode, missing vectors or vectors of another shape.
+        InvalidArgument: for an unknown mode, missing vectors or vectors of another shape.
+
+    >>> TextCNN(vocabulary=1000)(np.ones((2, 30), np.int32)).shape
+    TensorShape([2, 384])
     """
 
     def __init__(
@@ -64,53 +67,55 @@ class TextCNN(keras.Model):  # type: ignore[misc]
         self.features = len(self.widths) * filters
         modes = get_args(EmbeddingMode)
         if embedding_mode not in modes:
-            raise AgentlabError(f"embedding_mode={embedding_mode!r} is none of {', '.join(modes)}")
-        start = self._initial(vectors)
-        kept = {"trained": ["trained"], "static": ["static"]}
+            raise InvalidArgument(
+                f"embedding_mode={embedding_mode!r} must be one of {', '.join(modes)}"
+            )
+        initializer = self._initializer(vectors)
+        channels = {"trained": ["trained"], "static": ["static"]}
         self.embeddings = [
             keras.layers.Embedding(
                 vocabulary,
                 embedding,
-                embeddings_initializer=start,
+                embeddings_initializer=initializer,
                 trainable=name == "trained",
                 name=f"embedding_{name}",
                 dtype=self.dtype_policy,
             )
-            for name in kept.get(embedding_mode, ["trained", "static"])
+            for name in channels.get(embedding_mode, ["trained", "static"])
         ]
         self.convolutions = [
             keras.layers.Conv1D(
                 filters,
                 width,
                 activation="relu",
-                kernel_initializer=keras.initializers.HeNormal(seed=derived(seed, 1 + i)),
+                kernel_initializer=keras.initializers.HeNormal(seed=layer_seed(seed, 1 + i)),
                 name=f"conv_{width}",
                 dtype=self.dtype_policy,
             )
             for i, width in enumerate(self.widths)
         ]
-        last = derived(seed, 1 + len(self.widths))
+        last = layer_seed(seed, 1 + len(self.widths))
         self.drop = keras.layers.Dropout(dropout, seed=last, name="drop", dtype=self.dtype_policy)
 
-    def _initial(self, vectors: npt.ArrayLike | None) -> keras.initializers.Initializer:
+    def _initializer(self, vectors: npt.ArrayLike | None) -> keras.initializers.Initializer:
         if vectors is None:
             if self.embedding_mode != "trained":
-                raise AgentlabError(
+                raise InvalidArgument(
                     f"embedding_mode={self.embedding_mode!r} needs vectors, an array of the shape "
                     f"[{self.vocabulary}, {self.embedding}]"
                 )
-            # As wide as word2vec's vectors, whose variance Kim's section 3.2 copies.
+            # The range with the variance of word2vec vectors (Kim 2014, section 3.2).
             return keras.initializers.RandomUniform(-0.25, 0.25, seed=self.seed)
         given = np.asarray(vectors, np.float32)
         if given.shape != (self.vocabulary, self.embedding):
-            raise AgentlabError(
-                f"vectors have the shape {list(given.shape)}, not "
+            raise InvalidArgument(
+                f"vectors have the shape {list(given.shape)}; it must be "
                 f"[vocabulary, embedding] = [{self.vocabulary}, {self.embedding}]"
             )
         return lambda shape, dtype=None: tf.constant(given, dtype)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights for ids of ``input_shape`` (the batch first)."""
+        """Create the weights for token ids of ``input_shape``, with the batch dimension."""
         for embedding in self.embeddings:
             embedding.build(input_shape)
         channels = self.embedding * len(self.embeddings)
@@ -119,19 +124,21 @@ class TextCNN(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the features of texts, ``[batch, features]``."""
+        """Return the features of token ids ``[batch, length]``, ``[batch, features]``."""
         ids = tf.cast(inputs, tf.int32)
-        real = tf.cast(ids != 0, self.compute_dtype)[..., None]
-        words = tf.concat([embedding(ids) for embedding in self.embeddings], axis=-1) * real
+        mask = tf.cast(ids != 0, self.compute_dtype)[..., None]  # [batch, length, 1]
+        embedded = [embedding(ids) for embedding in self.embeddings]
+        tokens = tf.concat(embedded, axis=-1) * mask  # [batch, length, channels]
         maxima = []
         for width, convolution in zip(self.widths, self.convolutions, strict=True):
-            windows = tf.pad(words, [[0, 0], [0, width - 1], [0, 0]])
-            # After ReLU nothing is below 0, so that 0 leaves a window out.
-            maxima.append(tf.reduce_max(convolution(windows) * real, axis=1))
+            padded = tf.pad(tokens, [[0, 0], [0, width - 1], [0, 0]])
+            responses = convolution(padded)  # [batch, length, filters]
+            # Masked windows are 0, which never exceeds the outputs of ReLU.
+            maxima.append(tf.reduce_max(responses * mask, axis=1))  # [batch, filters]
         return self.drop(tf.concat(maxima, axis=-1), training=training)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of ``__init__``, but for ``vectors``, which the weights hold."""
+        """Return the arguments of ``__init__`` except ``vectors``, which are in the weights."""
         return {
             **super().get_config(),
             "vocabulary": self.vocabulary,
@@ -145,7 +152,7 @@ class TextCNN(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextCNN:
-        """Build the net that ``get_config`` described; its vectors come with its weights."""
+        """Build a network from the dictionary of ``get_config``; weights hold the vectors."""
         vectors = None
         if config["embedding_mode"] != "trained":
             vectors = np.zeros((config["vocabulary"], config["embedding"]), np.float32)

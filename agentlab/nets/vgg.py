@@ -1,4 +1,4 @@
-"""VGG: small kernels, several in a row before each pooling, as deep as one likes."""
+"""VGG: blocks of small convolutions, each followed by pooling."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from typing import Any
 
 import keras
 
-from agentlab.errors import AgentlabError
-from agentlab.nets.stack import Stack, batch_norm, convolution, dense, derived
+from agentlab.errors import InvalidArgument
+from agentlab.nets.image_torso import ImageTorso, batch_norm, convolution, dense, layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
-class VGG(Stack):
-    """Blocks of 3x3 convolutions with ReLU, each block halved by max pooling, then dense layers.
+class VGG(ImageTorso):
+    """Blocks of 3x3 convolutions with ReLU and max pooling, then dense layers.
 
-    The form is Simonyan & Zisserman's (2015, section 2.1). With the defaults and a head of 10
-    classes on 32x32x3 it has 2,159,114 parameters. Deeper: ``filters=(64, 128, 256)``,
-    ``convolutions=(2, 2, 2)``, ``batch_norm=True``, ``block_dropout=0.2``.
+    The architecture of Simonyan & Zisserman 2015, section 2.1. With the defaults it has 2,159,114
+    parameters with a head of 10 classes for 32x32x3 images. A deeper network: ``filters=(64, 128,
+    256)``, ``convolutions=(2, 2, 2)``, ``batch_norm=True``, ``block_dropout=0.2``.
 
-    Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]``, divided by
-    ``scale``. Output shape: ``[batch, units[-1]]``, of the compute dtype.
+    Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]`` of any number
+    type, divided by ``scale``.
+    Output shape: ``[batch, units[-1]]`` in the compute dtype; the flattened outputs of the last
+    block if ``units`` is empty.
 
     Args:
-        filters: output channels of the convolutions of each block.
-        convolutions: how many convolutions each block has.
+        filters: number of output channels of the convolutions in each block.
+        convolutions: number of convolutions in each block.
         units: units of each dense layer.
-        dropout: fraction of each dense layer's outputs that are dropped in training.
-        block_dropout: the same for each block's outputs.
-        batch_norm: whether each convolution is normalized over the batch before its ReLU (Ioffe &
-            Szegedy 2015).
-        scale: what inputs are divided by, 255 for bytes.
-        seed: of initial weights (He et al. 2015) and dropout.
+        dropout: dropout rate after each dense layer.
+        block_dropout: dropout rate after each block.
+        batch_norm: whether to use batch normalization between each convolution and its ReLU (Ioffe
+            & Szegedy 2015).
+        scale: divisor of the inputs: 255 for uint8 images.
+        seed: seed of initial weights (He et al. 2015) and dropout.
 
     Raises:
-        AgentlabError: where ``filters`` and ``convolutions`` are not equally long, or a shape
-            without dense layers is asked for.
+        InvalidArgument: if ``filters`` and ``convolutions`` have different lengths.
+
+    >>> import numpy as np
+    >>> VGG()(np.zeros((2, 32, 32, 3), np.uint8)).shape
+    TensorShape([2, 512])
     """
 
     def __init__(
@@ -55,25 +60,25 @@ class VGG(Stack):
         self.units, self.dropout = tuple(units), dropout
         self.block_dropout, self.batch_norm = block_dropout, batch_norm
         if len(self.filters) != len(self.convolutions):
-            raise AgentlabError(
-                f"convolutions={self.convolutions} must name one number for each of "
+            raise InvalidArgument(
+                f"convolutions={self.convolutions} must have one number for each of "
                 f"filters={self.filters}"
             )
         self.steps = []
         for i, (n, count) in enumerate(zip(self.filters, self.convolutions, strict=True)):
             for j in range(count):
-                self.steps += self._convolved(n, f"{i}_{j}")
+                self.steps += self._convolution(n, f"{i}_{j}")
             self.steps.append(
                 keras.layers.MaxPooling2D(2, name=f"pool_{i}", dtype=self.dtype_policy)
             )
-            self.steps += self._dropped(block_dropout, f"drop_block_{i}")
+            self.steps += self._dropout(block_dropout, f"drop_block_{i}")
         self.steps.append(keras.layers.Flatten(name="flatten", dtype=self.dtype_policy))
         for i, n in enumerate(self.units):
-            self.steps.append(dense(n, f"dense_{i}", self._own_seed(), self.dtype_policy))
-            self.steps += self._dropped(dropout, f"drop_{i}")
+            self.steps.append(dense(n, f"dense_{i}", self._next_seed(), self.dtype_policy))
+            self.steps += self._dropout(dropout, f"drop_{i}")
 
-    def _convolved(self, filters: int, name: str) -> list[keras.layers.Layer]:
-        dtype, seed = self.dtype_policy, self._own_seed()
+    def _convolution(self, filters: int, name: str) -> list[keras.layers.Layer]:
+        dtype, seed = self.dtype_policy, self._next_seed()
         if not self.batch_norm:
             return [convolution(filters, 3, f"conv_{name}", seed, dtype, activation="relu")]
         return [
@@ -82,15 +87,15 @@ class VGG(Stack):
             keras.layers.ReLU(name=f"relu_{name}", dtype=dtype),
         ]
 
-    def _dropped(self, rate: float, name: str) -> list[keras.layers.Layer]:
+    def _dropout(self, rate: float, name: str) -> list[keras.layers.Layer]:
         if not rate:
             return []
         return [
-            keras.layers.Dropout(rate, seed=self._own_seed(), name=name, dtype=self.dtype_policy)
+            keras.layers.Dropout(rate, seed=self._next_seed(), name=name, dtype=self.dtype_policy)
         ]
 
-    def _own_seed(self) -> int | None:
-        return derived(self.seed, len(self.steps))
+    def _next_seed(self) -> int | None:
+        return layer_seed(self.seed, len(self.steps))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""

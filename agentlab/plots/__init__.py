@@ -1,1 +1,1 @@
-"""Every figure that is drawn: training curves, nets, and what trained nets do."""
+"""Plots: learning curves, network diagrams and predictions."""

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def draw_activations() -> Figure:
-    """Draw every function of ``FUNCTIONS`` from -4 to 4, with its derivative."""
-    across = 4
-    down = -(-len(FUNCTIONS) // across)
-    figure = new_figure(3.3 * across, 2.7 * down + 0.4)
+    """Plot every function in ``FUNCTIONS`` from -4 to 4, with its derivative."""
+    columns = 4
+    rows = -(-len(FUNCTIONS) // columns)
+    figure = new_figure(3.3 * columns, 2.7 * rows + 0.4)
     x = np.linspace(-4, 4, 801)
-    panels = figure.subplots(down, across, sharex=True).flat
+    panels = figure.subplots(rows, columns, sharex=True).flat
     for axes, (name, (_, formula)) in zip(panels, FUNCTIONS.items(), strict=False):
         values, slopes = curve(name, x)
         if name == "threshold":
-            values[np.argmax(values)] = np.nan  # a jump is no line
+            values[np.argmax(values)] = np.nan  # do not connect the two sides of the jump
         axes.plot(x, slopes, color=CONTRAST, lw=1.4, ls="--", label="derivative")
         axes.plot(x, values, color=LINE, lw=2, label="function")
         axes.axhline(0, color=MUTED, lw=0.7, zorder=0)

@@ -1,4 +1,4 @@
-"""Plots of how a training went."""
+"""Learning curves of a run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ Column = npt.NDArray[np.float64]
 
 
 def plot_returns(run_path: Path | str) -> Path:
-    """Draw a run's mean return over its steps, and the spread where it was logged.
+    """Plot the mean return of a run over its steps, with its spread if that was logged.
 
     Reads ``metrics.csv`` (``return/mean``; ``return/min`` and ``return/max``, or ``return/std``;
     ``episodes``) and ``timings.csv`` (``seconds``, for a second axis).
 
+    Args:
+        run_path: the run's folder.
+
     Returns:
-        The plot, ``plots/returns.png`` in the run's folder.
+        Path of the plot, ``plots/returns.png`` in the run's folder.
 
     Raises:
-        AgentlabError: where the run has logged no returns, or the folder cannot be written to.
+        AgentlabError: if the run has logged no returns, or the folder is not writable.
+
+    >>> import tempfile
+    >>> from agentlab.runs import Run
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     with Run.create(root, "demo", {}) as run:
+    ...         run.log(100, {"return/mean": 1.5}, {})
+    ...         run.log(200, {"return/mean": 2.5}, {})
+    ...     plot_returns(run.path).name
+    'returns.png'
     """
     from matplotlib.ticker import EngFormatter
 
@@ -45,7 +57,7 @@ def plot_returns(run_path: Path | str) -> Path:
     if {"return/min", "return/max"} <= metrics.keys():
         low, high = metrics["return/min"][drawn], metrics["return/max"][drawn]
         axes.fill_between(
-            steps, low, high, color=LINE, alpha=0.14, lw=0, label="worst to best of them"
+            steps, low, high, color=LINE, alpha=0.14, lw=0, label="minimum to maximum"
         )
     elif "return/std" in metrics:
         std = metrics["return/std"][drawn]
@@ -63,41 +75,44 @@ def plot_returns(run_path: Path | str) -> Path:
     )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.legend(frameon=False, loc="best", labelcolor=INK)
-    _add_clock(axes, _columns(run_path / "timings.csv"))
+    _add_time_axis(axes, _columns(run_path / "timings.csv"))
     return save_figure(figure, run_path / "plots" / "returns.png")
 
 
 def plot_history(run_path: Path | str) -> Path:
-    """Draw how each figure of a supervised run changed over its epochs, a panel for each.
+    """Plot the metrics of a supervised run over its epochs, each in a subplot of its own.
 
-    Reads ``metrics.csv``: every ``train/NAME`` and ``validation/NAME``.
+    Reads ``train/NAME`` and ``validation/NAME`` in ``metrics.csv``.
+
+    Args:
+        run_path: the run's folder.
 
     Returns:
-        The plot, ``plots/history.png`` in the run's folder.
+        Path of the plot, ``plots/history.png`` in the run's folder.
 
     Raises:
-        AgentlabError: where no epoch has ended, or the folder cannot be written to.
+        AgentlabError: if no epoch has ended, or the folder is not writable.
     """
     from matplotlib.ticker import MaxNLocator
 
     run_path = Path(run_path)
     metrics = _columns(run_path / "metrics.csv")
-    parts = {"train": ("training data", LINE), "validation": ("held-out data", CONTRAST)}
+    splits = {"train": ("training data", LINE), "validation": ("validation data", CONTRAST)}
     drawn = {name for name, column in metrics.items() if np.isfinite(column).any()}
     paths = [name.partition("/") for name in metrics if name in drawn]
-    names = list(dict.fromkeys(name for part, _, name in paths if part in parts))
+    names = list(dict.fromkeys(name for split, _, name in paths if split in splits))
     if not names:
         raise AgentlabError(f"run={str(run_path)!r} has no history to plot: no epoch has ended")
 
-    across = min(len(names), 3)
-    down = -(-len(names) // across)
-    figure = new_figure(max(4.8 * across, 6), 3.6 * down + 0.3)
-    for name, axes in zip(names, figure.subplots(down, across, squeeze=False).flat, strict=False):
-        for part, (label, color) in parts.items():
-            if (column := f"{part}/{name}") in drawn:
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    figure = new_figure(max(4.8 * columns, 6), 3.6 * rows + 0.3)
+    for name, axes in zip(names, figure.subplots(rows, columns, squeeze=False).flat, strict=False):
+        for split, (label, color) in splits.items():
+            if (column := f"{split}/{name}") in drawn:
                 known = np.isfinite(metrics[column])
                 values = metrics[column][known]
-                label = f"{label}: {values[-1]:.4g} at last"
+                label = f"{label}: {values[-1]:.4g} at the end"
                 _draw_line(axes, metrics["step"][known], values, color, label)
         tidy(axes, name, "epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -109,7 +124,7 @@ def plot_history(run_path: Path | str) -> Path:
 
 
 def _draw_line(axes: Any, x: Column, y: Column, color: str, label: str) -> None:
-    """Draw a curve; a point where there is but one."""
+    """Draw a curve, or a marker if it has a single point."""
     axes.plot(x, y, color=color, lw=1.8, marker="o" if len(x) == 1 else "", label=label)
 
 
@@ -119,8 +134,8 @@ def _title(run_path: Path, metrics: dict[str, Column]) -> str:
     return f"{name} · {int(episodes[-1]):,} episodes" if np.isfinite(episodes[-1:]).any() else name
 
 
-def _add_clock(axes: Any, timings: dict[str, Column]) -> None:
-    """Put a second axis on top: the wall-clock time at which the steps were reached."""
+def _add_time_axis(axes: Any, timings: dict[str, Column]) -> None:
+    """Add a second x-axis on top: the wall-clock time at which the steps were reached."""
     seconds = timings.get("seconds", np.empty(0))
     known = np.isfinite(seconds)
     if known.sum() < 2:
@@ -132,15 +147,15 @@ def _add_clock(axes: Any, timings: dict[str, Column]) -> None:
     if not ((np.diff(steps) > 0).all() and (np.diff(times) > 0).all()):
         return
     top = axes.secondary_xaxis(
-        "top", functions=(_stretched(steps, times), _stretched(times, steps))
+        "top", functions=(_interpolator(steps, times), _interpolator(times, steps))
     )
     top.set_xlabel(f"wall-clock {unit}", color=MUTED)
     top.tick_params(colors=MUTED)
     top.spines["top"].set_visible(False)
 
 
-def _stretched(x: Column, y: Column) -> Any:
-    """Interpolate between increasing points, and go on beyond them at the average slope."""
+def _interpolator(x: Column, y: Column) -> Any:
+    """Return a linear interpolation of increasing points, extrapolated at the average slope."""
     slope = (y[-1] - y[0]) / (x[-1] - x[0])
 
     def function(values: Any) -> Any:
@@ -151,7 +166,7 @@ def _stretched(x: Column, y: Column) -> Any:
 
 
 def _columns(path: Path) -> dict[str, Column]:
-    """Read a table's columns; a missing cell is NaN, a missing file has none."""
+    """Read the columns of a CSV file; missing cells are NaN, a missing file has no columns."""
     if not path.exists():
         return {}
     with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as file:

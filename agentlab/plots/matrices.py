@@ -1,6 +1,6 @@
-"""Matrices and bars: confusion, attention, correlations, coefficients.
+"""Matrices and bar charts: confusion matrices, attention maps, correlations, coefficients.
 
-Each function returns a matplotlib ``Figure``, in the look of ``agentlab.plots.style``.
+Each function returns a matplotlib ``Figure`` in the style of ``agentlab.plots.style``.
 """
 
 from __future__ import annotations
@@ -20,48 +20,58 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 MAX_BARS = 40
-MAX_NUMBERED = 20  # rows of a matrix whose cells hold numbers
+MAX_ANNOTATED = 20  # rows of a matrix with numbers in its cells
 
 
 def confusion_matrix(true: Array, predicted: Array, classes: Sequence[object]) -> Figure:
-    """Draw which class was taken for which: counts, and as colors shares of each true class.
+    """Plot a confusion matrix: counts, colored by their fraction of each true class.
 
     Args:
-        true: the classes' numbers, int ``[n]``.
-        predicted: what the net said, int ``[n]``.
-        classes: the classes' names.
+        true: true classes as indices, int ``[n]``.
+        predicted: predicted classes as indices, int ``[n]``.
+        classes: names of the classes.
+
+    >>> figure = confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0]), ["cat", "dog"])
+    >>> figure.axes[0].get_title(loc="left")
+    '66.7% of 3 correct'
     """
     counts = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(counts, (np.asarray(true), np.asarray(predicted)), 1)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = float(np.clip(0.45 * len(classes), 3, 12))
-    room = _room(classes)
-    figure = new_figure(side + room + 1.5, side + room + 0.8)
+    label_width = _label_width(classes)
+    figure = new_figure(side + label_width + 1.5, side + label_width + 0.8)
     axes = figure.add_subplot()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    right = np.trace(counts) / max(len(true), 1)
-    tidy(axes, f"{right:.1%} of {len(true):,} right", "predicted class", "true class")
+    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    accuracy = np.trace(counts) / max(len(true), 1)
+    tidy(axes, f"{accuracy:.1%} of {len(true):,} correct", "predicted class", "true class")
     _finish_matrix(axes, classes, classes, side, side)
-    if len(classes) <= MAX_NUMBERED:
-        _write_cells(axes, shares, [[f"{count:,}" for count in row] for row in counts], side)
-    _add_shares(figure, axes, image)
+    if len(classes) <= MAX_ANNOTATED:
+        _write_cells(axes, fractions, [[f"{count:,}" for count in row] for row in counts], side)
+    _add_colorbar(figure, axes, image)
     return figure
 
 
 def attention_map(
     weights: Array, source_tokens: Sequence[str], target_tokens: Sequence[str]
 ) -> Figure:
-    """Draw how much each target token looked at each source token.
+    """Plot how much each target token attends to each source token.
 
     Args:
-        weights: float ``[target, source]``, each row summing to 1; rows and columns beyond the
-            tokens (padding) are left out.
-        source_tokens: what was read.
-        target_tokens: what was written.
+        weights: float ``[target, source]``, each row summing to 1; rows and columns of
+            padding beyond the tokens are cropped.
+        source_tokens: tokens of the source.
+        target_tokens: tokens of the target.
+
+    >>> figure = attention_map(np.eye(2), ["ein", "Hund"], ["a", "dog"])
+    >>> figure.axes[0].get_ylabel()
+    'target'
     """
     shape = (len(target_tokens), len(source_tokens))
     height, width = (float(np.clip(0.36 * n, 2, 12)) for n in shape)
-    figure = new_figure(width + _room(target_tokens) + 1.5, height + _room(source_tokens) + 0.6)
+    figure = new_figure(
+        width + _label_width(target_tokens) + 1.5, height + _label_width(source_tokens) + 0.6
+    )
     axes = figure.add_subplot()
     image = axes.imshow(
         np.asarray(weights)[: shape[0], : shape[1]], cmap="Blues", vmin=0, aspect="auto"
@@ -70,33 +80,33 @@ def attention_map(
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     _finish_matrix(axes, source_tokens, target_tokens, width, height)
-    _add_shares(figure, axes, image)
+    _add_colorbar(figure, axes, image)
     return figure
 
 
 def correlations(x: Array, y: Array, names: Sequence[str], target: str = "target") -> Figure:
-    """Draw how numbers go together: each two of the inputs, and each with the target.
+    """Plot the correlations between inputs, and of each input with the target.
 
     Args:
         x: float ``[n, inputs]``.
         y: float ``[n]``.
-        names: of the inputs.
+        names: names of the inputs.
         target: name of ``y``.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    with np.errstate(invalid="ignore", divide="ignore"):  # NaN for a column that never changes
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN for a constant column
         matrix = np.asarray(np.corrcoef(np.column_stack([x, y]), rowvar=False))
     within = matrix[:-1, :-1]
     side = float(np.clip(0.45 * len(names), 3, 12))
-    room = _room(names)
-    figure = new_figure(2 * (side + room) + 0.8, side + room + 0.6)
+    label_width = _label_width(names)
+    figure = new_figure(2 * (side + label_width) + 0.8, side + label_width + 0.6)
     left, right = figure.subplots(1, 2)
     colors = LinearSegmentedColormap.from_list("correlation", [CONTRAST, "white", LINE])
     left.imshow(within, cmap=colors, vmin=-1, vmax=1, aspect="auto")
     tidy(left, "correlation of the inputs")
     _finish_matrix(left, names, names, side, side)
-    if len(names) <= MAX_NUMBERED:
+    if len(names) <= MAX_ANNOTATED:
         words = [[f"{v:.2f}" if np.isfinite(v) else "–" for v in row] for row in within]
         _write_cells(left, np.abs(within), words, side)
     _draw_bars(right, names, matrix[:-1, -1], f"correlation with {plain(target, 30)}", side)
@@ -108,13 +118,17 @@ def correlations(x: Array, y: Array, names: Sequence[str], target: str = "target
 def coefficients(
     names: Sequence[str], values: Array, errors: Array | None = None, unit: str = ""
 ) -> Figure:
-    """Draw a linear model's coefficients, the largest on top.
+    """Plot the coefficients of a linear model, the largest on top.
 
     Args:
-        names: of the inputs.
+        names: names of the inputs.
         values: float ``[inputs]``.
-        errors: their standard errors, float ``[inputs]``, where they are known.
-        unit: of the coefficients.
+        errors: their standard errors, float ``[inputs]``, if known.
+        unit: unit of the coefficients.
+
+    >>> figure = coefficients(["rooms", "age"], np.array([9.1, -0.4]))
+    >>> len(figure.axes[0].patches)
+    2
     """
     height = 0.28 * min(len(names), MAX_BARS) + 0.3
     figure = new_figure(8, height + 1)
@@ -133,7 +147,7 @@ def _draw_bars(
     height: float,
     errors: Array | None = None,
 ) -> None:
-    """Draw bars from the largest down."""
+    """Draw bars, the largest on top."""
     sizes = np.nan_to_num(np.abs(values), nan=-1.0)
     largest = np.argsort(-sizes, kind="stable")[:MAX_BARS]
     rows, drawn = np.arange(len(largest)), np.nan_to_num(values[largest])
@@ -141,41 +155,41 @@ def _draw_bars(
     axes.barh(rows, drawn, color=np.where(drawn < 0, CONTRAST, LINE), height=0.7)
     axes.errorbar(drawn, rows, xerr=spread, fmt="none", ecolor=INK, lw=1)
     axes.axvline(0, color=MUTED, lw=1)
-    some = f", the largest {len(largest)} of {len(names)}" if len(largest) < len(names) else ""
-    tidy(axes, title + some)
+    shown = f", the largest {len(largest)} of {len(names)}" if len(largest) < len(names) else ""
+    tidy(axes, title + shown)
     _write_names(axes.yaxis, [names[i] for i in largest], height)
     axes.set_ylim(len(largest) - 0.4, -0.6)
 
 
-def _room(names: Sequence[object]) -> float:
-    """Return how many inches names beside a matrix take."""
+def _label_width(names: Sequence[object]) -> float:
+    """Return the width of names beside a matrix, in inches."""
     return 0.08 * min(max(len(str(name)) for name in names), LONGEST_NAME) + 0.3
 
 
 def _finish_matrix(
-    axes: Axes, across: Sequence[object], down: Sequence[object], width: float, height: float
+    axes: Axes, columns: Sequence[object], rows: Sequence[object], width: float, height: float
 ) -> None:
-    """Give a matrix of so many inches the names of its columns and rows."""
+    """Label the columns and rows of a matrix of ``width`` by ``height`` inches."""
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    _write_names(axes.xaxis, across, width, turn=True)
-    _write_names(axes.yaxis, down, height)
+    _write_names(axes.xaxis, columns, width, rotate=True)
+    _write_names(axes.yaxis, rows, height)
 
 
-def _write_names(axis: Any, names: Sequence[object], inches: float, turn: bool = False) -> None:
-    """Write names along an axis so that they do not touch; of very many only every so many."""
+def _write_names(axis: Any, names: Sequence[object], inches: float, rotate: bool = False) -> None:
+    """Label an axis so that labels do not overlap; of very many, skip some."""
     step = -(-len(names) // int(inches * 10))
-    places = range(0, len(names), step)
-    words = [plain(names[i], LONGEST_NAME) for i in places]
-    points = 72 * inches / len(places)
+    positions = range(0, len(names), step)
+    labels = [plain(names[i], LONGEST_NAME) for i in positions]
+    points = 72 * inches / len(positions)
     size = float(np.clip(0.7 * points, 4, 10))
-    turned = turn and max(map(len, words)) * size * 0.7 > points
-    axis.set_ticks(places, words, fontsize=size, rotation=90 if turned else 0)
+    rotated = rotate and max(map(len, labels)) * size * 0.7 > points
+    axis.set_ticks(positions, labels, fontsize=size, rotation=90 if rotated else 0)
 
 
 def _write_cells(axes: Axes, shades: Array, words: list[list[str]], inches: float) -> None:
-    """Write into each cell of a matrix, white on dark ones."""
+    """Write a text into each cell of a matrix, in white on dark cells."""
     longest = max(len(word) for row in words for word in row)
     size = float(np.clip(90 * inches / len(words) / longest, 3, 10))
     for (i, j), shade in np.ndenumerate(shades):
@@ -183,8 +197,8 @@ def _write_cells(axes: Axes, shades: Array, words: list[list[str]], inches: floa
         axes.text(j, i, words[i][j], ha="center", va="center", color=color, fontsize=size)
 
 
-def _add_shares(figure: Figure, axes: Axes, image: Any) -> None:
-    """Say beside a matrix what share a color means."""
+def _add_colorbar(figure: Figure, axes: Axes, image: Any) -> None:
+    """Add a color bar in percent."""
     bar: Any = figure.colorbar(image, ax=axes, shrink=0.6, format="{x:.0%}")
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelcolor=INK)

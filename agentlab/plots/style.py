@@ -1,4 +1,4 @@
-"""The look that all figures share, and writing them."""
+"""The style of all plots, and saving them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LONGEST_NAME = 24  # characters
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of so many inches, which gives every text the room that it needs."""
+    """Return an empty figure of ``width`` by ``height`` inches that makes room for its labels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def tidy(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
-    """Give axes their titles and the look that all plots share."""
+    """Set the title and labels of axes, and apply the common style."""
     axes.set_title(title, loc="left", color=INK)
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
@@ -38,9 +38,12 @@ def tidy(axes: Any, title: str = "", x: str = "", y: str = "") -> None:
 
 
 def plain(text: object, width: int) -> str:
-    """Return a text on one line of at most ``width`` characters, in which no formula begins.
+    """Return a text as one line of at most ``width`` characters, with ``$`` escaped.
 
-    The middle is left out of a longer one, since names often differ at their ends.
+    Longer texts are shortened in the middle, since names often differ at their ends.
+
+    >>> plain("conv2d_transpose_17", 12)
+    'conv2d…se_17'
     """
     line = " ".join(str(text).split())
     if len(line) > width:
@@ -49,10 +52,10 @@ def plain(text: object, width: int) -> str:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as a PNG, whole or not at all, and return its path.
+    """Save a figure as a PNG atomically, and return its path.
 
     Raises:
-        AgentlabError: where the folder, which is made if missing, cannot be written to.
+        AgentlabError: if the folder, which is created if it does not exist, is not writable.
     """
     with reporting(f"plot={str(path)!r} cannot be written"):
         path.parent.mkdir(exist_ok=True)
@@ -62,7 +65,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 
 def figure_to_array(figure: Figure) -> npt.NDArray[np.uint8]:
-    """Return a figure as an image for TensorBoard, uint8 ``[height, width, 3]``."""
+    """Render a figure to an image for TensorBoard, uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas: Any = FigureCanvasAgg(figure)

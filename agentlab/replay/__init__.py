@@ -1,6 +1,7 @@
-"""Replay buffer: what was seen and done, kept once and drawn from at random."""
+"""The replay buffer: transitions, each observation stored once, sampled at random."""
 
-from agentlab.replay.replay_buffer import Batch, ReplayBuffer
+from agentlab.replay.batch import Batch
+from agentlab.replay.replay_buffer import ReplayBuffer
 from agentlab.replay.sum_tree import SumTree
 
 __all__ = ["Batch", "ReplayBuffer", "SumTree"]

@@ -1,8 +1,7 @@
-"""The replay buffer: a ring of steps, each observation kept once, drawn from at random."""
+"""The replay buffer: a ring of steps that stores each observation once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,68 +9,58 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
-from agentlab.replay.ring import Ring, checked
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.replay.batch import Batch
+from agentlab.replay.description import Description
+from agentlab.replay.leaves import check_array
+from agentlab.replay.ring import Ring
 from agentlab.replay.segments import Segments
 from agentlab.replay.sum_tree import SumTree
-from agentlab.runs.files import write_arrays, write_json
-from agentlab.runs.reading import read_arrays, read_json
+from agentlab.runs.files import write_arrays
+from agentlab.runs.reading import read_arrays
 
 if TYPE_CHECKING:
     from agentlab.envs.vector import Step
 
 
-@dataclass(slots=True)
-class Batch:
-    """Transitions drawn from a replay. Dict and Tuple spaces give dicts and tuples of arrays.
-
-    Attributes:
-        observations: ``[b, ...]``. Stacked images are a view of ``[b, stack, h, w]`` in memory:
-            ``np.moveaxis(observations, -1, 1)`` gives that back at no cost.
-        actions: ``[b, ...]``, of the action space's dtype.
-        returns: discounted sums of up to ``n_step`` rewards, float32 ``[b]``.
-        next_observations: what followed the last of these rewards, ``[b, ...]``; of no meaning
-            where ``discounts`` is 0.
-        discounts: what a value of ``next_observations`` counts, float32 ``[b]``: ``gamma ** m``
-            after ``m`` rewards, 0 where the task terminated.
-        weights: importance weights, float32 ``[b]``; 1 where sampling is uniform.
-        indices: where the transitions lie, int64 ``[b]``; for ``update_priorities``.
-    """
-
-    observations: Any
-    actions: Any
-    returns: npt.NDArray[np.float32]
-    next_observations: Any
-    discounts: npt.NDArray[np.float32]
-    weights: npt.NDArray[np.float32]
-    indices: npt.NDArray[np.int64]
-
-
 class ReplayBuffer:
-    """The last ``capacity`` transitions of a vector of environments.
+    """A replay buffer of the last ``capacity`` transitions of a vector of environments.
 
-    Each observation is held once. Of stacked images only the newest is held, and stacks are put
-    together again when drawn; they never reach over an episode's edge: an episode begins with its
-    first image repeated.
+    Each observation is stored once. Of stacked frames only the newest is stored, and stacks are
+    reassembled when they are sampled. A stack never spans two episodes: at the start of an episode
+    the first frame is repeated.
 
     Args:
-        observation_space: of one environment.
-        action_space: of one environment.
-        capacity: transitions; rounded down to whole rows.
-        num_envs: environments a step is made in.
-        frame_stack: how many images an observation ``[h, w, c * frame_stack]`` consists of, the
-            newest last.
-        n_step: rewards that are summed before bootstrapping (Sutton & Barto 2018, section 7.1).
-        gamma: discount factor a step.
-        alpha: how strongly priorities bend the sampling, from 0 (not at all) to 1 (in proportion);
-            ``None`` for uniform sampling without priorities. Schaul et al. 2016, "Prioritized
-            Experience Replay", section 3.3.
-        compress: keep observations compressed (LZ4): smaller, but slower to draw.
-        path: a folder to keep observations in instead of in memory; made if missing.
+        observation_space: observation space of one environment.
+        action_space: action space of one environment.
+        capacity: number of transitions, rounded down to a multiple of ``num_envs``.
+        num_envs: number of environments.
+        frame_stack: number of frames in an observation ``[h, w, c * frame_stack]``, the newest
+            last.
+        n_step: number of rewards summed before bootstrapping (Sutton & Barto 2018, section 7.1).
+        gamma: discount factor per step.
+        alpha: exponent of the priorities, from 0 (uniform sampling) to 1 (in proportion to the
+            priorities); ``None`` keeps no priorities. Schaul et al. 2016, "Prioritized Experience
+            Replay", section 3.3.
+        compress: whether to compress observations with LZ4: smaller, but slower to sample.
+        path: folder, created if it does not exist, for observations kept on disk instead of in
+            memory.
 
     Raises:
-        AgentlabError: for a value out of range, a space that cannot be replayed, a ``path`` that
-            cannot be written to, or a missing package.
+        InvalidArgument: for a value out of range, or a space whose elements are not arrays.
+        AgentlabError: if ``path`` is not writable, or the package for ``compress`` is missing.
+
+    >>> import agentlab
+    >>> with agentlab.make_envs("CartPole-v1", 2) as envs:
+    ...     replay = ReplayBuffer(envs.observation_space, envs.action_space, 1000, num_envs=2)
+    ...     _ = envs.reset(seed=0)
+    ...     for _ in range(10):
+    ...         replay.add(envs.step(np.array([0, 1])))
+    >>> len(replay)
+    18
+    >>> batch = replay.sample(32, np.random.default_rng(0))
+    >>> batch.observations.shape, batch.returns.shape
+    ((32, 4), (32,))
     """
 
     def __init__(
@@ -90,18 +79,18 @@ class ReplayBuffer:
     ) -> None:
         for name, value in {"num_envs": num_envs, "n_step": n_step}.items():
             if value < 1:
-                raise AgentlabError(f"{name}={value} must be 1 or more")
+                raise InvalidArgument(f"{name}={value} must be 1 or more")
         if not 1 <= frame_stack <= 256:
-            raise AgentlabError(f"frame_stack={frame_stack} must be from 1 to 256")
-        _check_share("gamma", gamma)
+            raise InvalidArgument(f"frame_stack={frame_stack} must be from 1 to 256")
+        _check_fraction("gamma", gamma)
         if alpha is not None:
-            _check_share("alpha", alpha)
+            _check_fraction("alpha", alpha)
         if compress and path is not None:
-            raise AgentlabError(f"path={str(path)!r} must be none with compress=True")
-        least = (n_step + frame_stack + 1) * num_envs
-        if capacity < least:
-            raise AgentlabError(
-                f"capacity={capacity} must be {least} or more for num_envs={num_envs}, "
+            raise InvalidArgument(f"path={str(path)!r} must be none with compress=True")
+        minimum = (n_step + frame_stack + 1) * num_envs
+        if capacity < minimum:
+            raise InvalidArgument(
+                f"capacity={capacity} must be {minimum} or more for num_envs={num_envs}, "
                 f"n_step={n_step} and frame_stack={frame_stack}"
             )
         self.num_envs, self.frame_stack, self.n_step = num_envs, frame_stack, n_step
@@ -119,7 +108,7 @@ class ReplayBuffer:
             None if path is None else Path(path),
         )
         self._tree = None if alpha is None else SumTree(rows * num_envs)
-        self._highest = 1.0  # of the priorities so far, to the power of alpha
+        self._max_priority = 1.0  # so far, to the power of alpha
         self._segments = Segments(rows)
         self._settings = {
             "rows": rows,
@@ -136,186 +125,174 @@ class ReplayBuffer:
         }
 
     def __len__(self) -> int:
-        """Return how many transitions can be drawn now."""
+        """Return how many transitions can be sampled now."""
         return max(0, self._ring.newest + 1 - self._ring.oldest) * self.num_envs
 
     @property
     def nbytes(self) -> int:
-        """Bytes held now, in memory or at ``path``.
+        """Bytes currently used, in memory or at ``path``.
 
-        Arrays count as allocated, compressed observations as large as they are now.
+        Arrays count as allocated, compressed observations at their current size.
         """
         return self._ring.nbytes + (0 if self._tree is None else self._tree.nbytes)
 
     def add(self, step: Step) -> None:
-        """Store one step of all environments: the rewards to learn from, not the raw ones.
+        """Store one step of all environments, with ``rewards``, not ``raw_rewards``.
 
         ``step.next_observations`` must not be overwritten before the next ``add``.
 
         Raises:
-            AgentlabError: where the step is of another number of environments.
+            InvalidArgument: for a step of another number of environments.
         """
         if len(step.rewards) != self.num_envs:
-            raise AgentlabError(
-                f"the replay was made for {self.num_envs} environments, "
-                f"but the step is of {len(step.rewards)}"
+            raise InvalidArgument(
+                f"the replay buffer has num_envs={self.num_envs}, but the step has "
+                f"{len(step.rewards)} environments"
             )
         ring = self._ring
-        self._segments.touch(ring.count % ring.rows)
-        before = ring.oldest
+        self._segments.mark_changed(ring.count % ring.rows)
+        oldest = ring.oldest
         ring.add(step)
         if self._tree is not None:
-            self._move_priorities(self._tree, before)
+            self._update_tree(self._tree, oldest)
 
-    def _move_priorities(self, tree: SumTree, before: int) -> None:
-        """Let in the row whose next rows are now complete, and shut out those that are lost."""
+    def _update_tree(self, tree: SumTree, oldest: int) -> None:
+        """Give rows that can now be sampled the highest priority, and rows before them none.
+
+        Args:
+            tree: the priorities.
+            oldest: the oldest row that could be sampled before the last ``add``.
+        """
         ring = self._ring
-        lost = range(before, ring.oldest)
-        entering = range(max(ring.newest, 0), ring.newest + 1)
-        rows = np.array([*lost, *entering], np.int64)
-        values = np.array([0.0] * len(lost) + [self._highest] * len(entering))
+        lost = range(oldest, ring.oldest)
+        new = range(max(ring.newest, 0), ring.newest + 1)
+        rows = np.array([*lost, *new], np.int64)
+        values = np.array([0.0] * len(lost) + [self._max_priority] * len(new))
         slots = rows[:, None] % ring.rows * self.num_envs + np.arange(self.num_envs)
         if len(rows):
             tree.update(slots.ravel(), values.repeat(self.num_envs))
 
     def cut(self) -> None:
-        """Note that the environments are about to be reset: all episodes are truncated here."""
-        self._segments.touch((self._ring.count - 1) % self._ring.rows)
+        """Truncate all running episodes, since the environments are about to be reset."""
+        self._segments.mark_changed((self._ring.count - 1) % self._ring.rows)
         self._ring.cut()
 
     def sample(self, batch: int, rng: np.random.Generator, beta: float = 1.0) -> Batch:
-        """Draw transitions, with replacement.
+        """Sample a minibatch of transitions, with replacement.
 
-        Without priorities all are equally likely. With them, the total of the priorities is cut
-        into ``batch`` equal parts and one transition drawn from each (Schaul et al. 2016, appendix
-        B.2.1); the weights are ``(N * P(i)) ** -beta``, divided by the largest in the batch
-        (section 3.4).
+        Without priorities sampling is uniform. With priorities it is stratified: their total is
+        divided into ``batch`` equal ranges and one transition is sampled from each (Schaul et al.
+        2016, appendix B.2.1). The weights are ``(N * P(i)) ** -beta``, divided by the largest
+        weight in the batch (section 3.4).
 
         Args:
-            batch: how many; may exceed ``len(self)``.
-            rng: where chance comes from.
-            beta: how fully weights make up for the bent sampling, from 0 to 1.
+            batch: size of the minibatch; may exceed ``len(self)``.
+            rng: random number generator.
+            beta: exponent of the importance sampling weights, from 0 (none) to 1 (unbiased).
 
         Raises:
-            AgentlabError: while there is no transition yet, or for a value out of range.
+            InvalidArgument: for a value out of range.
+            AgentlabError: if there is no complete transition yet.
         """
         if batch < 1:
-            raise AgentlabError(f"batch={batch} must be 1 or more")
-        _check_share("beta", beta)
+            raise InvalidArgument(f"batch={batch} must be 1 or more")
+        _check_fraction("beta", beta)
         size = len(self)
         if size == 0:
             raise AgentlabError(
-                f"the replay has no transition to draw yet: add {self.n_step + 1} steps or more"
+                f"the replay buffer has no complete transition yet: add {self.n_step + 1} steps "
+                "or more"
             )
         if self._tree is None:
             rows, envs = np.divmod(rng.integers(size, size=batch), self.num_envs)
-            places = (rows + self._ring.oldest) % self._ring.rows
-            slots = places * self.num_envs + envs
+            positions = (rows + self._ring.oldest) % self._ring.rows
+            slots = positions * self.num_envs + envs
             weights = np.ones(batch, np.float32)
         else:
             total = self._tree.total
             slots = self._tree.find((np.arange(batch) + rng.random(batch)) * (total / batch))
-            places, envs = np.divmod(slots, self.num_envs)
+            positions, envs = np.divmod(slots, self.num_envs)
             scaled = (size / total * self._tree.values(slots)) ** -beta
             weights = (scaled / scaled.max()).astype(np.float32)
-        return Batch(*self._ring.transitions(places, envs), weights, slots)
+        return Batch(*self._ring.transitions(positions, envs), weights, slots)
 
     def update_priorities(self, indices: npt.ArrayLike, priorities: npt.ArrayLike) -> None:
-        """Set the priorities of transitions that ``sample`` returned.
+        """Set the priorities of sampled transitions.
 
-        What can no longer be drawn is passed over.
+        Transitions that have since been overwritten are ignored.
 
         Args:
             indices: ``Batch.indices``, ``[b]``.
-            priorities: numbers above 0, ``[b]``, such as ``abs(error) + epsilon``; kept as
+            priorities: positive numbers, ``[b]``, such as ``abs(td_error) + epsilon``; stored as
                 ``priority ** alpha``.
 
         Raises:
-            AgentlabError: for priorities that are not above 0, or a replay without ``alpha``.
+            InvalidArgument: for priorities that are not positive, or a buffer without ``alpha``.
         """
         if self._tree is None or self.alpha is None:
-            raise AgentlabError("alpha=None must be a number for a replay with priorities")
+            raise InvalidArgument("alpha=None must be a number for a replay buffer with priorities")
         slots, values = np.asarray(indices, np.int64), np.asarray(priorities, np.float64)
         if not ((values > 0) & (values < np.inf)).all():
-            raise AgentlabError(f"priorities={values} must be finite numbers above 0")
+            raise InvalidArgument(f"priorities={values} must be finite numbers above 0")
         values = np.broadcast_to(values**self.alpha, slots.shape)
-        held = self._tree.values(slots) > 0
-        if held.any():
-            self._tree.update(slots[held], values[held])
-            self._highest = max(self._highest, float(values[held].max()))
+        valid = self._tree.values(slots) > 0
+        if valid.any():
+            self._tree.update(slots[valid], values[valid])
+            self._max_priority = max(self._max_priority, float(values[valid].max()))
 
     def save(self, directory: Path | str) -> None:
-        """Write everything to ``directory``, made if missing.
+        """Save the buffer to ``directory``, which is created if it does not exist.
 
-        Rows that have not changed since the last ``save`` or ``load`` are linked to the files of
-        then, which may lie in a folder that has been renamed since.
+        Rows that have not changed since the last ``save`` or ``load`` become hard links to the
+        files of that time, even if their folder has been renamed since.
 
         Raises:
-            OSError: where the disk is full or refuses.
+            OSError: if the files cannot be written.
         """
         directory, ring = Path(directory), self._ring
         directory.mkdir(parents=True, exist_ok=True)
         self._segments.save(directory, min(ring.count, ring.rows), ring.read_rows)
-        extra = ring.aside()
+        extra = ring.extra_state()
         if self._tree is not None:
             extra["priorities"] = self._tree.values(np.arange(self._tree.size))
         write_arrays(directory / "extra.npz", extra)
-        described = {"settings": self._settings, "count": ring.count, "highest": self._highest}
-        write_json(directory / "replay.json", described)
+        Description(self._settings, ring.count, self._max_priority).write(directory)
 
     def load(self, directory: Path | str) -> None:
-        """Take back what ``save`` wrote, into this buffer.
+        """Load what ``save`` wrote into this buffer.
 
-        Afterwards equal generators give equal batches, bit for bit, and equal steps keep them so.
-        A replay whose loading failed is empty.
+        The buffer then behaves exactly like the saved one: the same generator samples the same
+        batches, bit for bit. If loading fails, the buffer is empty.
 
         Raises:
-            AgentlabError: for missing or damaged files, or those of another replay.
+            AgentlabError: for missing or damaged files, or files of a buffer with other settings.
         """
         directory, ring = Path(directory), self._ring
+        saved = Description.read(directory)
+        saved.check_settings(self._settings, directory)
+        self._clear()
         try:
-            described = read_json(directory / "replay.json")
-            settings, count = described["settings"], int(described["count"])
-            highest = float(described["highest"])
-            if count < 0:
-                raise ValueError(f"count={count}")
-        except FileNotFoundError:
-            raise AgentlabError(f"{directory} holds no replay: there is no replay.json") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AgentlabError(f"{directory / 'replay.json'} is damaged: {error}") from error
-        if settings != self._settings:
-            raise AgentlabError(f"{directory} holds another replay: {self._difference(settings)}")
-        self._empty()
-        try:
-            self._segments.load(directory, min(count, ring.rows), ring.write_rows)
+            self._segments.load(directory, min(saved.count, ring.rows), ring.write_rows)
             extra = read_arrays(directory / "extra.npz")
             if self._tree is not None:
-                values = checked(extra["priorities"], (self._tree.size,), np.dtype(np.float64))
+                values = check_array(extra["priorities"], (self._tree.size,), np.dtype(np.float64))
                 self._tree.update(np.arange(self._tree.size), values)
-            ring.take_aside(count, extra)
-        except Exception as error:  # whatever a damaged file makes the readers raise
-            self._empty()
+            ring.restore_extra_state(saved.count, extra)
+        except Exception as error:  # damaged files can raise anything
+            self._clear()
             raise AgentlabError(
-                f"{directory} holds no readable replay: {type(error).__name__}: {error}"
+                f"{directory} holds no readable replay buffer: {type(error).__name__}: {error}"
             ) from error
-        self._highest = highest
+        self._max_priority = saved.max_priority
 
-    def _difference(self, settings: Any) -> str:
-        if not isinstance(settings, dict):
-            return "its settings are damaged"
-        for name, mine in self._settings.items():
-            if settings.get(name) != mine:
-                return f"its {name} is {settings.get(name)}, not {mine}"
-        return "it has unknown settings"
-
-    def _empty(self) -> None:
+    def _clear(self) -> None:
         self._ring.clear()
-        self._segments.forget()
-        self._highest = 1.0
+        self._segments.clear()
+        self._max_priority = 1.0
         if self._tree is not None:
             self._tree = SumTree(self._tree.size)
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise AgentlabError(f"{name}={value} must be from 0 to 1")
+        raise InvalidArgument(f"{name}={value} must be from 0 to 1")

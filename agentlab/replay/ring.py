@@ -1,4 +1,4 @@
-"""The ring of steps that a replay keeps, and how transitions are put together from it."""
+"""The ring buffer of steps behind a replay buffer, and assembling transitions from it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
-from agentlab.replay.leaves import Array, Leaf, flatten, leaves_of, unflatten
+from agentlab.replay.leaves import Array, check_array, flatten, frame_leaf, leaves_of, unflatten
 from agentlab.replay.storage import CompressedStorage, PlainStorage, Storage
 
 if TYPE_CHECKING:
@@ -21,25 +20,26 @@ Indices = npt.NDArray[np.int64]
 
 
 class Ring:
-    """``rows`` rows, each one step of ``num_envs`` environments; the newest replaces the oldest.
+    """A ring of ``rows`` rows, each a step of ``num_envs`` environments.
 
-    Rows are counted from the very first; row ``t`` lies at place ``t % rows``, and its step of
-    environment ``e`` at slot ``place * num_envs + e``. The next observation of a row is the row
-    after it, so that each observation is held once; of stacked images only the newest is held.
+    Rows are numbered from the first one added. Row ``t`` is at position ``t % rows``, and the
+    transition of environment ``e`` in it at slot ``position * num_envs + e``. The next observation
+    of a row is the observation of the next row, so each observation is stored once; of stacked
+    frames only the newest is stored.
 
     Args:
-        observation_space: of one environment.
-        action_space: of one environment.
-        rows: how many rows.
-        num_envs: environments a step is made in.
-        frame_stack: images in an observation; see ``ReplayBuffer``.
-        n_step: rewards in a return.
-        gamma: discount factor a step.
-        compress: keep observations compressed.
-        path: a folder to keep observations in; ``None`` for memory.
+        observation_space: observation space of one environment.
+        action_space: action space of one environment.
+        rows: number of rows.
+        num_envs: number of environments.
+        frame_stack: number of frames in an observation; see ``ReplayBuffer``.
+        n_step: number of rewards in a return.
+        gamma: discount factor per step.
+        compress: whether to compress observations.
+        path: folder for a file of observations; ``None`` keeps them in memory.
 
     Attributes:
-        count: rows added in all.
+        count: number of rows added so far.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Ring:
         if frame_stack == 1:
             self.observation_leaves = leaves_of(observation_space)
         else:
-            self.observation_leaves = [_image_of(observation_space, frame_stack)]
+            self.observation_leaves = [frame_leaf(observation_space, frame_stack)]
         self.action_leaves = leaves_of(action_space)
         self._observations: list[Storage] = []
         for leaf in self.observation_leaves:
@@ -72,120 +72,121 @@ class Ring:
         self._rewards = np.zeros((rows, num_envs), np.float32)
         self._terminated = np.zeros((rows, num_envs), np.bool_)
         self._ended = np.zeros((rows, num_envs), np.bool_)
-        # Rows since the episode's first, as far as a stack reaches back.
+        # Rows since the start of the episode, up to frame_stack - 1.
         self._age = np.zeros((rows, num_envs), np.uint8)
-        self._powers = gamma ** np.arange(n_step + 1)
-        self._ahead = np.arange(n_step)
-        self._back = np.arange(frame_stack - 1, -1, -1)
-        # Until glibc has once freed a block as large as a batch, it gives the memory of each batch
-        # back to the system, and the next batch takes four times as long.
+        self._discounts = gamma ** np.arange(n_step + 1)
+        self._step_offsets = np.arange(n_step)
+        self._stack_offsets = np.arange(frame_stack - 1, -1, -1)
+        # glibc returns the memory of each batch to the system, which makes sampling four times
+        # slower, until a block of at least that size has been freed once.
         np.empty(31 << 20, np.uint8)
         self.clear()
 
     def clear(self) -> None:
-        """Forget all rows."""
+        """Remove all rows."""
         self.count = 0
         self._next_age = np.zeros(self.num_envs, np.uint8)
-        self._last: list[Array] = []  # what follows the newest row; needed where that is cut
-        # By slot, what truncated episodes ended with: the row after them shows another episode.
+        self._last: list[Array] = []  # the observations after the newest row
+        # Final observations of truncated episodes by slot: the next row is of another episode.
         self._finals: dict[int, list[Array]] = {}
 
     @property
     def oldest(self) -> int:
-        """The first row that can be drawn: its stack is still complete."""
+        """The first row that can be sampled: its stack is still complete."""
         return 0 if self.count < self.rows else self.count - self.rows + self.frame_stack - 1
 
     @property
     def newest(self) -> int:
-        """The last row that can be drawn: the rows after it are there. Negative where none is."""
+        """The last row that can be sampled: its next rows are stored. Negative if there is none."""
         return self.count - 1 - self.n_step
 
     @property
     def nbytes(self) -> int:
-        """Bytes held: arrays as allocated, compressed observations as they are."""
-        arrays = [*self._columns.values(), *self._last]
-        for final in self._finals.values():
-            arrays += final
+        """Bytes used: allocated arrays, and compressed observations at their current size."""
+        finals = [array for final in self._finals.values() for array in final]
+        arrays = [*self._columns.values(), *self._last, *finals]
         stored = sum(storage.nbytes for storage in self._storages.values())
         return stored + sum(array.nbytes for array in arrays)
 
     def add(self, step: Step) -> None:
-        """Store a step in the place of the oldest row."""
-        place = self.count % self.rows
-        if self._finals and self._ended[place].any():
-            for slot in np.flatnonzero(self._ended[place]) + place * self.num_envs:
+        """Store a step, replacing the oldest row once the ring is full."""
+        position = self.count % self.rows
+        if self._finals and self._ended[position].any():
+            for slot in np.flatnonzero(self._ended[position]) + position * self.num_envs:
                 self._finals.pop(int(slot), None)
         for storage, array in zip(self._observations, self._stored(step.observations), strict=True):
-            storage.write(place, array)
-        acted = flatten(self._action_space, step.actions)
-        for actions, array in zip(self._actions, acted, strict=True):
-            actions.write(place, array)
-        self._rewards[place] = step.rewards
-        self._terminated[place] = step.terminated
-        self._ended[place] = step.terminated | step.truncated
+            storage.write(position, array)
+        actions = flatten(self._action_space, step.actions)
+        for storage, array in zip(self._actions, actions, strict=True):
+            storage.write(position, array)
+        self._rewards[position] = step.rewards
+        self._terminated[position] = step.terminated
+        self._ended[position] = step.terminated | step.truncated
         if self.frame_stack > 1:
-            self._age[place] = self._next_age
+            self._age[position] = self._next_age
             older = np.minimum(self._next_age, self.frame_stack - 2) + 1
-            # A game that goes on after a lost life keeps its stack.
+            # A lost life does not end the game, so the stack continues.
             self._next_age = np.where(step.episode_over | step.truncated, 0, older).astype(np.uint8)
         if step.truncated.any():
-            cut = step.truncated & ~step.terminated
-            among = np.searchsorted(step.ended, np.flatnonzero(cut))
+            truncated = step.truncated & ~step.terminated
+            chosen = np.searchsorted(step.ended, np.flatnonzero(truncated))
             finals = self._stored(step.final_observations)
-            self._keep_finals(place, cut, [array[among] for array in finals])
+            self._store_finals(position, truncated, [array[chosen] for array in finals])
         self._last = self._stored(step.next_observations)
         self.count += 1
 
     def cut(self) -> None:
         """Truncate all episodes at the newest row."""
-        place = (self.count - 1) % self.rows
-        running = ~self._ended[place]
+        position = (self.count - 1) % self.rows
+        running = ~self._ended[position]
         if self.count and running.any():
-            self._keep_finals(place, running, [array[running] for array in self._last])
-            self._ended[place] = True
+            self._store_finals(position, running, [array[running] for array in self._last])
+            self._ended[position] = True
         self._next_age = np.zeros(self.num_envs, np.uint8)
 
-    def _keep_finals(self, place: int, which: npt.NDArray[np.bool_], finals: list[Array]) -> None:
-        for i, slot in enumerate(np.flatnonzero(which) + place * self.num_envs):
+    def _store_finals(
+        self, position: int, which: npt.NDArray[np.bool_], finals: list[Array]
+    ) -> None:
+        for i, slot in enumerate(np.flatnonzero(which) + position * self.num_envs):
             self._finals[int(slot)] = [
                 np.array(array[i], leaf.stored)
                 for array, leaf in zip(finals, self.observation_leaves, strict=True)
             ]
 
-    def transitions(self, places: Indices, envs: Indices) -> tuple[Any, Any, Array, Any, Array]:
-        """Put transitions together.
+    def transitions(self, positions: Indices, envs: Indices) -> tuple[Any, Any, Array, Any, Array]:
+        """Assemble transitions.
 
         Args:
-            places: ``[b]``, of rows from ``oldest`` to ``newest``.
-            envs: ``[b]``.
+            positions: positions of rows from ``oldest`` to ``newest``, int64 ``[b]``.
+            envs: indices of environments, int64 ``[b]``.
 
         Returns:
             Observations, actions, returns, next observations and discounts, as in ``Batch``.
         """
         n = self.num_envs
-        window = (places[:, None] + self._ahead) % self.rows * n + envs[:, None]
+        window = (positions[:, None] + self._step_offsets) % self.rows * n + envs[:, None]
         ended = self._ended.reshape(-1).take(window)
-        used = np.ones_like(ended)  # rows up to the first that ends an episode
+        used = np.ones_like(ended)  # rows up to the end of the episode
         used[:, 1:] = ~np.logical_or.accumulate(ended[:, :-1], axis=1)
         lengths = used.sum(axis=1)
         rewards = np.where(used, self._rewards.reshape(-1).take(window), 0)
-        ends = np.arange(len(places)), lengths - 1
+        ends = np.arange(len(positions)), lengths - 1
         last = window[ends]
         terminated = self._terminated.reshape(-1).take(last)
-        cut = np.flatnonzero(ended[ends] & ~terminated)
-        now = self._slots_of(places, envs)
-        after = self._slots_of((places + lengths) % self.rows, envs)
-        if self.frame_stack > 1 and len(cut):
-            # The final stack is the last one moved by one; its newest image was kept aside.
-            after[cut, :-1] = self._slots_of(last[cut] // n, envs[cut])[:, 1:]
+        truncated = np.flatnonzero(ended[ends] & ~terminated)
+        now = self._slots_of(positions, envs)
+        after = self._slots_of((positions + lengths) % self.rows, envs)
+        if self.frame_stack > 1 and len(truncated):
+            # The final stack is the last one shifted by a frame; its newest frame is in _finals.
+            after[truncated, :-1] = self._slots_of(last[truncated] // n, envs[truncated])[:, 1:]
         observations, next_observations = [], []
         for i, (storage, leaf) in enumerate(
             zip(self._observations, self.observation_leaves, strict=True)
         ):
             first, following = storage.take([now, after])
-            for k in cut:
-                place = k if self.frame_stack == 1 else (k, -1)
-                following[place] = self._finals[int(last[k])][i]
+            for k in truncated:
+                index = k if self.frame_stack == 1 else (k, -1)
+                following[index] = self._finals[int(last[k])][i]
             observations.append(self._stacked(first).astype(leaf.dtype, copy=False))
             next_observations.append(self._stacked(following).astype(leaf.dtype, copy=False))
         actions = [
@@ -195,22 +196,22 @@ class Ring:
         return (
             unflatten(self._observation_space, observations),
             unflatten(self._action_space, actions),
-            (rewards * self._powers[:-1]).sum(axis=1).astype(np.float32),
+            (rewards * self._discounts[:-1]).sum(axis=1).astype(np.float32),
             unflatten(self._observation_space, next_observations),
-            np.where(terminated, 0, self._powers[lengths]).astype(np.float32),
+            np.where(terminated, 0, self._discounts[lengths]).astype(np.float32),
         )
 
-    def _slots_of(self, places: Indices, envs: Indices) -> Indices:
-        """Where observations lie: ``[b]``, or for stacked images ``[b, frame_stack]``."""
-        slots = places * self.num_envs + envs
+    def _slots_of(self, positions: Indices, envs: Indices) -> Indices:
+        """Return the slots of observations: ``[b]``, or ``[b, frame_stack]`` for stacked frames."""
+        slots = positions * self.num_envs + envs
         if self.frame_stack == 1:
             return slots
-        back = np.minimum(self._back, self._age.reshape(-1).take(slots)[:, None])
-        stacks: Indices = (places[:, None] - back) % self.rows * self.num_envs + envs[:, None]
+        back = np.minimum(self._stack_offsets, self._age.reshape(-1).take(slots)[:, None])
+        stacks: Indices = (positions[:, None] - back) % self.rows * self.num_envs + envs[:, None]
         return stacks
 
     def _stored(self, observations: Any) -> list[Array]:
-        """What is stored of observations ``[n, ...]``: of stacked images the newest."""
+        """Return the arrays to store for observations ``[n, ...]``: of stacks the newest frame."""
         arrays = flatten(self._observation_space, observations)
         if self.frame_stack == 1:
             return arrays
@@ -218,7 +219,7 @@ class Ring:
         return [arrays[0][..., -1] if channels == 1 else arrays[0][..., -channels:]]
 
     def _stacked(self, images: Array) -> Array:
-        """Turn ``[b, stack, h, w]`` or ``[b, stack, h, w, c]`` into ``[b, h, w, stack * c]``."""
+        """Convert ``[b, stack, h, w]`` or ``[b, stack, h, w, c]`` to ``[b, h, w, stack * c]``."""
         if self.frame_stack == 1:
             return images
         if images.ndim == 4:
@@ -239,29 +240,31 @@ class Ring:
         named: dict[str, Storage] = {f"o{i}": s for i, s in enumerate(self._observations)}
         return named | {f"a{i}": s for i, s in enumerate(self._actions)}
 
-    def read_rows(self, places: slice) -> dict[str, Array]:
-        """Return all that is held at some places, as named arrays."""
-        arrays = {name: column[places] for name, column in self._columns.items()}
+    def read_rows(self, positions: slice) -> dict[str, Array]:
+        """Return the content at some positions as named arrays, for saving."""
+        arrays = {name: column[positions] for name, column in self._columns.items()}
         for storage_name, storage in self._storages.items():
-            for name, array in storage.read_rows(places).items():
+            for name, array in storage.read_rows(positions).items():
                 arrays[f"{storage_name}_{name}"] = array
         return arrays
 
-    def write_rows(self, places: slice, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``read_rows`` returned.
+    def write_rows(self, positions: slice, arrays: Mapping[str, Array]) -> None:
+        """Restore the arrays that ``read_rows`` returned.
 
         Raises:
-            KeyError, ValueError: where arrays are missing, or are of another shape or dtype.
+            KeyError, ValueError: for missing arrays, or another shape or dtype.
         """
         for name, column in self._columns.items():
-            column[places] = checked(arrays[name], column[places].shape, column.dtype)
+            column[positions] = check_array(arrays[name], column[positions].shape, column.dtype)
         for storage_name, storage in self._storages.items():
             prefix = f"{storage_name}_"
             names = [name for name in arrays if name.startswith(prefix)]
-            storage.write_rows(places, {name.removeprefix(prefix): arrays[name] for name in names})
+            storage.write_rows(
+                positions, {name.removeprefix(prefix): arrays[name] for name in names}
+            )
 
-    def aside(self) -> dict[str, Array]:
-        """Return what is held beside the rows, as named arrays."""
+    def extra_state(self) -> dict[str, Array]:
+        """Return the state besides the rows as named arrays, for saving."""
         arrays: dict[str, Array] = {
             "next_age": self._next_age,
             "final_slots": np.array(list(self._finals), np.int64),
@@ -273,43 +276,19 @@ class Ring:
                 arrays[f"last_{i}"] = self._last[i].astype(leaf.stored)
         return arrays
 
-    def take_aside(self, count: int, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``aside`` returned after ``count`` rows.
+    def restore_extra_state(self, count: int, arrays: Mapping[str, Array]) -> None:
+        """Restore the state that ``extra_state`` returned after ``count`` rows.
 
         Raises:
-            KeyError, ValueError: where arrays are missing, or are of another shape or dtype.
+            KeyError, ValueError: for missing arrays, or another shape or dtype.
         """
         n, slots = self.num_envs, arrays["final_slots"].tolist()
-        next_age = checked(arrays["next_age"], (n,), np.dtype(np.uint8))
+        next_age = check_array(arrays["next_age"], (n,), np.dtype(np.uint8))
         finals, last = [], []
         for i, leaf in enumerate(self.observation_leaves):
             shape = (len(slots), *leaf.shape)
-            finals.append(checked(arrays[f"finals_{i}"], shape, leaf.stored))
+            finals.append(check_array(arrays[f"finals_{i}"], shape, leaf.stored))
             if count:
-                last.append(checked(arrays[f"last_{i}"], (n, *leaf.shape), leaf.stored))
+                last.append(check_array(arrays[f"last_{i}"], (n, *leaf.shape), leaf.stored))
         self._finals = {slot: [array[k].copy() for array in finals] for k, slot in enumerate(slots)}
         self._last, self._next_age, self.count = last, next_age, count
-
-
-def checked(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return ``array`` if it is of that shape and dtype, and raise ``ValueError`` otherwise."""
-    if (array.shape, array.dtype) != (shape, dtype):
-        raise ValueError(f"{array.dtype}{array.shape} instead of {dtype}{shape}")
-    return array
-
-
-def _image_of(space: gymnasium.Space[Any], stack: int) -> Leaf:
-    """The single image that stacked observations consist of."""
-    if not (
-        isinstance(space, gymnasium.spaces.Box)
-        and len(space.shape) == 3
-        and space.shape[-1] % stack == 0
-    ):
-        raise AgentlabError(
-            f"frame_stack={stack} must be 1 for {space}: stacks need a Box [h, w, c * frame_stack]"
-        )
-    height, width, channels = space.shape
-    dtype = np.dtype(space.dtype)
-    if channels == stack:
-        return Leaf((height, width), dtype, dtype)
-    return Leaf((height, width, channels // stack), dtype, dtype)

@@ -1,4 +1,4 @@
-"""Saving a ring of rows in pieces, so that only those that changed are written again."""
+"""Incremental saving of a ring of rows: only segments that changed are written again."""
 
 from __future__ import annotations
 
@@ -11,101 +11,106 @@ from agentlab.replay.leaves import Array
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 
-PIECES = 64
-_Identity = tuple[int, int, int, int]
+MAX_SEGMENTS = 64
+_FileId = tuple[int, int, int, int]
 
 
 class Segments:
-    """The files that a ring of ``rows`` rows is saved in.
+    """The files in which a ring of ``rows`` rows is saved, a segment of rows in each.
 
-    A file is never changed once it is written: a segment without a change since the last ``save``
-    or ``load`` becomes a hard link to the file of then, and the others are written anew.
+    A file is never modified once it is written: a segment that has not changed since the last
+    ``save`` or ``load`` becomes a hard link to its last file, and others get new files.
 
     Args:
-        rows: of the whole ring.
+        rows: number of rows in the ring.
     """
 
     def __init__(self, rows: int) -> None:
-        self._length = -(-rows // PIECES)
-        self._known: dict[int, _Identity] = {}  # files of the last folder that still hold
+        self._length = -(-rows // MAX_SEGMENTS)
+        self._current: dict[int, _FileId] = {}  # files in the last folder that are up to date
         self._folder = -1
         self._close: Callable[[], object] = _nothing
 
-    def touch(self, row: int) -> None:
-        """Take note that ``row`` has changed."""
-        self._known.pop(row // self._length, None)
+    def mark_changed(self, row: int) -> None:
+        """Mark the segment of ``row`` as changed."""
+        self._current.pop(row // self._length, None)
 
     def save(
         self, directory: Path, rows: int, read: Callable[[slice], Mapping[str, Array]]
     ) -> None:
-        """Write the first ``rows`` rows to ``directory``; ``read`` returns the arrays of some.
+        """Write the first ``rows`` rows to ``directory``.
+
+        Args:
+            directory: an existing folder.
+            rows: number of rows in use.
+            read: returns the arrays of a range of rows.
 
         Raises:
-            OSError: where the disk is full or refuses.
+            OSError: if the files cannot be written.
         """
-        known = {}
-        for number, part in enumerate(self._parts(rows)):
-            path = directory / _name(number)
+        current = {}
+        for number, segment in enumerate(self._segments(rows)):
+            path = directory / _file_name(number)
             if not self._link(number, path):
-                write_arrays(path, read(part))
-            known[number] = _identity(path.stat())
-        self._remember(directory, known)
+                write_arrays(path, read(segment))
+            current[number] = _file_id(path.stat())
+        self._set_last(directory, current)
 
     def load(
         self, directory: Path, rows: int, write: Callable[[slice, Mapping[str, Array]], None]
     ) -> None:
-        """Give the arrays of the first ``rows`` rows in ``directory`` to ``write``."""
-        known = {}
-        for number, part in enumerate(self._parts(rows)):
-            path = directory / _name(number)
-            write(part, read_arrays(path))
-            known[number] = _identity(path.stat())
-        self._remember(directory, known)
+        """Pass the arrays of the first ``rows`` rows in ``directory`` to ``write``."""
+        current = {}
+        for number, segment in enumerate(self._segments(rows)):
+            path = directory / _file_name(number)
+            write(segment, read_arrays(path))
+            current[number] = _file_id(path.stat())
+        self._set_last(directory, current)
 
-    def forget(self) -> None:
-        """Write everything at the next ``save``."""
-        self._known.clear()
+    def clear(self) -> None:
+        """Mark all segments as changed."""
+        self._current.clear()
 
-    def _parts(self, rows: int) -> list[slice]:
+    def _segments(self, rows: int) -> list[slice]:
         starts = range(0, rows, self._length)
         return [slice(start, min(start + self._length, rows)) for start in starts]
 
     def _link(self, number: int, path: Path) -> bool:
-        """Make ``path`` a link to the last file of segment ``number``, if that still holds."""
-        known = self._known.get(number)
-        if known is None:
+        """Link ``path`` to the last file of segment ``number``; return whether it is up to date."""
+        file_id = self._current.get(number)
+        if file_id is None:
             return False
         try:
-            if path.exists() and _identity(path.stat()) == known:
-                return True  # saved into the same folder again
-            if _identity(os.stat(path.name, dir_fd=self._folder)) != known:
+            if path.exists() and _file_id(path.stat()) == file_id:
+                return True  # saved to the same folder again
+            if _file_id(os.stat(path.name, dir_fd=self._folder)) != file_id:
                 return False
             path.unlink(missing_ok=True)
             os.link(path.name, path, src_dir_fd=self._folder)
-        except (OSError, NotImplementedError):  # gone, on another disk, or a system without links
+        except (OSError, NotImplementedError):  # gone, on another disk, or links are unsupported
             return False
         return True
 
-    def _remember(self, directory: Path, known: dict[int, _Identity]) -> None:
+    def _set_last(self, directory: Path, current: dict[int, _FileId]) -> None:
         self._close()
-        self._known = {}
-        # A checkpoint's folder is renamed once it is whole; what is open stays the same folder.
+        self._current = {}
+        # A checkpoint's folder is renamed when it is complete; an open descriptor stays valid.
         try:
             self._folder = os.open(directory, os.O_RDONLY)
-        except OSError:  # a system that opens no folders
+        except OSError:  # the system cannot open folders
             self._close = _nothing
             return
         self._close = weakref.finalize(self, os.close, self._folder)
-        self._known = known
+        self._current = current
 
 
-def _name(number: int) -> str:
+def _file_name(number: int) -> str:
     return f"segment-{number:02d}.npz"
 
 
-def _identity(status: os.stat_result) -> _Identity:
+def _file_id(status: os.stat_result) -> _FileId:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _nothing() -> None:
-    """Close nothing."""
+    """Do nothing: there is no folder to close."""

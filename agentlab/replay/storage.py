@@ -1,4 +1,4 @@
-"""Where single arrays (frames, say) are kept: in memory, in a file, or compressed in memory."""
+"""Storage for arrays such as frames: in memory, in a file, or compressed in memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from agentlab.replay.leaves import Array, Leaf
 
 
 class Storage(ABC):
-    """``rows`` times ``num_envs`` items, each an array of one shape and dtype.
+    """Stores ``rows * num_envs`` items, arrays of the same shape and dtype.
 
-    An item's slot is ``row * num_envs + env``.
+    The item of environment ``env`` in row ``row`` has the slot ``row * num_envs + env``.
     """
 
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Bytes held now, in memory or on disk."""
+        """Bytes currently used, in memory or on disk."""
 
     @abstractmethod
     def write(self, row: int, items: Array) -> None:
@@ -33,32 +33,32 @@ class Storage(ABC):
 
     @abstractmethod
     def take(self, slots: list[Array]) -> list[Array]:
-        """Return new arrays ``[*slots.shape, ...]``, one for each of ``slots``."""
+        """Return copies of the items, ``[*slots.shape, ...]`` for each array of slots."""
 
     @abstractmethod
     def read_rows(self, rows: slice) -> dict[str, Array]:
-        """Return what is to be saved of some rows, as named arrays."""
+        """Return the content of some rows as named arrays, for saving."""
 
     @abstractmethod
     def write_rows(self, rows: slice, arrays: Mapping[str, Array]) -> None:
-        """Take back what ``read_rows`` returned.
+        """Restore rows from the arrays that ``read_rows`` returned.
 
         Raises:
-            ValueError: where the arrays are not of that shape and dtype.
+            ValueError: for arrays of another shape or dtype.
         """
 
 
 class PlainStorage(Storage):
-    """Items in one array, in memory or in a file.
+    """Items in one array, in memory or in a memory-mapped file.
 
     Args:
-        rows: how many rows.
-        num_envs: items a row.
-        leaf: what an item is.
-        path: a folder to keep the array in, in a file; ``None`` for memory.
+        rows: number of rows.
+        num_envs: number of items in a row.
+        leaf: shape and dtype of an item.
+        path: folder for a memory-mapped file; ``None`` keeps the array in memory.
 
     Raises:
-        AgentlabError: where the file cannot be made.
+        AgentlabError: if the file cannot be created.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class PlainStorage(Storage):
         path: Path | None = None,
     ) -> None:
         shape, dtype = (rows, num_envs, *leaf.shape), leaf.stored
-        self.array: Array = np.zeros(shape, dtype) if path is None else _mapped(path, shape, dtype)
+        self.array: Array = (
+            np.zeros(shape, dtype) if path is None else _memory_map(path, shape, dtype)
+        )
         self._flat = self.array.reshape(rows * num_envs, *leaf.shape).view(np.ndarray)
 
     @property
@@ -80,7 +82,7 @@ class PlainStorage(Storage):
         self.array[row] = items
 
     def take(self, slots: list[Array]) -> list[Array]:
-        return [self._flat.take(wanted, axis=0) for wanted in slots]
+        return [self._flat.take(chosen, axis=0) for chosen in slots]
 
     def read_rows(self, rows: slice) -> dict[str, Array]:
         return {"items": self.array[rows]}
@@ -92,28 +94,28 @@ class PlainStorage(Storage):
         target[...] = items
 
 
-def _mapped(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def _memory_map(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A file without a name: nothing is left behind however this process ends.
+        # An unnamed file, so nothing is left behind even if this process is killed.
         with tempfile.TemporaryFile(dir=folder) as file:
             return np.memmap(file, dtype, "w+", shape=shape)
     except OSError as error:
         raise AgentlabError(
-            f"path={str(folder)!r} cannot hold the replay: {error.strerror or error}"
+            f"path={str(folder)!r} cannot hold the replay buffer: {error.strerror or error}"
         ) from error
 
 
 class CompressedStorage(Storage):
-    """Items compressed one by one with LZ4, which favors speed over size.
+    """Items compressed individually with LZ4, which is fast rather than small.
 
     Args:
-        rows: how many rows.
-        num_envs: items a row.
-        leaf: what an item is.
+        rows: number of rows.
+        num_envs: number of items in a row.
+        leaf: shape and dtype of an item.
 
     Raises:
-        AgentlabError: where the package ``lz4`` is missing.
+        AgentlabError: if the package ``lz4`` is not installed.
     """
 
     def __init__(self, rows: int, num_envs: int, leaf: Leaf) -> None:
@@ -136,14 +138,14 @@ class CompressedStorage(Storage):
             self._put(slot, compress(item.tobytes(), store_size=False))
 
     def _put(self, slot: int, packed: bytes) -> None:
-        before = self._items[slot]
-        # All empty items are one object, which costs nothing.
-        self._nbytes += sys.getsizeof(packed) - (sys.getsizeof(before) if before else 0)
+        old = self._items[slot]
+        # All empty items are the same object, which takes no extra memory.
+        self._nbytes += sys.getsizeof(packed) - (sys.getsizeof(old) if old else 0)
         self._items[slot] = packed
 
     def take(self, slots: list[Array]) -> list[Array]:
-        wanted = np.concatenate([array.ravel() for array in slots])
-        unique, inverse = np.unique(wanted, return_inverse=True)
+        all_slots = np.concatenate([array.ravel() for array in slots])
+        unique, inverse = np.unique(all_slots, return_inverse=True)
         decompress, items, size = self._lz4.decompress, self._items, self._size
         unpacked = b"".join(
             [decompress(items[slot], uncompressed_size=size) for slot in unique.tolist()]
@@ -166,7 +168,7 @@ class CompressedStorage(Storage):
         packed, lengths = arrays["packed"].tobytes(), arrays["lengths"]
         first, count = rows.start * self._num_envs, (rows.stop - rows.start) * self._num_envs
         if lengths.shape != (count,) or lengths.min() < 1 or lengths.sum() != len(packed):
-            raise ValueError("the lengths of compressed items do not fit")
+            raise ValueError("the lengths of the compressed items are wrong")
         ends = np.cumsum(lengths).tolist()
         for slot, (start, end) in enumerate(zip([0, *ends], ends, strict=False), first):
             self._put(slot, packed[start:end])

@@ -1,4 +1,4 @@
-"""The run folder: one record of any training, whatever is trained."""
+"""Run folders: the records of training runs, whatever is trained."""
 
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.progress import Progress

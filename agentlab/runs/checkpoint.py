@@ -1,4 +1,4 @@
-"""Checkpoints: folders that are either whole, and can prove it, or not there."""
+"""Checkpoints: folders that are written atomically and verified by checksums."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from agentlab.runs.reading import read_json
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole checkpoint on disk.
+    """A complete checkpoint on disk.
 
     Attributes:
-        path: its folder.
-        number: its number in the run.
-        step: how many environment steps (or updates) had been made.
-        state: what the training loop asked to be kept.
+        path: folder of the checkpoint.
+        number: number of the checkpoint in its run.
+        step: environment steps (or updates) taken so far.
+        state: state of the training loop.
     """
 
     path: Path
@@ -40,28 +40,28 @@ class Checkpoint:
 def write_checkpoint(
     folder: Path, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
 ) -> Path:
-    """Write a checkpoint so that its final name appears only when all of it is on disk.
+    """Write a checkpoint atomically: its folder appears only when all of it is on disk.
 
     Args:
-        folder: where the run's checkpoints lie; made if missing.
-        number: of this checkpoint; its folder is named by it.
-        step: how many steps had been made.
-        write: writes what is to be kept into the folder that it is given; the name
-            ``state.json`` is taken.
-        state: anything that JSON holds.
+        folder: folder of the run's checkpoints, created if it does not exist.
+        number: number of the checkpoint, which names its folder.
+        step: environment steps (or updates) taken so far.
+        write: called with a folder, writes the files of the checkpoint into it; the name
+            ``state.json`` is reserved.
+        state: JSON-serializable state of the training loop.
 
     Returns:
         The checkpoint's folder.
 
     Raises:
-        OSError: where the disk is full or refuses; what was written has then been removed.
-        FileExistsError: where a checkpoint of that number exists.
+        OSError: if the files cannot be written; nothing of the checkpoint is left then.
+        FileExistsError: if there is a checkpoint with this number.
     """
     path = folder / f"{number:06d}"
     if path.exists():
         raise FileExistsError(None, f"checkpoint {number} exists already", str(path))
     folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)  # left by a process that was killed
+    remove_temporaries(folder)  # left by a killed process
     with replacing_folder(path) as temporary:
         write(temporary)
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
@@ -71,20 +71,19 @@ def write_checkpoint(
             "state": state,
             "files": {file.relative_to(temporary).as_posix(): sha256_of(file) for file in files},
         }
-        described = {"sha256": sha256_of_json(content), **content}
-        write_json(temporary / "state.json", described)
+        with_checksum = {"sha256": sha256_of_json(content), **content}
+        write_json(temporary / "state.json", with_checksum)
     return path
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint and verify every file of it. Runs no code from the files.
+    """Read a checkpoint and verify the checksums of all its files. Runs no code from them.
 
     Raises:
-        AgentlabError: naming the file that is missing, truncated or altered.
+        AgentlabError: if a file is missing, truncated or altered; the message names it.
     """
-    described = path / "state.json"
     try:
-        content = read_json(described)
+        content = read_json(path / "state.json")
         if content.pop("sha256") != sha256_of_json(content):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
         for name, digest in content["files"].items():
@@ -95,7 +94,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         number, step, state = content["number"], content["step"], content["state"]
         counts = all(isinstance(count, int) and 0 <= count < 1 << 63 for count in (number, step))
         if not (counts and isinstance(state, dict)):
-            raise AgentlabError(f"checkpoint {path} is damaged: state.json has other values")
+            raise AgentlabError(
+                f"checkpoint {path} is damaged: state.json has values of the wrong type"
+            )
         return Checkpoint(path, number, step, state)
     except FileNotFoundError as error:
         missing = Path(error.filename).relative_to(path)
@@ -105,7 +106,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def numbered(folder: Path) -> list[Path]:
-    """Return the checkpoints in ``folder``, whole or not, newest first."""
+    """Return the checkpoint folders in ``folder``, valid or not, newest first."""
     if not folder.is_dir():
         return []
     return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=_number)[::-1]
@@ -131,12 +132,12 @@ def newest_whole(folder: Path) -> Checkpoint | None:
             print(printable(told), file=sys.stderr)
         return found
     if damage is not None:
-        raise AgentlabError(f"{damage}, and no older one is whole; start a new run")
+        raise AgentlabError(f"{damage}, and no older one is intact; start a new run")
     return None
 
 
 def remove_after(folder: Path, number: int) -> None:
-    """Remove the checkpoints newer than ``number`` and what unfinished writing left."""
+    """Remove the checkpoints newer than ``number``, and temporary files of killed processes."""
     for path in numbered(folder):
         if _number(path) > number:
             remove(path)

@@ -1,6 +1,7 @@
-"""Writing files so that neither a crash nor a full disk leaves half of one, and through no link.
+"""Atomic writes that never follow links.
 
-What lies in a folder may come from a stranger: whatever is made in it gets a random name first.
+A folder may come from an untrusted source, so files get random temporary names until they are
+complete, and existing links are replaced instead of followed.
 """
 
 from __future__ import annotations
@@ -25,17 +26,24 @@ from agentlab.errors import AgentlabError
 from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values, open_regular
 
 TEMPORARY = ".tmp-"
-APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # opened to be changed
+APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # modified in place
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write to, which becomes ``path`` if all goes well.
+    """Yield a temporary path to write to, which is renamed to ``path`` on success.
 
-    The temporary file lies in the same folder, has a random name and the same suffix; where
-    something fails it is removed and an older ``path`` stays as it was. A link at ``path`` is
-    replaced itself, never what it points to.
+    The temporary file is in the same folder, with a random name and the same suffix. After an
+    exception it is removed and ``path`` is unchanged. If ``path`` is a link, the link is replaced,
+    not its target.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "notes.txt") as temporary:
+    ...         _ = temporary.write_text("done")
+    ...     (Path(folder) / "notes.txt").read_text()
+    'done'
     """
     temporary, file = create_beside(path)
     file.close()
@@ -50,10 +58,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder of a random name, which becomes ``path`` if all goes well.
+    """Yield a temporary folder to write to, which is renamed to ``path`` on success.
 
-    An older ``path`` is removed once the new one has its name; where something fails, the new one
-    is removed and an older one stays.
+    An existing ``path`` is replaced. After an exception the temporary folder is removed and
+    ``path`` is unchanged.
     """
     temporary, old = (path.with_name(_random_name(path.name)) for _ in range(2))
     temporary.mkdir(parents=True)
@@ -74,10 +82,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def create_beside(path: Path) -> tuple[Path, io.BufferedWriter]:
-    """Create a file of a random name in the folder of ``path``, and open it for writing.
+    """Create a file with a random name in the folder of ``path``, and open it for writing.
 
     Raises:
-        OSError: where the folder is missing or cannot be written to.
+        OSError: if the folder does not exist or is not writable.
     """
     temporary = path.with_name(_random_name(path.name))
     return temporary, open_new(temporary)
@@ -87,16 +95,16 @@ def open_new(path: Path) -> io.BufferedWriter:
     """Create a file and open it for writing.
 
     Raises:
-        OSError: where the name is taken, also by a link, or the folder cannot be written to.
+        OSError: if ``path`` exists, be it a link, or the folder is not writable.
     """
     return os.fdopen(os.open(path, _NEW, 0o666), "wb")
 
 
 def open_append(path: Path) -> io.BufferedWriter:
-    """Open a file, made if missing, to add to it.
+    """Open a file for appending, and create it if it does not exist.
 
     Raises:
-        OSError: for a link, a file that has a second name, or what is no file.
+        OSError: if ``path`` is a link, has other hard links, or is not a regular file.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -104,23 +112,23 @@ def open_append(path: Path) -> io.BufferedWriter:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", str(path)) from None
-        if error.errno == errno.ENXIO:  # a pipe that nobody reads
+        if error.errno == errno.ENXIO:  # a named pipe without a reader
             raise OSError(errno.ENXIO, "it is not a regular file", str(path)) from None
         raise
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(descriptor)
-        what = "it has a second name" if found.st_nlink > 1 else "it is not a regular file"
+        what = "it has another hard link" if found.st_nlink > 1 else "it is not a regular file"
         raise OSError(errno.EINVAL, what, str(path))
     return os.fdopen(descriptor, "ab")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write what JSON holds to a file, whole or not at all, so that ``read_json`` can read it.
+    """Write a JSON file atomically, within the limits of ``read_json``.
 
     Raises:
-        AgentlabError: for more than ``read_json`` reads.
-        OSError: where the disk is full or refuses.
+        AgentlabError: if the content is larger than ``read_json`` accepts.
+        OSError: if the file cannot be written.
     """
     text = json.dumps(content, indent=1) + "\n"
     if len(text) > JSON_BYTES or count_values(text.encode()) > JSON_VALUES:
@@ -132,22 +140,22 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text to a file, whole or not at all.
+    """Write a text file atomically, in UTF-8.
 
     Raises:
-        OSError: where the disk is full or refuses.
+        OSError: if the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays uncompressed to an ``.npz`` file, whole or not at all.
+    """Write arrays to an uncompressed ``.npz`` file atomically.
 
-    It is not waited for until they are on the disk: ``replacing_folder`` does that for all files.
+    The file is not synced to disk; ``replacing_folder`` syncs all files of a folder.
 
     Raises:
-        OSError: where the disk is full or refuses.
+        OSError: if the file cannot be written.
     """
     temporary, file = create_beside(path)
     try:
@@ -159,16 +167,16 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
-    """Check that what is written into a folder stays in it.
+    """Check that writing into a folder cannot change files outside it.
 
     Args:
-        folder: where something will be written; it may be a link itself.
-        allowed: names directly in the folder that may be links.
+        folder: the folder to be written to; it may itself be a link.
+        allowed: names of entries of the folder that may be links.
 
     Raises:
-        AgentlabError: for a symbolic link, what is neither file nor folder, or a file with a second
-            name that would be added to.
-        OSError: for a folder that cannot be read.
+        AgentlabError: if the folder contains a symbolic link, a special file, or another hard link
+            to a file that is appended to.
+        OSError: if the folder cannot be read.
     """
     folders = [folder]
     while folders:
@@ -182,7 +190,7 @@ def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
                 if stat.S_ISREG(mode.st_mode):
                     if name not in APPENDED or mode.st_nlink == 1:
                         continue
-                    what = "has a second name outside"
+                    what = "has another hard link"
                 elif stat.S_ISLNK(mode.st_mode):
                     if name in allowed:
                         continue
@@ -190,13 +198,13 @@ def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
                 else:
                     what = "is neither a file nor a folder"
                 raise AgentlabError(
-                    f"{str(folder)!r} is not written to, because {name} in it {what}; copy the "
-                    "folder with `cp -rL`, if you trust it"
+                    f"{str(folder)!r} is not written to, because {name} in it {what}; if you trust "
+                    "the folder, copy it with `cp -rL`"
                 )
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (not what it points to) or a folder, if it is there."""
+    """Remove a file, a link (not its target) or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -204,13 +212,13 @@ def remove(path: Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote into ``folder`` has left there."""
+    """Remove the temporary files that killed processes left in ``folder``."""
     for path in folder.glob(f"{TEMPORARY}*"):
         remove(path)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's contents, or a folder's list of names, are on the disk."""
+    """Sync a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -218,18 +226,42 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_numbered_folder(root: Path, name: str) -> Path:
+    """Create the folder ``root/name``, with ``-2``, ``-3``, ... appended if it exists.
+
+    Raises:
+        OSError: if it cannot be created.
+    """
+    if root.is_file():
+        raise NotADirectoryError(None, "it is a file")
+    root.mkdir(parents=True, exist_ok=True)
+    path, count = root / name, 1
+    while True:
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            count += 1
+            path = root / f"{name}-{count}"
+
+
 @contextmanager
 def reporting(failure: str) -> Iterator[None]:
-    """Turn what the operating system refuses within into an ``AgentlabError``.
+    """Convert an ``OSError`` raised within to an ``AgentlabError``.
 
     Args:
-        failure: the sentence to begin with, such as ``"run='a' cannot be written to"``; the
-            system's reason (no space left, permission denied) follows.
+        failure: start of the message, such as ``"run='a' cannot be written to"``; the reason given
+            by the operating system follows.
+
+    >>> with reporting("the file cannot be read"):
+    ...     open("/nowhere/file")
+    Traceback (most recent call last):
+    agentlab.errors.AgentlabError: the file cannot be read: No such file or directory
     """
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error).partition("\n")[0]  # of ffmpeg's many lines the first
+        reason = error.strerror or str(error).partition("\n")[0]  # ffmpeg gives many lines
         raise AgentlabError(f"{failure}: {reason}") from error
 
 

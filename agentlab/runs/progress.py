@@ -1,4 +1,4 @@
-"""The progress line of a training."""
+"""A progress bar for training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ FORMAT = "{n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}{postfix}, {remaining} l
 
 
 class Progress:
-    """Shows steps/s, time left and a note such as the mean return, on the standard error stream.
+    """Shows progress, steps/s, remaining time and a note such as the mean return, on stderr.
 
-    On a terminal that is one line that changes in place; elsewhere (a log file, a pipe) it is
-    a new line every ten seconds.
+    A terminal shows one line that is updated in place; a log file or a pipe gets a new line every
+    ten seconds.
 
     Args:
-        total: how many steps the training takes.
-        initial: how many had been made before it was resumed; may be more than ``total``.
-        quiet: show nothing.
-        unit: what a step is called.
+        total: number of steps.
+        initial: steps taken before the run was resumed; may exceed ``total``.
+        quiet: whether to show nothing.
+        unit: name of a step.
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Progress:
             total=total,
             initial=initial,
             disable=quiet,
-            file=sys.stderr if terminal else _Lines(),
+            file=sys.stderr if terminal else _LineWriter(),
             dynamic_ncols=terminal,
             bar_format="{percentage:3.0f}%" + (" |{bar}| " if terminal else " ") + FORMAT,
             unit=f" {unit}",
             unit_scale=total >= 1000,
             mininterval=0,
             miniters=0,
-            delay=1e-9,  # no line before the first update
+            delay=1e-9,  # show nothing before the first update
         )
 
     def update(self, steps_done: int, note: Callable[[], str]) -> None:
-        """Show how far the training is; cheap enough for every step.
+        """Update the progress bar; cheap enough to be called at every step.
 
         Args:
-            steps_done: since the training's very start, ``initial`` included.
-            note: gives the words to show beside it; called only when they are shown.
+            steps_done: steps taken so far, ``initial`` included.
+            note: returns a text to show after the progress; called only when it is shown.
         """
         self._now = (steps_done, note)
         if time.monotonic() >= self._due:
@@ -61,25 +61,25 @@ class Progress:
             self._due = time.monotonic() + self._seconds
 
     def say(self, line: str) -> None:
-        """Print a line that stays, above the progress."""
+        """Print a line above the progress bar."""
         if not self._bar.disable:
             self._bar.write(line)
 
     def close(self) -> None:
-        """Show the last metrics and end the line."""
+        """Show the final state and end the line."""
         self._bar.n = self._describe()
         self._bar.close()
 
     def _describe(self) -> int:
-        """Set the words of the line, and return the steps that it should show."""
+        """Set the text of the bar and return the number of steps to show."""
         steps_done, note = self._now
         self._bar.set_postfix_str(note(), refresh=False)
-        # The last steps of a vector of environments may go beyond the total.
+        # The last step of a vector of environments may exceed the total.
         return min(steps_done, self._total)
 
 
-class _Lines(io.TextIOBase):
-    """Passes a line on that is written again and again, as one line each time."""
+class _LineWriter(io.TextIOBase):
+    """Writes each update of the bar as a line of its own, where lines cannot be overwritten."""
 
     _last = ""
 

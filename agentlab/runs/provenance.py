@@ -1,4 +1,4 @@
-"""What ran a training: versions and time, as ``config.json`` keeps them."""
+"""The versions and the time that are recorded with each run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 
 
 def provenance() -> dict[str, Any]:
-    """Return the versions of Python and of all packages that matter, and the time."""
+    """Return the versions of agentlab, Python and the main packages, and the current time.
+
+    >>> sorted(provenance())
+    ['agentlab', 'created', 'versions']
+    """
     versions = {name: _version(name) for name in PACKAGES}
     return {
         "agentlab": _version("agentlab"),

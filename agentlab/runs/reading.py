@@ -1,4 +1,4 @@
-"""Reading files that may come from a stranger: only regular ones, and within limits."""
+"""Reading files from untrusted sources: only regular files, and within limits."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-JSON_BYTES = 32 << 20  # 32 MiB: vocabularies, the longest that we keep, have a few
+JSON_BYTES = 32 << 20  # 32 MiB; the largest are vocabularies of a few MiB
 JSON_VALUES = 2_000_000  # each takes up to 240 bytes in memory
 
 
 def open_regular(path: Path | str) -> io.BufferedReader:
-    """Open a file for reading; never a pipe or a device, which may give no end of bytes or none.
+    """Open a regular file for reading; a pipe or a device could block or never end.
 
     Raises:
-        OSError: for a missing file, a folder, or what is no regular file.
+        OSError: if the file does not exist or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
@@ -38,10 +38,10 @@ def open_regular(path: Path | str) -> io.BufferedReader:
 
 
 def read_bytes(path: Path | str, limit: int) -> bytes:
-    """Return what a regular file holds.
+    """Return the content of a regular file.
 
     Raises:
-        OSError: where ``open_regular`` raises it, or the file has more than ``limit`` bytes.
+        OSError: as ``open_regular``, or if the file has more than ``limit`` bytes.
     """
     with open_regular(path) as file:
         content = file.read(limit + 1)
@@ -51,11 +51,11 @@ def read_bytes(path: Path | str, limit: int) -> bytes:
 
 
 def read_json(path: Path | str) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
-        OSError: where ``read_bytes`` raises it; the limit is 32 MiB.
-        ValueError: for what is no JSON, is nested too deeply, or has more than 2 million values.
+        OSError: as ``read_bytes``, with a limit of 32 MiB.
+        ValueError: for invalid JSON, deep nesting, or more than 2 million values.
     """
     content = read_bytes(path, JSON_BYTES)
     if count_values(content) > JSON_VALUES:
@@ -67,27 +67,31 @@ def read_json(path: Path | str) -> Any:
 
 
 def count_values(content: bytes) -> int:
-    """Return how many values a text of JSON holds at most."""
+    """Return an upper bound on the number of values in a JSON text.
+
+    >>> count_values(b'{"a": [1, 2]}')
+    3
+    """
     return sum(map(content.count, (b",", b"[", b"{")))
 
 
 def unpacked_limit(size: int) -> int:
     """Return how many bytes an archive of ``size`` bytes may unpack to.
 
-    Those that we and Keras write are not compressed; a copy that somebody packed again may be.
+    Archives written by agentlab and Keras are not compressed, but a repacked copy may be.
     """
     return 4 * size + (64 << 20)
 
 
 def check_archive(file: BinaryIO, names: Iterable[str] | None = None) -> None:
-    """Check that what is read of a zip archive unpacks to little more than its size.
+    """Check that a zip archive is not a decompression bomb.
 
     Args:
-        file: the archive, open for reading; left at its beginning.
-        names: of the members that will be read; ``None`` for all.
+        file: the archive, open for reading; its position is reset to the start.
+        names: the members that will be read; ``None`` for all.
 
     Raises:
-        ValueError: for what is no archive, or one that unpacks to more.
+        ValueError: if the file is not a zip archive, or unpacks to more than ``unpacked_limit``.
         KeyError: for a missing member.
     """
     size = file.seek(0, os.SEEK_END)
@@ -96,13 +100,13 @@ def check_archive(file: BinaryIO, names: Iterable[str] | None = None) -> None:
             wanted = archive.namelist() if names is None else names
             members = [archive.getinfo(name) for name in wanted]
     except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
-        raise ValueError(f"it is no zip archive: {error}") from None
+        raise ValueError(f"it is not a zip archive: {error}") from None
     finally:
         file.seek(0)
     for member in members:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(
-                f"{member.filename} in it is compressed in another way than by deflate"
+                f"{member.filename} in it is compressed by another method than deflate"
             )
     unpacked = sum(member.file_size for member in members)
     if unpacked > unpacked_limit(size):
@@ -112,16 +116,15 @@ def check_archive(file: BinaryIO, names: Iterable[str] | None = None) -> None:
 def read_arrays(
     path: Path | str, names: Iterable[str] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays of an ``.npz`` file. Runs no code from it.
+    """Read the arrays in an ``.npz`` file. Runs no code from it.
 
     Args:
         path: the file.
-        names: of the arrays that are read; ``None`` reads all.
+        names: names of the arrays to read; ``None`` reads all.
 
     Raises:
-        OSError: where ``open_regular`` raises it.
-        ValueError: for a damaged file, or arrays that need much more memory than the file has
-            bytes.
+        OSError: as ``open_regular``.
+        ValueError: for a damaged file, or arrays that take much more memory than the file.
         KeyError: for a missing array.
     """
     with open_regular(path) as file:
@@ -145,11 +148,11 @@ def read_arrays(
 
 
 def _declared_bytes(archive: zipfile.ZipFile, member: str) -> int:
-    """Return the size of an array as its header tells it."""
+    """Return the size of an array according to its header."""
     with archive.open(member) as stored:
         version = np.lib.format.read_magic(stored)
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(stored)
-        else:  # what is no (2, 0) either is refused by its reader
+        else:  # versions other than (2, 0) are refused by this reader
             shape, _, dtype = np.lib.format.read_array_header_2_0(stored)
     return math.prod(shape) * dtype.itemsize

@@ -1,4 +1,4 @@
-"""The run folder: configuration, metrics, TensorBoard events and checkpoints of one training."""
+"""The run folder: configuration, metrics, TensorBoard events and checkpoints of one run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import checkpoint as checkpoints
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.files import (
+    make_numbered_folder,
     refuse_links,
     remove_temporaries,
     replacing_folder,
     reporting,
     write_text,
 )
-from agentlab.runs.folder import lock_run, make_run_folder
+from agentlab.runs.lock import lock_run
 from agentlab.runs.provenance import provenance
 from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
@@ -31,25 +32,36 @@ from agentlab.runs.tensorboard import EventFile
 
 
 class Run:
-    """A folder that records one training, made by ``create`` or found by ``open``.
+    """The folder of one training run, made by ``create`` and opened by ``open``.
 
     ::
 
-        config.json             everything that was set, and the versions that ran it
-        metrics.csv             metrics that two equal runs share byte for byte
+        config.json             all settings, and the versions of the packages
+        metrics.csv             reproducible metrics: equal runs give equal bytes
+        timings.csv             metrics that depend on the clock
         evaluations.csv         results of evaluations while training, if there were any
-        timings.csv             metrics of the clock
-        tensorboard/            both, and histograms, graph, images, texts
-        checkpoints/000012/     what resuming needs
-        learner/, best/         the learner at the end, and the one that evaluations found best
-        plots/, videos/         made when needed
+        tensorboard/            both, and histograms, the graph, images, texts
+        checkpoints/000012/     all that is needed to resume
+        learner/, best/         the learner at the end, and the one that evaluated best
+        plots/, videos/         created when needed
 
-    One process at a time may write to a run; any number may read it.
+    Only one process at a time may write to a run; any number of processes may read it.
 
     Attributes:
         path: the folder.
-        config: what ``config.json`` holds.
-        keep: how many checkpoints are kept.
+        config: content of ``config.json``.
+        keep: number of checkpoints that are kept.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     with Run.create(root, "demo", {"seed": 7}) as run:
+    ...         run.log(100, {"return/mean": 1.5}, {})
+    ...     print(Run.open(run.path).config["seed"])
+    ...     print((run.path / "metrics.csv").read_text())
+    7
+    step,return/mean
+    100,1.5
+    <BLANKLINE>
     """
 
     keep = 3
@@ -68,27 +80,28 @@ class Run:
 
     @classmethod
     def create(cls, root: Path | str, name: str, config: dict[str, Any]) -> Self:
-        """Make a new run folder; never one that exists already.
+        """Create a new run folder; an existing one is never overwritten.
 
         Args:
-            root: where runs lie; made if missing.
-            name: the folder's name; ``name-2``, ``name-3``, ... where it is taken. Characters
-                that a file name should not hold become ``-``.
-            config: what to keep in ``config.json``, beside versions and time; what JSON holds.
+            root: folder of the runs, created if it does not exist.
+            name: name of the folder, with ``-2``, ``-3``, ... appended if it exists. Characters
+                that are unsafe in file names become ``-``.
+            config: JSON-serializable content of ``config.json``; versions and time are added.
 
         Raises:
-            AgentlabError: for a name without letters, an unwritable folder or a full disk.
+            InvalidArgument: for a name without letters or digits.
+            AgentlabError: if the folder cannot be written.
         """
         name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
         if not name:
-            raise AgentlabError("the name of a run is empty; give it letters or digits")
+            raise InvalidArgument("the name of a run is empty; use letters or digits")
         text = json.dumps({**provenance(), **config}, indent=2) + "\n"
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
-            path = make_run_folder(Path(root), name)
+            path = make_numbered_folder(Path(root), name)
             try:
                 write_text(path / "config.json", text)
                 run = cls(path, json.loads(text))
-                run._own()
+                run._acquire_lock()
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
@@ -97,16 +110,16 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str, writing: bool = False) -> Self:
-        """Find a run folder that ``create`` made.
+        """Open an existing run folder.
 
         Args:
             path: the folder.
-            writing: keep other processes from writing to it from now on, not only from the first
-                ``log``; what is wrong with the folder shows before anything is computed.
+            writing: whether to lock the run for writing at once, instead of at the first ``log``,
+                so that problems with the folder show before anything is computed.
 
         Raises:
-            AgentlabError: for a missing folder, one that is no run, or a damaged ``config.json``;
-                for one to be written to that holds links, or that another process writes to.
+            AgentlabError: if the folder does not exist, is not a run, or its ``config.json`` is
+                damaged; with ``writing``, if it contains links or another process writes to it.
         """
         path = Path(path)
         try:
@@ -118,7 +131,7 @@ class Run:
             reason = getattr(error, "strerror", None) or error
             raise AgentlabError(f"{path / 'config.json'} cannot be read: {reason}") from error
         if not isinstance(config, dict):
-            raise AgentlabError(f"{path / 'config.json'} cannot be read: it holds no JSON object")
+            raise AgentlabError(f"{path / 'config.json'} cannot be read: it is not a JSON object")
         run = cls(path, config)
         if writing:
             with run._writing():
@@ -126,15 +139,15 @@ class Run:
         return run
 
     def log(self, step: int, metrics: Mapping[str, float], timings: Mapping[str, float]) -> None:
-        """Add a row to ``metrics.csv`` and to ``timings.csv``, and all of it to TensorBoard.
+        """Append a row to ``metrics.csv`` and to ``timings.csv``, and write both to TensorBoard.
 
         Args:
-            step: how many environment steps (or updates) have been made.
-            metrics: those that follow from configuration and seed alone.
+            step: environment steps (or updates) taken so far.
+            metrics: metrics that depend only on configuration and seed.
             timings: metrics that depend on the clock.
 
         Raises:
-            AgentlabError: for a full disk, or where another process writes to the run.
+            AgentlabError: if the files cannot be written, or another process writes to the run.
         """
         with self._writing():
             self._metrics.append(step, metrics)
@@ -142,17 +155,13 @@ class Run:
             self._events().scalars(step, {**metrics, **timings})
 
     def log_evaluation(self, step: int, results: Mapping[str, float]) -> None:
-        """Add a row to ``evaluations.csv``, and to TensorBoard under ``eval/``."""
+        """Append a row to ``evaluations.csv``, and write it to TensorBoard under ``eval/``."""
         with self._writing():
             self._evaluations.append(step, results)
             self._events().scalars(step, {f"eval/{name}": v for name, v in results.items()})
 
     def evaluations(self) -> list[dict[str, float]]:
-        """Return the rows of ``evaluations.csv``, oldest first.
-
-        Raises:
-            AgentlabError: for a damaged file.
-        """
+        """Return the rows of ``evaluations.csv``; ``AgentlabError`` if the file is damaged."""
         return self._evaluations.read()
 
     def save_learner(self, name: str, write: Callable[[Path], None]) -> Path:
@@ -160,58 +169,52 @@ class Run:
 
         Args:
             name: ``"learner"`` or ``"best"``; what was saved there before is replaced.
-            write: writes the learner into the folder that it is given.
-
-        Raises:
-            AgentlabError: where the disk is full or refuses; what was there before stays.
+            write: called with a folder, writes the files of the learner into it.
         """
         path = self.path / name
         with reporting(f"{path} cannot be written"):
-            self._own()
+            self._acquire_lock()
             with replacing_folder(path) as folder:
                 write(folder)
                 shutil.copyfile(self.path / "config.json", folder / "config.json")
         return path
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Show in TensorBoard how the elements of arrays are distributed, by name."""
+        """Write histograms of arrays, by name, to TensorBoard."""
         with self._writing():
             self._events().histograms(step, values)
 
     def graph(self, concrete_function: Any) -> None:
-        """Show the graph of a traced TensorFlow function in TensorBoard."""
+        """Write the graph of a concrete TensorFlow function to TensorBoard."""
         with self._writing():
             self._events().graph(concrete_function)
 
     def image(self, tag: str, step: int, image: npt.NDArray[np.uint8]) -> None:
-        """Show an image in TensorBoard, uint8 ``[height, width, 3]``."""
+        """Write an image, uint8 ``[height, width, 3]``, to TensorBoard."""
         with self._writing():
             self._events().image(tag, step, image)
 
     def text(self, tag: str, step: int, markdown: str) -> None:
-        """Show a text in TensorBoard."""
+        """Write a text in Markdown to TensorBoard."""
         with self._writing():
             self._events().text(tag, step, markdown)
 
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Keep all that resuming needs, whole or not at all, and drop the oldest checkpoints.
+        """Write a checkpoint atomically, remove the oldest ones, and return its folder.
 
-        The rows logged so far are kept in the checkpoint too.
+        The rows logged so far are saved in the checkpoint too.
 
         Args:
-            number: of the checkpoint; larger than that of any other in the run.
-            step: how many steps have been made.
-            write: writes files into the folder that it is given; the names ``state.json``,
-                ``metrics.csv``, ``timings.csv`` and ``evaluations.csv`` are taken.
-            state: the training loop's own state; what JSON holds.
-
-        Returns:
-            The checkpoint's folder.
+            number: number of the checkpoint, larger than that of any other in the run.
+            step: environment steps (or updates) taken so far.
+            write: called with a folder, writes the files of the checkpoint into it; the names
+                ``state.json`` and of the run's CSV files are reserved.
+            state: JSON-serializable state of the training loop.
 
         Raises:
-            AgentlabError: where the disk is full or refuses; the older checkpoints stay.
+            AgentlabError: if the checkpoint cannot be written; older ones are kept.
         """
 
         def write_all(folder: Path) -> None:
@@ -220,7 +223,7 @@ class Run:
                 table.copy_to(folder)
 
         with reporting(f"checkpoint {number} of {self.path} cannot be saved, older ones are kept"):
-            self._own()
+            self._acquire_lock()
             path = checkpoints.write_checkpoint(self._checkpoints, number, step, write_all, state)
             for old in checkpoints.numbered(self._checkpoints)[self.keep :]:
                 shutil.rmtree(old)
@@ -229,26 +232,26 @@ class Run:
         return path
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """Return the newest whole checkpoint, or ``None`` where none was ever saved.
+        """Return the newest valid checkpoint, or ``None`` if none was ever saved.
 
-        A damaged one is passed over, which one sentence on the standard error stream says.
+        Damaged checkpoints are skipped, with a warning on stderr.
 
         Raises:
-            AgentlabError: where all are damaged.
+            AgentlabError: if all checkpoints are damaged.
         """
         return checkpoints.newest_whole(self._checkpoints)
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
-        """Forget all that was recorded after ``checkpoint``, so that it can be recorded again.
+        """Discard all records made after ``checkpoint``, before the run is resumed from it.
 
         ``None`` rewinds to the start, for a run that ended before its first checkpoint.
 
         Raises:
-            AgentlabError: for an unwritable folder, or where another process writes to the run.
+            AgentlabError: if the folder is not writable, or another process writes to the run.
         """
         with self._writing():
             self.close()
-            self._own()
+            self._acquire_lock()
             folder = None if checkpoint is None else checkpoint.path
             remove_temporaries(self.path)
             for table in self._tables:
@@ -256,11 +259,11 @@ class Run:
             checkpoints.remove_after(
                 self._checkpoints, -1 if checkpoint is None else checkpoint.number
             )
-            # What was logged at the checkpoint's own step stays.
+            # Events logged at the step of the checkpoint itself are kept.
             self._events_start = 0 if checkpoint is None else checkpoint.step + 1
 
     def close(self) -> None:
-        """Close all files and let other processes write; logging opens them again."""
+        """Close all files and release the lock; logging reopens them."""
         with reporting(f"run={str(self.path)!r} cannot be written to"), ExitStack() as stack:
             if self._lock is not None:
                 stack.callback(self._lock.close)
@@ -285,11 +288,11 @@ class Run:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with reporting(f"run={str(self.path)!r} cannot be written to"):
-            self._own()
+            self._acquire_lock()
             yield
 
-    def _own(self) -> None:
-        """Keep other processes from writing to this run until ``close``, or this process's end."""
+    def _acquire_lock(self) -> None:
+        """Keep other processes from writing to this run until ``close`` or exit."""
         if self._lock is not None:
             return
         refuse_links(self.path)

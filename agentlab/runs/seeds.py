@@ -1,4 +1,4 @@
-"""Seeds: one number from which all that is random in a run follows."""
+"""Seeding of all random number generators of a run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import sys
 
 import numpy as np
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and, where it has been imported, TensorFlow and Keras.
+    """Seed Python, NumPy and, if imported, TensorFlow and Keras; make TensorFlow deterministic.
 
-    TensorFlow is also told to use only operations that give the same result every time. Call it
-    after the modules that need TensorFlow have been imported: it is not loaded for this.
+    Call this after the imports that need TensorFlow, which is not imported here.
 
     Raises:
-        AgentlabError: for a seed outside 0 .. 2**32 - 1.
+        InvalidArgument: for a seed outside 0 .. 2**32 - 1.
     """
     if not 0 <= seed < 2**32:
-        raise AgentlabError(f"seed={seed} is not a whole number from 0 to {2**32 - 1}")
+        raise InvalidArgument(f"seed={seed} is not a whole number from 0 to {2**32 - 1}")
     random.seed(seed)
     np.random.seed(seed)
     if "tensorflow" in sys.modules:
@@ -32,15 +31,18 @@ def seed_everything(seed: int) -> None:
 
 
 def derive_seed(*keys: int) -> int:
-    """Mix whole numbers (a run's seed, a checkpoint's number, ...) into a seed of 31 bits.
+    """Derive a 31-bit seed from whole numbers, such as a run's seed and an epoch's number.
 
-    Different keys, also of different number, give unrelated seeds.
+    Different keys, or different numbers of keys, give independent seeds.
 
     Raises:
-        AgentlabError: for a negative key.
+        InvalidArgument: for a negative key.
+
+    >>> derive_seed(0, 1) == derive_seed(0, 1), derive_seed(0, 1) == derive_seed(1, 0)
+    (True, False)
     """
     if min(keys, default=0) < 0:
-        raise AgentlabError(f"seed={min(keys)} is negative; use 0 or more")
-    # SeedSequence takes missing keys for zeros, so their number is mixed in too.
+        raise InvalidArgument(f"seed={min(keys)} is negative; use 0 or more")
+    # SeedSequence pads with zeros, so the number of keys is included as well.
     state = np.random.SeedSequence([len(keys), *keys]).generate_state(1)
     return int(state[0] >> np.uint32(1))

@@ -1,4 +1,4 @@
-"""Stopping a training without losing what it has learned."""
+"""Stopping a run gracefully on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a flag, so that a step is never cut in half."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets; a second one raises an exception.
+
+    A training loop checks the event between steps, so that no step is interrupted.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread can catch signals
         return
 
     def handle(number: int, frame: Any) -> None:
-        if stop.is_set():  # asked twice: do not wait for the checkpoint
+        if stop.is_set():  # the second signal: do not wait for the checkpoint
             raise KeyboardInterrupt
         stop.set()
 
-    before = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
+    previous = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        for name, handler in before.items():
+        for name, handler in previous.items():
             signal.signal(name, handler)

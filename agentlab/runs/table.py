@@ -1,4 +1,4 @@
-"""CSV files that rows, and now and then columns, are added to."""
+"""CSV files of metrics, to which rows and columns are appended."""
 
 from __future__ import annotations
 
@@ -18,12 +18,24 @@ from agentlab.runs.reading import open_regular
 class Table:
     """A CSV file with one row for each logged step; its first column is ``step``.
 
-    Equal rows give equal bytes: numbers are written by ``repr`` and lines end in ``\\n``. A row
-    is in the file when ``append`` returns. A name not seen before becomes a new last column, for
-    which the file is rewritten; cells without a value are empty.
+    Equal values give equal bytes: numbers are written by ``repr``, and lines end in a line feed. A
+    row is in the file when ``append`` returns. A new name is added as the last column, for which
+    the file is rewritten; cells without a value are empty.
 
     Args:
-        path: the file; made by the first row.
+        path: the file, created with the first row.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Table(Path(folder) / "metrics.csv")
+    ...     table.append(1, {"loss": 0.5})
+    ...     table.append(2, {"loss": 0.25, "accuracy": 1})
+    ...     table.close()
+    ...     print(table.path.read_text())
+    step,loss,accuracy
+    1,0.5,
+    2,0.25,1
+    <BLANKLINE>
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +44,7 @@ class Table:
         self._file: TextIO | None = None
 
     def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a row, unless there are no values."""
+        """Append a row, unless there are no values."""
         if not values:
             return
         if self._file is None:
@@ -59,12 +71,12 @@ class Table:
             raise AgentlabError(f"{self.path} cannot be read: {error}") from error
 
     def copy_to(self, folder: Path) -> None:
-        """Copy the file, if there is one, into ``folder``."""
+        """Copy the file, if it exists, into ``folder``."""
         if self.path.exists():
             shutil.copyfile(self.path, folder / self.path.name)
 
     def restore(self, folder: Path | None) -> None:
-        """Make the file again what ``copy_to`` put into ``folder``; ``None`` removes it."""
+        """Restore the copy that ``copy_to`` made in ``folder``; ``None`` removes the file."""
         self.close()
         if folder is None or not (source := folder / self.path.name).exists():
             self.path.unlink(missing_ok=True)
@@ -73,7 +85,7 @@ class Table:
             shutil.copyfile(source, temporary)
 
     def close(self) -> None:
-        """Close the file; a later ``append`` opens it again."""
+        """Close the file; ``append`` reopens it."""
         if self._file is not None:
             file, self._file = self._file, None
             file.close()

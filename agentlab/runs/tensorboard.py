@@ -1,4 +1,4 @@
-"""TensorBoard event files, written directly: cheap to call, and without loading TensorFlow."""
+"""TensorBoard event files, written without TensorFlow, which is faster and loads nothing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HISTOGRAM_BINS = 30
 
 
 class EventFile:
-    """One event file; TensorBoard joins all those of a folder.
+    """One event file; TensorBoard merges all event files in a folder.
 
     Args:
-        folder: where the file is made, under a name later in the alphabet than older ones.
-        start: tells TensorBoard to forget, of older files, the steps from ``start`` on, which
-            are about to be written again; ``None`` tells it nothing.
+        folder: folder of the file, whose name sorts after those of older files.
+        start: makes TensorBoard discard the steps of older files from ``start`` on, which will be
+            written again; ``None`` keeps all.
     """
 
     def __init__(self, folder: Path, start: int | None) -> None:
@@ -42,12 +42,12 @@ class EventFile:
             self._write(start, session_log=session)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write numbers, one chart for each name."""
+        """Write scalars, one chart for each name."""
         value = self._summary.Value
         self._write_values(step, [value(tag=t, simple_value=float(v)) for t, v in values.items()])
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Write how the elements of arrays are distributed; infinities and NaNs are left out."""
+        """Write histograms of arrays; infinities and NaNs are ignored."""
         described = {name: _histogram(array) for name, array in values.items()}
         value = self._summary.Value
         self._write_values(step, [value(tag=tag, histo=h) for tag, h in described.items() if h])
@@ -58,10 +58,10 @@ class EventFile:
 
         png = imageio.v3.imwrite("<bytes>", image, extension=".png")
         height, width, channels = image.shape
-        picture = self._summary.Image(
+        summary = self._summary.Image(
             height=height, width=width, colorspace=channels, encoded_image_string=png
         )
-        self._write_values(step, [self._summary.Value(tag=tag, image=picture)])
+        self._write_values(step, [self._summary.Value(tag=tag, image=summary)])
 
     def text(self, tag: str, step: int, markdown: str) -> None:
         """Write a text in Markdown."""
@@ -78,12 +78,12 @@ class EventFile:
         self._write_values(step, [value])
 
     def graph(self, function: Any) -> None:
-        """Write the graph of a traced TensorFlow function."""
+        """Write the graph of a concrete TensorFlow function."""
         definition = function.graph.as_graph_def(add_shapes=True)
         self._write(0, graph_def=definition.SerializeToString())
 
     def flush(self) -> None:
-        """Hand what was written to the operating system."""
+        """Flush buffered events to the operating system."""
         self._flushed = time.monotonic()
         self._records.flush()
 
@@ -102,7 +102,7 @@ class EventFile:
 
 
 def _histogram(array: npt.NDArray[Any]) -> dict[str, Any] | None:
-    """Describe an array in the fields of TensorBoard's ``HistogramProto``."""
+    """Return the fields of TensorBoard's ``HistogramProto`` for an array."""
     finite = np.asarray(array, np.float64)
     finite = finite[np.isfinite(finite)]
     if not finite.size:
@@ -114,7 +114,7 @@ def _histogram(array: npt.NDArray[Any]) -> dict[str, Any] | None:
         "num": finite.size,
         "sum": finite.sum(),
         "sum_squares": finite @ finite,
-        # A bucket is named by its upper limit; an empty one says where the first begins.
+        # A bucket is defined by its upper limit; an empty one sets the lower limit of the first.
         "bucket_limit": edges.tolist(),
         "bucket": [0, *counts.tolist()],
     }

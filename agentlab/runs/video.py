@@ -1,4 +1,4 @@
-"""Videos of what an agent does."""
+"""Recording videos of episodes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs.files import replacing, reporting
 
-LONG_SIDE = 480
+LONG_SIDE = 480  # pixels
 OPTIONS = {
     ".mp4": lambda fps: {"fps": fps, "macro_block_size": 2, "quality": 8},
     ".gif": lambda fps: {"duration": 1000 / fps, "loop": 0},
@@ -21,10 +21,10 @@ OPTIONS = {
 
 
 class Video:
-    """A video that is being written; made by ``open_video``.
+    """A video that is being recorded; see ``open_video``.
 
     Attributes:
-        last: the latest frame, uint8 ``[height, width, 3]``; ``None`` before the first.
+        last: the last frame, uint8 ``[height, width, 3]``; ``None`` if there is none yet.
     """
 
     def __init__(self, writer: Any) -> None:
@@ -32,37 +32,38 @@ class Video:
         self.last: npt.NDArray[np.uint8] | None = None
 
     def append(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Add a frame, uint8 ``[height, width, 3]``; all must have one shape."""
+        """Append a frame, uint8 ``[height, width, 3]``; all frames must have the same shape."""
         height, width = frame.shape[:2]
         scale = max(1, round(LONG_SIDE / max(height, width)))
         large = frame.repeat(scale, axis=0).repeat(scale, axis=1)
-        # MP4 wants even sides.
+        # MP4 requires even sides.
         self._writer.append_data(large[: height * scale // 2 * 2, : width * scale // 2 * 2])
         self.last = frame
 
 
 @contextmanager
 def open_video(path: Path | str, fps: int = 30) -> Iterator[Video]:
-    """Write a video frame by frame; the file appears only when it is whole.
+    """Record a video frame by frame; the file appears when it is complete.
 
-    Small frames, such as Atari's, are enlarged by a whole factor to about 480 pixels, because
-    players blur what is smaller and MP4 halves the resolution of colors. ::
+    Small frames, such as Atari's, are scaled up by a whole factor to about 480 pixels, because
+    players blur small videos and MP4 halves the resolution of colors. ::
 
         with open_video("game.mp4") as video:
             video.append(frame)
 
     Args:
-        path: ends in ``.mp4`` or ``.gif``; its folder is made if missing.
-        fps: frames a second.
+        path: a path that ends in ``.mp4`` or ``.gif``; its folder is created if it does not exist.
+        fps: frames per second.
 
     Raises:
-        AgentlabError: for another ending, no frames, or an unwritable folder.
+        InvalidArgument: for another suffix.
+        AgentlabError: if there are no frames, or the file cannot be written.
     """
     import imageio.v2
 
     path = Path(path)
     if path.suffix.lower() not in OPTIONS:
-        raise AgentlabError(f"video={str(path)!r} must end in .mp4 or .gif")
+        raise InvalidArgument(f"video={str(path)!r} must end in .mp4 or .gif")
     with reporting(f"video={str(path)!r} cannot be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with (

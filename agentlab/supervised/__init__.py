@@ -1,4 +1,4 @@
-"""Trainers: nets that learn from examples with answers.
+"""Trainers and estimators: what learns from examples with answers.
 
 ::
 
@@ -7,60 +7,52 @@
     classifier = Classifier("mlp", hidden=(64,), epochs=20).fit(x, y)
     print(classifier.score(x_test, y_test))
     classifier.save("my_classifier")
+    classifier = agentlab.load("my_classifier")
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agentlab.config import did_you_mean
-from agentlab.errors import AgentlabError
+from agentlab.registry import Registry
 
-if TYPE_CHECKING:
-    from agentlab.training.trainer import Trainer
-
-TRAINERS = {
-    "classifier": "agentlab.supervised.classifier:Classifier",
-    "regressor": "agentlab.supervised.regressor:Regressor",
-    "linear_regression": "agentlab.supervised.linear:LinearRegression",
-    "perceptron": "agentlab.supervised.perceptron:Perceptron",
-    "language_model": "agentlab.supervised.language:LanguageModel",
-    "translator": "agentlab.supervised.translator:Translator",
-    "forecaster": "agentlab.supervised.forecaster:Forecaster",
-    "siamese": "agentlab.supervised.siamese:SiameseTrainer",
-}
-
-
-def trainer_class(name: str) -> type[Trainer]:
-    """Return the trainer that ``TRAINERS`` lists under ``name``.
-
-    Raises:
-        AgentlabError: for an unknown name.
-    """
-    if name not in TRAINERS:
-        hint = did_you_mean(name, TRAINERS) or f"; there are {', '.join(TRAINERS)}"
-        raise AgentlabError(f"trainer={name!r} is unknown{hint}")
-    module, cls = TRAINERS[name].split(":")
-    found: type[Trainer] = getattr(import_module(module), cls)
-    return found
+TRAINERS = Registry(
+    "trainer",
+    {
+        "classifier": "agentlab.supervised.classifier:Classifier",
+        "regressor": "agentlab.supervised.regressor:Regressor",
+        "language_model": "agentlab.supervised.language:LanguageModel",
+        "translator": "agentlab.supervised.translator:Translator",
+        "forecaster": "agentlab.supervised.forecaster:Forecaster",
+        "siamese": "agentlab.supervised.siamese:SiameseTrainer",
+    },
+)
+ESTIMATORS = Registry(
+    "estimator",
+    {
+        "linear_regression": "agentlab.supervised.linear:LinearRegression",
+        "perceptron": "agentlab.supervised.perceptron:Perceptron",
+    },
+)
 
 
-def load_trainer(directory: Path | str) -> Trainer:
-    """Load whatever trainer ``save`` wrote to ``directory``. Runs no code from the files.
+def trainer_class(name: str) -> Any:
+    """Return the trainer or estimator that is registered under ``name``.
 
     Raises:
-        AgentlabError: for missing or damaged files.
+        InvalidArgument: for an unknown name.
     """
-    from agentlab.training.trainer import read_description
+    return Registry("trainer", {**_paths(TRAINERS), **_paths(ESTIMATORS)}).load(name)
 
-    return trainer_class(str(read_description(directory).get("trainer"))).load(directory)
+
+def _paths(registry: Registry) -> dict[str, str]:
+    return {name: registry[name] for name in registry}
 
 
 def __getattr__(name: str) -> Any:
-    """Load a trainer's class when it is asked for, and TensorFlow with it."""
-    for path in TRAINERS.values():
-        if path.endswith(f":{name}"):
-            return getattr(import_module(path.split(":")[0]), name)
+    """Load a class when it is asked for, and TensorFlow with it."""
+    for registry in (TRAINERS, ESTIMATORS):
+        for key in registry:
+            if registry[key].endswith(f":{name}"):
+                return registry.load(key)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from agentlab.config import option
-from agentlab.data.series import Values, split_series
+from agentlab.config import option, override
+from agentlab.data import Batch, Batches
+from agentlab.data.series import Values, as_series, read_series, split_series
 from agentlab.data.windows import Targets, Windows, normalization
 from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.lazy import keras, tf
 from agentlab.runs import Run
-from agentlab.supervised.features import deviation
+from agentlab.supervised.horizon import errors_by_horizon
+from agentlab.supervised.targets import deviation
+from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
+from agentlab.training.optimization import Optimization
 from agentlab.training.optimizers import ScheduleName
-from agentlab.training.trainer import Trainer, TrainerConfig
+from agentlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,30 +31,22 @@ SHOWN_COLUMNS = 6  # of each
 
 
 @dataclass(frozen=True)
-class ForecasterConfig(TrainerConfig):
+class ForecasterConfig(Optimization):
     """Hyperparameters of ``forecaster``."""
 
-    epochs: int = option(30, "passes over the training data")
-    learning_rate: float = option(1e-2, "step size of the optimizer, at its highest")
-    schedule: ScheduleName = option("cosine", "how the learning rate falls during the training")
-    max_grad_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
-    past: int = option(40, "rows that a forecast is made from")
-    horizon: int = option(40, "rows that are forecast")
+    epochs: int = override(Optimization, "epochs", 30)
+    learning_rate: float = override(Optimization, "learning_rate", 1e-2)
+    schedule: ScheduleName = override(Optimization, "schedule", "cosine")
+    max_grad_norm: float | None = override(Optimization, "max_grad_norm", 1.0)
+    past: int = option(40, "rows that a forecast is made from", ge=2)
+    horizon: int = option(40, "rows that are forecast", ge=1)
     cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of the net")
-    units: int = option(32, "units of each layer")
-    layers: int = option(1, "layers of the encoder, and of the decoder")
-    dropout: float = option(0.0, "fraction of units that training drops")
+    units: int = option(32, "units of each layer", ge=1)
+    layers: int = option(1, "layers of the encoder, and of the decoder", ge=1)
+    dropout: float = option(0.0, "fraction of units that training drops", ge=0, lt=1)
     loss: Literal["squared", "huber"] = option(
         "huber", "of the normalized error; huber is squared below 1 and absolute above"
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, least in (("past", 2), ("horizon", 1), ("units", 1), ("layers", 1)):
-            if getattr(self, name) < least:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be {least} or more")
-        if not 0 <= self.dropout < 1:
-            raise AgentlabError(f"dropout={self.dropout} must be 0 or more and less than 1")
 
 
 class Forecaster(Trainer):
@@ -71,7 +66,7 @@ class Forecaster(Trainer):
     names: list[str] | None = None
     _usual: Values
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         values: Any,
         *,
@@ -79,6 +74,7 @@ class Forecaster(Trainer):
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Learn to go on with series.
 
@@ -88,15 +84,13 @@ class Forecaster(Trainer):
             validation_data: the rows that follow, held out; ``None`` takes the fraction
                 ``validation_split`` from the end of ``values``. The past of a window may lie in
                 ``values``, what is to be forecast never does.
-            run: where metrics and checkpoints go, and where they are taken up again.
-            quiet: show no progress.
+            run, quiet, callbacks: as for ``Trainer.fit``.
 
         Raises:
             AgentlabError: for numbers that are not finite, series that are too short, or a net
                 that does not fit them.
         """
-        self._begin()
-        config, values = self.config, _series("values", values)
+        config, values = self.config, as_series("values", values)
         columns = values.shape[1]
         if names is not None and len(names) != columns:
             raise AgentlabError(f"names has {len(names)} entries, but values has {columns} columns")
@@ -113,32 +107,23 @@ class Forecaster(Trainer):
             held_out = self._windows(
                 "validation_data", self._checked("validation_data", validation_data), values
             )
-        if self.net is None:
-            with self._precision():
-                self.net = self._build()
-            self.net.build((None, config.past, columns))
-        self._check_net(columns)
-        self._train(train, held_out, run, quiet)
-        return self
+        return self.train(train, held_out, run, quiet, callbacks)
 
-    def _build(self) -> Any:
+    def build(self, data: Batches) -> None:
+        """Build an encoder of the past and a decoder of the future."""
         from agentlab.nets.forecast import Forecast
 
-        config = self.config
-        return Forecast(
-            config.horizon,
-            config.cell,
-            config.units,
-            config.layers,
-            config.dropout,
-            self.seed,
-            name="forecast",
+        c = self.config
+        self.net = Forecast(
+            c.horizon, c.cell, c.units, c.layers, c.dropout, self.seed, name="forecast"
         )
+        self.net.build((None, c.past, len(self._usual)))
 
-    def _check_net(self, columns: int) -> None:
+    def check_net(self, data: Batches) -> None:
         """See that a net that was given takes and gives what it should."""
-        if not self._given:
+        if not self.given_net:
             return
+        columns = len(self._usual)
         past, future = ([1, rows, columns] for rows in (self.config.past, self.config.horizon))
         try:
             given = self.net(tf.zeros(past)).shape
@@ -149,7 +134,7 @@ class Forecaster(Trainer):
 
     def _checked(self, name: str, values: Any) -> Values:
         """Return rows of as many columns as the net was trained on."""
-        series, columns = _series(name, values), len(self._usual)
+        series, columns = as_series(name, values), len(self._usual)
         if series.shape[1] != columns:
             raise AgentlabError(
                 f"{name} has {series.shape[1]} columns, but the net was trained on {columns}"
@@ -171,21 +156,22 @@ class Forecaster(Trainer):
             )
         return Windows(np.concatenate([before, values]), past, horizon, self._usual)
 
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        errors = outputs - Targets(*targets).future
-        losses = {"squared": tf.square(errors), "huber": huber(errors)}
-        return tf.reduce_mean(losses[self.config.loss], axis=(1, 2))
-
-    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        future, last, spread = targets
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return ``loss`` and errors of each forecast and of the naive one, ``[b]``."""
+        outputs = self.forward(batch.inputs, training)  # [b, horizon, columns]
+        future, last, spread = Targets(*batch.targets)
+        normalized = outputs - future
+        losses = {"squared": tf.square(normalized), "huber": huber(normalized)}
         error, naive = ((said - future) * spread[:, None] for said in (outputs, last[:, None]))
         return {
+            "loss": tf.reduce_mean(losses[self.config.loss], axis=(1, 2)),
             "rmse": tf.reduce_mean(tf.square(error), axis=(1, 2)),
             "mae": tf.reduce_mean(tf.abs(error), axis=(1, 2)),
             "rmse_naive": tf.reduce_mean(tf.square(naive), axis=(1, 2)),
         }
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
+        """Return the means in the series' units, and ``ratio`` to the naive forecast."""
         if "rmse" not in means:
             return means
         unit = float(self._usual.max())
@@ -204,10 +190,9 @@ class Forecaster(Trainer):
             float64 ``[horizon, columns]``, in the series' units.
 
         Raises:
-            AgentlabError: for fewer rows than ``past``, other columns than were learned, or
-                numbers that are not finite.
+            AgentlabError: for too few rows, other columns, or numbers that are not finite.
         """
-        self._need_net()
+        self.check_fitted()
         values, past = self._checked("values", values), self.config.past
         if len(values) < past:
             raise AgentlabError(
@@ -215,7 +200,7 @@ class Forecaster(Trainer):
             )
         values = values[None, -past:]
         mean, std = normalization(values, self._usual)
-        outputs = self._output_step(((values - mean) / std).astype(np.float32)).numpy()
+        outputs = self._forecast(((values - mean) / std).astype(np.float32)).numpy()
         return np.asarray(mean + outputs[0].astype(np.float64) * std)
 
     def evaluate(self, values: Any, before: Any = None) -> dict[str, float]:
@@ -231,49 +216,55 @@ class Forecaster(Trainer):
             ``rmse_naive`` of the forecast that the last value stays; and ``ratio``, rmse /
             rmse_naive, which is below 1 where the net is better. Of several columns also
             ``rmse/NAME`` and ``ratio/NAME`` of each, since their units may differ.
-
-        Raises:
-            AgentlabError: as ``fit``.
         """
         windows = self._held_out(values, before)
-        metrics = self._evaluate(windows)
+        metrics = self.evaluate_batches(windows)
         if len(self._usual) > 1:
-            errors = zip(self._names_of_columns(), *self._errors_by_horizon(windows), strict=True)
+            errors = zip(
+                self._names_of_columns(), *errors_by_horizon(self._forecast, windows), strict=True
+            )
             for name, *squares in errors:
                 rmse, naive = (float(np.sqrt(square.mean())) for square in squares)
                 metrics |= {f"rmse/{name}": rmse, f"ratio/{name}": _ratio(rmse, naive)}
         return metrics
 
     def _held_out(self, values: Any, before: Any) -> Windows:
-        self._need_net()
+        self.check_fitted()
         before = None if before is None else self._checked("before", before)
         return self._windows("values", self._checked("values", values), before)
 
     def _names_of_columns(self) -> list[str]:
         return self.names or [f"column {i}" for i in range(1, len(self._usual) + 1)]
 
-    @cached_property
-    def _output_step(self) -> Any:
+    def _forecast(self, pasts: Any) -> Any:
         # For any number of windows, so that a loaded net gives the same as the one saved, bit for
         # bit: TensorFlow may round otherwise in a graph made for one window.
-        pasts = tf.TensorSpec((None, self.config.past, len(self._usual)), tf.float32)
-        return tf.function(lambda inputs: self._forward(inputs, False), [pasts])
+        spec = tf.TensorSpec((None, self.config.past, len(self._usual)), tf.float32)
+        step = self.compiled(
+            "forecast", lambda: tf.function(lambda pasts: self.forward(pasts, False), [spec])
+        )
+        return step(pasts)
 
-    def _errors_by_horizon(self, windows: Windows) -> tuple[Values, Values]:
-        """Return the mean squared errors of net and naive forecast, ``[columns, horizon]``."""
-        shape = (windows.horizon, len(self._usual))
-        net, naive = np.zeros(shape), np.zeros(shape)
-        for batch in windows.epoch(256):
-            future, last, spread = batch.targets
-            scale = spread[:, None].astype(np.float64) * windows.unit
-            outputs = self._output_step(batch.inputs).numpy()
-            net += np.sum(((outputs - future) * scale) ** 2, axis=0)
-            naive += np.sum(((last[:, None] - future) * scale) ** 2, axis=0)
-        return net.T / windows.size, naive.T / windows.size
+    def inference_model(self) -> Any:
+        """Return a Keras model from pasts ``[n, past, columns]`` to ``predictions``, float32."""
+        self.check_fitted()
+        raw = keras.Input((self.config.past, len(self._usual)), name="past")
+        mean = keras.ops.mean(raw, axis=1, keepdims=True)
+        std = keras.ops.std(raw, axis=1, keepdims=True)
+        changes = std > 1e-6 * keras.ops.abs(mean)  # beyond what rounding to float32 leaves
+        std = keras.ops.where(changes, std, keras.ops.cast(self._usual, "float32"))
+        outputs = keras.ops.cast(self.net((raw - mean) / std, training=False), "float32")
+        return keras.Model(raw, {"predictions": outputs * std + mean}, name=self.name)
+
+    def format_prediction(self, source: str, **options: Any) -> list[str]:
+        """Return the rows that follow those of a CSV file, below the names of their columns."""
+        values, names = read_series(source, self.names)
+        rows = [",".join(f"{value:.6g}" for value in row) for row in self.predict(values)]
+        return [",".join(names), *rows]
 
     def plots(self, values: Any, before: Any = None) -> dict[str, Figure]:
         """Draw some forecasts beside what came, and how errors grow with the horizon."""
-        from agentlab.plots.predictions import forecast
+        from agentlab.plots.predictions import forecast, horizon_errors
 
         windows, names = self._held_out(values, before), self._names_of_columns()[:SHOWN_COLUMNS]
         few, drawn = len(names), dict[str, Any]()
@@ -285,53 +276,25 @@ class Forecaster(Trainer):
             drawn[f"forecast_{number}"] = forecast(
                 past[:, :few], future[:, :few], said[:, :few], naive[:, :few], names
             )
-        net, naive = (np.sqrt(e[:few]) for e in self._errors_by_horizon(windows))
-        drawn["error_by_horizon"] = _errors_drawn(net, naive, names)
+        net, naive = (np.sqrt(e[:few]) for e in errors_by_horizon(self._forecast, windows))
+        drawn["error_by_horizon"] = horizon_errors(net, naive, names)
         return drawn
 
-    def _fitted(self) -> dict[str, Any]:
-        return {"names": self.names, "usual": self._usual.tolist()}
+    def specification(self) -> dict[str, Any]:
+        """Return what was learned beside weights."""
+        learned = {"names": self.names, "usual": self._usual.tolist()}
+        return {**super().specification(), **learned}
 
-    def _restore_fitted(self, described: Mapping[str, Any]) -> None:
-        self.names, self._usual = described["names"], np.array(described["usual"], np.float64)
-
-
-def _series(name: str, values: Any) -> Values:
-    """Return values as float64 ``[time, columns]``; every one must be a finite number."""
-    try:
-        series = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise AgentlabError(f"{name} holds something else than numbers: {error}") from error
-    if series.ndim == 1:
-        series = series[:, None]
-    if series.ndim != 2 or not series.size:
-        raise AgentlabError(
-            f"{name} has the shape {list(series.shape)}; it must be [time, columns], and not empty"
-        )
-    if not np.isfinite(series).all():
-        row, column = np.argwhere(~np.isfinite(series))[0]
-        raise AgentlabError(
-            f"{name}[{row}, {column}] is {series[row, column]}; every value must be a finite number"
-        )
-    return series
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the forecaster that ``specification`` described."""
+        trainer = super().from_specification(specification, config, seed, models)
+        trainer.names = specification["names"]
+        trainer._usual = np.array(specification["usual"], np.float64)
+        return trainer
 
 
 def _ratio(rmse: float, naive: float) -> float:
     return rmse / naive if naive else float("nan")
-
-
-def _errors_drawn(net: Values, naive: Values, names: Sequence[str]) -> Figure:
-    """Draw root mean squared errors ``[columns, horizon]``, a panel for each column."""
-    from agentlab.plots.style import CONTRAST, INK, LINE, new_figure, plain, tidy
-
-    count, steps = net.shape
-    figure = new_figure(8, 0.8 + 2.8 * count)
-    for i, axes in enumerate(figure.subplots(count, 1, squeeze=False, sharex=True).flat):
-        for errors, color, label in ((net, LINE, "forecast"), (naive, CONTRAST, "naive")):
-            marker = "o" if steps == 1 else ""
-            axes.plot(np.arange(steps) + 1, errors[i], color=color, lw=1.8, marker=marker)
-            axes.lines[-1].set_label(label)
-        axes.set_ylim(bottom=0)
-        tidy(axes, plain(names[i], 60), "steps ahead" if i == count - 1 else "", "RMSE")
-        axes.legend(frameon=False, labelcolor=INK, loc="best")
-    return figure

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-
-from agentlab.config import option
-from agentlab.data import Batches
+from agentlab.config import option, override
+from agentlab.data import Batch, Batches
 from agentlab.data.streams import Streams
 from agentlab.data.text import Characters
-from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.data.vocabulary import text_of
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras, tf
 from agentlab.runs import Run
+from agentlab.training.callbacks import Callback
+from agentlab.training.losses import cross_entropy
+from agentlab.training.optimization import Optimization
 from agentlab.training.optimizers import ScheduleName
-from agentlab.training.trainer import Trainer, TrainerConfig
+from agentlab.training.stages import Stage
+from agentlab.training.steps import Sums
+from agentlab.training.trainer import Trainer
 
 SHOWN = 400  # characters written after each epoch, for TensorBoard
 READ_AT_ONCE = 32  # streams of a held-out text
 
 
 @dataclass(frozen=True)
-class LanguageModelConfig(TrainerConfig):
+class LanguageModelConfig(Optimization):
     """Hyperparameters of ``language_model``."""
 
-    epochs: int = option(20, "passes over the training data")
-    batch_size: int = option(64, "streams of text that are read side by side")
-    learning_rate: float = option(2e-3, "step size of the optimizer, at its highest")
-    schedule: ScheduleName = option("cosine", "how the learning rate falls during the training")
-    max_grad_norm: float | None = option(1.0, "bound on the gradient's norm; none for no bound")
+    epochs: int = override(Optimization, "epochs", 20)
+    batch_size: int = option(64, "streams of text that are read side by side", ge=1)
+    learning_rate: float = override(Optimization, "learning_rate", 2e-3)
+    schedule: ScheduleName = override(Optimization, "schedule", "cosine")
+    max_grad_norm: float | None = override(Optimization, "max_grad_norm", 1.0)
     cell: Literal["lstm", "gru", "peephole", "simple"] = option("lstm", "cell of the net")
-    units: tuple[int, ...] = option((512,), "units of each layer")
-    embedding: int = option(64, "numbers that stand for a character")
-    dropout: float = option(0.3, "fraction of each layer's inputs and outputs dropped in training")
-    length: int = option(128, "characters that a gradient goes back through")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.dropout < 1:
-            raise AgentlabError(f"dropout={self.dropout} must be 0 or more and less than 1")
-        for name in ("embedding", "length"):
-            if getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
+    units: tuple[int, ...] = option((512,), "units of each layer", ge=1)
+    embedding: int = option(64, "numbers that stand for a character", ge=1)
+    dropout: float = option(
+        0.3, "fraction of each layer's inputs and outputs dropped in training", ge=0, lt=1
+    )
+    length: int = option(128, "characters that a gradient goes back through", ge=1)
 
 
 class LanguageModel(Trainer):
@@ -61,17 +58,20 @@ class LanguageModel(Trainer):
 
     name = "language_model"
     Config: ClassVar[type] = LanguageModelConfig
-    _compiled = (*Trainer._compiled, "_write")
+    component_names = (*Trainer.component_names, "carried")
     config: LanguageModelConfig
     preprocessor: Characters | None
+    carried: Any = None  # what layers remember from window to window
+    _reading: Any = None  # the same in an evaluation
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         text: str,
         *,
         validation_data: str | None = None,
         run: Run | None = None,
         quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Learn to go on with texts like ``text``.
 
@@ -79,31 +79,24 @@ class LanguageModel(Trainer):
             text: what to learn from.
             validation_data: a text held out; ``None`` takes the fraction ``validation_split`` from
                 the beginning of ``text``, so that a test on what follows it is on what comes next.
-            run: where metrics, samples and checkpoints go, and where they are taken up again.
+            run: where metrics, samples and checkpoints go, and where they are resumed from.
             quiet: show no progress.
+            callbacks: called while training.
 
         Raises:
             AgentlabError: for a text that is too short, or a net that was given and does not fit.
         """
-        self._begin()
         config = self.config
         if validation_data is None and config.validation_split:
             end = round(len(text) * config.validation_split)
             text, validation_data = text[end:], text[:end]
         self.preprocessor = Characters.fit(text, unknown=True)
         train = Streams(self.preprocessor.encode(text), config.batch_size, config.length)
-        if self.net is None:
-            with self._precision():
-                self.net = self._build()
-        self._check_net()
-        state = self.net.torso.initial_state(train.streams)
-        # What is remembered from window to window; part of every checkpoint.
-        self._carried = [tf.Variable(part, trainable=False) for part in state]
         held_out = None if validation_data is None else self._stream(validation_data)
-        self._train(train, held_out, run, quiet)
-        return self
+        return self.train(train, held_out, run, quiet, callbacks)
 
-    def _build(self) -> Any:
+    def build(self, data: Batches) -> None:
+        """Build a recurrent network with a head for the characters of the training text."""
         from agentlab.nets.headed import Headed
         from agentlab.nets.rnn import RNN
 
@@ -120,9 +113,10 @@ class LanguageModel(Trainer):
             name="torso",
         )
         torso.build((None, None))
-        return Headed(torso, self.preprocessor.size, config.dropout, self.seed + 1000, name="net")
+        head_seed = self.seed + 1000
+        self.net = Headed(torso, self.preprocessor.size, config.dropout, head_seed, name="net")
 
-    def _check_net(self) -> None:
+    def check_net(self, data: Batches) -> None:
         """See that a net that was given reads and writes the characters of the text."""
         from agentlab.nets.headed import Headed
         from agentlab.nets.rnn import RNN
@@ -140,15 +134,15 @@ class LanguageModel(Trainer):
         assert self.preprocessor is not None
         return Streams(self.preprocessor.encode(text), READ_AT_ONCE, self.config.length)
 
-    def _variables(self) -> list[Any]:
-        return [*super()._variables(), *self._carried]
+    def training_only(self) -> Collection[str]:
+        """Return what checkpoints keep but ``save`` does not."""
+        return {*super().training_only(), "carried"}
 
-    def _forward(self, inputs: Any, training: bool) -> Any:
-        outputs, state = self._go_on(inputs, self._carried, training)
-        if training:
-            for variable, part in zip(self._carried, state, strict=True):
-                variable.assign(part)
-        return outputs
+    def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
+        """Make the optimizer, the compiled step and what is carried from window to window."""
+        state = self.net.torso.initial_state(len(example.weights))
+        self.carried = [tf.Variable(part, trainable=False) for part in state]
+        super().begin_stage(stage, updates, example, ragged)
 
     def _go_on(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
         """Return logits of the next characters, and the state after the last one."""
@@ -159,40 +153,44 @@ class LanguageModel(Trainer):
             features = net.drop(features, training=training)
         return net.head(features), state
 
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.training.losses import cross_entropy
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return ``loss`` (nats) and ``accuracy`` of each character, ``[b, time]``."""
+        logits, state = self._go_on(batch.inputs, self.carried, training)
+        if training:
+            for variable, part in zip(self.carried, state, strict=True):
+                variable.assign(part)
+        return _measured(logits, batch.targets)
 
-        return cross_entropy(outputs, targets)
+    def test_step(self, batch: Batch) -> Mapping[str, Any]:
+        """Return means over a batch that follows on the last one of an evaluation."""
+        sums, step = self.compiled("test_step", self._make_test_step)
+        if self._reading is None:
+            self._reading = self.net.torso.initial_state(len(batch.weights))
+        found, self._reading = step(batch, self._reading)
+        means: Mapping[str, Any] = sums.means(found.numpy())
+        return means
 
-    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        return {"accuracy": tf.argmax(outputs, -1, tf.int32) == targets}
+    def _make_test_step(self) -> tuple[Sums, Any]:
+        sums = Sums()
 
-    @cached_property
-    def _test_step(self) -> Any:
-        def step(batch: Any, state: Any) -> Any:
-            inputs, targets, weights = batch
-            outputs, state = self._go_on(inputs, state, False)
-            return self._sums(outputs, targets, weights), state
+        def step(batch: Batch, state: Any) -> Any:
+            logits, state = self._go_on(batch.inputs, state, False)
+            return sums.of(_measured(logits, batch.targets), batch.weights), state
 
-        return tf.function(step, reduce_retracing=True)
+        return sums, tf.function(step, reduce_retracing=True)
 
-    def _evaluate(self, batches: Batches) -> dict[str, float]:
-        sums: Any = 0.0
-        state = None
-        for batch in batches.epoch(READ_AT_ONCE):
-            if state is None:
-                state = self.net.torso.initial_state(len(batch.weights))
-            added, state = self._test_step(tuple(batch), state)
-            sums = sums + added.numpy().astype(np.float64)
-        return self._means(sums)
+    def evaluate_batches(self, batches: Batches) -> dict[str, float]:
+        """Return the means of ``test_step`` over a text, read from its beginning."""
+        self._reading = None
+        return super().evaluate_batches(batches)
 
     def evaluate(self, text: str) -> dict[str, float]:
         """Return ``loss`` (nats a character), ``bits``, ``perplexity`` and ``accuracy``.
 
         All of ``text`` is read, in 32 streams (fewer of a short text) that remember all before.
         """
-        self._need_net()
-        means = self._evaluate(self._stream(text))
+        self.check_fitted()
+        means = self.evaluate_batches(self._stream(text))
         loss = means["loss"]
         return {**means, "bits": loss / math.log(2), "perplexity": math.exp(loss)}
 
@@ -206,6 +204,30 @@ class LanguageModel(Trainer):
     def predict(self, prompts: Sequence[str], length: int = 200) -> list[str]:
         """Return how the net goes on with each of ``prompts``; see ``generate``."""
         return [self.generate(prompt, length) for prompt in prompts]
+
+    def format_prediction(
+        self,
+        source: str,
+        *,
+        length: int = 500,
+        temperature: float = 0.7,
+        top_k: int | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> list[str]:
+        """Return the text in a file, or ``source`` itself, and how the net goes on with it."""
+        written = self.generate(text_of(source), length, temperature, top_k, seed)
+        return [written]
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from ids ``[n, time]`` to ``probabilities`` of what comes next.
+
+        Float32 ``[n, characters]``, after all of each row.
+        """
+        self.check_fitted()
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        logits = keras.ops.cast(self.net(ids, training=False)[:, -1], "float32")
+        return keras.Model(ids, {"probabilities": keras.ops.softmax(logits)}, name=self.name)
 
     def generate(
         self,
@@ -230,21 +252,23 @@ class LanguageModel(Trainer):
         Raises:
             AgentlabError: for an empty prompt, or a number that is too small or too large.
         """
-        self._need_net()
+        self.check_fitted()
         assert self.preprocessor is not None
         if not prompt:
-            raise AgentlabError(
+            raise InvalidArgument(
                 "prompt='' is empty; give one character at least, such as a newline"
             )
         if not temperature >= 0:
-            raise AgentlabError(f"temperature={temperature} must be 0 or more")
+            raise InvalidArgument(f"temperature={temperature} must be 0 or more")
         if length < 1:
-            raise AgentlabError(f"length={length} must be 1 or more")
+            raise InvalidArgument(f"length={length} must be 1 or more")
         if top_k is not None and top_k < 1:
-            raise AgentlabError(f"top_k={top_k} must be 1 or more, or none for all")
+            raise InvalidArgument(f"top_k={top_k} must be 1 or more, or none for all")
         if not 0 <= seed < 2**31:
-            raise AgentlabError(f"seed={seed} must be 0 or more and less than 2**31")
-        ids = self._write(
+            raise InvalidArgument(f"seed={seed} must be 0 or more and less than 2**31")
+        from agentlab.nets.generation import make_generator
+
+        ids = self.compiled("generate", lambda: make_generator(self.net))(
             self.preprocessor.encode(prompt)[None],
             tf.constant(length),
             tf.constant(float(temperature)),
@@ -253,36 +277,7 @@ class LanguageModel(Trainer):
         )
         return prompt + self.preprocessor.decode(ids.numpy().tolist())
 
-    @cached_property
-    def _write(self) -> Any:
-        from agentlab.nets.decoding import draw
 
-        def write(prompt: Any, length: Any, temperature: Any, top_k: int | None, seed: Any) -> Any:
-            torso, head = self.net.torso, self.net.head
-
-            def choose(features: Any, time: Any) -> Any:
-                logits = tf.cast(head(features[:, -1]), tf.float32)
-                # The id 0 stands for characters that were never seen.
-                logits = tf.concat([tf.fill((1, 1), logits.dtype.min), logits[:, 1:]], axis=1)
-                return tf.cond(
-                    temperature > 0,
-                    lambda: draw(logits, seed + tf.stack([0, time]), temperature, top_k),
-                    lambda: tf.argmax(logits, -1, tf.int32),
-                )
-
-            features, state = torso.run(prompt, torso.initial_state(1))
-            written = tf.TensorArray(tf.int32, length, element_shape=(1,))
-
-            def advance(time: Any, token: Any, state: Any, written: Any) -> Any:
-                written = written.write(time, token)
-                features, state = torso.run(token[:, None], state)
-                return time + 1, choose(features, time + 1), state, written
-
-            _, _, _, written = tf.while_loop(
-                lambda time, *_: time < length,
-                advance,
-                (tf.constant(0), choose(features, 0), state, written),
-            )
-            return written.concat()
-
-        return tf.function(write, reduce_retracing=True, autograph=False)
+def _measured(logits: Any, targets: Any) -> dict[str, Any]:
+    accuracy = tf.argmax(logits, -1, tf.int32) == targets
+    return {"loss": cross_entropy(logits, targets), "accuracy": accuracy}

@@ -1,174 +1,245 @@
-"""Linear regression in closed form, and what all trainers without hidden layers share."""
+"""Linear regression in closed form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from agentlab.config import option
-from agentlab.data import Batches
+from agentlab.data import Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array
-from agentlab.errors import AgentlabError
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import keras
+from agentlab.learner import Estimator
 from agentlab.runs import Run
-from agentlab.supervised.features import FeatureTrainer
-from agentlab.supervised.regressor import Regressor, RegressorConfig
+from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
+from agentlab.supervised.options import Standardization
+from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
+from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.examples import is_batches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLOCK = 4096  # examples worked on at once
-
-
-class Linear(FeatureTrainer):
-    """A trainer of a net that is one dense layer, whose weights it finds without gradients."""
-
-    def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
-        super().__init__(net, config, seed, **options)
-        if self._given or self.config.net != "mlp" or self.config.hidden:
-            raise AgentlabError(f"net and hidden cannot be chosen: {self.name} has one layer")
-
-    def _rows(self, batches: Batches) -> Iterator[tuple[Array, Array, Array]]:
-        """Go through examples: float64 rows ``[b, inputs + 1]`` that end in 1, targets, weights."""
-        for batch in batches.epoch(BLOCK):
-            inputs = np.asarray(batch.inputs, np.float64).reshape(len(batch.weights), -1)
-            rows = np.column_stack([inputs / self.net.torso.scale, np.ones(len(inputs))])
-            yield rows, np.asarray(batch.targets), batch.weights
-
-    @property
-    def _units_of_inputs(self) -> tuple[Any, Any]:
-        """The mean and the deviation that the net's inputs were standardized by."""
-        scale = self.net.torso.scale
-        return (0.0, scale) if self._mean is None else (self._mean, self._std * scale)
-
-    def _own_units(self) -> tuple[Any, Any]:
-        """Return ``[inputs, units]`` and ``[units]``, of inputs as they were given."""
-        kernel, bias = (part.astype(np.float64) for part in self.net.head.get_weights())
-        mean, deviation = self._units_of_inputs
-        kernel = (kernel.T / deviation).T
-        return kernel, bias - (mean * kernel.T).sum(1)
-
-    def _names_of_inputs(self) -> list[str]:
-        count = self.net.torso.features
-        return list(getattr(self.preprocessor, "inputs", None) or (f"x{i}" for i in range(count)))
-
 
 @dataclass(frozen=True)
-class LinearRegressionConfig(RegressorConfig):
-    """Hyperparameters of ``linear_regression``: ``l2`` (ridge regression) and ``standardize``."""
+class LinearRegressionConfig(Standardization):
+    """Hyperparameters of ``linear_regression``."""
 
-    hidden: tuple[int, ...] = option((), "must be empty: the model has one layer")
+    l2: float = option(0.0, "weight of the L2 penalty: ridge regression", ge=0)
     validation_split: float = option(
-        0.0, "fraction of the training data held out, where none is given"
+        0.0, "fraction of the training data held out, where none is given", ge=0, lt=1
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.l1 or self.loss != "squared":
-            raise AgentlabError("l1 and loss cannot be chosen: only l2 has a closed form")
 
-
-class LinearRegression(Linear, Regressor):
-    """Least squares, solved exactly: what ``Regressor`` without hidden layers comes to in the end.
+class LinearRegression(Estimator):
+    """Least squares, solved exactly: what ``Regressor`` without hidden layers converges to.
 
     Minimizes the mean squared error of standardized targets plus ``l2`` times the squared weights
-    of the net's (standardized) inputs. Data may stream: of all rows only a triangle is kept
-    (Golub & Van Loan 2013, section 5.3.2), never the less accurate normal equations.
+    of the (standardized) inputs. Data may stream: of all rows only a triangle is kept (Golub & Van
+    Loan 2013, section 5.3.2), never the less accurate normal equations.
 
     Attributes:
-        coef_: what a target rises by as an input rises by 1, ``[inputs]``; ``[k, inputs]`` for
-            several targets.
-        intercept_: the target where all inputs are 0; ``[k]`` for several targets.
+        kernel_: weights of the standardized inputs for targets in their own units, ``[inputs, k]``.
+        bias_: ``[k]``.
         errors_: standard errors of ``coef_``; a coefficient of more than about twice its error is
             hardly there by chance. ``None`` with ``l2``, without spare rows, or where inputs follow
             from each other.
+        preprocessor: what turns raw inputs into rows.
+        history: the metrics of the fit, one row.
     """
 
     name = "linear_regression"
+    monitor = ("rmse", "min")
+    interrupted = False
     Config: ClassVar[type] = LinearRegressionConfig
     config: LinearRegressionConfig
-    errors_: Array | None = None
+    kernel_: Array
+    bias_: Array
+    target_std_: Array
+    errors_: Array | None
 
-    @property
-    def coef_(self) -> Array:
-        """See ``LinearRegression``."""
-        self._need_net()
-        return _single(self._own_units()[0] * self._std_target)
+    def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
+        super().__init__(config, seed, **options)
+        self.preprocessor: Preprocessor | None = None
+        self.history: list[dict[str, float]] = []
 
-    @property
-    def intercept_(self) -> Any:
-        """See ``LinearRegression``."""
-        self._need_net()
-        offsets = self._own_units()[1] * self._std_target + self._mean_target
-        return offsets if len(offsets) > 1 else float(offsets[0])
-
-    def _train(
+    def fit(
         self,
-        train: Batches,
-        validation: Batches | None = None,
+        x: Any,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
-    ) -> None:
-        inputs, units = self.net.torso.features, len(self._std_target)
-        triangle: Any = np.empty((0, inputs + 1 + units))
-        count = 0.0
-        for rows, targets, weights in self._rows(train):
-            wanted = (targets.reshape(len(rows), -1) - self._mean_target) / self._std_target
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Solve the least squares.
+
+        Args:
+            x: numbers ``[n, ...]``, or ``Batches`` of inputs and numbers.
+            y: numbers ``[n]`` or ``[n, k]``.
+            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics go.
+            quiet: taken like all ``fit`` take it; nothing is shown.
+            callbacks: are called with the metrics.
+
+        Raises:
+            AgentlabError: for data that are no finite numbers or do not fit together.
+        """
+        split = self.config.validation_split
+        x, y, validation_data = split_rows(x, y, validation_data, split, self.seed)
+        mean, std = target_scale(x, y)
+        self.preprocessor = fit_preprocessor(x, self.config.standardize, self.preprocessor)
+        self.target_std_ = std
+        train = self._batches(x, y)
+        self._solve(train, mean, std)
+        parts = {"train": train}
+        if validation_data is not None:
+            pair = isinstance(validation_data, tuple | list)
+            parts["validation"] = self._batches(*(validation_data if pair else (validation_data,)))
+        metrics = {
+            f"{part}/{name}": value
+            for part, batches in parts.items()
+            for name, value in self._metrics(batches).items()
+        }
+        self.history = [metrics]
+        told = Callbacks(callbacks)
+        told.on_start(self, run)
+        if run is not None:
+            run.rewind(None)  # it is sooner solved again than loaded
+            run.log(1, metrics, {})
+        told.on_metrics(1, metrics)
+        told.on_end()
+        return self
+
+    def _batches(self, x: Any, y: Any = None) -> Batches:
+        return x if is_batches(x) else self._rows().batches(x, as_targets(y))
+
+    def _rows(self) -> Rows:
+        if self.preprocessor is None:
+            self.check_fitted()
+        assert self.preprocessor is not None
+        return Rows(self.preprocessor)
+
+    def _solve(self, train: Batches, mean: Array, std: Array) -> None:
+        units, count = len(std), 0.0
+        triangle: Any = None
+        for rows, targets, weights in self._rows().blocks(train):
+            wanted = (targets.reshape(len(rows), -1) - mean) / std
             block = np.column_stack([rows, wanted]) * np.sqrt(weights)[:, None]
-            triangle = np.linalg.qr(np.vstack([triangle, block]), mode="r")
+            above = block[:0] if triangle is None else triangle
+            triangle = np.linalg.qr(np.vstack([above, block]), mode="r")
             count += float(weights.sum())
+        inputs = triangle.shape[1] - 1 - units
         penalty = np.eye(inputs, triangle.shape[1]) * np.sqrt(self.config.l2 * count * units)
         known, wanted = np.split(np.vstack([triangle, penalty]), [inputs + 1], axis=1)
         solution, _, rank, _ = np.linalg.lstsq(known, wanted)
-        self.net.head.set_weights([solution[:-1], solution[-1]])
+        self.kernel_, self.bias_ = solution[:-1] * std, solution[-1] * std + mean
         spare = count - inputs - 1
         self.errors_ = None
         if not self.config.l2 and rank == inputs + 1 and spare > 0:
             variance = np.square(wanted - known @ solution).sum(0) / spare
             spread = np.sqrt(np.square(np.linalg.inv(known[:rank])).sum(1))[:-1]
-            deviation = self._units_of_inputs[1]
-            self.errors_ = _single(
-                np.outer(spread / deviation, np.sqrt(variance) * self._std_target)
+            deviation = self._rows().units[1]
+            self.errors_ = _single(np.outer(spread / deviation, np.sqrt(variance) * std))
+
+    @property
+    def coef_(self) -> Array:
+        """What a target rises by as an input rises by 1, ``[inputs]``, or ``[k, inputs]``."""
+        self.check_fitted()
+        return _single(self._rows().in_own_units(self.kernel_, self.bias_)[0])
+
+    @property
+    def intercept_(self) -> Any:
+        """The target where all inputs are 0, a float, or ``[k]``."""
+        self.check_fitted()
+        offsets = self._rows().in_own_units(self.kernel_, self.bias_)[1]
+        return offsets if len(offsets) > 1 else float(offsets[0])
+
+    def predict(self, x: Any) -> Array:
+        """Return numbers in the targets' own units, float64 ``[n]`` or ``[n, k]``."""
+        self.check_fitted()
+        numbers: Array = self._rows().of(x) @ self.kernel_ + self.bias_
+        return numbers[:, 0] if numbers.shape[1] == 1 else numbers
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
+        """Return ``loss`` (of standardized targets), ``rmse``, ``mae`` and ``r2``."""
+        self.check_fitted()
+        batches = self._batches(x, y)
+        if (k := all_targets(batches).shape[1]) != len(self.bias_):
+            raise InvalidArgument(
+                f"y has {k} numbers for each example, but {len(self.bias_)} were learned"
             )
-        parts = (
-            {"train": train} if validation is None else {"train": train, "validation": validation}
-        )
-        metrics = {
-            f"{part}/{name}": value
-            for part, batches in parts.items()
-            for name, value in self._evaluate(batches).items()
+        means = self._metrics(batches)
+        return {**means, "r2": r2(means["rmse"], batches)}
+
+    def score(self, x: Any, y: Any = None) -> float:
+        """Return r2, the fraction of the targets' variance that is explained."""
+        return self.evaluate(x, y)["r2"]
+
+    def _metrics(self, batches: Batches) -> dict[str, float]:
+        errors = self._predicted(batches) - all_targets(batches)
+        return {
+            "loss": float(np.mean(np.square(errors / self.target_std_))),
+            "rmse": float(np.sqrt(np.mean(np.square(errors)))),
+            "mae": float(np.mean(np.abs(errors))),
         }
-        self.history = [metrics]
-        if run is not None:
-            run.rewind(None)  # it is sooner solved again than loaded
-            run.log(1, metrics, {})
-            run.save_checkpoint(1, 1, lambda folder: self.save(folder / "trainer"), {})
+
+    def _predicted(self, batches: Batches) -> Array:
+        weights = np.vstack([self.kernel_, self.bias_])
+        return np.concatenate([rows @ weights for rows, _, _ in self._rows().blocks(batches)])
+
+    def format_prediction(self, source: str, **options: Any) -> list[str]:
+        """Return the numbers predicted for the rows of a CSV file, a line each."""
+        rows = self.predict(self._rows().preprocessor.read(source))
+        return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw residuals, and the coefficients of the net's inputs, each in its deviations."""
+        """Draw residuals, and the coefficients of the rows' numbers, each in its deviations."""
         from agentlab.plots.matrices import coefficients
+        from agentlab.plots.predictions import residuals
 
-        kernel = self.net.head.get_weights()[0][:, 0] * self._std_target[0]
+        batches, rows, kernel = self._batches(x, y), self._rows(), self.kernel_[:, 0]
         errors = None if self.errors_ is None else self.errors_.reshape(-1, len(kernel))[0]
         if errors is not None:
-            errors = errors * self._units_of_inputs[1]
-        scaled = self._mean is not None or self.preprocessor is not None
-        unit = f"rise of the target for each {'deviation' if scaled else 'unit'} of the input"
-        drawn = coefficients(self._names_of_inputs(), kernel, errors, unit)
-        return {**super().plots(x, y), "coefficients": drawn}
+            errors = errors * rows.units[1]
+        unit = f"rise of the target for each {'deviation' if rows.scaled else 'unit'} of the input"
+        drawn = coefficients(rows.names(len(kernel)), kernel, errors, unit)
+        true, said = all_targets(batches)[:, 0], self._predicted(batches)[:, 0]
+        return {"residuals": residuals(true, said, "target"), "coefficients": drawn}
 
-    def _fitted(self) -> dict[str, Any]:
-        errors = None if self.errors_ is None else self.errors_.tolist()
-        return {**super()._fitted(), "errors": errors}
+    def projection(self, *data: Any) -> None:
+        """Return nothing for TensorBoard's projector."""
 
-    def _restore_fitted(self, described: Mapping[str, Any]) -> None:
-        super()._restore_fitted(described)
-        errors = described["errors"]
-        self.errors_ = None if errors is None else np.array(errors, np.float64)
+    def inference_model(self) -> Any:
+        """Return a Keras model from raw inputs to ``predictions``, float32 ``[n]``, ``[n, k]``."""
+        self.check_fitted()
+        raw, outputs = self._rows().model(self.kernel_, self.bias_)
+        predictions = outputs[:, 0] if len(self.bias_) == 1 else outputs
+        return keras.Model(raw, {"predictions": predictions}, name=self.name)
+
+    def specification(self) -> dict[str, Any]:
+        """Return the fitted preprocessor and the history."""
+        fitted = self._rows().preprocessor
+        return {"preprocessor": {fitted.kind: fitted.to_json()}, "history": self.history}
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the regression that ``specification`` described."""
+        regression = cls(config=config, seed=seed)
+        ((kind, fitted),) = specification["preprocessor"].items()
+        regression.preprocessor = load_preprocessor(kind, fitted)
+        regression.history = list(specification["history"])
+        return regression
 
 
 def _single(columns: Array) -> Array:
-    """Return ``[inputs, units]`` as scikit-learn has it: by unit, or flat where there is one."""
+    """Return ``[inputs, k]`` as scikit-learn has it: by target, or flat where there is one."""
     return np.asarray(columns[:, 0] if columns.shape[1] == 1 else columns.T)

@@ -2,90 +2,150 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from agentlab.config import option
-from agentlab.data import Batches
+from agentlab.data import Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.lazy import keras
+from agentlab.learner import Estimator
 from agentlab.runs import Progress, Run, derive_seed
-from agentlab.supervised.classifier import Classifier, ClassifierConfig
-from agentlab.supervised.linear import Linear
+from agentlab.supervised.classifier import class_numbers, distinct_labels
+from agentlab.supervised.features import check_classes
+from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
+from agentlab.supervised.options import Standardization
+from agentlab.supervised.separability import common_point
+from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.examples import is_batches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class PerceptronConfig(ClassifierConfig):
-    """Hyperparameters of ``perceptron``: ``epochs``, ``learning_rate`` and ``standardize``."""
+class PerceptronConfig(Standardization):
+    """Hyperparameters of ``perceptron``."""
 
-    epochs: int = option(1000, "passes over the training data at most")
-    learning_rate: float = option(0.4, "eta, what a mistake moves the weights by")
-    hidden: tuple[int, ...] = option((), "must be empty: a perceptron has one layer")
+    epochs: int = option(1000, "passes over the training data at most", ge=1)
+    learning_rate: float = option(0.4, "eta, what a mistake moves the weights by", gt=0)
     validation_split: float = option(
-        0.0, "fraction of the training data held out, where none is given"
+        0.0, "fraction of the training data held out, where none is given", ge=0, lt=1
     )
 
 
-class Perceptron(Linear, Classifier):
-    """Says the second class where w x + b > 0 (Rosenblatt 1958).
+class Perceptron(Estimator):
+    """Predicts the second class where w x + b > 0 (Rosenblatt 1958).
 
     An example that it gets wrong moves its weights by eta (target - output) x. That ends, with
     every example right, if and only if a line (a hyperplane) parts the classes (Novikoff 1962).
-    Data that no line parts are refused, with a proof. ``history`` counts the errors of each pass.
+    Data that no line parts are refused, with a proof.
 
     Attributes:
-        coef_: w, float64 ``[inputs]``, of inputs as they were given.
-        intercept_: b.
+        weights_: w and b of the standardized inputs, float64 ``[inputs + 1]``.
+        classes: the two labels.
+        preprocessor: what turns raw inputs into rows.
+        history: the errors of each pass.
     """
 
     name = "perceptron"
+    monitor = ("accuracy", "max")
+    interrupted = False
     Config: ClassVar[type] = PerceptronConfig
     config: PerceptronConfig
+    weights_: Array
+    classes: list[Any]
 
-    @property
-    def coef_(self) -> Array:
-        """See ``Perceptron``."""
-        self._need_net()
-        return np.asarray(self._own_units()[0][:, 0])
+    def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
+        super().__init__(config, seed, **options)
+        self.preprocessor: Preprocessor | None = None
+        self.history: list[dict[str, float]] = []
 
-    @property
-    def intercept_(self) -> float:
-        """See ``Perceptron``."""
-        self._need_net()
-        return float(self._own_units()[1][0])
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        classes: Sequence[Any] | None = None,
+        validation_data: Any = None,
+        run: Run | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Learn to tell two classes apart.
 
-    def _learn_targets(self, x: Any, y: Any) -> int:
-        if super()._learn_targets(x, y) > 2:
+        Args:
+            x: numbers ``[n, ...]``, or ``Batches`` of inputs and the numbers of classes.
+            y: labels ``[n]``, numbers or texts.
+            classes: names of the classes; needed where ``x`` is ``Batches``.
+            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
+                ``validation_split``.
+            run: where metrics go.
+            quiet: show no progress.
+            callbacks: called while training.
+
+        Raises:
+            AgentlabError: for more or fewer than two classes, data that no line parts, or too few
+                epochs.
+        """
+        self.classes = distinct_labels(y) if classes is None else list(classes)
+        check_classes(self.classes)
+        if len(self.classes) > 2:
             names = ", ".join(map(str, self.classes))
             raise AgentlabError(
                 f"there are {len(self.classes)} classes, {names}; a perceptron tells 2 apart"
             )
-        return 1
+        split = self.config.validation_split
+        x, y, validation_data = split_rows(x, y, validation_data, split, self.seed)
+        self.preprocessor = fit_preprocessor(x, self.config.standardize, self.preprocessor)
+        held_out = None
+        if validation_data is not None:
+            pair = isinstance(validation_data, tuple | list)
+            held_out = self._examples(*(validation_data if pair else (validation_data,)))
+        told = Callbacks(callbacks)
+        told.on_start(self, run)
+        self._learn_all(*self._examples(x, y), held_out, run, quiet, told)
+        told.on_end()
+        return self
 
-    def _train(
+    def _examples(self, x: Any, y: Any = None) -> tuple[Array, Array]:
+        """Return rows that end in 1, float64 ``[n, inputs + 1]``, and targets, 0 or 1."""
+        batches: Batches = x
+        if not is_batches(x):
+            batches = self._rows().batches(x, class_numbers(y, self.classes))
+        rows, targets, _ = zip(*self._rows().blocks(batches), strict=True)
+        return np.concatenate(rows), np.concatenate(targets)
+
+    def _rows(self) -> Rows:
+        if self.preprocessor is None:
+            self.check_fitted()
+        assert self.preprocessor is not None
+        return Rows(self.preprocessor)
+
+    def _learn_all(
         self,
-        train: Batches,
-        validation: Batches | None = None,
-        run: Run | None = None,
-        quiet: bool = False,
+        rows: Array,
+        targets: Array,
+        held_out: tuple[Array, Array] | None,
+        run: Run | None,
+        quiet: bool,
+        callbacks: Callbacks,
     ) -> None:
-        rows, targets = self._examples(train)
-        held_out = None if validation is None else self._examples(validation)
-        kernel, bias = self.net.head.get_weights()
-        weights = np.append(kernel, bias).astype(np.float64)
+        vars(self).pop("weights_", None)
+        bound = np.sqrt(6 / rows.shape[1])  # Glorot & Bengio 2010; b begins at 0
+        start = np.random.default_rng(self.seed).uniform(-bound, bound, rows.shape[1] - 1)
+        weights = np.append(start, 0.0)
         self.history = []
         progress = Progress(self.config.epochs, 0, quiet, "epochs")
         if run is not None:
             run.rewind(None)  # it is sooner learned again than loaded
         for epoch in range(1, self.config.epochs + 1):
             order = np.random.default_rng(derive_seed(self.seed, epoch)).permutation(len(rows))
-            errors = self._learn(weights, rows[order], targets[order])
+            errors = self.pass_over(weights, rows[order], targets[order])
             metrics = {"train/errors": errors, "train/accuracy": 1 - errors / len(rows)}
             if held_out is not None:
                 right = (held_out[0] @ weights > 0) == held_out[1]
@@ -93,23 +153,16 @@ class Perceptron(Linear, Classifier):
             self.history.append(metrics)
             if run is not None:
                 run.log(epoch, metrics, {})
+            callbacks.on_metrics(epoch, metrics)
             progress.update(epoch, lambda: f"{self.history[-1]['train/errors']} errors")
             if not errors:
                 break
         progress.close()
         if errors:
-            refusal = self._refusal(rows[:, :-1], targets, errors)
-            self.net = None
-            raise refusal
-        self.net.head.set_weights([weights[:-1, None], weights[-1:]])
-        if run is not None:
-            run.save_checkpoint(1, epoch, lambda folder: self.save(folder / "trainer"), {})
+            raise self._refusal(rows[:, :-1], targets, errors)
+        self.weights_ = weights
 
-    def _examples(self, batches: Batches) -> tuple[Array, Array]:
-        rows, targets, _ = zip(*self._rows(batches), strict=True)
-        return np.concatenate(rows), np.concatenate(targets)
-
-    def _learn(self, weights: Array, rows: Array, targets: Array) -> int:
+    def pass_over(self, weights: Array, rows: Array, targets: Array) -> int:
         """Go through all examples once, change ``weights`` in place, and count the errors."""
         errors = 0
         for row, target in zip(rows, targets.tolist(), strict=True):
@@ -127,7 +180,7 @@ class Perceptron(Linear, Classifier):
                 f"epochs={self.config.epochs} are too few: {errors} of {len(inputs)} examples are "
                 f"still wrong, though a line seems to part the classes"
             )
-        mean, deviation = self._units_of_inputs
+        mean, deviation = self._rows().units
         sides = []
         for number, name in enumerate(self.classes):
             points = inputs[(targets == number) & (shares > 0)] * deviation + mean
@@ -140,62 +193,91 @@ class Perceptron(Linear, Classifier):
             "use a classifier with hidden layers"
         )
 
-    def _forward(self, inputs: Any, training: bool) -> Any:
-        """Return scores of both classes, of which that of the first is 0."""
-        score = super()._forward(inputs, training)
-        return tf.concat([tf.zeros_like(score), score], axis=-1)
+    @property
+    def coef_(self) -> Array:
+        """w, float64 ``[inputs]``, of inputs as they were given."""
+        self.check_fitted()
+        kernel, bias = self.weights_[:-1, None], self.weights_[-1:]
+        return np.asarray(self._rows().in_own_units(kernel, bias)[0][:, 0])
 
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        """Return how far an example is on the wrong side: the perceptron criterion."""
-        score = outputs[:, 1]
-        return tf.nn.relu(tf.where(targets == 1, -score, score))
+    @property
+    def intercept_(self) -> float:
+        """b, of inputs as they were given."""
+        self.check_fitted()
+        kernel, bias = self.weights_[:-1, None], self.weights_[-1:]
+        return float(self._rows().in_own_units(kernel, bias)[1][0])
+
+    def predict(self, x: Any) -> Array:
+        """Return the label of each example, ``[n]``."""
+        return np.asarray(np.asarray(self.classes)[self._outputs(x)])
+
+    def _outputs(self, x: Any) -> Array:
+        self.check_fitted()
+        outputs: Array = self._rows().of(x) @ self.weights_[:-1] + self.weights_[-1] > 0
+        return outputs.astype(int)
 
     def predict_proba(self, x: Any) -> Array:
         """Return the unit's output, which knows no doubt: 0 or 1 for each class, ``[n, 2]``."""
-        return np.asarray(np.eye(2, dtype=np.float32)[self._outputs_of(x).argmax(axis=-1)])
+        outputs = self._outputs(x)
+        return np.asarray(np.eye(2, dtype=np.float32)[outputs])
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
+        """Return ``accuracy``, and ``loss``: how far examples lie on the wrong side, on average."""
+        self.check_fitted()
+        rows, targets = self._examples(x, y)
+        scores = rows @ self.weights_
+        wrong_by = np.maximum(0, np.where(targets == 1, -scores, scores))
+        accuracy = np.mean((scores > 0) == (targets == 1))
+        return {"loss": float(wrong_by.mean()), "accuracy": float(accuracy)}
+
+    def score(self, x: Any, y: Any = None) -> float:
+        """Return the accuracy."""
+        return self.evaluate(x, y)["accuracy"]
+
+    def format_prediction(self, source: str, **options: Any) -> list[str]:
+        """Return the label predicted for each row of a CSV file."""
+        return list(map(str, self.predict(self._rows().preprocessor.read(source))))
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Draw the confusion matrix and, where there are two inputs, the line that was found."""
-        from agentlab.plots.predictions import embedding_scatter
-        from agentlab.plots.style import INK, tidy
+        from agentlab.plots.matrices import confusion_matrix
+        from agentlab.plots.predictions import decision_line
 
-        drawn = super().plots(x, y)
-        if self.net.torso.features != 2 or y is None:
-            return drawn
-        figure = embedding_scatter(np.asarray(x), y)
-        axes, (first, second) = figure.axes[0], self._names_of_inputs()
-        tidy(axes, "where the perceptron changes its mind", first, second)
-        axes.margins(0.2)
-        normal, offset = self.coef_, self.intercept_
-        foot = -offset * normal / (normal @ normal)
-        axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)
-        return {**drawn, "line": figure}
+        rows, targets = self._examples(x, y)
+        names = [str(name) for name in self.classes]
+        said = (rows @ self.weights_ > 0).astype(int)
+        drawn = {"confusion": confusion_matrix(targets, said, names)}
+        if len(self.weights_) == 3 and y is not None:
+            inputs = self._rows().names(2)
+            drawn["line"] = decision_line(np.asarray(x), y, self.coef_, self.intercept_, inputs)
+        return drawn
 
+    def projection(self, *data: Any) -> None:
+        """Return nothing for TensorBoard's projector."""
 
-def common_point(inputs: Array, targets: Array) -> Array | None:
-    """Find a point that is a weighted mean of examples of each of two classes.
+    def inference_model(self) -> Any:
+        """Return a Keras model from raw inputs to ``classes``, int32 indices ``[n]``."""
+        self.check_fitted()
+        raw, scores = self._rows().model(self.weights_[:-1, None], self.weights_[-1:])
+        return keras.Model(raw, {"classes": keras.ops.cast(scores[:, 0] > 0, "int32")})
 
-    It would lie on both sides of a line that parts the classes; so there is no such line if and
-    only if there is such a point (Kirchberger 1903).
+    def specification(self) -> dict[str, Any]:
+        """Return the fitted preprocessor, the classes and the history."""
+        fitted = self._rows().preprocessor
+        described = {fitted.kind: fitted.to_json()}
+        return {"preprocessor": described, "classes": self.classes, "history": self.history}
 
-    Args:
-        inputs: float ``[n, d]``.
-        targets: 0 or 1, ``[n]``; both occur.
-
-    Returns:
-        Each example's weight in its class' mean, ``[n]``, most of them 0. ``None`` where there is
-        no such point, or none was found.
-    """
-    from scipy.optimize import linprog
-
-    first = targets == 0
-    size = np.abs(inputs).max(axis=0)
-    rows = inputs / np.where(size > 0, size, 1)
-    means_differ_by = np.where(first, 1, -1) * rows.T
-    conditions = np.vstack([means_differ_by, first, ~first])
-    values = np.append(np.zeros(inputs.shape[1]), [1, 1])
-    found = linprog(np.zeros(len(rows)), A_eq=conditions, b_eq=values, method="highs")
-    return np.asarray(found.x) if found.success else None
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the perceptron that ``specification`` described."""
+        perceptron = cls(config=config, seed=seed)
+        ((kind, fitted),) = specification["preprocessor"].items()
+        perceptron.preprocessor = load_preprocessor(kind, fitted)
+        perceptron.classes = list(specification["classes"])
+        perceptron.history = list(specification["history"])
+        return perceptron
 
 
 def _point(values: Array) -> str:

@@ -2,102 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from agentlab.config import option
-from agentlab.data import Arrays, Batch
+from agentlab.data import Arrays, Batch, Batches
 from agentlab.data.batches import Array
-from agentlab.errors import AgentlabError
-from agentlab.lazy import tf
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras, tf
 from agentlab.runs import Run
 from agentlab.supervised.classifier import PROJECTED
-from agentlab.supervised.features import (
-    FeatureTrainer,
-    FeatureTrainerConfig,
-    check_classes,
-    streams,
-)
+from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
+from agentlab.supervised.options import Network, Standardization, Tokens
+from agentlab.supervised.pairs import Numbers, Pairs
+from agentlab.training.callbacks import Callback
+from agentlab.training.examples import is_batches
+from agentlab.training.optimization import Optimization
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REMEMBERED = 5000  # training examples among which neighbors are looked for
 
-Numbers = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class SiameseConfig(FeatureTrainerConfig):
+class SiameseConfig(Standardization, Tokens, Network, Optimization):
     """Hyperparameters of ``siamese``."""
 
-    embedding: int = option(2, "dimensions that examples are embedded in")
-    margin: float = option(1.0, "how far apart examples of different classes are pushed")
-    neighbors: int = option(5, "nearest training examples that vote on a class")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("embedding", "margin", "neighbors"):
-            if getattr(self, name) <= 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
-        if any(self.moves):
-            raise AgentlabError("flip, rotate, shift and zoom cannot be used on pairs")
-
-
-class Pairs:
-    """Each example once with a partner, half of the time of its own class; new pairs each epoch.
-
-    A batch's inputs are two arrays ``[b, ...]``, its targets int32 ``[b]``: 1 for the same class.
-
-    Args:
-        inputs: examples ``[n, ...]``.
-        numbers: their classes, int ``[n]``; where there is but one, all pairs are alike.
-        seed: of the pairs of an epoch without a seed of its own.
-    """
-
-    ragged = False
-
-    def __init__(self, inputs: Array, numbers: Numbers, seed: int = 0) -> None:
-        self.inputs, self.size, self.seed = inputs, len(inputs), seed
-        self._by_class = np.argsort(numbers, kind="stable")
-        counts = np.bincount(numbers)
-        self._count = counts[numbers]  # of each example's class, and where in by_class it begins
-        self._begin = (np.cumsum(counts) - counts)[numbers]
-        self._place = np.empty(self.size, np.int64)
-        self._place[self._by_class] = np.arange(self.size)
-
-    def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
-        return -(-self.size // batch)
-
-    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all examples once; see ``Batches``. Without a seed the pairs stay the same."""
-        rng = np.random.default_rng(self.seed if seed is None else seed)
-        first = rng.permutation(self.size)
-        lone = self._count[first] == self.size  # its class is the only one
-        same = np.where(lone, 1, np.arange(self.size) % 2)
-        second = np.where(same, self._alike(first, rng), self._unlike(first, rng))
-        for start in range(0, self.size, batch):
-            rows = slice(start, start + batch)
-            pair = self.inputs[first[rows]], self.inputs[second[rows]]
-            targets = same[rows].astype(np.int32)
-            yield Batch(pair, targets, np.ones(len(targets), np.float32))
-
-    def _alike(self, first: Numbers, rng: np.random.Generator) -> Numbers:
-        """Draw for each example another of its class (itself where it is the only one)."""
-        count, begin = self._count[first], self._begin[first]
-        steps = 1 + rng.integers(np.maximum(count - 1, 1))
-        return self._by_class[begin + (self._place[first] - begin + steps) % count]
-
-    def _unlike(self, first: Numbers, rng: np.random.Generator) -> Numbers:
-        """Draw for each example one of another class."""
-        count, begin = self._count[first], self._begin[first]
-        places = rng.integers(np.maximum(self.size - count, 1))
-        return self._by_class[(places + np.where(places >= begin, count, 0)) % self.size]
+    embedding: int = option(2, "dimensions that examples are embedded in", ge=1)
+    margin: float = option(1.0, "how far apart examples of different classes are pushed", gt=0)
+    neighbors: int = option(5, "nearest training examples that vote on a class", ge=1)
 
 
 class SiameseTrainer(FeatureTrainer):
@@ -117,7 +54,7 @@ class SiameseTrainer(FeatureTrainer):
     _numbers: Numbers  # and their classes
     _watched: Any = None  # Arrays held out
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         x: Any,
         y: Any,
@@ -125,6 +62,7 @@ class SiameseTrainer(FeatureTrainer):
         validation_data: tuple[Any, Any] | None = None,
         run: Run | None = None,
         quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Learn to embed.
 
@@ -133,29 +71,30 @@ class SiameseTrainer(FeatureTrainer):
             y: labels ``[n]``, numbers or texts.
             validation_data: ``(x, y)`` held out; ``None`` splits off the fraction
                 ``validation_split``.
-            run: where metrics and checkpoints go, and where they are taken up again.
+            run: where metrics and checkpoints go, and where they are resumed from.
             quiet: show no progress.
+            callbacks: called while training.
 
         Raises:
             AgentlabError: for one class only, data that do not fit together or do not fit the net.
         """
-        if streams(x):
-            raise AgentlabError("x is Batches, but pairs are drawn from arrays")
-        train, held_out = self._prepare(x, y, validation_data)
+        if is_batches(x):
+            raise InvalidArgument("x is Batches, but pairs are drawn from arrays")
+        train, held_out = self.prepare(x, y, validation_data)
         assert isinstance(train, Arrays)
         self._watched = held_out
         some = np.random.default_rng(self.seed).permutation(train.size)[:REMEMBERED]
-        self._remembered, self._numbers = train.inputs[some], train.targets[some]
-        watched = None if held_out is None else self._pairs(held_out)
-        self._train(self._pairs(train), watched, run, quiet)
-        return self
+        self._remembered, self._numbers = np.asarray(train.inputs)[some], train.targets[some]
+        pairs = None if held_out is None else self._pairs(held_out)
+        return self.train(self._pairs(train), pairs, run, quiet, callbacks)
 
-    def _learn_targets(self, x: Any, y: Any) -> int:
+    def learn_targets(self, x: Any, y: Any) -> int:
+        """Learn the classes; return the dimensions of the embedding."""
         self.classes = np.unique(y).tolist()
         check_classes(self.classes)
         return self.config.embedding
 
-    def _targets(self, y: Any) -> Numbers:
+    def encode_targets(self, y: Any) -> Numbers:
         """Return the classes' numbers, int ``[n]``; those never trained come after the others."""
         y = np.asarray(y)
         known = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
@@ -164,28 +103,34 @@ class SiameseTrainer(FeatureTrainer):
     def _pairs(self, examples: Any) -> Pairs:
         return Pairs(examples.inputs, examples.targets, self.seed)
 
-    def _build(self, first: Array, units: int) -> Any:
+    def build(self, data: Batches) -> None:
+        """Build the torso that the configuration names, and the embedding."""
         from agentlab.nets.siamese import Siamese
 
-        return Siamese(super()._build(first, units).torso, units, self.seed)
+        assert isinstance(data, Pairs)
+        super().build(data.singles())
+        self.net = Siamese(self.net.torso, self.units, self.seed)
 
-    def _check_net(self, first: Array, units: int) -> None:
+    def check_net(self, data: Batches) -> None:
+        """Raise ``AgentlabError`` for a network that embeds nothing."""
         if not hasattr(self.net, "embed"):
             raise AgentlabError("the net embeds nothing; use agentlab.nets.siamese.Siamese")
 
-    def _forward(self, inputs: Any, training: bool) -> Any:
+    def forward(self, inputs: Any, training: bool) -> Any:
         """Return the distances of pairs, or where single examples lie."""
         if isinstance(inputs, tuple):
-            return super()._forward(inputs, training)
+            return super().forward(inputs, training)
         return tf.cast(self.net.embed(inputs), tf.float32)
 
-    def losses(self, outputs: Any, targets: Any) -> Any:
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return ``loss`` and ``pair_accuracy`` of each pair, ``[b]``."""
         from agentlab.nets.siamese import contrastive_loss
 
-        return contrastive_loss(outputs, targets, self.config.margin)
-
-    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        return {"pair_accuracy": (outputs < self.config.margin / 2) == (targets == 1)}
+        distances, margin = self.forward(batch.inputs, training), self.config.margin
+        return {
+            "loss": contrastive_loss(distances, batch.targets, margin),
+            "pair_accuracy": (distances < margin / 2) == (batch.targets == 1),
+        }
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
         """Return the neighbors' accuracy on held-out data."""
@@ -195,7 +140,7 @@ class SiameseTrainer(FeatureTrainer):
 
     def predict(self, x: Any) -> Array:
         """Return where examples lie, float32 ``[n, embedding]``."""
-        return self._outputs_of(x)
+        return self.outputs_of(x)
 
     def classify(self, x: Any) -> Array:
         """Return the label that most of an example's nearest training examples have, ``[n]``."""
@@ -203,13 +148,12 @@ class SiameseTrainer(FeatureTrainer):
 
     def evaluate(self, x: Any, y: Any) -> dict[str, float]:
         """Return ``knn_accuracy``, and ``loss`` and ``pair_accuracy`` of pairs that are drawn."""
-        self._need_net()
-        examples = self._arrays(x, y)
-        metrics = self._evaluate(self._pairs(examples))
+        examples = self.held_out(x, y)
+        metrics = self.evaluate_batches(self._pairs(examples))
         return {**metrics, "knn_accuracy": self._knn_accuracy(examples)}
 
     def _knn_accuracy(self, examples: Any) -> float:
-        return float(np.mean(self._vote(np.asarray(self._outputs(examples))) == examples.targets))
+        return float(np.mean(self._vote(np.asarray(self.outputs(examples))) == examples.targets))
 
     def _vote(self, points: Array) -> Numbers:
         """Return the class of most of the nearest remembered training examples."""
@@ -225,7 +169,7 @@ class SiameseTrainer(FeatureTrainer):
     def _known_points(self) -> Array:
         if self._remembered is None:
             return self._points
-        return np.asarray(self._outputs(Arrays(self._remembered, self._numbers)))
+        return np.asarray(self.outputs(Arrays(self._remembered, self._numbers)))
 
     def plots(self, x: Any, y: Any) -> dict[str, Figure]:
         """Draw where held-out examples lie: the two directions in which they differ most."""
@@ -240,18 +184,36 @@ class SiameseTrainer(FeatureTrainer):
     def projection(self, x: Any, y: Any) -> tuple[Array, Any, Array | None]:
         """Return where some held-out examples lie, their labels and images."""
         x, y = np.asarray(x)[:PROJECTED], np.asarray(y)[:PROJECTED]
-        return self.predict(x), y.tolist(), x if x.dtype == np.uint8 and x.ndim > 2 else None
+        return self.predict(x), y.tolist(), x if is_image(x) else None
 
-    def _fitted(self) -> dict[str, Any]:
+    def inference_model(self) -> Any:
+        """Return a Keras model from raw inputs to ``embeddings``, float32 ``[n, embedding]``."""
+        self.check_fitted()
+        assert self.preprocessor is not None
+        raw = self.preprocessor.inference_inputs()
+        points = self.net.head(self.net.torso(self.preprocessor.inference(raw)))
+        return keras.Model(raw, self.infer(keras.ops.cast(points, "float32")), name=self.name)
+
+    def infer(self, outputs: Any) -> dict[str, Any]:
+        """Return ``embeddings``."""
+        return {"embeddings": outputs}
+
+    def specification(self) -> dict[str, Any]:
+        """Return what was learned beside weights: the classes, and where training examples lie."""
         return {
-            **super()._fitted(),
+            **super().specification(),
             "classes": self.classes,
             "points": self._known_points().tolist(),
             "numbers": self._numbers.tolist(),
         }
 
-    def _restore_fitted(self, described: Mapping[str, Any]) -> None:
-        super()._restore_fitted(described)
-        self.classes = list(described["classes"])
-        self._points = np.array(described["points"], np.float32)
-        self._numbers = np.array(described["numbers"], np.int64)
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the trainer that ``specification`` described."""
+        trainer = super().from_specification(specification, config, seed, models)
+        trainer.classes = list(specification["classes"])
+        trainer._points = np.array(specification["points"], np.float32)
+        trainer._numbers = np.array(specification["numbers"], np.int64)
+        return trainer

@@ -2,69 +2,61 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from agentlab.config import option
-from agentlab.data import split_indices
+from agentlab.data import Batch, Batches, split_indices
 from agentlab.data.sentence_pairs import SentencePairs
 from agentlab.data.subwords import START, Subwords
-from agentlab.data.vocabulary import Ids
-from agentlab.errors import AgentlabError
+from agentlab.data.vocabulary import Ids, read_text
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
-from agentlab.training.trainer import Trainer, TrainerConfig
+from agentlab.supervised.translations import Languages, paired, scores
+from agentlab.training.callbacks import Callback
+from agentlab.training.losses import cross_entropy
+from agentlab.training.optimization import Optimization
+from agentlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Languages = tuple[Sequence[str], Sequence[str]]
 
 AT_A_TIME = 64  # sentences that are translated together
 SHOWN = 4  # sentences in plots and texts
 
 
 @dataclass(frozen=True)
-class TranslatorConfig(TrainerConfig):
+class TranslatorConfig(Optimization):
     """Hyperparameters of ``translator``."""
 
     net: Literal["luong", "bahdanau", "none", "transformer"] = option(
         "luong", "a recurrent net with this attention or none, or a transformer"
     )
-    units: int = option(256, "units of each layer, over both directions and all heads")
-    layers: int = option(1, "layers of the encoder, and of the decoder")
+    units: int = option(256, "units of each layer, over both directions and all heads", ge=1)
+    layers: int = option(1, "layers of the encoder, and of the decoder", ge=1)
     cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of a recurrent net")
     bidirectional: bool = option(True, "whether a recurrent net's encoder runs both ways")
-    embedding: int = option(256, "numbers that stand for a token in a recurrent net")
-    heads: int = option(4, "heads of a transformer's attentions")
-    feed_forward: int = option(512, "units between a transformer's two dense layers")
-    dropout: float = option(0.2, "fraction of units that training drops")
-    vocabulary: int = option(6000, "subwords that are told apart, at most")
+    embedding: int = option(256, "numbers that stand for a token in a recurrent net", ge=1)
+    heads: int = option(4, "heads of a transformer's attentions", ge=1)
+    feed_forward: int = option(512, "units between a transformer's two dense layers", ge=1)
+    dropout: float = option(0.2, "fraction of units that training drops", ge=0, lt=1)
+    vocabulary: int = option(6000, "subwords that are told apart, at most", ge=1)
     joint: bool = option(True, "whether both languages share subwords and their embedding")
     tied: bool = option(True, "whether the output layer's kernel is the target's embedding")
-    max_length: int = option(128, "most subwords of a sentence, its end included")
-    label_smoothing: float = option(0.1, "fraction of each target spread over all subwords")
-    bleu_every: int = option(1, "epochs between measurements of BLEU; 0 for never")
-    bleu_sentences: int = option(300, "held-out sentences that it is then measured on, by greedy")
-    length_penalty: float = option(0.6, "exponent of the length by which a beam is judged")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be from 0 to below 1")
-        for name in ("units", "layers", "embedding", "heads", "feed_forward", "bleu_sentences"):
-            if getattr(self, name) < 1:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 1 or more")
-        for name in ("bleu_every", "length_penalty"):
-            if getattr(self, name) < 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 0 or more")
-        if self.max_length < 2:
-            raise AgentlabError(f"max_length={self.max_length} must be 2 or more")
+    max_length: int = option(128, "most subwords of a sentence, its end included", ge=2)
+    label_smoothing: float = option(
+        0.1, "fraction of each target spread over all subwords", ge=0, lt=1
+    )
+    bleu_every: int = option(1, "epochs between measurements of BLEU; 0 for never", ge=0)
+    bleu_sentences: int = option(
+        300, "held-out sentences that it is then measured on, by greedy", ge=1
+    )
+    length_penalty: float = option(0.6, "exponent of the length by which a beam is judged", ge=0)
 
 
 class Translator(Trainer):
@@ -77,7 +69,6 @@ class Translator(Trainer):
     name = "translator"
     Config: ClassVar[type] = TranslatorConfig
     score_metric = "bleu"
-    _compiled = (*Trainer._compiled, "_searches")
     config: TranslatorConfig
     preprocessor: Subwords | None
     _target: Subwords | None = None
@@ -93,7 +84,7 @@ class Translator(Trainer):
         assert self.preprocessor is not None
         return self.preprocessor, self._target or self.preprocessor
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         sources: Sequence[str],
         targets: Sequence[str],
@@ -101,23 +92,21 @@ class Translator(Trainer):
         validation_data: Languages | None = None,
         run: Run | None = None,
         quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Learn to translate.
 
         Args:
             sources: sentences.
             targets: their translations.
-            validation_data: sources and targets held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics and checkpoints go, and where they are taken up again.
-            quiet: show no progress.
+            validation_data: sources and targets; ``None`` splits off ``validation_split``.
+            run, quiet, callbacks: as for ``Trainer.fit``.
 
         Raises:
             AgentlabError: for lists of different lengths, a sentence that is empty or longer than
                 ``max_length``.
         """
-        self._begin()
-        sources, targets = _paired(sources, targets)
+        sources, targets = paired(sources, targets)
         if validation_data is None and self.config.validation_split:
             fractions = (1 - self.config.validation_split, self.config.validation_split)
             rows, held = split_indices(len(sources), fractions, self.seed)
@@ -127,14 +116,9 @@ class Translator(Trainer):
         train = self._pairs(sources, targets)
         held_out = None
         if validation_data is not None:
-            self._held_out = _paired(*validation_data)
+            self._held_out = paired(*validation_data)
             held_out = self._pairs(*self._held_out).by_length()
-        if self.net is None:
-            with self._precision():
-                self.net = self._build()
-            self.net.build(((None, None), (None, None)))
-        self._train(train, held_out, run, quiet)
-        return self
+        return self.train(train, held_out, run, quiet, callbacks)
 
     def _learn_subwords(self, sources: Sequence[str], targets: Sequence[str]) -> None:
         size = self.config.vocabulary
@@ -145,7 +129,8 @@ class Translator(Trainer):
                 Subwords.fit(s, size, "bpe") for s in (sources, targets)
             )
 
-    def _build(self) -> Any:
+    def build(self, data: Batches) -> None:
+        """Build the network that the configuration names for the subwords that were learned."""
         config = self.config
         source, target = self._tokenizers
         common: dict[str, Any] = {
@@ -160,23 +145,25 @@ class Translator(Trainer):
         if config.net == "transformer":
             from agentlab.nets.transformer import Transformer
 
-            return Transformer(
+            self.net = Transformer(
                 **common,
                 width=config.units,
                 heads=config.heads,
                 feed_forward=config.feed_forward,
                 limit=config.max_length,
             )
-        from agentlab.nets.seq2seq import Seq2Seq
+        else:
+            from agentlab.nets.seq2seq import Seq2Seq
 
-        return Seq2Seq(
-            **common,
-            embedding=config.embedding,
-            units=config.units,
-            cell=config.cell,
-            attention=config.net,
-            bidirectional=config.bidirectional,
-        )
+            self.net = Seq2Seq(
+                **common,
+                embedding=config.embedding,
+                units=config.units,
+                cell=config.cell,
+                attention=config.net,
+                bidirectional=config.bidirectional,
+            )
+        self.net.build(((None, None), (None, None)))
 
     def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
         source, target = self._tokenizers
@@ -195,15 +182,11 @@ class Translator(Trainer):
             )
         return ids
 
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.training.losses import cross_entropy
-
-        return cross_entropy(outputs, targets)
-
-    def objective(self, outputs: Any, targets: Any) -> Any:
-        from agentlab.training.losses import cross_entropy
-
-        return cross_entropy(outputs, targets, self.config.label_smoothing)
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return ``loss`` of each subword (nats), ``[b, time]``; smoothed as ``objective``."""
+        logits = self.forward(batch.inputs, training)  # [b, time, vocabulary]
+        smoothed = cross_entropy(logits, batch.targets, self.config.label_smoothing)
+        return {"loss": cross_entropy(logits, batch.targets), "objective": smoothed}
 
     def predict(self, texts: str | Sequence[str], beam: int = 5) -> list[str]:
         """Translate.
@@ -216,11 +199,11 @@ class Translator(Trainer):
         Raises:
             AgentlabError: for a sentence that is longer than ``max_length``.
         """
-        self._need_net()
+        self.check_fitted()
         source, target = self._tokenizers
         texts = [texts] if isinstance(texts, str) else list(texts)
         if beam < 1:
-            raise AgentlabError(f"beam={beam} must be 1 or more")
+            raise InvalidArgument(f"beam={beam} must be 1 or more")
         ids = self._ids("texts", texts, source)
         lengths = (ids != 0).sum(axis=1)
         order, search = np.argsort(lengths, kind="stable"), self._search(beam)
@@ -242,9 +225,14 @@ class Translator(Trainer):
             found = beam_search(net, source_ids, limit, beam, self.config.length_penalty)
             return found.tokens[:, 0]
 
-        if beam not in self._searches:
-            self._searches[beam] = compiled(greedy if beam == 1 else best, self.net)
-        return self._searches[beam]
+        return self.compiled(
+            ("search", beam), lambda: compiled(greedy if beam == 1 else best, self.net)
+        )
+
+    def format_prediction(self, source: str, *, beam: int = 5, **options: Any) -> list[str]:
+        """Return the translations of a sentence, or of those in a file, one a line."""
+        lines = read_text(source).splitlines() if os.path.exists(source) else [source]
+        return self.predict(lines, beam)
 
     def evaluate(
         self, sources: Sequence[str], targets: Sequence[str], beam: int = 5
@@ -258,9 +246,9 @@ class Translator(Trainer):
         Raises:
             AgentlabError: as ``fit``.
         """
-        self._need_net()
-        sources, targets = _paired(sources, targets)
-        loss = self._evaluate(self._pairs(sources, targets).by_length())
+        self.check_fitted()
+        sources, targets = paired(sources, targets)
+        loss = self.evaluate_batches(self._pairs(sources, targets).by_length())
         return {**scores(self.predict(sources, beam), targets), **loss}
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
@@ -278,13 +266,10 @@ class Translator(Trainer):
         return {"validation/bleu": scores(translated, targets)["bleu"]}
 
     def plots(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
-        """Draw where the net looks in the source while it writes its translation.
-
-        Of some of the sources; a net without attention has no such plot.
-        """
+        """Draw the attention to some of the sources, of a network that has one."""
         from agentlab.plots.matrices import attention_map
 
-        self._need_net()
+        self.check_fitted()
         if self.config.net == "none":
             return {}
         drawn, tokenizers = {}, self._tokenizers
@@ -299,39 +284,17 @@ class Translator(Trainer):
             drawn[f"attention_{number}"] = attention_map(weights, *names)
         return drawn
 
-    @cached_property
-    def _searches(self) -> dict[int, Any]:
-        return {}
+    def specification(self) -> dict[str, Any]:
+        """Return what was learned beside weights: the subwords."""
+        target = None if self._target is None else self._target.to_json()
+        return {**super().specification(), "target": target}
 
-    def _fitted(self) -> dict[str, Any]:
-        return {"target": None if self._target is None else self._target.to_json()}
-
-    def _restore_fitted(self, described: Mapping[str, Any]) -> None:
-        target = described["target"]
-        self._target = None if target is None else Subwords.from_json(target)
-
-
-def scores(translated: Sequence[str], true: Sequence[str]) -> dict[str, float]:
-    """Return ``bleu`` (Papineni et al. 2002) and ``chrf`` (Popović 2015) of a whole text."""
-    from sacrebleu import corpus_bleu, corpus_chrf
-
-    references = [list(true)]
-    return {
-        "bleu": corpus_bleu(list(translated), references).score,
-        "chrf": corpus_chrf(list(translated), references).score,
-    }
-
-
-def _paired(sources: Sequence[str], targets: Sequence[str]) -> Languages:
-    """Return sentences and their translations, after a check that they belong together."""
-    sources, targets = list(sources), list(targets)
-    if len(sources) != len(targets) or not sources:
-        raise AgentlabError(
-            f"there are {len(sources)} sources and {len(targets)} targets; "
-            "each sentence needs its translation"
-        )
-    for name, texts in (("sources", sources), ("targets", targets)):
-        for row, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise AgentlabError(f"{name}[{row}] is {text!r}, but must be a sentence")
-    return sources, targets
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the translator that ``specification`` described."""
+        trainer = super().from_specification(specification, config, seed, models)
+        target = specification["target"]
+        trainer._target = None if target is None else Subwords.from_json(target)
+        return trainer

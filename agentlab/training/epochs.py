@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,56 +16,77 @@ from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
 from agentlab.runs.reading import read_arrays
-from agentlab.training.trainer import Trainer
+from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.means import BatchMeans
+
+if TYPE_CHECKING:
+    from agentlab.training.trainer import Trainer
 
 T = TypeVar("T")
+ARRAYS, LEARNER, BEST = "training.npz", "learner", "best"
 
 
 def train_epochs(
-    trainer: Trainer, train: Batches, validation: Batches | None, run: Run | None, quiet: bool
+    trainer: Trainer,
+    train: Batches,
+    validation: Batches | None = None,
+    run: Run | None = None,
+    quiet: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
-    """Train ``trainer.net``; see ``Trainer._train``.
+    """Train the built ``trainer``; see ``Trainer.train``.
 
-    Where ``run`` holds a checkpoint, training goes on from there, and every later metric equals,
+    Where ``run`` holds a checkpoint, training is resumed from it, and every later metric equals,
     bit for bit, that of a run that was never stopped. Ctrl-C saves within an epoch, too.
     """
-    session = _Session(trainer, train, validation, run)
+    session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    epochs, per_epoch = trainer.config.epochs, session.per_epoch
-    progress = Progress(epochs * per_epoch, session.updates, quiet, "batches")
+    progress = Progress(session.epochs * session.per_epoch, session.updates, quiet, "batches")
+    session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
         try:
-            while session.epoch < epochs and not session.stale and not stop.is_set():
+            while not session.done and not stop.is_set():
                 for batch in session.rest_of_epoch():
                     session.update(batch)
                     progress.update(session.updates, session.note)
                     if stop.is_set():
                         break
                 session.check_count(stop.is_set())
-                if session.batches == per_epoch:
+                if session.batches == session.per_epoch:
                     progress.say(session.end_epoch())
                 session.checkpoint()
         finally:
             progress.close()
-    session.keep_best()
-    trainer.interrupted = stop.is_set() and session.epoch < epochs
+            session.callbacks.on_end()
+    session.restore_best()
+    trainer.interrupted = stop.is_set() and session.epoch < session.epochs
 
 
 class _Session:
     """The counters of a training, and what is done with them."""
 
     def __init__(
-        self, trainer: Trainer, train: Batches, validation: Batches | None, run: Run | None
+        self,
+        trainer: Trainer,
+        train: Batches,
+        validation: Batches | None,
+        run: Run | None,
+        callbacks: Callbacks,
     ) -> None:
         self.trainer, self.train, self.validation, self.run = trainer, train, validation, run
-        trainer._compile(train)
+        self.callbacks = callbacks
+        self.stages = list(trainer.stages())
+        self.ends = list(accumulate(stage.epochs for stage in self.stages))
+        self.epochs, self.stage = self.ends[-1], -1
         trainer.history = []
         self.per_epoch = train.count(trainer.config.batch_size)
+        self.example = next(iter(train.epoch(1)))
         self.epoch = self.batches = self.number = self.best_epoch = 0
         self.best = [math.inf, math.inf]
-        self.best_weights: list[Any] = []
+        self.best_state: dict[str, Any] = {}
+        self.improved = False  # since the best was last saved
         self.seconds = 0.0
-        self.sums: Any = 0.0
+        self.means = BatchMeans()
         self._last: Batch | None = None
 
     @property
@@ -74,13 +95,22 @@ class _Session:
         return self.epoch * self.per_epoch + self.batches
 
     @property
-    def stale(self) -> bool:
-        """Whether held-out metrics have not become better for too long."""
+    def done(self) -> bool:
+        """Whether all epochs are over, metrics no longer improve, or a callback asks to stop."""
         patience = self.trainer.config.patience
-        return patience is not None and self.epoch - self.best_epoch >= patience
+        stale = patience is not None and self.epoch - self.best_epoch >= patience
+        return self.epoch >= self.epochs or stale or self.callbacks.stopped
+
+    def begin_stage(self, number: int) -> None:
+        """Begin the stage ``number``, unless it is under way."""
+        if number != self.stage:
+            self.stage, stage = number, self.stages[number]
+            updates = stage.epochs * self.per_epoch
+            self.trainer.begin_stage(stage, updates, self.example, self.train.ragged)
 
     def rest_of_epoch(self) -> Iterator[Batch]:
         """Go through what is left of the current epoch, in an order that its number decides."""
+        self.begin_stage(next(i for i, end in enumerate(self.ends) if self.epoch < end))
         seed = derive_seed(self.trainer.seed, self.epoch)
         batches = self.train.epoch(self.trainer.config.batch_size, seed)
         self._since = time.perf_counter()
@@ -88,10 +118,10 @@ class _Session:
 
     def update(self, batch: Batch) -> None:
         """Learn from one batch."""
-        sums = self.trainer._step(tuple(batch)).numpy()
-        if not np.isfinite(sums).all():
+        metrics = {k: float(v) for k, v in self.trainer.train_step(batch).items()}
+        if not all(map(math.isfinite, metrics.values())):
             raise self._diverged()
-        self.sums = self.sums + sums.astype(np.float64)
+        self.means.add(metrics, batch)
         self.batches += 1
         self._last = batch
 
@@ -113,101 +143,121 @@ class _Session:
 
     def note(self) -> str:
         """Say for the progress line how it goes."""
-        return f"epoch {min(self.epoch + 1, self.trainer.config.epochs)}" + (
-            f", loss {self.trainer._means(self.sums[:-1])['loss']:.4g}" if self.batches else ""
-        )
+        said = f"epoch {min(self.epoch + 1, self.epochs)}"
+        means = self.trainer.reduce_metrics(self.means.means()) if self.batches else {}
+        for name in [name for name in means if name == "loss"] or list(means)[:1]:
+            said += f", {name} {means[name]:.4g}"
+        return said
 
     def end_epoch(self) -> str:
         """Measure, log and judge an epoch, and say in a line how it went."""
         trainer, run = self.trainer, self.run
         spent = time.perf_counter() - self._since
-        parts = {"train": trainer._means(self.sums[:-1])}
-        gradient_norm = float(self.sums[-1]) / self.per_epoch
-        self.epoch, self.batches, self.sums = self.epoch + 1, 0, 0.0
+        parts = {"train": trainer.reduce_metrics(self.means.means())}
+        extra = {**self.means.grad_norm(), **self._learning_rate()}
+        self.epoch, self.batches, self.means = self.epoch + 1, 0, BatchMeans()
         if self.validation is not None:
-            parts["validation"] = trainer._evaluate(self.validation)
+            parts["validation"] = trainer.evaluate_batches(self.validation)
         metrics = {
             f"{part}/{name}": value
             for part, means in parts.items()
             for name, value in means.items()
         }
         metrics |= trainer.epoch_end(self.epoch, run)
-        name, direction = trainer.monitor
-        reached, loss = (
-            next(metrics[k] for k in (f"validation/{n}", f"train/{n}", n) if k in metrics)
-            for n in (name, "loss")
-        )
-        # Of epochs that are equally good the one with the least loss is the best, and the last one
-        # where nothing is held out to tell.
-        better = [reached if direction == "min" else -reached, loss]
-        told = any(key.startswith("validation/") for key in metrics)
-        untold = not told or math.isnan(self.best[0])
-        if better < self.best or untold or not self.best_weights:
-            self.best, self.best_epoch = better, self.epoch
-            self.best_weights = [np.asarray(weight) for weight in trainer.net.weights]
+        self._judge(metrics)
         trainer.history.append(metrics)
         self.seconds += time.perf_counter() - self._since
         if run is not None:
-            rate = self.train.size / spent
-            timings = {"seconds": self.seconds, "examples_per_second": rate}
-            extra = {"grad_norm": gradient_norm, "learning_rate": self._learning_rate()}
+            timings = {"seconds": self.seconds, "examples_per_second": self.train.size / spent}
             run.log(self.epoch, {**metrics, **extra}, timings)
             assert self._last is not None
             run.histograms(self.epoch, trainer.histograms(self._last))
+        self.callbacks.on_metrics(self.epoch, {**metrics, **extra})
         return f"epoch {self.epoch:<4}" + "   ".join(
             f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in means.items())
             for part, means in parts.items()
         )
 
-    def _learning_rate(self) -> float:
-        return float(np.asarray(self.trainer._optimizer.learning_rate))
+    def _judge(self, metrics: Mapping[str, float]) -> None:
+        """Keep the weights if the epoch is the best so far.
+
+        Of epochs that are equally good the one with the least loss is the best, and the last one
+        where nothing is held out to tell.
+        """
+        name, direction = self.trainer.monitor
+        reached, loss = (
+            next((metrics[k] for k in (f"validation/{n}", f"train/{n}", n) if k in metrics), 0.0)
+            for n in (name, "loss")
+        )
+        better = [reached if direction == "min" else -reached, loss]
+        told = any(key.startswith("validation/") for key in metrics)
+        if better < self.best or not told or math.isnan(self.best[0]) or not self.best_state:
+            self.best, self.best_epoch, self.improved = better, self.epoch, told
+            training_only = self.trainer.training_only()
+            self.best_state = {
+                key: value
+                for key, value in self.trainer.state().items()
+                if key.partition("/")[0] not in training_only
+            }
+
+    def _learning_rate(self) -> dict[str, float]:
+        optimizer = self.trainer.optimizer
+        if optimizer is None:
+            return {}
+        return {"learning_rate": float(np.asarray(optimizer.learning_rate))}
 
     def checkpoint(self) -> None:
-        """Keep the best net so far, and everything that a resumed run needs."""
+        """Keep the best trainer so far, and everything that a resumed run needs."""
         if self.run is None:
             return
         self.number += 1
+        now = self.trainer.state()
+        arrays, rest = _parted(now)
+        best_arrays, best_rest = _parted(self.best_state)
+        arrays |= {f"{BEST}/{name}": value for name, value in best_arrays.items()}
         state = {
             "epoch": self.epoch,
             "batches": self.batches,
             "per_epoch": self.per_epoch,
-            "names": self.trainer._names,
-            "sums": np.asarray(self.sums).tolist(),
+            "stage": self.stage,
+            "means": self.means.to_json(),
             "best": self.best,
             "best_epoch": self.best_epoch,
             "seconds": self.seconds,
             "history": self.trainer.history,
+            "state": rest,
+            "best_state": best_rest,
+            "rng": self.trainer.rng.bit_generator.state,
         }
-        self.run.save_checkpoint(self.number, self.epoch, self._write, state)
 
-    def _write(self, folder: Path) -> None:
-        trainer = self.trainer
-        np.savez(folder / "training.npz", allow_pickle=False, **self._arrays())
-        now = [np.asarray(weight) for weight in trainer.net.weights]
-        self.keep_best()
-        trainer.save(folder / "trainer")
-        _assign(trainer.net.weights, now)
+        def write(folder: Path) -> None:
+            np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+            (folder / LEARNER).mkdir()
+            self.trainer.write(folder / LEARNER)
 
-    def _variables(self) -> dict[str, Any]:
-        """All that learning changes, by name."""
-        return {f"{i:04d}": variable for i, variable in enumerate(self.trainer._variables())}
+        self.restore_best()
+        path = self.run.save_checkpoint(self.number, self.epoch, write, state)
+        if self.improved:
+            self.run.save_learner(BEST, self.trainer.write)
+            self.improved = False
+        self.trainer.restore(now)
+        self.callbacks.on_checkpoint(path)
 
-    def _arrays(self) -> dict[str, Any]:
-        arrays = {name: np.asarray(variable) for name, variable in self._variables().items()}
-        return arrays | {f"best{i:04d}": weight for i, weight in enumerate(self.best_weights)}
-
-    def keep_best(self) -> None:
-        """Give the net the weights that did best."""
-        _assign(self.trainer.net.weights[: len(self.best_weights)], self.best_weights)
+    def restore_best(self) -> None:
+        """Give the trainer the weights that did best, if an epoch has ended."""
+        if self.best_state:
+            self.trainer.restore(self.best_state)
 
     def resume(self) -> None:
         """Resume from the run's newest checkpoint, if there is one."""
+        kept = None if self.run is None else self.run.latest_checkpoint()
+        self.begin_stage(kept.state["stage"] if kept else 0)
         if self.run is None:
             return
-        kept = self.run.latest_checkpoint()
         self.run.rewind(kept)
         if kept is None:
-            self.run.graph(self.trainer._gradients_of.get_concrete_function())
+            if (graph := self.trainer.graph()) is not None:
+                self.run.graph(graph)
             return
         state = kept.state
         if state.get("per_epoch") != self.per_epoch:
@@ -219,24 +269,24 @@ class _Session:
             self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
             self.best, self.best_epoch = state["best"], state["best_epoch"]
             self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
-            self.trainer._names, self.sums = list(state["names"]), np.asarray(state["sums"])
-            arrays = read_arrays(kept.path / "training.npz")
-            best = sorted(name for name in arrays if name.startswith("best"))
-            self.best_weights = [arrays[name] for name in best]
-            variables = self._variables()
-            if len(variables) != len(arrays) - len(best):
-                raise ValueError("it has other variables")
-            for name, variable in variables.items():
-                variable.assign(arrays[name])
+            self.means = BatchMeans(state["means"])
+            self.trainer.rng.bit_generator.state = state["rng"]
+            arrays = read_arrays(kept.path / ARRAYS)
+            best = {name for name in arrays if name.startswith(f"{BEST}/")}
+            self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
+            self.best_state |= state["best_state"]
+            now = {name: value for name, value in arrays.items() if name not in best}
+            self.trainer.restore({**now, **state["state"]})
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {kept.path} is not one of this net: {error}; start a new run"
             ) from error
 
 
-def _assign(variables: list[Any], values: list[Any]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def _parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays of a state, and what JSON holds."""
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in state.items() if name not in arrays}
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:

@@ -1,453 +1,299 @@
-"""What all trainers have in common: a net, compiled steps over examples, saving and loading."""
+"""The trainer: networks that learn from examples, in scikit-learn's manner."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.config import option
-from agentlab.data import Batches, Preprocessor, load_preprocessor
+from agentlab.components import is_model
+from agentlab.data import Batch, Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array, ArrayOrTuple
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
+from agentlab.learner import Learner
 from agentlab.runs import Run
-from agentlab.runs.files import replacing, write_json
-from agentlab.runs.reading import read_json
-from agentlab.training.optimizers import (
-    ScheduleName,
-    compiled_apply,
-    make_optimizer,
-    make_schedule,
-)
+from agentlab.training.callbacks import Callback
+from agentlab.training.epochs import train_epochs
+from agentlab.training.examples import as_batches, as_parts
+from agentlab.training.histograms import network_histograms
+from agentlab.training.means import BatchMeans
+from agentlab.training.optimization import Optimization
+from agentlab.training.precision import layers_of
+from agentlab.training.stages import Stage
+from agentlab.training.steps import LearningStep, OutputStep, TestStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.figure import Figure
 
-DESCRIPTION, NET = "trainer.json", "net.keras"
 
+class Trainer(Learner):
+    """Fits networks to examples.
 
-@dataclass(frozen=True)
-class TrainerConfig:
-    """What every trainer can be set to."""
-
-    epochs: int = option(10, "passes over the training data")
-    batch_size: int = option(64, "examples in a batch")
-    optimizer: str = option("adam", "a Keras optimizer by name")
-    learning_rate: float = option(1e-3, "step size of the optimizer, at its highest")
-    schedule: ScheduleName = option("constant", "how the learning rate falls during the training")
-    warmup_steps: int = option(0, "updates over which the learning rate first rises from 0")
-    momentum: float | None = option(None, "momentum of sgd and rmsprop; none: the optimizer's own")
-    nesterov: bool = option(False, "Nesterov's momentum, for sgd")
-    l1: float = option(0.0, "weight of the L1 penalty on all kernels")
-    l2: float = option(0.0, "weight of the L2 penalty on all kernels")
-    max_grad_norm: float | None = option(None, "bound on the gradient's norm; none for no bound")
-    patience: int | None = option(None, "stop after N epochs without a better held-out metric")
-    precision: Literal["float32", "bfloat16"] = option("float32", "number format of the products")
-    validation_split: float = option(
-        0.1, "fraction of the training data held out, where none is given"
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0")
-        for name in ("warmup_steps", "l1", "l2"):
-            if getattr(self, name) < 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be 0 or more")
-        for name in ("max_grad_norm", "patience"):
-            if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise AgentlabError(f"{name}={getattr(self, name)} must be more than 0, or none")
-        if self.momentum is not None and not 0 <= self.momentum < 1:
-            raise AgentlabError(f"momentum={self.momentum} must be 0 or more and less than 1")
-        if self.nesterov and not self.momentum:
-            raise AgentlabError("nesterov=True needs a momentum, such as momentum=0.9")
-        if not 0 <= self.validation_split < 1:
-            raise AgentlabError(
-                f"validation_split={self.validation_split} must be 0 or more and less than 1"
-            )
-
-
-class Trainer(ABC):
-    """Fits a net to examples, in scikit-learn's manner: ``fit``, ``predict``, ``score``.
-
-    A subclass says what its data are, what its net is and what is lost by a wrong output; all
-    share one loop, which logs, keeps checkpoints and goes on from them.
+    A subclass writes ``build`` and ``losses``, or ``train_step`` where it learns otherwise than by
+    one gradient; one loop logs, keeps checkpoints and resumes from them.
 
     Attributes:
-        name: the trainer's name on the command line.
-        Config: a frozen dataclass with everything that can be set; every field becomes a flag.
+        component_names: attributes that hold what learning changes: models, optimizers, lists of
+            variables. Checkpoints keep them; all but optimizers are saved.
         monitor: the held-out metric by which the best epoch is chosen, and its direction; where
             nothing is held out the last epoch is kept.
         score_metric: the metric that ``score`` returns.
-        net: the Keras model; ``None`` before ``fit`` has built one.
-        preprocessor: what turns a user's files into inputs; ``None`` where arrays were given.
+        net, optimizer: a Keras model, and its optimizer in training; ``None`` before.
+        given_net: whether ``net`` was given rather than built here.
+        preprocessor: what turns raw inputs into the network's; ``None`` for none.
         history: the metrics of each epoch.
         interrupted: whether Ctrl-C (or SIGTERM) stopped the last ``fit``.
 
     Args:
-        net: a Keras model to train; ``None`` builds what the configuration names. A text is
-            the configuration's ``net``.
+        net: a Keras model to train; ``None`` calls ``build``. A text is the option ``net``.
         config: an instance of ``Config``; ``None`` makes one of ``options``.
         seed: of everything random.
         options: fields of ``Config`` by name.
-
-    Raises:
-        AgentlabError: for an option that ``Config`` does not have, or an unfit value.
     """
 
-    name: ClassVar[str]
-    Config: ClassVar[type] = TrainerConfig
+    kind = "trainer"
+    Config: ClassVar[type] = Optimization
+    saves_models = True
+    component_names: ClassVar[tuple[str, ...]] = ("net", "optimizer")
     monitor: ClassVar[tuple[str, Literal["min", "max"]]] = ("loss", "min")
     score_metric: ClassVar[str] = "loss"
-    _compiled: ClassVar[tuple[str, ...]] = ("_test_step", "_output_step")  # for one net
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
         if isinstance(net, str):
             net, options = None, {"net": net, **options}
         elif net is not None and not isinstance(net, keras.Model):
-            raise AgentlabError(f"net={net!r} is neither a net's name nor a Keras model")
+            raise InvalidArgument(f"net={net!r} is neither a net's name nor a Keras model")
         if config is not None and options:
-            raise AgentlabError(f"options {', '.join(options)} are given beside a whole config")
-        self.config = configs.from_dict(self.Config, options) if config is None else config
-        self.seed = seed
-        self.rng = np.random.default_rng(seed)
+            raise InvalidArgument(f"options {', '.join(options)} are given beside a whole config")
+        config = configs.from_dict(self.Config, options) if config is None else config
+        super().__init__(config, seed)
         self.net: Any = net
-        self._given = net is not None
+        self.given_net = net is not None
+        self.optimizer: Any = None
         self.preprocessor: Preprocessor | None = None
         self.history: list[dict[str, float]] = []
         self.interrupted = False
+        self._functions: dict[Any, Any] = {}
+        self._learn: LearningStep | None = None
         tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
         tf.random.set_seed(seed)  # without one Keras' own fit now refuses to shuffle
 
-    # What a subclass writes
+    def build(self, data: Batches) -> None:
+        """Make ``net``, or whatever ``component_names`` names, unless a network was given."""
+        raise AgentlabError(f"give {type(self).__name__} a net, or write its build(data)")
 
-    @abstractmethod
-    def fit(self, *data: Any, **options: Any) -> Self:
-        """Learn from data; with ``run``, go on from its newest checkpoint and keep all in it.
+    def check_net(self, data: Batches) -> None:
+        """Raise ``AgentlabError`` where the network does not suit the training data."""
 
-        Every trainer also takes ``validation_data``, ``run`` and ``quiet``. A second call begins
-        anew, but for a net that was given, which learns on.
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return the loss and further metrics of each example of a batch of tensors, by name.
+
+        All have the shape of ``batch.weights``. ``"loss"`` is minimized, unless there is an
+        ``"objective"``, which is not reported. ``training`` turns on dropout and the like.
         """
+        raise AgentlabError(f"write {type(self).__name__}.losses(batch, training) or its steps")
 
-    @abstractmethod
-    def predict(self, *data: Any, **options: Any) -> Any:
-        """Return predictions for new inputs."""
+    def train_step(self, batch: Batch) -> Mapping[str, Any]:
+        """Learn from a batch of NumPy arrays, by default by one gradient of losses and penalties.
 
-    @abstractmethod
-    def evaluate(self, *data: Any, **options: Any) -> dict[str, float]:
-        """Return metrics on data that were not learned from, by name."""
+        Called as it is, not compiled: what takes time in it should be a ``make_update`` or a
+        ``tf.function``. Returns means over the batch, by name.
+        """
+        assert self._learn is not None
+        return self._learn(batch)
 
-    def score(self, *data: Any) -> float:
-        """Return the metric of ``evaluate`` that ``score_metric`` names."""
-        return self.evaluate(*data)[self.score_metric]
+    def test_step(self, batch: Batch) -> Mapping[str, Any]:
+        """Return means over a batch that is not learned from; by default those of ``losses``."""
+        step: TestStep = self.compiled("test_step", lambda: TestStep(self))
+        return step(batch)
 
-    @abstractmethod
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        """Return the loss of each example, a tensor of the shape that the batch's weights have."""
+    def stages(self) -> Sequence[Stage]:
+        """Return the parts of the training, in order; by default one of ``epochs``."""
+        return [Stage("train", self.config.epochs)]
 
-    def objective(self, outputs: Any, targets: Any) -> Any:
-        """Return what training minimizes, where it is not the loss that is reported."""
-        return self.losses(outputs, targets)
+    def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
+        """Make the optimizer and the compiled step for a stage that begins.
 
-    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        """Return further metrics of each example, of the loss' shape, by name."""
-        return {}
+        Args:
+            stage: which.
+            updates: how many it has.
+            example: a batch, which shows shapes and types.
+            ragged: whether the second axis (time) differs between batches.
+        """
+        if self.net is not None:
+            stage.freeze(self.net)
+            self.optimizer = self.config.make_optimizer(updates, stage.learning_rate)
+            self._learn = LearningStep(self, example, ragged)
 
-    def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return what to report, of the means of the loss and of the metrics."""
-        return means
+    @property
+    def uses_xla(self) -> bool:
+        """Whether XLA compiles the step: faster for small dense networks, not for convolutions."""
+        from agentlab.nets.mlp import MLP
 
-    def _forward(self, inputs: Any, training: bool) -> Any:
-        """Return the net's outputs in float32."""
+        return isinstance(getattr(self.net, "torso", None), MLP)
+
+    def forward(self, inputs: Any, training: bool) -> Any:
+        """Return the network's outputs for inputs, in float32."""
         return tf.nest.map_structure(
             lambda output: tf.cast(output, tf.float32), self.net(inputs, training=training)
         )
 
-    def _fitted(self) -> dict[str, Any]:
-        """Return what ``fit`` learned beside weights, as what JSON holds."""
+    def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what to report, of the means of the metrics over an epoch."""
+        return means
+
+    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
+        """Return further metrics after an epoch (1 is the first)."""
         return {}
 
-    def _restore_fitted(self, described: Mapping[str, Any]) -> None:  # noqa: B027 - may be nothing
-        """Take back what ``_fitted`` gave."""
-
-    def plots(self, *data: Any, **options: Any) -> dict[str, Figure]:
-        """Draw what the net does on held-out data, by file name."""
+    def plots(self, *data: Any) -> dict[str, Figure]:
+        """Draw what the network does on held-out data, by file name."""
         return {}
 
     def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
         """Return points ``[n, d]``, labels and images for TensorBoard's projector, if any."""
         return None
 
-    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Return further metrics after an epoch (1 is the first)."""
-        return {}
+    def format_prediction(self, source: str, **options: Any) -> list[str]:
+        """Return lines that show the predictions for a file, a folder or a text.
 
-    def _variables(self) -> list[Any]:
-        """Return all that training changes, for checkpoints."""
-        return [*self.net.variables, *self._optimizer.variables]
+        Of ``options``, how they are shown, each trainer takes those that concern it.
+        """
+        rows = np.asarray(self.predict(self.read(source)))
+        return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
 
-    # Training
-
-    def _begin(self) -> None:
-        """Forget the net that an earlier ``fit`` built."""
-        if not self._given:
-            self.net = None
-            for compiled in self._compiled:
-                self.__dict__.pop(compiled, None)
-
-    def _train(
+    def fit(
         self,
-        train: Batches,
+        x: Any,
+        y: Any = None,
+        *,
+        validation_data: Any = None,
+        run: Run | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Learn from examples. A second call begins anew, but for a network that was given.
+
+        Args:
+            x: inputs ``[n, ...]``, several as a tuple, or ``Batches``.
+            y: targets ``[n, ...]``; ``None`` where there are none.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` splits off ``validation_split``.
+            run: where metrics and checkpoints go, and where they are resumed from.
+            quiet: show no progress.
+            callbacks: called while training.
+        """
+        fraction = self.config.validation_split
+        data, held_out = as_parts(x, y, validation_data, fraction, self.seed)
+        return self.train(data, held_out, run, quiet, callbacks)
+
+    def train(
+        self,
+        data: Batches,
         validation: Batches | None = None,
         run: Run | None = None,
         quiet: bool = False,
-    ) -> None:
-        """Go through ``train`` for all epochs and keep the weights that do best on ``validation``.
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Build the network and go through ``data`` for all epochs: what ``fit`` ends in."""
+        if not self.given_net:
+            self.net = None
+        self._functions.clear()
+        if self.net is None:
+            with layers_of(self.config.precision):
+                self.build(data)
+        self.check_net(data)
+        train_epochs(self, data, validation, run, quiet, callbacks)
+        return self
 
-        Raises:
-            AgentlabError: where the loss is no longer a finite number.
-        """
-        from agentlab.training.epochs import train_epochs
+    def predict(self, x: Any) -> Any:
+        """Return predictions for new inputs; by default the network's outputs."""
+        return self.outputs(as_batches(x))
 
-        train_epochs(self, train, validation, run, quiet)
+    def evaluate(self, *data: Any) -> dict[str, float]:
+        """Return metrics on data that were not learned from, by name."""
+        return self.evaluate_batches(as_batches(*data))
 
-    @contextmanager
-    def _precision(self) -> Iterator[None]:
-        """Give the layers made within the number format that the configuration asks for."""
-        before = keras.config.dtype_policy()
-        if self.config.precision != "float32":
-            keras.config.set_dtype_policy(f"mixed_{self.config.precision}")
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(before)
+    def score(self, *data: Any) -> float:
+        """Return the metric of ``evaluate`` that ``score_metric`` names."""
+        return self.evaluate(*data)[self.score_metric]
 
-    def _compile(self, train: Batches) -> None:
-        """Make the optimizer and the compiled steps for batches such as those of ``train``."""
-        config, variables = self.config, self.net.trainable_variables
-        updates = config.epochs * train.count(config.batch_size)
-        learning_rate = make_schedule(
-            config.schedule, config.learning_rate, updates, config.warmup_steps
-        )
-        asked: dict[str, Any] = {} if config.momentum is None else {"momentum": config.momentum}
-        if config.nesterov:
-            asked["nesterov"] = True
-        self._optimizer = make_optimizer(config.optimizer, learning_rate, **asked)
-        self._optimizer.build(variables)
-        spec = _spec(next(iter(train.epoch(1))), train.ragged)
-        apply = compiled_apply(self._optimizer, variables, config.max_grad_norm, self._xla)
+    def evaluate_batches(self, batches: Batches) -> dict[str, float]:
+        """Return the means of ``test_step`` over all of ``batches``."""
+        self.check_fitted()
+        means = BatchMeans()
+        for batch in batches.epoch(max(self.config.batch_size, 256)):
+            means.add(self.test_step(batch), batch)
+        return self.reduce_metrics(means.means())
 
-        def step(batch: Any) -> Any:
-            gradients, sums = self._gradients(batch, training=True)
-            return tf.concat([sums, [apply(gradients)]], 0)
+    def outputs(self, batches: Batches) -> ArrayOrTuple:
+        """Return the network's outputs for all of ``batches``, in order."""
+        self.check_fitted()
+        step: OutputStep = self.compiled("outputs", lambda: OutputStep(self))
+        return step(batches.epoch(max(self.config.batch_size, 256)))
 
-        self._step = tf.function(step, [spec], jit_compile=self._xla)
-        # Without dropout, so that drawing histograms does not change what is drawn next.
-        self._gradients_of = tf.function(lambda batch: self._gradients(batch, False)[0], [spec])
+    def read(self, source: str) -> Any:
+        """Return the raw inputs in a file, a folder or a text that the user names."""
+        if self.preprocessor is None:
+            raise AgentlabError("the net was trained on arrays; predict for them in Python")
+        return self.preprocessor.read(source)
 
-    @property
-    def _xla(self) -> bool:
-        """XLA makes small dense nets several times faster, but convolutions on a CPU slower."""
-        from agentlab.nets.mlp import MLP
+    def compiled(self, name: Any, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` made when first called under ``name`` since the last ``fit``."""
+        if name not in self._functions:
+            self._functions[name] = make()
+        return self._functions[name]
 
-        return isinstance(getattr(self.net, "torso", None), MLP)
-
-    def _gradients(self, batch: Any, training: bool) -> tuple[list[Any], Any]:
-        """Return the gradients of one batch, and its sums: of weights, loss and metrics."""
-        inputs, targets, weights = batch
-        with tf.GradientTape() as tape:
-            outputs = self._forward(inputs, training)
-            lost = tf.reduce_sum(self.objective(outputs, targets) * weights)
-            objective = lost / tf.maximum(tf.reduce_sum(weights), 1e-9)
-            objective += tf.add_n([tf.zeros(()), *self.net.losses, *self._penalties()])
-        variables = self.net.trainable_variables
-        gradients = map(_dense, tape.gradient(objective, variables), variables)
-        return list(gradients), self._sums(outputs, targets, weights)
-
-    def _penalties(self) -> list[Any]:
-        """Return the L1 and L2 penalties on all kernels, beside those that the net itself has."""
-        config = self.config
-        if not config.l1 and not config.l2:
-            return []
-        penalty = keras.regularizers.L1L2(config.l1, config.l2)
-        return [penalty(v) for v in self.net.trainable_variables if len(v.shape) > 1]
-
-    def _sums(self, outputs: Any, targets: Any, weights: Any) -> Any:
-        metrics = {"loss": self.losses(outputs, targets), **self.metrics(outputs, targets)}
-        self._names = list(metrics)
-        sums = [tf.reduce_sum(tf.cast(metric, tf.float32) * weights) for metric in metrics.values()]
-        return tf.stack([tf.reduce_sum(weights), *sums])
-
-    def _means(self, sums: Any) -> dict[str, float]:
-        """Turn what ``_sums`` gave, added up over batches, into metrics to report."""
-        means = (sums[1:] / max(float(sums[0]), 1e-9)).tolist()
-        return self.reduce_metrics(dict(zip(self._names, means, strict=False)))
-
-    # Applying
-
-    @cached_property
-    def _test_step(self) -> Any:
-        def step(batch: Any) -> Any:
-            inputs, targets, weights = batch
-            return self._sums(self._forward(inputs, False), targets, weights)
-
-        return tf.function(step, reduce_retracing=True)
-
-    @cached_property
-    def _output_step(self) -> Any:
-        return tf.function(lambda inputs: self._forward(inputs, False), reduce_retracing=True)
-
-    def _evaluate(self, batches: Batches) -> dict[str, float]:
-        """Return the mean loss and metrics over all of ``batches``."""
-        sums = sum(
-            applied(self._test_step, tuple(batch)).numpy().astype(np.float64)
-            for batch in batches.epoch(max(self.config.batch_size, 256))
-        )
-        return self._means(sums)
-
-    def _outputs(self, batches: Batches) -> ArrayOrTuple:
-        """Return the net's outputs of all of ``batches``, in order."""
-        parts = [
-            tf.nest.map_structure(
-                lambda output: output.numpy(), applied(self._output_step, batch.inputs)
-            )
-            for batch in batches.epoch(max(self.config.batch_size, 256))
-        ]
-        if isinstance(parts[0], tuple):
-            return tuple(map(np.concatenate, zip(*parts, strict=True)))
-        return np.concatenate(parts)
-
-    def _need_net(self) -> None:
-        if self.net is None or not self.net.built:
+    def check_fitted(self) -> None:
+        """Raise ``AgentlabError`` before ``fit``."""
+        parts = [part for part in self.components().values() if part is not None]
+        if not parts or not all(getattr(part, "built", True) for part in parts):
             raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
 
-    # Keeping
+    def histograms(self, batch: Batch) -> dict[str, Array]:
+        """Return all weights, and the gradients of ``net`` on ``batch``, by name."""
+        found = network_histograms(self.net, self._learn.still if self._learn else None, batch)
+        for part in self.components().values():
+            if is_model(part) and part is not self.net:
+                found |= network_histograms(part)
+        return found
 
-    def histograms(self, batch: Any) -> dict[str, Array]:
-        """Return all weights, and their gradients in ``batch``, by name."""
-        variables = self.net.trainable_variables
-        arrays = {f"weights/{v.path}": v.numpy() for v in variables}
-        for variable, gradient in zip(variables, self._gradients_of(tuple(batch)), strict=True):
-            arrays[f"gradients/{variable.path}"] = tf.convert_to_tensor(gradient).numpy()
-        return arrays
+    def graph(self) -> Any:
+        """Return the traced computation of gradients for TensorBoard, if there is one."""
+        return None if self._learn is None else self._learn.still.graph()
+
+    def components(self) -> dict[str, Any]:
+        """Return all that learning changes, by name."""
+        return {name: getattr(self, name, None) for name in self.component_names}
+
+    def training_only(self) -> Collection[str]:
+        """Return the components that checkpoints keep but ``save`` does not: the optimizers."""
+        components = self.components().items()
+        return {n for n, c in components if isinstance(c, keras.optimizers.Optimizer)}
 
     def save(self, directory: Path | str) -> None:
-        """Write the trainer to ``directory``: ``trainer.json`` and ``net.keras``.
+        """Write the trainer to a folder; see ``Learner.save``."""
+        self.check_fitted()
+        super().save(directory)
 
-        Keras itself reads the second.
-        """
-        self._need_net()
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        with replacing(directory / NET) as temporary:
-            self.net.save(temporary)
-        preprocessor = self.preprocessor
-        content = {
-            "trainer": self.name,
-            "config": configs.to_dict(self.config),
-            "seed": self.seed,
-            "fitted": self._fitted(),
-            "preprocessor": None
-            if preprocessor is None
-            else {preprocessor.kind: preprocessor.to_json()},
-            "history": self.history,
-            "sha256": hashlib.sha256((directory / NET).read_bytes()).hexdigest(),
-        }
-        described = {"checksum": _checksum(content), **content}
-        write_json(directory / DESCRIPTION, described)
+    def specification(self) -> dict[str, Any]:
+        """Return what was learned beside weights: the preprocessor, and the history."""
+        fitted = self.preprocessor
+        described = None if fitted is None else {fitted.kind: fitted.to_json()}
+        return {"preprocessor": described, "history": self.history}
 
     @classmethod
-    def load(cls, directory: Path | str) -> Self:
-        """Make the trainer that ``save`` wrote. Runs no code from the files.
-
-        Raises:
-            AgentlabError: for missing, damaged or foreign files.
-        """
-        from agentlab.nets.files import load_net
-
-        directory = Path(directory)
-        described = read_description(directory)
-        if described.get("trainer") != cls.name:
-            raise AgentlabError(
-                f"{directory} holds a trainer {described.get('trainer')!r}, not a {cls.name!r}"
-            )
-        try:
-            trainer = cls(
-                config=configs.from_dict(cls.Config, described["config"]), seed=described["seed"]
-            )
-            trainer._restore_fitted(described["fitted"])
-            for kind, fitted in (described["preprocessor"] or {}).items():
-                trainer.preprocessor = load_preprocessor(kind, fitted)
-            trainer.history = described["history"]
-            expected = described["sha256"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise AgentlabError(f"{directory / DESCRIPTION} is damaged: {error!r}") from error
-        trainer.net = load_net(directory / NET, expected)
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make the trainer that ``specification`` described; a subclass adds what it learned."""
+        trainer = cls(config=config, seed=seed)
+        for kind, fitted in (specification["preprocessor"] or {}).items():
+            trainer.preprocessor = load_preprocessor(kind, fitted)
+        trainer.history = list(specification["history"])
+        for name in models.keys() & set(cls.component_names):
+            setattr(trainer, name, models[name])
         return trainer
-
-
-def read_description(directory: Path | str) -> dict[str, Any]:
-    """Return what ``trainer.json`` in ``directory`` says.
-
-    Raises:
-        AgentlabError: where it is missing or damaged.
-    """
-    path = Path(directory) / DESCRIPTION
-    try:
-        content = dict(read_json(path))
-        expected = content.pop("checksum")
-    except FileNotFoundError:
-        raise AgentlabError(f"{directory} holds no saved trainer: no {DESCRIPTION}") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AgentlabError(f"{path} is damaged: {error!r}") from error
-    if expected != _checksum(content):
-        raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
-    return content
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def applied(step: Any, given: Any) -> Any:
-    """Return what ``step`` makes of inputs, or of a batch, which begins with its inputs.
-
-    Raises:
-        AgentlabError: for inputs of a shape that the net does not take.
-    """
-    try:
-        return step(given)
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-        shape = list(tf.nest.flatten(given)[0].shape[1:])
-        raise AgentlabError(
-            f"the net cannot be called with an example of the shape {shape}"
-        ) from error
-
-
-def _dense(gradient: Any, variable: Any) -> Any:
-    """Return a gradient as a tensor: unused weights have none, embeddings a sparse one."""
-    if gradient is None:
-        return tf.zeros(variable.shape, variable.dtype)
-    return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
-
-
-def _spec(batch: Any, ragged: bool) -> Any:
-    """Return TensorFlow's type of batches like ``batch``, of any size (and time)."""
-
-    def spec(array: Array) -> Any:
-        free = 2 if ragged and array.ndim > 1 else 1
-        return tf.TensorSpec((*[None] * free, *array.shape[free:]), array.dtype)
-
-    return tf.nest.map_structure(spec, tuple(batch))

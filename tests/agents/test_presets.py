@@ -40,8 +40,10 @@ def test_a_preset_can_be_named_or_refused():
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest():
-    with pytest.raises(AgentlabError, match="preset='bok' is unknown for pg; did you mean 'book'"):
-        preset("pg", "Pong-v0", "bok")
+    with pytest.raises(
+        AgentlabError, match="preset='cookbok' is unknown for pg; did you mean 'cookbook2017'"
+    ):
+        preset("pg", "Pong-v0", "cookbok")
 
 
 def test_names_are_unique():

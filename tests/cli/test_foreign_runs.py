@@ -59,7 +59,7 @@ def test_nor_one_whose_folders_lie_elsewhere(refused, run, outside, name):
 def test_nor_one_whose_files_have_a_second_name(refused, run, outside, name):
     (run / name).unlink(missing_ok=True)
     os.link(outside / "mine", run / name)
-    refused(RESUME, f"{name} in it has a second name")
+    refused(RESUME, f"{name} in it has another hard link")
 
 
 def test_a_run_is_refused_in_python_too(run, outside):

@@ -138,8 +138,8 @@ def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"not an archive", "it is no zip archive"),
-        (None, "it is no zip archive"),
+        (b"not an archive", "it is not a zip archive"),
+        (None, "it is not a zip archive"),
         ({"x_test": np.zeros((4, 8, 8), np.uint8)}, r"uint8 \[4, 8, 8\] .* \[n, 28, 28\]"),
         ({"x_test": np.zeros((4, 28, 28))}, r"images are float64"),
         ({"y_test": np.full(4, 10)}, "classes are not all from 0 to 9"),

@@ -51,7 +51,7 @@ def changed(preprocessing=USUAL, **changes):
         ("ALE/Pong-v5", USUAL, {"max_num_frames_per_episode": 1001}, False),
     ],
 )
-def test_supports_says_what_can_be_expressed(id, preprocessing, kwargs, expected):
+def test_supports_accepts_only_what_ale_py_implements(id, preprocessing, kwargs, expected):
     assert supports(SPECS[id], preprocessing, **kwargs) is expected
 
 
@@ -119,7 +119,7 @@ def differ(one, other):
     return np.abs(one.astype(np.int16) - other).max()
 
 
-def test_a_reset_is_never_a_step():
+def test_environments_are_reset_within_the_step_that_ends_an_episode():
     kwargs = {"repeat_action_probability": 0.0, "max_num_frames_per_episode": 40}
     with AtariVector(SPECS["ALE/Pong-v5"], 2, USUAL, **kwargs) as envs:
         first = envs.reset(seed=0)
@@ -134,7 +134,7 @@ def test_a_reset_is_never_a_step():
                 assert (result.final_observations != first).any()
 
 
-def test_environments_that_end_apart_are_reset_apart():
+def test_environments_are_reset_independently():
     with AtariVector(SPECS["ALE/Breakout-v5"], 3, USUAL) as envs:
         envs.reset(seed=1)
         rng = np.random.default_rng(1)
@@ -152,7 +152,7 @@ def test_environments_that_end_apart_are_reset_apart():
         assert alone
 
 
-def test_seeds_repeat_games_and_each_environment_has_its_own():
+def test_seeds_reproduce_games_and_differ_between_environments():
     preprocessing = changed(DEEPMIND, noop_max=30)
 
     def play(envs, seed):
@@ -169,7 +169,7 @@ def test_seeds_repeat_games_and_each_environment_has_its_own():
     assert all((once[:, 0] != once[:, i]).any() for i in range(1, 4))
 
 
-def test_no_ops_are_0_to_noop_max():
+def test_no_ops_number_0_to_noop_max():
     with AtariVector(SPECS["PongNoFrameskip-v4"], 8, changed(DEEPMIND, noop_max=3)) as envs:
         envs.reset(seed=0)
         resets = [envs._env.reset()[1] for _ in range(8)]
@@ -177,7 +177,7 @@ def test_no_ops_are_0_to_noop_max():
         assert set(numbers.ravel().tolist()) == {0, 1, 2, 3}
 
 
-def test_rewards_are_clipped_beside_raw_ones():
+def test_rewards_are_clipped_and_raw_rewards_are_not():
     with AtariVector(SPECS["ALE/MsPacman-v5"], 2, changed(clip_rewards=True)) as envs:
         envs.reset(seed=0)
         steps = [envs.step(np.full(2, 3)) for _ in range(100)]
@@ -189,15 +189,17 @@ def test_rewards_are_clipped_beside_raw_ones():
 
 
 @pytest.mark.parametrize("actions", [[0, 6], [-1, 0], [0], [0, 0, 0]])
-def test_a_wrong_action_is_an_error_and_no_deadlock(actions):
+def test_an_invalid_action_is_an_error_not_a_deadlock(actions):
     with AtariVector(SPECS["ALE/Pong-v5"], 2, USUAL) as envs:
         envs.reset(seed=0)
-        with pytest.raises(AgentlabError, match="must be 2 numbers from 0 to 5"):
+        with pytest.raises(AgentlabError, match="must be 2 whole numbers from 0 to 5"):
             envs.step(np.array(actions))
 
 
-def test_what_is_not_supported_is_refused():
-    with pytest.raises(AgentlabError, match="env='Pong-v0' with .* is beyond AtariVectorEnv"):
+def test_unsupported_preprocessing_is_refused():
+    with pytest.raises(
+        AgentlabError, match="env='Pong-v0' with .* is not supported by AtariVectorEnv"
+    ):
         AtariVector(SPECS["Pong-v0"], 2, USUAL)
 
 

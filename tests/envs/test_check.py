@@ -27,12 +27,12 @@ class Walk(gymnasium.Env):
         return self.state, 1.0, self.steps == 7, False, {}
 
 
-def test_a_right_environment_passes():
+def test_a_correct_environment_passes():
     check_env(Walk())
 
 
 @pytest.mark.parametrize("id", ["CartPole-v1", "Taxi-v4", "Blackjack-v1", "Pendulum-v1"])
-def test_gymnasiums_own_pass(id):
+def test_environments_of_gymnasium_pass(id):
     check_env(gymnasium.make(id))
 
 
@@ -86,14 +86,14 @@ right = np.zeros(2, np.float32)
         ),
         (
             step_with(observation=np.array([0, 101], np.float32)),
-            "the observation of step() is 101.0 at index 1, outside its space's -100.0 to 100.0",
+            "is 101.0 at index 1, outside the bounds of its space, -100.0 to 100.0",
         ),
         (
             step_with(observation=np.array([np.nan, 0], np.float32)),
             "the observation of step() is nan at index 0",
         ),
         (step_giving(right, 1.0, False, {}), "step() returned a tuple of 4 values"),
-        (step_giving(right, 1.0, False, {}), "agentlab.envs.old_gym.adapt runs"),
+        (step_giving(right, 1.0, False, {}), "agentlab.envs.old_gym.adapt converts"),
         (step_with(reward="1"), "the reward of step() is '1' (str); it must be a number"),
         (step_with(reward=np.ones(1)), "the reward of step() is an array of float64 (1,)"),
         (step_with(reward=None), "the reward of step() is None"),
@@ -107,18 +107,18 @@ right = np.zeros(2, np.float32)
         ),
         (
             broken(observation_space=spaces.Discrete(4)),
-            "the observation of reset() is an array of float32 (2,), which is not in the space",
+            "is an array of float32 (2,), which is not an element of the space",
         ),
     ],
 )
-def test_what_is_wrong_is_named(env, message):
+def test_the_violation_is_named(env, message):
     with pytest.raises(AgentlabError) as raised:
         check_env(env)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_a_seed_that_does_not_repeat_the_first_observation_is_named():
+def test_a_seed_that_does_not_determine_the_first_observation_is_named():
     def reset(self, *, seed=None, options=None):
         Walk.reset(self, seed=seed)
         return np.random.uniform(-1, 1, 2).astype(np.float32), {}
@@ -127,7 +127,7 @@ def test_a_seed_that_does_not_repeat_the_first_observation_is_named():
         check_env(broken(reset=reset))
 
 
-def test_a_seed_that_does_not_repeat_the_steps_is_named():
+def test_a_seed_that_does_not_determine_the_steps_is_named():
     def step(self, action):
         return np.random.uniform(-1, 1, 2).astype(np.float32), 1.0, False, False, {}
 
@@ -156,7 +156,7 @@ def test_a_wrong_image_is_named(image):
         check_env(env)
 
 
-def test_one_of_gyms_spaces_is_named():
+def test_a_space_of_gym_is_named():
     gym = pytest.importorskip("gym")
     env = broken(action_space=gym.spaces.Discrete(2))
     with pytest.raises(AgentlabError, match="agentlab.envs.old_gym.adapt converts it"):

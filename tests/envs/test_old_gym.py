@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agentlab.envs import old_gym
-from agentlab.envs.catalogue import make_env
+from agentlab.envs.catalog import make_env
 from agentlab.envs.check import check_env
 from agentlab.errors import AgentlabError
 
@@ -60,14 +60,14 @@ class MiddleWalk(OldWalk):
         return super().reset()
 
 
-def test_a_real_gym_environment_keeps_the_rules():
+def test_a_gym_environment_passes_the_checker():
     env = make_env("gym:CartPole-v1")
     check_env(env)
     assert isinstance(env.observation_space, gymnasium.spaces.Box)
     assert env.action_space == gymnasium.spaces.Discrete(2)
 
 
-def test_a_real_gym_environment_plays_as_gymnasiums_does():
+def test_a_gym_environment_behaves_like_its_gymnasium_version():
     old, new = make_env("gym:CartPole-v1"), gymnasium.make("CartPole-v1")
     first, expected = old.reset(seed=7)[0], new.reset(seed=7)[0]
     np.testing.assert_array_equal(first, expected)
@@ -91,7 +91,7 @@ def test_gyms_time_limit_truncates():
 
 def test_importing_gym_prints_nothing():
     script = (
-        "from agentlab.envs.catalogue import make_env\n"
+        "from agentlab.envs.catalog import make_env\n"
         "env = make_env('gym:CartPole-v0'); env.reset(seed=0); env.step(0)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -99,11 +99,11 @@ def test_importing_gym_prints_nothing():
 
 
 @pytest.mark.parametrize("make", [OldWalk, MiddleWalk])
-def test_older_interfaces_keep_the_rules(make):
+def test_environments_of_older_apis_pass_the_checker(make):
     check_env(old_gym.adapt(make()))
 
 
-def test_truncation_is_told_from_termination():
+def test_truncation_is_distinguished_from_termination():
     env = old_gym.adapt(OldWalk())
     env.reset(seed=1)  # stays low
     flags = [env.step(0)[2:4] for _ in range(5)]
@@ -121,14 +121,14 @@ def test_a_seed_repeats_episodes_and_no_seed_does_not():
     assert env.reset()[0] != again
 
 
-def test_render_mode_reaches_both_ways_of_rendering():
+def test_render_mode_works_with_both_rendering_apis():
     env = old_gym.adapt(OldWalk(), render_mode="rgb_array")
     env.reset(seed=0)
     env.step(0)
     np.testing.assert_array_equal(env.render(), np.ones((4, 6, 3), np.uint8))
 
 
-def test_a_registered_environment_of_the_old_interface_gets_its_time_limit():
+def test_a_registered_environment_of_an_older_api_gets_its_time_limit():
     gym.register("OldWalk-v3", entry_point=OldWalk, max_episode_steps=3, kwargs={"limit": 100})
     try:
         env = make_env("gym:OldWalk-v3", render_mode="rgb_array")
@@ -139,7 +139,7 @@ def test_a_registered_environment_of_the_old_interface_gets_its_time_limit():
         del gym.envs.registry["OldWalk-v3"]
 
 
-def test_spaces_become_gymnasiums():
+def test_spaces_are_converted():
     old = gym.spaces.Dict(
         a=gym.spaces.Tuple([gym.spaces.Discrete(3, start=1), gym.spaces.MultiBinary(4)]),
         b=gym.spaces.MultiDiscrete([2, 5]),
@@ -155,14 +155,14 @@ def test_spaces_become_gymnasiums():
     )
 
 
-def test_a_space_without_counterpart_is_named():
+def test_a_space_without_equivalent_is_named():
     env = OldWalk()
     env.action_space = SimpleNamespace()
     with pytest.raises(AgentlabError, match=r"space namespace\(\) of an old environment"):
         old_gym.adapt(env)
 
 
-def test_a_step_of_another_length_is_named():
+def test_a_step_result_of_the_wrong_length_is_named():
     env = OldWalk()
     env.step = lambda action: (0, 1, True)
     adapted = old_gym.adapt(env)
@@ -177,7 +177,7 @@ def test_without_gym_the_message_says_what_to_install(monkeypatch):
         make_env("gym:CartPole-v1")
 
 
-def test_an_unknown_id_gets_the_nearest_ones():
+def test_an_unknown_id_suggests_similar_ones():
     with pytest.raises(AgentlabError, match="did you mean 'gym:CartPole-v1'"):
         make_env("gym:CartPol-v1")
     with pytest.raises(AgentlabError, match="Gymnasium has 'Pong-v0'"):

@@ -55,12 +55,12 @@ def seen(screen, actions=0, **options):
     return observations
 
 
-def test_colors_become_gray_as_the_emulator_has_them():
+def test_grayscale_equals_the_emulators():
     red_green_blue = [np.eye(3, dtype=np.uint8)[None] * 255] * 2
     assert seen(red_green_blue)[0][0, :, 0].tolist() == [76, 150, 29]
 
 
-def test_crop_and_stride_keep_the_rows_and_columns_they_say():
+def test_crop_and_stride_keep_the_given_rows_and_columns():
     frame = np.arange(48, dtype=np.uint8).reshape(8, 6)
     assert seen([frame] * 2, crop=(2, 6), stride=2)[0][..., 0].tolist() == [
         [12, 14, 16],
@@ -83,7 +83,7 @@ def test_background_and_binary():
     assert binary.dtype == np.uint8
 
 
-def test_differences_start_at_nothing_and_have_a_sign():
+def test_differences_start_at_zero_and_are_signed():
     observations = seen(frames(10, 30, 5), difference=True)
     assert [int(o[0, 0, 0]) for o in observations] == [0, 20, -25]
     assert observations[0].dtype == np.int16
@@ -92,12 +92,12 @@ def test_differences_start_at_nothing_and_have_a_sign():
     assert binary[0].dtype == np.int8
 
 
-def test_a_stack_repeats_the_first_frame_and_then_slides():
+def test_a_stack_starts_with_the_first_frame_repeated():
     observations = seen(frames(1, 2, 3, 4), frame_stack=3)
     assert [o[0, 0].tolist() for o in observations] == [[1, 1, 1], [1, 1, 2], [1, 2, 3], [2, 3, 4]]
 
 
-def test_a_stack_never_reaches_over_an_episodes_edge():
+def test_a_stack_never_holds_frames_of_two_episodes():
     env = Preprocessed(Screen(frames(1, 2, 3)), Preprocessing(grayscale=True, frame_stack=2))
     for _ in range(2):
         assert env.reset()[0][0, 0].tolist() == [1, 1]
@@ -109,19 +109,19 @@ def test_an_observation_is_not_changed_by_later_steps():
     assert first[0, 0].tolist() == [1, 1]
 
 
-def test_frames_are_skipped_and_the_brighter_of_the_last_two_is_seen():
+def test_frames_are_skipped_and_the_last_two_are_max_pooled():
     observations = seen(frames(9, 1, 7, 3, 2, 8, 4), frame_skip=3, max_pool=True)
     assert [int(o[0, 0, 0]) for o in observations] == [9, 7, 8]
 
 
-def test_rewards_are_summed_over_skipped_frames_and_clipping_keeps_the_raw_one():
+def test_rewards_are_summed_over_skipped_frames_and_raw_rewards_stay_unclipped():
     env = Preprocessed(Screen(frames(*range(7))), Preprocessing(frame_skip=2, clip_rewards=True))
     env.reset()
     _, reward, _, _, info = env.step(0)
     assert (reward, info["raw_reward"]) == (1, 6)
 
 
-def test_a_lost_life_ends_for_the_agent_but_not_for_the_game():
+def test_a_lost_life_terminates_without_ending_the_game():
     lives = [3, 3, 2, 2, 1, 0]
     env = Preprocessed(Screen(frames(*range(6)), lives), Preprocessing(life_loss=True))
     env.reset()
@@ -130,7 +130,7 @@ def test_a_lost_life_ends_for_the_agent_but_not_for_the_game():
     assert ends == expected
 
 
-def test_a_vector_goes_on_after_a_lost_life_and_reports_whole_episodes():
+def test_a_vector_does_not_reset_after_a_lost_life_and_reports_whole_episodes():
     lives = [2, 2, 1, 1]
     envs = make_envs(
         lambda: Screen(frames(0, 1, 2, 3), lives), preprocessing=Preprocessing(life_loss=True)
@@ -151,7 +151,7 @@ def test_fire_is_pressed_at_the_start_and_after_a_lost_life():
     assert screen.actions == [1, 2, 2, 1, 2]
 
 
-def test_no_ops_begin_an_episode_and_follow_the_seed():
+def test_no_ops_at_the_start_depend_on_the_seed():
     def played(seed):
         screen = Screen(frames(*range(40)))
         Preprocessed(screen, Preprocessing(noop_max=30)).reset(seed=seed)
@@ -169,26 +169,26 @@ def test_no_ops_begin_an_episode_and_follow_the_seed():
         ({"noop_max": -1}, "noop_max=-1 must be 0 or more"),
         ({"grayscale": True, "resize": 0}, "resize=0 must be 1 or more, or none"),
         ({"grayscale": True, "crop": (9, 3)}, r"crop=\(9, 3\) must be two rows"),
-        ({"binary": True}, "binary=True works on gray frames: set grayscale"),
+        ({"binary": True}, "binary=True needs grayscale frames: set grayscale"),
     ],
 )
-def test_bad_preprocessing_is_refused_by_name(options, says):
+def test_invalid_options_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
         Preprocessing(**options)
 
 
 def test_preprocessing_that_does_not_fit_the_environment_is_refused():
     for options, says in [
-        ({"grayscale": True}, "no images"),
+        ({"grayscale": True}, "not images"),
         ({"fire_reset": True}, "has no FIRE action"),
     ]:
         with pytest.raises(AgentlabError, match=says):
             make_envs("CartPole-v1", preprocessing=Preprocessing(**options))
-    with pytest.raises(AgentlabError, match="goes past the frame's 210 rows"):
+    with pytest.raises(AgentlabError, match="exceeds the 210 rows of a frame"):
         make_envs("Pong-v0", preprocessing=Preprocessing(grayscale=True, crop=(0, 300)))
 
 
-def test_pong_v0_keeps_its_exact_meaning_under_preprocessing():
+def test_pong_v0_keeps_its_frame_skip_under_preprocessing():
     arguments = gymnasium.spec("Pong-v0").kwargs
     assert arguments["frameskip"] == (2, 5)  # drawn from 2, 3, 4
     assert arguments["repeat_action_probability"] == 0.25
@@ -204,7 +204,7 @@ def test_pong_v0_keeps_its_exact_meaning_under_preprocessing():
     assert set(steps) == {2, 3, 4}
 
 
-def test_the_quickest_vector_that_can_express_an_environment_is_chosen():
+def test_the_fastest_vector_that_supports_an_environment_is_chosen():
     pong = Preprocessing(grayscale=True, crop=(34, 194), stride=2, binary=True)
     square = Preprocessing(grayscale=True, resize=84, frame_stack=4)
     for env, n, preprocessing, workers, kind in [

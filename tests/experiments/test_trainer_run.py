@@ -82,7 +82,7 @@ def test_an_estimator_is_its_own_kind(tmp_path):
     result = start(TrainerPlan.make("perceptron"), tmp_path)
     assert json.loads((result.path / "config.json").read_text())["kind"] == "estimator"
     assert result.metrics["accuracy"] == 1
-    assert agentlab.load(result.saved).name == "perceptron"
+    assert agentlab.load(result.saved).name == agentlab.load(result.path).name == "perceptron"
 
 
 def test_unknown_settings_are_refused_with_the_nearest(table):

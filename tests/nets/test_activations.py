@@ -1,6 +1,13 @@
+import subprocess
+import sys
+
+import keras
 import numpy as np
 import pytest
 
+from agentlab.errors import InvalidArgument
+from agentlab.nets import make_torso
+from agentlab.nets.activation_names import ACTIVATIONS
 from agentlab.nets.activations import FUNCTIONS, curve
 
 
@@ -35,3 +42,35 @@ def test_derivatives_are_the_slopes_of_the_functions(name):
     x = np.array([-2.3, -0.7, 0.4, 1.9])
     (high, slopes), (low, _) = curve(name, x + 1e-6), curve(name, x - 1e-6)
     np.testing.assert_allclose((high - low) / 2e-6, slopes, atol=1e-5)
+
+
+def resolves(name):
+    try:
+        return callable(keras.activations.get(name))
+    except ValueError:
+        return False
+
+
+def test_activation_names_are_those_of_keras():
+    others = {"deserialize", "get", "serialize"}
+    public = {name for name in dir(keras.activations) if not name.startswith("_")} - others
+    assert set(ACTIVATIONS) == {name for name in public if resolves(name)}
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(InvalidArgument, match="activation='tahn' is unknown; did you mean 'tanh'"):
+        make_torso("mlp", (4,), activation="tahn")
+
+
+def test_an_unknown_activation_is_refused_before_tensorflow_is_loaded():
+    code = """
+import sys
+from agentlab.errors import InvalidArgument
+from agentlab.nets import make_torso
+try:
+    make_torso("mlp", (4,), activation="tahn")
+except InvalidArgument:
+    sys.exit("tensorflow" in sys.modules)
+sys.exit(2)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

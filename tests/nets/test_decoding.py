@@ -69,7 +69,7 @@ def test_a_beam_of_two_finds_what_greedy_misses(compile):
     np.testing.assert_allclose(found.scores[0], expected, rtol=1e-4)
 
 
-def test_a_beam_of_one_is_as_short_sighted_as_greedy():
+def test_a_beam_of_one_equals_greedy():
     found = beam_search(TEMPTING, ONE, 6, beam=1, alpha=0.0)
     assert found.tokens.numpy()[0, 0, 0] == A
 
@@ -136,7 +136,7 @@ def test_a_wide_beam_finds_the_best_of_all_targets_for_each_source_of_a_batch():
         assert found.tokens[row, 0, : len(tokens)].numpy().tolist() == list(tokens)
 
 
-def test_the_cache_follows_its_beginning_and_the_memory_its_source():
+def test_the_cache_follows_its_hypothesis_and_the_memory_its_source():
     class Copier:
         """Writes its source, whose tokens it remembers in its memory, counting in its cache."""
 
@@ -153,14 +153,14 @@ def test_the_cache_follows_its_beginning_and_the_memory_its_source():
     assert found.tokens[:, 0].numpy().tolist() == sources.tolist()
 
 
-def test_rows_that_have_ended_are_padded_while_others_go_on():
+def test_ended_rows_are_padded_while_others_continue():
     logits = np.full((2, 5, 5), -9.0)
     logits[0, 1, END] = logits[1, 1, 3] = logits[1, 3, 4] = logits[1, 4, END] = 9
     said = greedy(Chain(*logits), np.array([[0], [1]], np.int32), 8)
     assert said.numpy().tolist() == [[END, 0, 0], [3, 4, END]]
 
 
-def test_a_target_without_end_stops_at_the_limit():
+def test_a_target_without_end_token_stops_at_the_limit():
     logits = np.zeros((1, 5, 5))
     logits[..., 3] = 9
     zero = np.zeros((1, 1), np.int32)
@@ -169,7 +169,7 @@ def test_a_target_without_end_stops_at_the_limit():
     assert found.tokens.shape[2] <= 4 and END in found.tokens[0, 0].numpy()
 
 
-def test_a_search_stops_when_nothing_better_can_come():
+def test_a_search_stops_when_no_better_target_is_possible():
     logits = np.full((1, 5, 5), -20.0)
     logits[..., END] = 20
     net = Chain(*logits)
@@ -184,7 +184,7 @@ def test_one_trace_serves_all_shapes():
     assert search.experimental_get_tracing_count() == 1
 
 
-def test_drawn_tokens_have_the_probabilities_of_the_logits():
+def test_tokens_are_sampled_with_the_probabilities_of_the_logits():
     logits = np.tile(np.log([0.1, 0.2, 0.7]), (20_000, 1)).astype(np.float32)
     shares = np.bincount(draw(logits, [0, 1]), minlength=3) / len(logits)
     np.testing.assert_allclose(shares, [0.1, 0.2, 0.7], atol=0.02)
@@ -195,7 +195,7 @@ def test_drawn_tokens_have_the_probabilities_of_the_logits():
     np.testing.assert_allclose(shares, [0, 2 / 9, 7 / 9], atol=0.02)
 
 
-def test_sampling_repeats_under_its_seed_and_differs_between_seeds_and_rows():
+def test_sampling_depends_on_the_seed_and_differs_between_rows():
     net = Chain(np.zeros((5, 5)))
     sources = np.zeros((3, 1), np.int32)
     search = compiled(sample, net)
@@ -205,6 +205,6 @@ def test_sampling_repeats_under_its_seed_and_differs_between_seeds_and_rows():
     assert (first[0] != first[1]).any()
 
 
-def test_sampling_from_the_likeliest_only_is_greedy():
+def test_sampling_with_top_k_1_is_greedy():
     said = sample(TEMPTING, ONE, 6, [0, 3], top_k=1)
     assert said.numpy().tolist() == [[A, C, END]]

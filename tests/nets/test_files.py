@@ -18,7 +18,7 @@ def saved(tmp_path_factory):
     return path, net
 
 
-def test_a_net_says_the_same_after_loading(saved):
+def test_a_loaded_net_gives_the_same_outputs(saved):
     path, net = saved
     inputs = np.random.default_rng(0).random((5, 4), np.float32)
     np.testing.assert_array_equal(load_net(path)(inputs), net(inputs))
@@ -46,7 +46,7 @@ def test_a_file_altered_by_one_byte_is_refused_where_its_checksum_is_known(saved
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no net at all", None])
-def test_what_is_no_net_is_refused_in_one_sentence(saved, tmp_path, content):
+def test_invalid_files_are_refused(saved, tmp_path, content):
     path = tmp_path / "net.keras"
     whole = saved[0].read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)

@@ -20,7 +20,7 @@ def made(net: Forecast) -> Forecast:
     return net
 
 
-def test_a_new_net_is_the_naive_forecast() -> None:
+def test_an_untrained_net_gives_the_naive_forecast() -> None:
     net = Forecast(4, units=5, seed=0)
     net.build((None, None, 2))
     written = net(PAST).numpy()
@@ -28,7 +28,7 @@ def test_a_new_net_is_the_naive_forecast() -> None:
     np.testing.assert_array_equal(written, np.repeat(PAST[:, -1:], 4, axis=1))
 
 
-def test_parameters_are_those_counted_by_hand() -> None:
+def test_parameters_are_as_counted_by_hand() -> None:
     net = made(Forecast(4, units=5, seed=0))
     # GRU: 3 gates of 2 inputs, 5 units and 2 biases; twice. Head: 5 * 2 + 2.
     assert net.count_params() == 2 * 3 * 5 * (2 + 5 + 2) + 12
@@ -48,7 +48,7 @@ def test_the_decoder_reads_its_own_last_prediction(cell: str) -> None:
     np.testing.assert_allclose(compiled(PAST), np.stack(expected, axis=1), rtol=1e-5, atol=1e-6)
 
 
-def test_gradients_are_those_of_small_steps() -> None:
+def test_gradients_agree_with_finite_differences() -> None:
     net = made(Forecast(3, "lstm", units=4, seed=1, dtype="float32"))
 
     @tf.function
@@ -68,7 +68,7 @@ def test_gradients_are_those_of_small_steps() -> None:
         assert float(slope) == pytest.approx(float(tf.norm(gradient)), rel=2e-2), variable.path
 
 
-def test_dropout_drops_in_training_only() -> None:
+def test_dropout_is_applied_in_training_only() -> None:
     net = made(Forecast(4, units=8, layers=2, dropout=0.5, seed=0))
     again = made(Forecast(4, units=8, layers=2, dropout=0.5, seed=0))
     np.testing.assert_array_equal(net(PAST), net(PAST))
@@ -77,7 +77,7 @@ def test_dropout_drops_in_training_only() -> None:
     np.testing.assert_array_equal(trained, again(PAST, training=True))
 
 
-def test_a_saved_net_comes_back(tmp_path: Path) -> None:
+def test_a_net_survives_a_round_trip_through_a_keras_file(tmp_path: Path) -> None:
     net = made(Forecast(4, "peephole", units=5, layers=2, dropout=0.1, seed=3))
     net.save(tmp_path / "net.keras")
     loaded = keras.models.load_model(tmp_path / "net.keras", safe_mode=True)
@@ -85,7 +85,7 @@ def test_a_saved_net_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded(PAST), net(PAST))
 
 
-def test_bfloat16_still_writes_float32() -> None:
+def test_bfloat16_returns_float32() -> None:
     net = made(Forecast(4, units=5, layers=2, seed=3, dtype="mixed_bfloat16"))
     exact = made(Forecast(4, units=5, layers=2, seed=3))
     written = net(PAST)

@@ -38,7 +38,7 @@ def test_a_cnn_without_its_dense_layer_ends_in_the_last_convolutions_outputs():
     assert torso(np.zeros((2, 84, 84, 4), np.uint8)).shape == (2, 7 * 7 * 64)
 
 
-def test_bfloat16_computes_nearly_what_float32_does():
+def test_bfloat16_approximates_float32():
     exact = make_torso("small_cnn", (84, 84, 4), seed=1)
     rough = make_torso("small_cnn", (84, 84, 4), seed=1, dtype="mixed_bfloat16")
     images = np.random.default_rng(0).integers(0, 256, (2, 84, 84, 4), dtype=np.uint8)
@@ -69,7 +69,7 @@ def test_a_seed_repeats_the_initial_weights():
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
 
 
-def test_the_torso_of_bytes_divides_by_its_scale():
+def test_a_torso_divides_bytes_by_its_scale():
     torso = make_torso("mlp", (6,), seed=0, scale=255.0, activation="linear", hidden=(5,))
     inputs = np.full((1, 6), 255, np.uint8)
     expected = np.ones((1, 6), np.float32) @ torso.get_weights()[0]
@@ -84,7 +84,7 @@ def test_the_torso_of_bytes_divides_by_its_scale():
         ("nature_cnn", (8, 8, 1), "does not fit inputs of the shape [8, 8, 1]"),
     ],
 )
-def test_a_torso_that_cannot_be_is_refused_in_words(name, shape, says):
+def test_invalid_torsos_are_refused(name, shape, says):
     with pytest.raises(AgentlabError, match=says.replace("[", r"\[").replace("]", r"\]")):
         make_torso(name, shape)
 

@@ -1,4 +1,4 @@
-"""What every net in the registry keeps to, with its head or without."""
+"""Properties of all registered torsos, with a head and without."""
 
 import keras
 import numpy as np
@@ -81,7 +81,7 @@ def test_every_net_gives_a_row_of_outputs_for_each_input(name):
 
 
 @pytest.mark.parametrize("name", [n for n in DISTINCT if n != "mlp"])
-def test_every_net_but_the_mlp_computes_in_bfloat16_and_answers_in_float32(name):
+def test_every_net_but_the_mlp_computes_in_bfloat16_and_returns_float32(name):
     exact, inputs = small(name)
     rough, _ = small(name, dtype="mixed_bfloat16")
     assert all(weight.dtype == "float32" for weight in rough.weights)
@@ -103,7 +103,7 @@ def test_every_net_survives_a_round_trip_through_a_keras_file(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", DISTINCT)
-def test_equal_seeds_give_equal_weights_and_others_others(name):
+def test_weights_depend_on_the_seed(name):
     first, second, third = (small(name, seed)[0].get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     kernels = [(a, b) for a, b in zip(first, third, strict=True) if a.ndim > 1 and a.any()]
@@ -119,7 +119,7 @@ def test_layers_of_one_shape_start_from_different_weights(name):
 
 
 @pytest.mark.parametrize("name", DROPPING)
-def test_dropout_drops_in_training_only_and_by_its_seed(name):
+def test_dropout_is_applied_in_training_only_and_depends_on_the_seed(name):
     net, inputs = small(name)
     quiet = net(inputs)
     assert np.array_equal(net(inputs), quiet)
@@ -129,7 +129,7 @@ def test_dropout_drops_in_training_only_and_by_its_seed(name):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_nets_for_images_take_gray_ones_without_their_channel(name):
+def test_nets_for_images_take_grayscale_images_without_a_channel(name):
     shape, own = SMALL[name]
     side = shape[0]
     flat = make_torso(name, (side, side), seed=1, **own)
@@ -154,7 +154,7 @@ def test_a_head_computes_in_float32_on_features_in_16_bits():
     np.testing.assert_allclose(net(inputs), features @ kernel + bias, rtol=1e-5, atol=1e-6)
 
 
-def test_a_head_drops_features_in_training_only():
+def test_dropout_of_a_head_is_applied_in_training_only():
     torso = make_torso("mlp", (5,), seed=0)
     net, inputs = Headed(torso, 2, dropout=0.5, seed=0), np.ones((3, 5), np.float32)
     kernel, bias = net.head.get_weights()
@@ -162,7 +162,7 @@ def test_a_head_drops_features_in_training_only():
     assert not np.allclose(net(inputs, training=True), net(inputs))
 
 
-def test_dropout_goes_to_the_torso_where_it_has_some_and_else_before_the_head():
+def test_dropout_is_the_torsos_if_it_has_dropout_and_the_heads_otherwise():
     lenet = make_net("lenet", (8, 8), 2, dropout=0.25)
     assert (lenet.torso.dropout, lenet.dropout) == (0.25, 0)
     mlp = make_net("mlp", (4,), 2, dropout=0.25)
@@ -170,7 +170,7 @@ def test_dropout_goes_to_the_torso_where_it_has_some_and_else_before_the_head():
     assert make_net("lenet", (8, 8), 2).torso.dropout == 0.5
 
 
-def test_a_torso_that_keeps_the_time_gives_outputs_for_every_step():
+def test_a_torso_that_returns_sequences_gives_outputs_for_every_step():
     net = make_net("gru", (6, 3), 2, return_sequences=True)
     assert net(np.zeros((4, 6, 3), np.float32)).shape == (4, 6, 2)
 
@@ -187,12 +187,12 @@ def test_a_torso_that_keeps_the_time_gives_outputs_for_every_step():
         ("lstm", (4,), {}, "needs sequences [time, features], or with vocabulary=N ids [time]"),
         ("lstm", (4, 2), {"vocabulary": 9}, "needs ids [length], but inputs have the shape [4, 2]"),
         ("lenet", (8, 8), {"kernl": 3}, "has no argument 'kernl'; did you mean 'kernel'"),
-        ("vgg", (8, 8), {"filters": (4,)}, "convolutions=(1, 2) must name one number for each"),
+        ("vgg", (8, 8), {"filters": (4,)}, "convolutions=(1, 2) must have one number for each"),
         ("resnet20", (8, 8), {"depth": 21}, "depth=21 must be 2 more than a multiple of 6"),
-        ("resnet20", (8, 8), {"filters": (9, 8, 9)}, "filters=(9, 8, 9) must not become fewer"),
+        ("resnet20", (8, 8), {"filters": (9, 8, 9)}, "filters=(9, 8, 9) must not decrease"),
     ],
 )
-def test_a_net_that_cannot_be_is_refused_in_words(name, shape, arguments, says):
+def test_invalid_arguments_are_refused(name, shape, arguments, says):
     with pytest.raises(AgentlabError) as refusal:
         make_net(name, shape, 2, **arguments)
     assert says in str(refusal.value)

@@ -39,7 +39,7 @@ def keras_twin(recurrent, **arguments):
 
 @pytest.mark.parametrize("cell", KERAS)
 @pytest.mark.parametrize("backwards", [False, True])
-def test_outputs_and_gradients_are_those_of_keras(cell, backwards):
+def test_outputs_and_gradients_agree_with_keras(cell, backwards):
     net = randomized(built((7, 3), cell=cell, units=(4,), return_sequences=True))
     recurrent = net.recurrents[0][0]
     recurrent.backwards = backwards
@@ -68,7 +68,7 @@ def test_outputs_and_gradients_are_those_of_keras(cell, backwards):
         np.testing.assert_allclose(own, other, rtol=1e-3, atol=1e-4)
 
 
-def test_a_peephole_lstm_computes_what_a_hand_does():
+def test_a_peephole_lstm_agrees_with_numpy():
     """One unit, one input, two steps, all weights written out (Gers & Schmidhuber 2000)."""
     net = built((2, 1), cell="peephole", units=(1,), return_sequences=True)
     net.set_weights(
@@ -90,7 +90,7 @@ def test_a_peephole_lstm_computes_what_a_hand_does():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradients_are_those_of_finite_differences(cell):
+def test_gradients_agree_with_finite_differences(cell):
     """Over two layers, with states forgotten on the way and with padding."""
     arguments = {"vocabulary": 4, "embedding": 2, "mask_zero": True}
     net = randomized(built((6,), cell=cell, units=(3, 2), **arguments))
@@ -128,7 +128,7 @@ def test_gradients_are_those_of_finite_differences(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_sequence_in_pieces_gives_what_the_whole_gives(cell):
+def test_a_sequence_in_chunks_gives_the_outputs_of_the_whole(cell):
     net = randomized(built((None, 3), cell=cell, units=(4, 5), return_sequences=True))
     inputs = numbers(2, 9, 3)
     state, pieces = net.initial_state(2), []
@@ -139,7 +139,7 @@ def test_a_sequence_in_pieces_gives_what_the_whole_gives(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_reset_starts_anew_where_it_is_and_nowhere_else(cell):
+def test_resets_zero_the_state_only_where_they_are(cell):
     net = randomized(built((None, 3), cell=cell, units=(4,), return_sequences=True))
     inputs, state = numbers(2, 6, 3), [s + 0.5 for s in net.initial_state(2)]
     resets = np.zeros((2, 6), bool)
@@ -169,7 +169,7 @@ def test_one_to_one_one_to_many_many_to_one_and_many_to_many(cell):
 
 
 @pytest.mark.parametrize("return_sequences", [False, True])
-def test_both_directions_are_those_of_keras(return_sequences):
+def test_a_bidirectional_net_agrees_with_keras(return_sequences):
     net = randomized(
         built((7, 3), units=(4,), bidirectional=True, return_sequences=return_sequences)
     )
@@ -218,7 +218,7 @@ def test_every_cell_has_its_golden_parameter_count(cell, parameters):
     assert words.count_params() == 50 * 10 + parameters
 
 
-def test_an_lstm_starts_by_remembering():
+def test_an_lstms_forget_gate_has_a_bias_of_one():
     net = built((None, 3), units=(2,))
     bias = net.recurrents[0][0].bias.numpy()
     np.testing.assert_array_equal(bias, [0, 0, 1, 1, 0, 0, 0, 0])
@@ -235,7 +235,7 @@ def test_a_net_survives_a_round_trip_through_a_keras_file(cell, tmp_path):
     np.testing.assert_array_equal(loaded(ids), net(ids))
 
 
-def test_dropout_is_of_training_alone_and_repeats_under_a_seed():
+def test_dropout_is_applied_in_training_only_and_depends_on_the_seed():
     first, second = (built((None, 3), units=(8, 8), dropout=0.5, seed=4) for _ in range(2))
     inputs = numbers(2, 5, 3)
     np.testing.assert_array_equal(first(inputs), second(inputs))
@@ -246,7 +246,7 @@ def test_dropout_is_of_training_alone_and_repeats_under_a_seed():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_bfloat16_computes_nearly_what_float32_does(cell):
+def test_bfloat16_approximates_float32(cell):
     exact, rough = (
         randomized(built((None, 3), cell=cell, units=(4, 4), dtype=dtype))
         for dtype in ("float32", "mixed_bfloat16")
@@ -261,7 +261,7 @@ def test_bfloat16_computes_nearly_what_float32_does(cell):
     assert all(g.dtype == "float32" for g in tape.gradient(loss, rough.trainable_variables))
 
 
-def test_bytes_are_divided_by_the_scale():
+def test_inputs_are_divided_by_the_scale():
     net = randomized(built((None, 3), units=(4,), scale=255.0))
     plain = randomized(built((None, 3), units=(4,)))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 3), dtype=np.uint8)
@@ -276,12 +276,12 @@ def test_bytes_are_divided_by_the_scale():
         ({"units": (8, 0)}, r"units=\(8, 0\) must all be 1 or more"),
     ],
 )
-def test_a_net_that_cannot_be_is_refused_in_words(arguments, says):
+def test_invalid_arguments_are_refused(arguments, says):
     with pytest.raises(AgentlabError, match=says):
         RNN(**arguments)
 
 
-def test_a_bidirectional_net_cannot_go_on_from_a_state():
+def test_a_bidirectional_net_cannot_run_from_a_given_state():
     net = built((None, 3), units=(4,), bidirectional=True)
-    with pytest.raises(AgentlabError, match="bidirectional=True cannot go on"):
+    with pytest.raises(AgentlabError, match="bidirectional=True cannot run from a given state"):
         net.run(numbers(2, 5, 3), net.initial_state(2))

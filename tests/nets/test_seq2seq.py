@@ -31,30 +31,30 @@ def test_logits_are_float32_for_each_token_of_the_target(net):
     assert logits.dtype == "float32"
 
 
-def test_cached_steps_give_what_the_whole_target_gives(net):
+def test_cached_steps_give_the_logits_of_the_whole_target(net):
     nets.check_steps(net)
 
 
-def test_padding_has_no_weight_and_changes_nothing(net):
+def test_padding_has_no_attention_and_changes_nothing(net):
     if net.attend is None:
         assert (np.asarray(net.attention((nets.SOURCES, nets.TARGETS))) == 0).all()
     else:
         nets.check_padding(net)
 
 
-def test_no_token_sees_those_after_it(net):
+def test_decoding_is_causal(net):
     nets.check_future(net)
 
 
-def test_all_of_the_source_counts(net):
+def test_every_source_token_affects_the_logits(net):
     nets.check_source(net)
 
 
-def test_a_loss_reaches_every_weight(net):
+def test_every_weight_has_a_gradient(net):
     nets.check_gradients(net)
 
 
-def test_a_keras_file_gives_the_net_back(net, tmp_path):
+def test_a_net_survives_a_round_trip_through_a_keras_file(net, tmp_path):
     nets.check_file(net, tmp_path / "net.keras")
 
 
@@ -72,11 +72,11 @@ def test_the_number_of_weights_is_as_counted_by_hand(attention):
     assert net.count_params() == embeddings + 2 * half + decoder + bridge + vector + scores
 
 
-def test_bfloat16_computes_nearly_what_float32_does():
+def test_bfloat16_approximates_float32():
     nets.check_precision(make)
 
 
-def test_a_seed_repeats_the_net_and_another_does_not():
+def test_weights_depend_on_the_seed():
     one, same, other = (
         Seq2Seq(20, 20, embedding=8, units=4, seed=seed)((nets.SOURCES, nets.TARGETS))
         for seed in (1, 1, 2)
@@ -85,7 +85,7 @@ def test_a_seed_repeats_the_net_and_another_does_not():
     assert np.abs(one - other).max() > 1e-3
 
 
-def test_dropout_is_of_training_only():
+def test_dropout_is_applied_in_training_only():
     net = make(dropout=0.5)
     inputs = (nets.SOURCES, nets.TARGETS)
     np.testing.assert_array_equal(net(inputs), net(inputs))
@@ -108,6 +108,6 @@ def test_attention_learns_to_copy(attention):
         ({"cell": "gur"}, "did you mean 'gru'"),
     ],
 )
-def test_a_net_that_cannot_be_is_refused_in_words(arguments, says):
+def test_invalid_arguments_are_refused(arguments, says):
     with pytest.raises(AgentlabError, match=says):
         make(**arguments)

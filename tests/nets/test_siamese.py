@@ -67,13 +67,13 @@ def test_the_contrastive_loss_is_equation_4_of_the_paper(distance, same, margin,
     assert float(contrastive_loss(distances, [same], margin)[0]) == pytest.approx(loss)
 
 
-def test_the_loss_is_given_pair_by_pair():
+def test_the_loss_is_per_pair():
     losses = contrastive_loss(tf.constant([0.6, 0.6]), np.array([True, False]))
     np.testing.assert_allclose(losses, [0.18, 0.08], rtol=1e-6)
 
 
 @pytest.mark.parametrize("same", [0, 1])
-def test_equal_inputs_have_a_gradient_of_zero_and_no_other_numbers(same):
+def test_equal_inputs_have_a_gradient_of_zero_not_nan(same):
     a = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
     with tf.GradientTape() as tape:
         distances = euclidean_distances(a, tf.constant([[1.0, 2.0], [3.0, 4.3]]))

@@ -27,7 +27,7 @@ def test_the_net_of_the_paper_has_its_golden_parameter_count():
     assert net.count_params() == 1_477_377
 
 
-def test_features_are_the_largest_response_of_each_filter_worked_out_by_hand():
+def test_features_are_the_maximum_of_each_filter_computed_by_hand():
     torso = small(vocabulary=4, embedding=1, widths=(2,), filters=1, dropout=0.0)
     table = np.array([[9.0], [1.0], [2.0], [-3.0]])  # that of padding counts as 0
     torso.set_weights([table, np.array([[[1.0]], [[2.0]]]), np.array([0.5])])
@@ -55,7 +55,7 @@ def test_texts_shorter_than_the_widest_filter_have_features():
     ("mode", "embeddings", "moving"),
     [("trained", 20 * 6, 1), ("static", 20 * 6, 0), ("two_channel", 2 * 20 * 6, 1)],
 )
-def test_modes_differ_in_what_is_learned(mode, embeddings, moving):
+def test_modes_decide_which_embeddings_are_trained(mode, embeddings, moving):
     torso = small(embedding_mode=mode, vectors=VECTORS)
     channels = 2 if mode == "two_channel" else 1
     convolutions = sum(width * 6 * channels * 4 + 4 for width in (3, 4, 5))
@@ -89,12 +89,18 @@ def test_vectors_are_saved_with_the_weights(mode, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"embedding_mode": "frozen"}, "embedding_mode='frozen' is none of trained, static, two"),
+        (
+            {"embedding_mode": "frozen"},
+            "embedding_mode='frozen' must be one of trained, static, two",
+        ),
         ({"embedding_mode": "static"}, "needs vectors, an array of the shape [20, 6]"),
-        ({"vectors": VECTORS[:3]}, "vectors have the shape [3, 6], not [vocabulary, embedding]"),
+        (
+            {"vectors": VECTORS[:3]},
+            "vectors have the shape [3, 6]; it must be [vocabulary, embedding]",
+        ),
     ],
 )
-def test_what_does_not_fit_is_refused_in_words(arguments, says):
+def test_invalid_arguments_are_refused(arguments, says):
     with pytest.raises(AgentlabError) as refusal:
         TextCNN(20, 6, **arguments)
     assert says in str(refusal.value)

@@ -20,7 +20,7 @@ def net(request):
     return make(**request.param)
 
 
-def test_positions_are_sines_and_cosines_of_growing_wave_lengths():
+def test_positional_encodings_are_sines_and_cosines_of_growing_wavelengths():
     # 10000 ** (2 / 4) = 100
     expected = [[np.sin(t), np.sin(t / 100), np.cos(t), np.cos(t / 100)] for t in range(3)]
     np.testing.assert_allclose(sinusoids(3, 4), expected, rtol=1e-6)
@@ -32,19 +32,19 @@ def test_logits_are_float32_for_each_token_of_the_target(net):
     assert logits.dtype == "float32"
 
 
-def test_cached_steps_give_what_the_whole_target_gives(net):
+def test_cached_steps_give_the_logits_of_the_whole_target(net):
     nets.check_steps(net)
 
 
-def test_padding_has_no_weight_and_changes_nothing(net):
+def test_padding_has_no_attention_and_changes_nothing(net):
     nets.check_padding(net)
 
 
-def test_no_token_sees_those_after_it(net):
+def test_decoding_is_causal(net):
     nets.check_future(net)
 
 
-def test_all_of_the_source_counts(net):
+def test_every_source_token_affects_the_logits(net):
     nets.check_source(net)
 
 
@@ -54,11 +54,11 @@ def test_the_order_of_the_source_counts(net):
     assert np.abs(before - after).max() > 1e-4
 
 
-def test_a_loss_reaches_every_weight(net):
+def test_every_weight_has_a_gradient(net):
     nets.check_gradients(net)
 
 
-def test_a_keras_file_gives_the_net_back(net, tmp_path):
+def test_a_net_survives_a_round_trip_through_a_keras_file(net, tmp_path):
     nets.check_file(net, tmp_path / "net.keras")
 
 
@@ -72,11 +72,11 @@ def test_the_number_of_weights_is_as_counted_by_hand():
     assert make(tied=False).count_params() == make().count_params() + 15 * 8
 
 
-def test_bfloat16_computes_nearly_what_float32_does():
+def test_bfloat16_approximates_float32():
     nets.check_precision(make)
 
 
-def test_a_seed_repeats_the_net_and_another_does_not():
+def test_weights_depend_on_the_seed():
     one, same, other = (
         Transformer(20, 20, 8, 1, 2, 8, seed=seed)((nets.SOURCES, nets.TARGETS))
         for seed in (1, 1, 2)
@@ -85,7 +85,7 @@ def test_a_seed_repeats_the_net_and_another_does_not():
     assert np.abs(one - other).max() > 1e-3
 
 
-def test_dropout_is_of_training_only():
+def test_dropout_is_applied_in_training_only():
     net = make(dropout=0.5)
     inputs = (nets.SOURCES, nets.TARGETS)
     np.testing.assert_array_equal(net(inputs), net(inputs))
@@ -106,15 +106,15 @@ def test_it_learns_to_copy():
         ({"shared": True}, "source_vocabulary=20 and target_vocabulary=15 must be equal"),
     ],
 )
-def test_a_net_that_cannot_be_is_refused_in_words(arguments, says):
+def test_invalid_arguments_are_refused(arguments, says):
     with pytest.raises(AgentlabError, match=says):
         make(**arguments)
 
 
 @pytest.mark.parametrize("long", ["source", "target"])
-def test_a_sequence_over_the_limit_is_refused_in_words(long):
+def test_a_sequence_over_the_limit_is_refused(long):
     net = make(limit=6)
     ids = np.ones((1, 7), np.int32)
     inputs = (ids, nets.TARGETS[:1]) if long == "source" else (nets.SOURCES[:1], ids)
-    with pytest.raises(AgentlabError, match="a sequence of 7 tokens is over limit=6"):
+    with pytest.raises(AgentlabError, match="a sequence of 7 tokens exceeds limit=6"):
         net(inputs)

@@ -60,7 +60,7 @@ def has_color(image: np.ndarray, rgb: tuple[int, int, int]) -> bool:
     return bool((np.abs(image.astype(int) - rgb) < 8).all(-1).sum() > 100)
 
 
-def test_each_figure_of_a_history_has_a_panel_with_both_parts(tmp_path: Path) -> None:
+def test_each_metric_has_a_subplot_with_both_splits(tmp_path: Path) -> None:
     row = {"train/loss": 1.0, "validation/loss": 1.2}
     rows = [{name: value / epoch for name, value in row.items()} for epoch in (1, 2, 3)]
     one = history_of(tmp_path, rows)
@@ -73,7 +73,7 @@ def test_each_figure_of_a_history_has_a_panel_with_both_parts(tmp_path: Path) ->
     assert has_color(one, (0x1F, 0x6F, 0xB4)) and has_color(one, (0xD1, 0x60, 0x1F))
 
 
-def test_a_history_without_held_out_data_and_with_a_single_epoch(tmp_path: Path) -> None:
+def test_a_history_without_validation_data_and_with_a_single_epoch(tmp_path: Path) -> None:
     image = history_of(tmp_path, [{"train/loss": 1.0}])
     assert has_color(image, (0x1F, 0x6F, 0xB4)) and not has_color(image, (0xD1, 0x60, 0x1F))
 
@@ -90,7 +90,7 @@ def test_a_figure_as_an_image() -> None:
     assert image.shape == (200, 300, 3) and image.dtype == np.uint8 and (image == 255).all()
 
 
-def test_long_texts_lose_their_middle_and_dollars_begin_no_formula() -> None:
+def test_long_texts_are_shortened_in_the_middle_and_dollars_escaped() -> None:
     assert plain("a  very\nlong name", 40) == "a very long name"
     assert plain("abcdefghij", 5) == "ab…ij"
     assert plain("abcdefghij", 6) == "abc…ij"

@@ -27,11 +27,11 @@ def test_a_confusion_matrix_counts() -> None:
     image = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(image, [[2 / 3, 1 / 3], [0, 1]])
     assert [t.get_text() for t in figure.axes[0].texts] == ["2", "1", "0", "1"]
-    assert "75.0% of 4 right" in words(figure)
+    assert "75.0% of 4 correct" in words(figure)
 
 
 @pytest.mark.parametrize("names", [["no", "yes"], LONG[:2], range(10), LONG[:20], LONG])
-def test_names_of_classes_have_room(names: Any) -> None:
+def test_names_of_classes_do_not_overlap(names: Any) -> None:
     true, predicted = RNG.integers(len(names), size=(2, 2000))
     assert_texts_are_apart(matrices.confusion_matrix(true, predicted, names))
 
@@ -65,7 +65,7 @@ def test_correlations_are_those_of_the_columns() -> None:
 
 
 @pytest.mark.parametrize("names", [["a", "b"], LONG[:13], LONG])
-def test_names_of_inputs_have_room(names: list[str]) -> None:
+def test_names_of_inputs_do_not_overlap(names: list[str]) -> None:
     x = RNG.normal(size=(50, len(names)))
     assert_texts_are_apart(matrices.correlations(x, x[:, 0], names))
     assert_texts_are_apart(matrices.coefficients(names, x[0], np.abs(x[1]), "unit"))

@@ -9,11 +9,11 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_net, make_torso
+from agentlab.nets.layer_graph import Node, layer_graph
 from agentlab.nets.policy_value import PolicyValue
 from agentlab.nets.residual import ResidualBlock
 from agentlab.nets.seq2seq import Seq2Seq
 from agentlab.nets.siamese import Siamese
-from agentlab.nets.structure import Node, structure
 from agentlab.nets.transformer import Transformer
 from agentlab.plots.net_diagram import draw_net, draw_nodes, summary
 from tests.nets.test_registry import DISTINCT, small
@@ -28,9 +28,9 @@ def boxes(figure):
 
 
 @pytest.mark.parametrize("name", DISTINCT)
-def test_every_registered_net_is_taken_apart_whole(name):
+def test_all_layers_of_every_registered_net_are_found(name):
     net, _ = small(name)
-    nodes = structure(net)
+    nodes = layer_graph(net)
     assert sum(node.parameters for node in nodes) == net.count_params()
     assert nodes[0].name == "input"
     assert (nodes[-1].name, nodes[-1].shape) == ("output", (None, 3))
@@ -42,7 +42,7 @@ def test_every_registered_net_is_taken_apart_whole(name):
 
 
 def test_a_subclassed_nets_layers_are_found_in_order_with_shapes_and_parameters():
-    nodes = structure(make_net("lenet", (28, 28, 1), 10))
+    nodes = layer_graph(make_net("lenet", (28, 28, 1), 10))
     assert [(n.name, n.kind, n.shape, n.parameters) for n in nodes] == [
         ("input", "", (None, 28, 28, 1), 0),
         ("torso/conv_0", "Conv2D 5x5 relu", (None, 28, 28, 32), 832),
@@ -58,8 +58,8 @@ def test_a_subclassed_nets_layers_are_found_in_order_with_shapes_and_parameters(
     assert [node.sources for node in nodes] == [set(), *({i} for i in range(9))]
 
 
-def test_branches_that_a_call_makes_are_followed():
-    nodes = structure(make_net("text_cnn", (9,), 2, vocabulary=20))
+def test_branches_in_a_call_are_followed():
+    nodes = layer_graph(make_net("text_cnn", (9,), 2, vocabulary=20))
     assert arrows(nodes) == {
         ("input", "torso/embedding_trained"),
         *(("torso/embedding_trained", f"torso/conv_{width}") for width in (3, 4, 5)),
@@ -69,19 +69,19 @@ def test_branches_that_a_call_makes_are_followed():
     }
 
 
-def test_a_shortcut_that_passes_layers_by_is_followed():
+def test_a_skip_connection_is_followed():
     block = ResidualBlock(4)
     block.build((None, 8, 8, 4))
-    assert ("input", "output") in arrows(structure(block))
-    assert ("norm_1", "output") in arrows(structure(block))
+    assert ("input", "output") in arrows(layer_graph(block))
+    assert ("norm_1", "output") in arrows(layer_graph(block))
 
 
-def test_functional_models_have_the_arrows_that_they_were_made_with():
+def test_functional_models_have_the_arrows_of_their_graph():
     inputs = keras.Input((4,), name="x")
     one = keras.layers.Dense(3, name="one")(inputs)
     two = keras.layers.Dense(3, name="two")(one)
     both = keras.layers.Add(name="both")([one, two])
-    nodes = structure(keras.Model(inputs, both))
+    nodes = layer_graph(keras.Model(inputs, both))
     assert arrows(nodes) == {
         ("input", "one"),
         ("one", "two"),
@@ -94,11 +94,11 @@ def test_functional_models_have_the_arrows_that_they_were_made_with():
 def test_a_layer_that_is_called_twice_is_shown_twice_and_counted_once():
     inputs = keras.Input((3,))
     layer = keras.layers.Dense(3, name="again")
-    nodes = structure(keras.Model(inputs, layer(layer(inputs))))
+    nodes = layer_graph(keras.Model(inputs, layer(layer(inputs))))
     assert [(n.name, n.parameters) for n in nodes[1:-1]] == [("again", 12), ("again", 0)]
 
 
-def test_weights_that_belong_to_no_layer_are_shown():
+def test_weights_outside_of_layers_are_shown():
     class Scaled(keras.Model):
         def build(self, shape):
             self.scale = self.add_weight(shape=(shape[-1],), name="scale")
@@ -111,12 +111,12 @@ def test_weights_that_belong_to_no_layer_are_shown():
 
     net = Scaled()
     net.build((None, 3))
-    nodes = structure(net)
+    nodes = layer_graph(net)
     assert ("scale", "weights", (3,), 3) in [(n.name, n.kind, n.shape, n.parameters) for n in nodes]
     assert {("input", "dense"), ("scale", "dense"), ("dense", "output")} == arrows(nodes)
 
 
-def test_layers_that_are_called_in_a_loop_are_followed_into_and_out_of_it():
+def test_layers_in_a_loop_are_connected_to_those_outside():
     class Looping(keras.Model):
         def __init__(self):
             super().__init__()
@@ -137,38 +137,38 @@ def test_layers_that_are_called_in_a_loop_are_followed_into_and_out_of_it():
     net = Looping()
     net.build((None, 3))
     chain = ["input", "before", "inside", "after", "output"]
-    assert arrows(structure(net)) == set(pairwise(chain))
+    assert arrows(layer_graph(net)) == set(pairwise(chain))
 
 
 @pytest.mark.parametrize("attention", ["luong", "bahdanau"])
-def test_a_translator_is_taken_apart_whole(attention):
+def test_all_layers_of_a_translator_are_found(attention):
     net = Seq2Seq(20, 30, embedding=8, units=8, attention=attention)
     net.build(((None, None), (None, None)))
-    nodes = structure(net)
+    nodes = layer_graph(net)
     assert sum(node.parameters for node in nodes) == net.count_params()
     unused = set(range(len(nodes))) - {source for node in nodes for source in node.sources}
     assert [nodes[place].name for place in unused] == ["output"]
 
 
 def test_nets_of_several_inputs_and_outputs_are_shown():
-    siamese = structure(Siamese(make_torso("lenet", (8, 8))))
+    siamese = layer_graph(Siamese(make_torso("lenet", (8, 8))))
     assert [node.name for node in siamese[:2]] == ["input 0", "input 1"]
     torso = make_torso("mlp", (4,), name="torso")
-    nodes = structure(PolicyValue(torso, 2, gaussian=True))
+    nodes = layer_graph(PolicyValue(torso, 2, gaussian=True))
     assert {("policy", "output 0"), ("value", "output 1")} < arrows(nodes)
     assert sum(node.parameters for node in nodes) == (4 * 64 + 64) + (64 * 64 + 64) + 65 * 3 + 2
 
 
-def test_looking_changes_nothing_in_a_net():
+def test_tracing_does_not_change_a_net():
     net, inputs = small("lenet")
     before, outputs = net.get_weights(), np.asarray(net(inputs))
-    structure(net)
+    layer_graph(net)
     assert "call" not in vars(net.head)
     assert all(np.array_equal(a, b) for a, b in zip(before, net.get_weights(), strict=True))
     assert np.array_equal(net(inputs), outputs)
 
 
-def test_a_net_whose_inputs_are_unknown_wants_an_example():
+def test_a_net_of_unknown_input_shape_needs_example_inputs():
     class Plain(keras.Model):
         def __init__(self):
             super().__init__()
@@ -177,15 +177,17 @@ def test_a_net_whose_inputs_are_unknown_wants_an_example():
         def call(self, inputs):
             return self.dense(inputs["a"])
 
-    with pytest.raises(AgentlabError, match="the inputs of the net 'plain' are unknown: call it"):
-        structure(Plain())
-    nodes = structure(Plain(), {"a": np.zeros((5, 3), np.float32)})
+    with pytest.raises(
+        AgentlabError, match="the input shape of the net 'plain' is unknown: call it"
+    ):
+        layer_graph(Plain())
+    nodes = layer_graph(Plain(), {"a": np.zeros((5, 3), np.float32)})
     assert [node.shape for node in nodes] == [(None, 3), (None, 2), (None, 2)]
-    assert structure(Plain(), {"a": tf.TensorSpec((None, 3))})[1].parameters == 8
+    assert layer_graph(Plain(), {"a": tf.TensorSpec((None, 3))})[1].parameters == 8
 
 
 def test_a_summary_has_a_line_for_each_layer_and_the_total():
-    lines = summary(structure(make_net("mlp", (784,), 10))).splitlines()
+    lines = summary(layer_graph(make_net("mlp", (784,), 10))).splitlines()
     assert lines == [
         "layer          kind        output shape  parameters",
         "input                      [·, 784]               0",
@@ -200,7 +202,7 @@ def test_a_summary_has_a_line_for_each_layer_and_the_total():
 @pytest.mark.parametrize("name", ["lenet", "text_cnn", "gru"])
 def test_an_image_has_a_box_for_each_layer_with_its_texts_inside(name):
     net, _ = small(name)
-    nodes = structure(net)
+    nodes = layer_graph(net)
     figure = draw_net(net)
     FigureCanvasAgg(figure).draw()
     found = boxes(figure)
@@ -219,7 +221,7 @@ def test_an_image_has_a_box_for_each_layer_with_its_texts_inside(name):
     assert figure.axes[0].get_title() == f"{name} · {net.count_params():,} parameters"
 
 
-def test_boxes_never_overlap_and_arrows_that_pass_go_beside_them():
+def test_boxes_never_overlap_and_arrows_go_around_them():
     rng = np.random.default_rng(0)
     for _ in range(20):
         nodes = [Node("input", "", (None,))]
@@ -241,7 +243,7 @@ def test_boxes_never_overlap_and_arrows_that_pass_go_beside_them():
 
 
 def test_arrows_point_down():
-    nodes = structure(make_net("text_cnn", (9,), 2, vocabulary=20))
+    nodes = layer_graph(make_net("text_cnn", (9,), 2, vocabulary=20))
     figure = draw_nodes(nodes)
     patches = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
     assert len(patches) == sum(len(node.sources) for node in nodes)
@@ -253,4 +255,4 @@ def test_arrows_point_down():
 def test_a_transformer_can_be_drawn():
     net = Transformer(20, 30, width=8, layers=2, heads=2, feed_forward=16)
     net.build(((None, None), (None, None)))
-    assert len(boxes(draw_net(net))) == len(structure(net))
+    assert len(boxes(draw_net(net))) == len(layer_graph(net))

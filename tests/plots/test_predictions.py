@@ -37,7 +37,7 @@ def test_example_images_of_any_shape(n: int, shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(shown, expected)
 
 
-def test_wrong_examples_are_marked_and_right_ones_are_not() -> None:
+def test_wrong_predictions_are_marked() -> None:
     images = np.zeros((3, 4, 4))
     figure = predictions.example_images(images, ["7", "1, not 7", "3"], [True, False, True])
     colors = [axes.title.get_color() for axes in figure.axes[:3]]
@@ -59,14 +59,14 @@ def test_residuals_of_equal_targets_have_no_r2() -> None:
     assert "RMSE 0.5" in words(predictions.residuals([2.0, 2.0], [2.5, 1.5], "x"))
 
 
-def test_of_very_many_points_some_are_drawn() -> None:
+def test_many_points_are_subsampled() -> None:
     true = np.arange(1_000_000.0)
     figure = predictions.residuals(true, true, "x")
     drawn = np.asarray(figure.axes[0].collections[0].get_offsets())
     assert len(drawn) == 20_000 and drawn[0, 0] == 0 and drawn[-1, 0] == 999_999
 
 
-def test_a_forecast_is_measured_beside_the_naive_one() -> None:
+def test_a_forecast_is_compared_with_the_naive_one() -> None:
     past, true = np.arange(4.0), np.array([4.0, 5.0])
     figure = predictions.forecast(past, true, true + [0.0, 1.0], [3.0, 3.0])
     # Errors (0, 1) and (-1, -2): roots of 1 / 2 and of 5 / 2.
@@ -91,6 +91,6 @@ def test_an_embedding_has_a_color_for_each_class() -> None:
 
 
 @pytest.mark.parametrize("names", [["no", "yes"], LONG[:2], range(10), LONG[:20], LONG])
-def test_names_of_classes_have_room_beside_an_embedding(names: Any) -> None:
+def test_names_of_classes_fit_beside_an_embedding(names: Any) -> None:
     labels = np.array([str(name) for name in names])[RNG.integers(len(names), size=2000)]
     assert_texts_are_apart(predictions.embedding_scatter(RNG.normal(size=(2000, 2)), labels))

@@ -22,7 +22,7 @@ def shares(replay, draws=4000):
     return np.bincount(indices, minlength=20) / draws
 
 
-def test_transitions_are_drawn_in_proportion_to_priority_to_the_alpha():
+def test_transitions_are_sampled_in_proportion_to_priority_to_the_alpha():
     replay, _ = filled(rows=4, alpha=0.5)
     replay.update_priorities([0, 1, 2], [1.0, 4.0, 9.0])
     # Square roots: 1, 2, 3 of 6. Strata of 1/4000 leave at most one draw of error at each edge.
@@ -36,7 +36,7 @@ def test_alpha_0_is_uniform():
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
-def test_weights_make_up_for_the_bent_sampling(beta):
+def test_weights_correct_the_sampling_bias(beta):
     replay, _ = filled(rows=4)
     replay.update_priorities([0, 1, 2], [1.0, 2.0, 5.0])
     batch = replay.sample(80, np.random.default_rng(0), beta=beta)
@@ -51,14 +51,14 @@ def test_uniform_sampling_has_weights_of_1():
     assert (replay.sample(9, np.random.default_rng(0), beta=0.4).weights == 1).all()
 
 
-def test_a_batch_takes_one_from_each_part_of_the_total():
+def test_sampling_is_stratified():
     replay, _ = filled(rows=9)  # 8 equal priorities
     for seed in range(5):
         batch = replay.sample(8, np.random.default_rng(seed))
         assert batch.indices.tolist() == list(range(8))
 
 
-def test_newcomers_get_the_highest_priority_so_far():
+def test_new_transitions_get_the_highest_priority_so_far():
     replay, world = filled(rows=4)
     replay.update_priorities([0, 1, 2], [1.0, 1.0, 6.0])
     replay.update_priorities([2], [2.0])
@@ -66,7 +66,7 @@ def test_newcomers_get_the_highest_priority_so_far():
     np.testing.assert_allclose(shares(replay)[:4], np.array([1, 1, 2, 6]) / 10, atol=1 / 2000)
 
 
-def test_rows_without_successors_or_history_have_no_priority():
+def test_incomplete_transitions_have_no_priority():
     world = World(n=2, stack=3)
     replay = ReplayBuffer(
         world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=1.0
@@ -79,7 +79,7 @@ def test_rows_without_successors_or_history_have_no_priority():
     assert got.tolist() == [2 * place + env for place in places for env in range(2)]
 
 
-def test_priorities_of_transitions_that_are_gone_are_passed_over():
+def test_priorities_of_overwritten_transitions_are_ignored():
     replay, world = filled(rows=20, capacity=20)
     late = replay.sample(1, np.random.default_rng(0)).indices * 0  # slot 0
     replay.add(world.step())  # replaces it; its successor is still missing
@@ -89,14 +89,14 @@ def test_priorities_of_transitions_that_are_gone_are_passed_over():
     np.testing.assert_allclose(shares(replay)[0], 1 / 19, atol=1 / 2000)
 
 
-def test_of_a_transition_drawn_twice_the_last_priority_holds():
+def test_the_last_priority_of_a_repeated_index_counts():
     replay, _ = filled(rows=3)
     replay.update_priorities([0, 1, 0], [9.0, 1.0, 3.0])
     np.testing.assert_allclose(shares(replay)[:2], [3 / 4, 1 / 4], atol=1 / 2000)
 
 
 @pytest.mark.parametrize("priority", [0.0, -1.0, np.nan, np.inf])
-def test_priorities_must_be_above_0(priority):
+def test_priorities_must_be_positive(priority):
     replay, _ = filled()
     with pytest.raises(AgentlabError, match="finite numbers above 0"):
         replay.update_priorities([0], [priority])

@@ -69,9 +69,7 @@ def drawn(replay, draws=500):
     risk=st.sampled_from([0.0, 0.05, 0.3]),
     seed=st.integers(0, 1000),
 )
-def test_every_transition_is_one_that_was_put_in(
-    n, stack, channels, n_step, alpha, spare, risk, seed
-):
+def test_every_sampled_transition_was_added(n, stack, channels, n_step, alpha, spare, risk, seed):
     world = World(n, stack, channels, seed=seed, risk=risk)
     capacity = n * (n_step + stack + 1 + spare)
     options = {"frame_stack": stack, "n_step": n_step, "gamma": 0.9, "alpha": alpha}
@@ -93,7 +91,7 @@ def test_every_transition_is_one_that_was_put_in(
 
 
 @pytest.mark.parametrize("alpha", [None, 0.5])
-def test_all_that_can_be_drawn_is_drawn(alpha):
+def test_every_complete_transition_is_sampled(alpha):
     world = World(n=2, stack=3)
     replay = ReplayBuffer(
         world.observation_space, ACTIONS, 20, 2, frame_stack=3, n_step=2, alpha=alpha
@@ -129,7 +127,7 @@ def test_n_step_returns_stop_at_an_episodes_end():
     assert got.keys() == {0, 1, 2, 3}
 
 
-def test_a_truncated_episode_is_followed_by_its_own_last_observation():
+def test_a_truncated_episode_bootstraps_from_its_final_observation():
     steps = [step_of(i, truncated=i == 2) for i in range(7)]
     got = drawn(line_replay(steps, n_step=2))
     assert got[0][2:] == (1.5, 2.0, 0.25)
@@ -137,12 +135,12 @@ def test_a_truncated_episode_is_followed_by_its_own_last_observation():
     assert got[2][2:] == (1.0, 3.0, 0.5)
 
 
-def test_a_terminated_step_counts_as_such_even_where_time_is_up_too():
+def test_a_step_both_terminated_and_truncated_counts_as_terminated():
     steps = [step_of(i, terminated=i == 1, truncated=i == 1) for i in range(4)]
     assert drawn(line_replay(steps))[1][4] == 0
 
 
-def test_cut_truncates_what_is_running():
+def test_cut_truncates_running_episodes():
     replay = line_replay([step_of(0), step_of(1, terminated=True), step_of(2)], n_step=2)
     replay.cut()
     replay.cut()  # a second time changes nothing
@@ -162,7 +160,7 @@ def test_cut_before_the_first_step_changes_nothing():
     assert drawn(replay)[1] == (1.0, 1, 1.0, 2.0, 0.5)
 
 
-def test_final_observations_are_forgotten_with_their_rows():
+def test_final_observations_are_removed_with_their_rows():
     replay = line_replay([], capacity=5)
     sizes = []
     for i in range(30):
@@ -206,11 +204,11 @@ def test_a_lost_life_ends_the_return_but_not_the_stack():
     assert set(batch.indices.tolist()) == {0, 1, 2}
 
 
-def test_rewards_are_those_to_learn_from():
+def test_clipped_rewards_are_stored():
     assert drawn(line_replay([step_of(i, reward=0.5) for i in range(3)]))[0][2] == 0.5
 
 
-def test_stacks_are_views_that_a_learner_can_turn_for_free():
+def test_moving_the_axis_of_stacked_frames_takes_no_copy():
     world = World(stack=4)
     replay = ReplayBuffer(world.observation_space, ACTIONS, 40, 2, frame_stack=4)
     for _ in range(8):
@@ -222,7 +220,7 @@ def test_stacks_are_views_that_a_learner_can_turn_for_free():
         assert np.moveaxis(observations, -1, 1).flags.c_contiguous
 
 
-def test_nested_spaces_come_back_in_their_structure():
+def test_nested_spaces_keep_their_structure():
     observation_space = spaces.Dict(
         {
             "a": spaces.Box(-1, 1, (2,), np.float32),
@@ -316,7 +314,7 @@ def test_equal_generators_give_equal_batches(compress):
 
 @pytest.mark.parametrize("stack", [1, 3])
 @pytest.mark.parametrize("kept", ["compressed", "file"])
-def test_where_observations_are_kept_makes_no_difference(stack, kept, tmp_path):
+def test_all_storages_give_the_same_batches(stack, kept, tmp_path):
     world = World(stack=stack, channels=2)
     options = {"frame_stack": stack, "n_step": 2}
     kept = {"compress": True} if kept == "compressed" else {"path": tmp_path / "new" / "folder"}
@@ -345,13 +343,13 @@ def test_a_file_holds_the_observations_and_leaves_nothing_behind(tmp_path):
     del replay
 
 
-def test_an_unwritable_path_is_told(tmp_path):
+def test_an_unwritable_path_is_reported(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(AgentlabError, match="cannot hold the replay"):
+    with pytest.raises(AgentlabError, match="cannot hold the replay buffer"):
         ReplayBuffer(LINE, ACTIONS, 40, path=tmp_path / "file" / "folder")
 
 
-def test_compression_pays_and_its_bytes_are_counted():
+def test_compression_saves_memory_and_its_bytes_are_counted():
     world = World(n=1, side=84, stack=4)
     make = lambda: ReplayBuffer(  # noqa: E731
         world.observation_space, ACTIONS, 20, frame_stack=4, compress=True
@@ -393,11 +391,11 @@ def test_a_transition_of_84x84_images_takes_at_most_7300_bytes(alpha):
         ({"gamma": float("nan")}, "gamma=nan"),
         ({"alpha": -0.1}, "alpha=-0.1"),
         ({"compress": True, "path": "x"}, "path='x' must be none"),
-        ({"observation_space": spaces.Text(5)}, "cannot be replayed"),
+        ({"observation_space": spaces.Text(5)}, "cannot be stored in a replay buffer"),
         ({"observation_space": spaces.Discrete(5), "frame_stack": 2}, "frame_stack=2 must be 1"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(options, message):
+def test_invalid_arguments_are_refused(options, message):
     space = spaces.Box(0, 255, (2, 2, 2), np.uint8)
     arguments = {"observation_space": space, "action_space": ACTIONS, "capacity": 100, **options}
     with pytest.raises(AgentlabError, match=message) as caught:
@@ -413,7 +411,7 @@ def test_the_smallest_capacity_works():
     assert len(replay) == 2 * 2
 
 
-def test_what_cannot_be_drawn_is_told():
+def test_sampling_without_transitions_is_refused():
     replay = line_replay([step_of(0), step_of(1)], n_step=2)
     rng = np.random.default_rng(0)
     assert len(replay) == 0
@@ -428,5 +426,5 @@ def test_what_cannot_be_drawn_is_told():
         replay.sample(1, rng, beta=2)
     with pytest.raises(AgentlabError, match="alpha=None"):
         replay.update_priorities([0], [1.0])
-    with pytest.raises(AgentlabError, match="made for 1 environments, but the step is of 2"):
+    with pytest.raises(AgentlabError, match="has num_envs=1, but the step has 2 environments"):
         replay.add(step_of(3, n=2))

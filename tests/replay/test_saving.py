@@ -30,7 +30,7 @@ def inodes(folder):
 @pytest.mark.parametrize("rows", [0, 1, 50, 130, 300])
 @pytest.mark.parametrize("alpha", [None, 0.6])
 @pytest.mark.parametrize("compress", [False, True])
-def test_a_loaded_replay_goes_on_bit_for_bit(rows, alpha, compress, tmp_path):
+def test_a_loaded_buffer_behaves_like_the_saved_one_bit_for_bit(rows, alpha, compress, tmp_path):
     world = World(n=2, stack=3)
     one, other = (make(world, alpha=alpha, compress=compress) for _ in range(2))
     fill(one, world, rows)
@@ -89,7 +89,7 @@ def test_nested_observations_are_saved_too(tmp_path):
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_only_what_changed_is_written_again(compress, tmp_path):
+def test_only_changed_segments_are_written_again(compress, tmp_path):
     world = World()
     replay = make(world, compress=compress)  # 130 rows: 44 segments of 3 rows, the last of 1
     fill(replay, world, 140)
@@ -112,7 +112,7 @@ def test_only_rows_in_use_are_written(tmp_path):
         assert arrays["rewards"].shape == (1, 2)
 
 
-def test_links_are_made_though_the_folder_was_renamed(tmp_path):
+def test_links_are_made_after_the_folder_was_renamed(tmp_path):
     world = World()
     replay = make(world)
     fill(replay, world, 30)
@@ -122,7 +122,7 @@ def test_links_are_made_though_the_folder_was_renamed(tmp_path):
     assert inodes(tmp_path / "whole" / "replay") == inodes(tmp_path / "next")
 
 
-def test_a_loaded_replay_links_to_what_it_was_loaded_from(tmp_path):
+def test_a_loaded_buffer_links_to_the_files_it_was_loaded_from(tmp_path):
     world = World()
     one, other = make(world), make(world)
     fill(one, world, 30)
@@ -170,7 +170,7 @@ def test_files_of_an_older_save_are_never_changed(tmp_path):
 
 
 @pytest.mark.parametrize("fate", ["gone", "overwritten"])
-def test_without_its_last_files_a_replay_is_written_anew(fate, tmp_path):
+def test_all_is_written_again_if_the_last_files_are_gone(fate, tmp_path):
     world = World()
     replay, foreign, other = make(world), make(world), make(world)
     fill(replay, world, 30)
@@ -185,7 +185,7 @@ def test_without_its_last_files_a_replay_is_written_anew(fate, tmp_path):
     assert_equal_batches(*(r.sample(50, np.random.default_rng(0)) for r in (replay, other)))
 
 
-def test_a_disk_without_links_is_written_to(tmp_path, monkeypatch):
+def test_saving_works_on_a_disk_without_links(tmp_path, monkeypatch):
     world = World()
     replay, other = make(world), make(world)
     fill(replay, world, 30)
@@ -224,7 +224,7 @@ def test_saving_leaves_nothing_open(tmp_path):
         ({"compress": True}, "its compress is False, not True"),
     ],
 )
-def test_another_replays_files_are_refused(options, message, tmp_path):
+def test_files_of_another_buffer_are_refused(options, message, tmp_path):
     world = World()
     replay = make(world)
     fill(replay, world, 30)
@@ -233,17 +233,17 @@ def test_another_replays_files_are_refused(options, message, tmp_path):
         make(world, **options).load(tmp_path)
 
 
-def test_other_images_are_refused(tmp_path):
+def test_frames_of_another_shape_are_refused(tmp_path):
     replay = make(World(side=2))
     replay.save(tmp_path)
-    with pytest.raises(AgentlabError, match="holds another replay: its observations"):
+    with pytest.raises(AgentlabError, match="holds another replay buffer: its observations"):
         make(World(side=3)).load(tmp_path)
 
 
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("name", ["segment-02.npz", "extra.npz", "replay.json"])
 @pytest.mark.parametrize("harm", ["missing", "short", "altered", "foreign"])
-def test_damaged_files_are_refused_and_leave_the_replay_empty(name, harm, compress, tmp_path):
+def test_damaged_files_are_refused_and_leave_the_buffer_empty(name, harm, compress, tmp_path):
     world = World()
     replay = make(world, compress=compress, alpha=0.5)
     fill(replay, world, 130)
@@ -263,7 +263,9 @@ def test_damaged_files_are_refused_and_leave_the_replay_empty(name, harm, compre
                 np.savez(file, rewards=np.zeros(3))
         else:
             path.write_text("[]")
-    with pytest.raises(AgentlabError, match=r"no readable replay|is damaged|no replay\.json") as e:
+    with pytest.raises(
+        AgentlabError, match=r"no readable replay buffer|is damaged|no replay\.json"
+    ) as e:
         replay.load(tmp_path)
     assert "\n" not in str(e.value)
     if name != "replay.json":  # which is read before anything is touched
@@ -273,7 +275,7 @@ def test_damaged_files_are_refused_and_leave_the_replay_empty(name, harm, compre
     replay.save(tmp_path / "again")
 
 
-def test_nothing_in_the_files_is_run_as_code(tmp_path):
+def test_no_code_in_the_files_is_run(tmp_path):
     world = World()
     replay = make(world)
     fill(replay, world, 30)

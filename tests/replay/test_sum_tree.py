@@ -11,7 +11,7 @@ from agentlab.replay import SumTree
 whole_values = st.lists(st.integers(0, 5), min_size=1, max_size=40)
 
 
-def test_find_divides_the_total_among_the_values():
+def test_find_returns_indices_in_proportion_to_values():
     tree = SumTree(5)
     tree.update([0, 1, 3], [2.0, 1.0, 3.0])
     assert tree.total == 6.0
@@ -21,7 +21,7 @@ def test_find_divides_the_total_among_the_values():
 
 @settings(max_examples=100, deadline=None)
 @given(whole_values, st.data())
-def test_find_agrees_with_a_running_sum(values, data):
+def test_find_agrees_with_a_cumulative_sum(values, data):
     tree = SumTree(len(values))
     tree.update(np.arange(len(values)), values)
     assert tree.total == sum(values)
@@ -47,7 +47,7 @@ def test_updates_agree_with_an_array(size, data):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from([0.0, 1e-300, 0.1, 0.3, 1e300]), min_size=1, max_size=30))
-def test_find_never_returns_an_index_without_value(values):
+def test_find_never_returns_an_index_of_value_0(values):
     tree = SumTree(len(values))
     tree.update(np.arange(len(values)), values)
     if tree.total:
@@ -67,7 +67,7 @@ def test_sums_depend_on_the_values_alone():
 
 @pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
 def test_values_must_be_finite_and_not_negative(value):
-    with pytest.raises(AgentlabError, match="finite numbers of 0 or more"):
+    with pytest.raises(AgentlabError, match="finite and 0 or more"):
         SumTree(3).update([1], [value])
 
 

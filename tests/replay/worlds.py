@@ -1,4 +1,4 @@
-"""Random episodes, and a buffer that keeps every transition whole to compare a replay with."""
+"""Random episodes, and a plain buffer of whole transitions to compare a replay buffer with."""
 
 from dataclasses import dataclass, field
 

@@ -32,7 +32,7 @@ def names(run: Run) -> list[str]:
     return sorted(path.name for path in (run.path / "checkpoints").iterdir())
 
 
-def test_what_was_saved_is_found(run: Run) -> None:
+def test_a_saved_checkpoint_is_found(run: Run) -> None:
     assert run.latest_checkpoint() is None
     path = save(run, 1)
     found = run.latest_checkpoint()
@@ -50,7 +50,7 @@ def test_the_newest_three_are_kept(run: Run) -> None:
     assert (found := run.latest_checkpoint()) and found.number == 12
 
 
-def test_numbers_of_any_length_are_in_order(run: Run) -> None:
+def test_checkpoints_are_ordered_by_number(run: Run) -> None:
     save(run, 999_999)
     save(run, 1_000_000)
     assert (found := run.latest_checkpoint()) and found.number == 1_000_000
@@ -79,7 +79,7 @@ def test_an_interrupted_save_leaves_nothing(run: Run) -> None:
     assert names(run) == []
 
 
-def test_what_a_killed_save_left_is_no_checkpoint(run: Run) -> None:
+def test_files_of_a_killed_save_are_not_a_checkpoint(run: Run) -> None:
     left = run.path / "checkpoints" / ".tmp-000001"
     left.mkdir(parents=True)
     (left / "half").write_text("half")
@@ -88,7 +88,7 @@ def test_what_a_killed_save_left_is_no_checkpoint(run: Run) -> None:
     assert names(run) == ["000001"]
 
 
-def test_a_number_is_used_once(run: Run) -> None:
+def test_a_number_cannot_be_used_twice(run: Run) -> None:
     save(run, 1)
     with pytest.raises(AgentlabError, match="exists already"):
         save(run, 1)
@@ -106,7 +106,7 @@ def flip(file: Path) -> None:
 
 @pytest.mark.parametrize("harm", [truncate, flip, Path.unlink])
 @pytest.mark.parametrize("file", ["agent/weights.npz", "state.json"])
-def test_a_damaged_one_is_passed_over(
+def test_a_damaged_checkpoint_is_skipped(
     run: Run, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None], file: str
 ) -> None:
     save(run, 1)
@@ -114,21 +114,21 @@ def test_a_damaged_one_is_passed_over(
     found = run.latest_checkpoint()
     assert found is not None and found.number == 1
     said = capsys.readouterr().err
-    assert "000002 is damaged" in said and said.endswith("going on from checkpoint 1\n")
+    assert "000002 is damaged" in said and said.endswith("resuming from checkpoint 1\n")
     assert said.count("\n") == 1
     harm(found.path / file)
-    with pytest.raises(AgentlabError, match="000002 is damaged: .*, and no older one is whole"):
+    with pytest.raises(AgentlabError, match="000002 is damaged: .*, and no older one is intact"):
         run.latest_checkpoint()
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"sha256": ""}', "\xff"])
-def test_a_foreign_state_is_damage(run: Run, content: str) -> None:
+def test_an_invalid_state_is_reported_as_damage(run: Run, content: str) -> None:
     (save(run, 1) / "state.json").write_text(content, encoding="latin-1")
     with pytest.raises(AgentlabError, match="000001 is damaged"):
         run.latest_checkpoint()
 
 
-def test_a_changed_number_in_the_state_is_damage(run: Run) -> None:
+def test_a_changed_number_in_the_state_is_reported_as_damage(run: Run) -> None:
     file = save(run, 1) / "state.json"
     state = json.loads(file.read_text())
     file.write_text(json.dumps({**state, "step": 11}))
@@ -136,7 +136,7 @@ def test_a_changed_number_in_the_state_is_damage(run: Run) -> None:
         run.latest_checkpoint()
 
 
-def test_an_empty_folder_is_damage(run: Run) -> None:
+def test_an_empty_folder_is_reported_as_damage(run: Run) -> None:
     shutil.rmtree(save(run, 1))
     (run.path / "checkpoints" / "000001").mkdir()
     with pytest.raises(AgentlabError, match=r"state\.json is missing"):

@@ -89,7 +89,7 @@ def test_nothing_is_added_to_through_a_link_or_a_second_name(folder: Path, victi
     (folder / "symbolic").symlink_to(victim)
     os.link(victim, folder / "hard")
     os.mkfifo(folder / "pipe")
-    for name, why in (("symbolic", "link"), ("hard", "second name"), ("pipe", "regular file")):
+    for name, why in (("symbolic", "link"), ("hard", "hard link"), ("pipe", "regular file")):
         with pytest.raises(OSError, match=why):
             open_append(folder / name)
     with pytest.raises(FileExistsError):
@@ -112,7 +112,7 @@ def test_a_folder_that_holds_links_is_refused(folder: Path, victim: Path) -> Non
         refuse_links(folder)
     link.unlink()
     os.link(victim, folder / "metrics.csv")
-    with pytest.raises(AgentlabError, match=r"metrics\.csv in it has a second name"):
+    with pytest.raises(AgentlabError, match=r"metrics\.csv in it has another hard link"):
         refuse_links(folder)
     (folder / "metrics.csv").unlink()
     (folder / "best").symlink_to("plots")

@@ -26,7 +26,7 @@ class Terminal:
         return True
 
 
-def test_a_terminal_shows_one_changing_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_one_line_updated_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     progress = Progress(1000, initial=200)
@@ -55,7 +55,7 @@ def test_a_log_file_gets_few_lines(
     assert not any("\r" in line for line in lines)
 
 
-def test_a_training_that_had_gone_further_is_at_its_end(
+def test_a_run_resumed_beyond_its_total_shows_100_percent(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     progress = Progress(20, initial=35)

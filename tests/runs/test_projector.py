@@ -40,7 +40,7 @@ def test_the_plugin_finds_the_embedding_of_a_run(tmp_path: Path) -> None:
     assert embeddings[0]["tensorShape"] == [3, 3]
 
 
-def test_vectors_and_labels_come_back(tmp_path: Path) -> None:
+def test_vectors_and_labels_are_written(tmp_path: Path) -> None:
     write_projector(tmp_path, "words", VECTORS, ["the", " ", "a\tb"])
     tensor = ask(tmp_path, "/tensor", run=".", name="words").data
     np.testing.assert_array_equal(np.frombuffer(tensor, np.float32).reshape(3, 3), VECTORS)
@@ -48,7 +48,7 @@ def test_vectors_and_labels_come_back(tmp_path: Path) -> None:
     assert labels == "the\n' '\n'a\\tb'\n"
 
 
-def test_images_lie_on_a_square_sheet_row_after_row(tmp_path: Path) -> None:
+def test_thumbnails_are_arranged_row_by_row_in_a_square(tmp_path: Path) -> None:
     images = np.arange(3, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(4, 2) + 10
     write_projector(tmp_path, "images", VECTORS, range(3), images)
     png = ask(tmp_path, "/sprite_image", run=".", name="images").data
@@ -59,7 +59,7 @@ def test_images_lie_on_a_square_sheet_row_after_row(tmp_path: Path) -> None:
     assert sprite["singleImageDim"] == [4, 2]  # width and height
 
 
-def test_floats_are_stretched_to_bytes_and_other_channels_are_averaged(tmp_path: Path) -> None:
+def test_floats_are_scaled_to_bytes_and_channels_averaged(tmp_path: Path) -> None:
     images = np.zeros((3, 1, 1, 2))
     images[1] = [[[0.5, 1.0]]]
     write_projector(tmp_path, "images", VECTORS, range(3), images)
@@ -67,7 +67,7 @@ def test_floats_are_stretched_to_bytes_and_other_channels_are_averaged(tmp_path:
     assert sheet[0, :, 0].tolist() == [0, 191]
 
 
-def test_many_large_images_are_made_coarser(tmp_path: Path) -> None:
+def test_many_large_thumbnails_are_downsampled(tmp_path: Path) -> None:
     vectors = np.zeros((9, 1))
     images = np.zeros((9, 3000, 1), np.uint8)  # 9,000 pixels in a column are too many
     write_projector(tmp_path, "images", vectors, range(9), images)
@@ -83,7 +83,7 @@ def test_embeddings_are_added_and_replaced(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".tmp*"))
 
 
-def test_a_damaged_list_is_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_configuration_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "projector_config.pbtxt"
     path.write_text("embeddings { nonsense")
     with pytest.raises(AgentlabError, match="projector_config.pbtxt is damaged"):

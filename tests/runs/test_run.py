@@ -32,14 +32,14 @@ def test_create_never_overwrites(tmp_path: Path) -> None:
     assert Run.open(tmp_path / "a").config["n"] == 0
 
 
-def test_create_makes_a_folder_name_of_any_name(tmp_path: Path) -> None:
+def test_create_makes_a_safe_folder_name(tmp_path: Path) -> None:
     assert Run.create(tmp_path, "ALE/Pong-v5 pg", {}).path == tmp_path / "ALE-Pong-v5-pg"
     assert Run.create(tmp_path, "../up", {}).path == tmp_path / "up"
     with pytest.raises(AgentlabError, match="is empty"):
         Run.create(tmp_path, "/", {})
 
 
-def test_create_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
+def test_create_reports_an_unusable_root(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AgentlabError, match="cannot be made in the folder .*: it is a file"):
         Run.create(tmp_path / "file", "a", {})
@@ -48,13 +48,13 @@ def test_create_says_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_create_says_when_permission_is_missing(tmp_path: Path) -> None:
+def test_create_reports_missing_permissions(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(AgentlabError, match="Permission denied"):
         Run.create(tmp_path, "a", {})
 
 
-def test_create_leaves_nothing_behind_where_it_fails(
+def test_a_failed_create_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "write_text", full_disk)
@@ -69,9 +69,9 @@ def full_disk(*arguments: object, **options: object) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "has no config.json"), ("{", "cannot be read"), ("[]", "no JSON object")],
+    [(None, "has no config.json"), ("{", "cannot be read"), ("[]", "not a JSON object")],
 )
-def test_open_says_what_is_wrong(tmp_path: Path, content: str | None, said: str) -> None:
+def test_open_reports_what_is_wrong(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(AgentlabError, match=said):
@@ -80,7 +80,7 @@ def test_open_says_what_is_wrong(tmp_path: Path, content: str | None, said: str)
         Run.open(tmp_path / "missing")
 
 
-def test_log_writes_exact_numbers(tmp_path: Path) -> None:
+def test_log_writes_numbers_exactly(tmp_path: Path) -> None:
     run = Run.create(tmp_path, "a", {})
     run.log(10, {"return/mean": 0.1, "episodes": 3}, {"seconds": 1.5})
     run.log(20, {"return/mean": np.float32(2), "episodes": np.int64(4)}, {})
@@ -89,7 +89,7 @@ def test_log_writes_exact_numbers(tmp_path: Path) -> None:
     assert text(run, "timings") == "step,seconds\n10,1.5\n30,2.0\n"
 
 
-def test_columns_may_grow(tmp_path: Path) -> None:
+def test_columns_can_be_added(tmp_path: Path) -> None:
     run = Run.create(tmp_path, "a", {})
     run.log(1, {"b": 1}, {})
     run.log(2, {"a, quoted": 2, "b": 3}, {})
@@ -100,7 +100,7 @@ def test_columns_may_grow(tmp_path: Path) -> None:
     assert not list(run.path.glob(".tmp-*"))
 
 
-def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.create(tmp_path, "a", {})
     run.log(1, {"b": 1}, {})
     monkeypatch.setattr("os.replace", full_disk)
@@ -118,12 +118,12 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
         str(run.path),
     ]
     refused = subprocess.run(command, capture_output=True, text=True)
-    assert "is being trained by another process" in refused.stderr
+    assert "is being written by another process" in refused.stderr
     run.close()
     assert subprocess.run(command).returncode == 0
 
 
-def test_runs_is_light_to_import() -> None:
+def test_importing_runs_is_fast() -> None:
     heavy = "{'tensorflow', 'tensorboard', 'matplotlib', 'imageio'}"
     code = f"import sys, agentlab.runs; sys.exit(bool({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -199,7 +199,7 @@ for step in range(checkpoint.step + 1 if checkpoint else 1, 401):
 """
 
 
-def test_killed_at_random_moments_the_result_is_the_same(tmp_path: Path) -> None:
+def test_a_run_killed_at_random_moments_gives_the_same_result(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     whole, cut = (Run.create(tmp_path, name, {}) for name in ("whole", "cut"))
     whole.close()

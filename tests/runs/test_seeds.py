@@ -11,7 +11,7 @@ from agentlab.errors import AgentlabError
 from agentlab.runs import derive_seed, seed_everything
 
 
-def test_derived_seeds_differ_and_stay() -> None:
+def test_derived_seeds_differ_and_are_stable() -> None:
     keys = [(), (0,), (1,), (1, 0), (0, 1), (1, 0, 0), (2**40, 1)]
     seeds = [derive_seed(*key) for key in keys]
     assert len(set(seeds)) == len(seeds)
@@ -28,7 +28,7 @@ def test_python_and_numpy_are_seeded() -> None:
     assert draw() == draw()
 
 
-def test_tensorflow_is_seeded_where_it_is_loaded_and_not_loaded_otherwise() -> None:
+def test_tensorflow_is_seeded_only_if_it_is_loaded() -> None:
     code = """
 import sys
 from agentlab.runs import seed_everything
@@ -43,7 +43,7 @@ assert draw() == draw()
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_wrong_seeds_are_said() -> None:
+def test_invalid_seeds_are_refused() -> None:
     with pytest.raises(AgentlabError, match="seed=-1"):
         seed_everything(-1)
     with pytest.raises(AgentlabError, match="seed=-2 is negative"):

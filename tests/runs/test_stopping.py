@@ -11,14 +11,14 @@ from agentlab.runs import stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_only_raises_a_flag(number: int) -> None:
+def test_the_first_signal_only_sets_the_event(number: int) -> None:
     with stop_signals() as stop:
         assert not stop.is_set()
         os.kill(os.getpid(), number)
         assert stop.wait(5)
 
 
-def test_the_second_does_not_wait() -> None:
+def test_the_second_signal_raises() -> None:
     with pytest.raises(KeyboardInterrupt), stop_signals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.wait(5)
@@ -27,7 +27,7 @@ def test_the_second_does_not_wait() -> None:
         raise AssertionError("nothing was raised")
 
 
-def test_what_handled_signals_before_does_so_again() -> None:
+def test_previous_signal_handlers_are_restored() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
     with pytest.raises(ZeroDivisionError), stop_signals():
@@ -36,7 +36,7 @@ def test_what_handled_signals_before_does_so_again() -> None:
     assert [signal.getsignal(number) for number in numbers] == before
 
 
-def test_another_thread_leaves_signals_alone() -> None:
+def test_other_threads_do_not_handle_signals() -> None:
     before = signal.getsignal(signal.SIGINT)
 
     def within() -> bool:

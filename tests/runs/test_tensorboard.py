@@ -65,7 +65,7 @@ def test_graph(run: Run) -> None:
     assert "Relu" in {node.op for node in read(run).Graph().node}
 
 
-def test_resuming_makes_tensorboard_forget_later_steps(run: Run) -> None:
+def test_resuming_makes_tensorboard_discard_later_steps(run: Run) -> None:
     run.log(10, {"a": 1.0}, {})
     run.save_checkpoint(1, 10, lambda folder: None, {})
     run.log(20, {"a": 2.0}, {})
@@ -77,7 +77,7 @@ def test_resuming_makes_tensorboard_forget_later_steps(run: Run) -> None:
     assert [(e.step, e.value) for e in read(resumed).Scalars("a")] == [(10, 1.0), (20, 5.0)]
 
 
-def test_opening_without_rewinding_forgets_nothing(run: Run) -> None:
+def test_opening_without_rewinding_discards_nothing(run: Run) -> None:
     run.log(10, {"a": 1.0}, {})
     run.close()
     run.log(20, {"a": 2.0}, {})

@@ -22,7 +22,7 @@ def frames(height: int, width: int, count: int = 12) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["new/game.mp4", "game.gif", "game.MP4"])
-def test_frames_come_back(tmp_path: Path, name: str) -> None:
+def test_frames_are_recorded(tmp_path: Path, name: str) -> None:
     path = write_video(tmp_path / name, frames(210, 160), fps=10)
     assert path == tmp_path / name
     read = imageio.v3.imread(path, index=None if path.suffix == ".MP4" else ...)
@@ -36,7 +36,7 @@ def test_large_and_odd_frames_keep_their_size(tmp_path: Path) -> None:
     assert read.shape == (2, 400, 600, 3)
 
 
-def test_mistakes_are_said(tmp_path: Path) -> None:
+def test_mistakes_are_reported(tmp_path: Path) -> None:
     with pytest.raises(AgentlabError, match=r"must end in \.mp4 or \.gif"):
         write_video(tmp_path / "a.avi", frames(8, 8))
     with pytest.raises(AgentlabError, match="no frames"):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from agentlab.data import Arrays, split_indices
+from agentlab.data import Arrays, Batch, split_indices
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_net
 from agentlab.supervised import Classifier
@@ -91,13 +91,15 @@ def test_the_classes_named_beforehand_are_saved_too(tmp_path: Path) -> None:
 
 def test_label_smoothing_by_hand() -> None:
     # Logits 2 and 0 have log-probabilities -0.126928 and -2.126928; targets become 0.9 and 0.1.
-    classifier = Classifier(dense(2), label_smoothing=0.2)
-    outputs, targets = tf.constant([[2.0, 0.0]]), tf.constant([0])
+    net = keras.Sequential([keras.layers.Identity()])
+    batch = Batch(tf.constant([[2.0, 0.0]]), tf.constant([0]), tf.ones(1))
+    found = Classifier(net, label_smoothing=0.2).losses(batch, training=True)
     smoothed = 0.9 * 0.126928 + 0.1 * 2.126928
-    np.testing.assert_allclose(classifier.objective(outputs, targets), [smoothed], rtol=1e-5)
-    np.testing.assert_allclose(classifier.losses(outputs, targets), [0.126928], rtol=1e-5)
-    plain = Classifier(dense(2))
-    np.testing.assert_allclose(plain.objective(outputs, targets), [0.126928], rtol=1e-5)
+    np.testing.assert_allclose(found["objective"], [smoothed], rtol=1e-5)
+    np.testing.assert_allclose(found["loss"], [0.126928], rtol=1e-5)
+    plain = Classifier(net).losses(batch, training=True)
+    assert "objective" not in plain
+    np.testing.assert_allclose(plain["loss"], [0.126928], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("class_weights", "moved"), [("none", 0.25), ("balanced", 0.0)])
@@ -125,16 +127,16 @@ def test_only_the_training_split_decides_how_inputs_are_scaled() -> None:
         Classifier(dense(2), epochs=1, validation_split=0.25, seed=4).fit(x, Y, quiet=True)
         for x in (X, other)
     )
-    assert one._fitted() == two._fitted()
+    assert one.specification()["preprocessor"] == two.specification()["preprocessor"]
     assert bytes_of(one) == bytes_of(two)
-    np.testing.assert_allclose(one._fitted()["mean"], X[rows].mean(0), rtol=1e-5)
-    np.testing.assert_allclose(one._fitted()["std"], X[rows].std(0), rtol=1e-5)
+    np.testing.assert_allclose(one.preprocessor.mean, X[rows].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(one.preprocessor.std, X[rows].std(0), rtol=1e-5)
 
 
 def test_a_constant_column_is_harmless() -> None:
     x = np.column_stack([X, np.full(60, 0.1)])  # whose deviation is 1e-17, not 0
     classifier = Classifier(dense(2), epochs=1).fit(x, Y, quiet=True)
-    assert classifier._fitted()["std"][-1] == 1.0
+    assert classifier.preprocessor.std[-1] == 1.0
     x[:, -1] = 0.2
     assert np.abs(np.log(classifier.predict_proba(x))).max() < 20
 
@@ -146,7 +148,7 @@ def test_whole_numbers_are_quantities_for_a_net_of_numbers() -> None:
     )
     classifier.fit(corners, [0, 1, 1, 0], quiet=True)
     assert classifier.predict(corners).tolist() == [0, 1, 1, 0]
-    assert classifier._fitted()["mean"] == [0.5, 0.5]
+    assert classifier.preprocessor.mean.tolist() == [0.5, 0.5]
 
 
 def test_texts_are_read_as_words() -> None:
@@ -285,9 +287,9 @@ TWO_HEADS = keras.Input((5,))
         ((X, [None, *WORDS[1:]]), "y lacks some labels: it holds None or nan"),
         ((X, [1, *WORDS[1:].tolist()]), "y holds the class"),
         ((X, np.array([1, *WORDS[1:].tolist()], object)), "y holds texts and numbers"),
-        (([[1, 2], [3]], [0, 1]), "x is no array of numbers nor one of texts"),
-        (([["a", 2.0]] * 60, Y), "x holds texts, which net='mlp' does not take"),
-        ((WORDS, Y), "x holds texts, which net='mlp' does not take; use net='text_cnn'"),
+        (([[1, 2], [3]], [0, 1]), "x must be an array of numbers"),
+        (([["a", 2.0]] * 60, Y), "texts must be a flat list"),
+        ((WORDS, Y), "x holds texts, but the network takes numeric inputs"),
         ((Stream(Arrays(X, Y)),), "classes=None: name the classes where x is Batches"),
     ],
 )
@@ -343,7 +345,9 @@ def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
     with pytest.raises(AgentlabError) as caught:
         call(classifier, np.zeros((3, 9, 9), np.uint8))
     message = str(caught.value)
-    assert message == "the net cannot be called with an example of the shape [9, 9, 1]"
+    assert (
+        message == "x has the shape [3, 9, 9], but the model takes images [n, 8, 8, 1] or [n, 8, 8]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -353,9 +357,9 @@ def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
         (lambda c: c.score(X, Y), "y holds the class 0, which was not trained; there are no, yes"),
         (lambda c: c.score(X, WORDS[:9]), "targets has 9 rows, but inputs has 60"),
         (lambda c: c.predict(NAN), "x[3, 2]=nan must be a finite number"),
-        (lambda c: c.predict(X[:, :3]), "x has the shape [60, 3], but the net was trained on rows"),
+        (lambda c: c.predict(X[:, :3]), "x has the shape [60, 3], but the model takes [n, 5]"),
         (lambda c: c.predict(X[:0]), "there are no examples"),
-        (lambda c: c.predict(["a text"]), "x holds 'a text', but the net was trained on numbers"),
+        (lambda c: c.predict(["a text"]), "x holds the text 'a text'"),
     ],
 )
 def test_unfit_data_are_refused_later_too(fitted: Classifier, call: Any, says: str) -> None:
@@ -399,3 +403,47 @@ def test_an_unfit_option_is_refused(options: dict[str, Any]) -> None:
 def test_labels_beyond_the_names_given_are_refused(y: Any) -> None:
     with pytest.raises(AgentlabError, match="which was not trained; there are 0, 1"):
         Classifier(dense(2)).fit(X, y, classes=["low", "high"], quiet=True)
+
+
+IDS = RNG.integers(0, 20, (60, 6))
+PHRASES = [" ".join(f"word{i}" for i in row) for row in IDS]
+TABLE = {"size": X[:, 0].astype(float), "city": np.array(["Oslo", "Rome"])[Y]}
+
+
+@pytest.mark.parametrize(
+    ("options", "x"),
+    [
+        ({"net": "mlp"}, X),
+        ({"net": "mlp", "standardize": False}, X),
+        ({"net": "mlp"}, BYTES),
+        ({"net": "small_lenet"}, np.repeat(np.repeat(BYTES, 4, 1), 4, 2)),
+        ({"net": keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])}, BYTES),
+        ({"net": "text_cnn", "length": 8}, PHRASES),
+        ({"net": "text_cnn", "vocabulary": 20}, IDS),
+        ({"net": "mlp"}, TABLE),
+    ],
+)
+def test_its_keras_model_predicts_the_same_from_raw_inputs(options: Any, x: Any) -> None:
+    classifier = (
+        Classifier(options["net"], epochs=1, **{**options, "net": "mlp"})
+        if isinstance(options["net"], keras.Model)
+        else Classifier(epochs=1, **options)
+    )
+    classifier.fit(x, WORDS, quiet=True)
+    model = classifier.inference_model()
+    if isinstance(x, dict):
+        raw: Any = {name: tf.constant(column.tolist()) for name, column in x.items()}
+    else:
+        raw = tf.constant(x)
+    found = model(raw)
+    assert set(found) == {"probabilities", "classes"}
+    np.testing.assert_allclose(found["probabilities"], classifier.predict_proba(x), atol=1e-5)
+    assert found["classes"].dtype == tf.int32
+    assert np.array(["no", "yes"])[found["classes"]].tolist() == classifier.predict(x).tolist()
+
+
+def test_bytes_given_to_a_model_of_numbers_are_numbers() -> None:
+    rows = RNG.integers(0, 200, (60, 4)).astype(np.float32)
+    classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(rows, Y, quiet=True)
+    expected = classifier.predict_proba(rows)
+    np.testing.assert_array_equal(classifier.predict_proba(rows.astype(np.uint8)), expected)

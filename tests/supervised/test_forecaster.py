@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised import load_trainer
 from agentlab.supervised.forecaster import Forecaster
 
 SMALL = {"past": 20, "horizon": 10, "units": 16, "batch_size": 32, "learning_rate": 1e-2}
@@ -123,7 +123,7 @@ def test_constant_series_stay_as_they_are() -> None:
 
 def test_a_saved_trainer_comes_back(forecaster: Forecaster, tmp_path: Path) -> None:
     forecaster.save(tmp_path)
-    loaded = load_trainer(tmp_path)
+    loaded = load(tmp_path)
     assert isinstance(loaded, Forecaster) and loaded.names == ["high", "low"]
     np.testing.assert_array_equal(loaded.predict(TEST), forecaster.predict(TEST))
     assert loaded.evaluate(TEST) == pytest.approx(forecaster.evaluate(TEST), rel=1e-6)
@@ -206,3 +206,10 @@ def test_what_cannot_be_learned_or_forecast_is_refused(forecaster: Forecaster) -
         Forecaster(past=1)
     with pytest.raises(AgentlabError, match="has not been fitted"):
         Forecaster().predict(WAVE)
+
+
+def test_its_keras_model_forecasts_the_same_from_raw_pasts(forecaster: Forecaster) -> None:
+    pasts = np.stack([TEST[:20], TEST[50:70]])
+    found = forecaster.inference_model()(pasts.astype(np.float32))["predictions"]
+    expected = [forecaster.predict(past) for past in pasts]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.nets.headed import Headed
 from agentlab.nets.rnn import RNN
 from agentlab.runs import Run
-from agentlab.supervised import LanguageModel, load_trainer
+from agentlab.supervised import LanguageModel
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 120
 SMALL = {"units": (32,), "batch_size": 8, "length": 16, "learning_rate": 0.01, "dropout": 0.1}
@@ -59,9 +60,10 @@ def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
 def test_texts_of_other_lengths_are_written_without_compiling_anew(model: LanguageModel) -> None:
     for length in (20, 21):
         model.generate("the ", length)
-    traced = model._write.experimental_get_tracing_count()
+    writer = model.compiled("generate", lambda: None)
+    traced = writer.experimental_get_tracing_count()
     assert len(model.generate("the ", 33)) == 37
-    assert model._write.experimental_get_tracing_count() == traced
+    assert writer.experimental_get_tracing_count() == traced
 
 
 def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
@@ -88,7 +90,7 @@ def test_unknown_characters_cost_nats_but_are_never_written(model: LanguageModel
 
 def test_saved_and_loaded_it_writes_the_same(model: LanguageModel, tmp_path) -> None:
     model.save(tmp_path)
-    again = load_trainer(tmp_path)
+    again = load(tmp_path)
     assert isinstance(again, LanguageModel)
     assert again.generate("the ", 60, seed=3) == model.generate("the ", 60, seed=3)
 
@@ -119,9 +121,17 @@ def test_mistakes_are_told_in_one_sentence(model: LanguageModel) -> None:
         model.generate("the", top_k=0)
     with pytest.raises(AgentlabError, match="seed=2147483648"):
         model.generate("the", seed=2**31)
-    with pytest.raises(AgentlabError, match=r"units=\(0,\) must all be 1 or more"):
+    with pytest.raises(AgentlabError, match=r"each item of units=\(0,\) must be 1 or more"):
         LanguageModel(**{**SMALL, "units": (0,)}).fit(TEXT, quiet=True)
     with pytest.raises(AgentlabError, match="length=0"):
         model.generate("the", 0)
     with pytest.raises(AgentlabError, match="call fit first"):
         LanguageModel().generate("the")
+
+
+def test_its_keras_model_gives_what_comes_next(model: LanguageModel) -> None:
+    ids = model.preprocessor.encode("the cat sat")[None]
+    found = np.asarray(model.inference_model()(ids)["probabilities"])
+    assert found.shape == (1, model.preprocessor.size)
+    next_one = model.generate("the cat sat", 1, temperature=0)[-1]
+    assert model.preprocessor.decode(found.argmax(1)) == next_one

@@ -11,8 +11,8 @@ from sklearn.datasets import load_diabetes
 
 from agentlab.data import Arrays, Batch
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised import load_trainer
 from agentlab.supervised.linear import LinearRegression
 from agentlab.supervised.regressor import Regressor
 
@@ -146,7 +146,7 @@ def test_whole_numbers_are_numbers() -> None:
 def test_a_saved_regression_comes_back(tmp_path: Path) -> None:
     ours = LinearRegression().fit(X, Y, quiet=True)
     ours.save(tmp_path)
-    loaded = load_trainer(tmp_path)
+    loaded = load(tmp_path)
     assert isinstance(loaded, LinearRegression)
     np.testing.assert_array_equal(loaded.predict(X), ours.predict(X))
     np.testing.assert_array_equal(loaded.coef_, ours.coef_)
@@ -157,8 +157,6 @@ def test_a_run_records_both_parts(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         for _ in range(2):  # the second as a resumed run does
             ours = LinearRegression(validation_split=0.2).fit(X, Y, run=run, quiet=True)
-        checkpoint = run.latest_checkpoint()
-    assert checkpoint is not None and (checkpoint.path / "trainer" / "net.keras").exists()
     head, *rows = (run.path / "metrics.csv").read_text().splitlines()
     assert {"train/rmse", "validation/rmse"} <= set(head.split(",")) and len(rows) == 1
     assert ours.history[0]["train/rmse"] == pytest.approx(53.5, abs=3)
@@ -173,8 +171,13 @@ def test_residuals_and_coefficients_are_drawn() -> None:
     np.testing.assert_allclose(widths, expected[np.argsort(-abs(expected))], rtol=1e-5)
 
 
-def test_what_has_no_closed_form_is_refused() -> None:
-    with pytest.raises(AgentlabError, match="only l2 has a closed form"):
-        LinearRegression(l1=0.1)
-    with pytest.raises(AgentlabError, match="linear_regression has one layer"):
-        LinearRegression(hidden=(3,))
+def test_options_of_gradient_descent_are_unknown() -> None:
+    with pytest.raises(AgentlabError, match="LinearRegressionConfig has no option 'epochs'"):
+        LinearRegression(epochs=3)
+
+
+def test_its_keras_model_predicts_the_same_from_raw_inputs() -> None:
+    for standardize in (True, False):
+        ours = LinearRegression(standardize=standardize).fit(X, Y, quiet=True)
+        predictions = ours.inference_model()(X.astype(np.float32))["predictions"]
+        np.testing.assert_allclose(predictions, ours.predict(X), rtol=1e-4)

@@ -1,15 +1,15 @@
 """The perceptron: it learns what a line parts, and proves of other data that none does."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.runs import Run
-from agentlab.supervised import load_trainer
-from agentlab.supervised.perceptron import Perceptron, common_point
+from agentlab.supervised.perceptron import Perceptron
+from agentlab.supervised.separability import common_point
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
@@ -38,7 +38,7 @@ def test_a_mistake_moves_the_weights_by_eta() -> None:
     rows = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
     # The first gives -0.15, should be 1: add 0.4 of (1, 1, 1). The second gives 0.55, should be 0:
     # take 0.4 of (0, 1, 1) away. The third gives 0.55, and should be 1.
-    assert perceptron._learn(weights, rows, np.array([1, 0, 1])) == 2
+    assert perceptron.pass_over(weights, rows, np.array([1, 0, 1])) == 2
     np.testing.assert_allclose(weights, [0.5, -0.3, 0.05])
 
 
@@ -95,11 +95,6 @@ def test_real_data_with_names_of_classes() -> None:
         Perceptron().fit(iris.data, names)
 
 
-def test_a_perceptron_has_one_layer() -> None:
-    with pytest.raises(AgentlabError, match="perceptron has one layer"):
-        Perceptron(hidden=(3,))
-
-
 def test_equal_seeds_learn_alike() -> None:
     def weights(seed: int) -> list[float]:
         return Perceptron(seed=seed).fit(INPUTS, AND, quiet=True).coef_.tolist()
@@ -110,24 +105,20 @@ def test_equal_seeds_learn_alike() -> None:
 def test_a_saved_perceptron_comes_back(tmp_path: Path) -> None:
     perceptron = Perceptron().fit(INPUTS, AND, quiet=True)
     perceptron.save(tmp_path)
-    loaded = load_trainer(tmp_path)
+    loaded = load(tmp_path)
     assert isinstance(loaded, Perceptron)
     assert loaded.predict(INPUTS).tolist() == AND.tolist()
     np.testing.assert_array_equal(loaded.coef_, perceptron.coef_)
     assert loaded.history == perceptron.history
 
 
-def test_a_run_records_each_pass_and_the_weights(tmp_path: Path) -> None:
+def test_a_run_records_each_pass(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         perceptron = Perceptron().fit(INPUTS, AND, run=run, quiet=True)
         perceptron.fit(INPUTS, AND, run=run, quiet=True)  # as a resumed run does
-        checkpoint = run.latest_checkpoint()
     lines = (run.path / "metrics.csv").read_text().splitlines()
     assert lines[0] == "step,train/errors,train/accuracy"
     assert len(lines) == len(perceptron.history) + 1 and lines[-1].endswith(",0,1.0")
-    assert checkpoint is not None
-    assert json.loads((checkpoint.path / "trainer" / "trainer.json").read_text())
-    assert load_trainer(checkpoint.path / "trainer").score(INPUTS, AND) == 1
 
 
 def test_the_line_is_drawn_where_the_output_changes() -> None:
@@ -137,3 +128,9 @@ def test_the_line_is_drawn_where_the_output_changes() -> None:
     (line,) = metrics["line"].axes[0].lines
     for point in (line.get_xy1(), line.get_xy2()):
         assert point @ perceptron.coef_ + perceptron.intercept_ == pytest.approx(0, abs=1e-9)
+
+
+def test_its_keras_model_predicts_the_same_from_raw_inputs() -> None:
+    perceptron = Perceptron().fit(INPUTS, AND, quiet=True)
+    classes = perceptron.inference_model()(INPUTS.astype(np.float32))["classes"]
+    assert np.asarray(classes).tolist() == AND.tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agentlab.data import Arrays, split_indices
+from agentlab.data import Arrays, Batch, split_indices
 from agentlab.errors import AgentlabError
 from agentlab.supervised import Regressor
 from tests.supervised.interruptions import Stream
@@ -61,15 +61,15 @@ def test_a_saved_regressor_says_the_same(fitted: Regressor, tmp_path: Path) -> N
     [("squared", [0.25, 9.0]), ("absolute", [0.5, 3.0]), ("huber", [0.125, 2.5])],
 )
 def test_losses_of_standardized_errors_by_hand(loss: str, expected: list[float]) -> None:
-    regressor = Regressor(dense(), loss=loss)
-    regressor._mean_target, regressor._std_target = np.float32([10]), np.float32([4])
-    # Targets 8 and 26 are -0.5 and 4 deviations from the mean; the net says 0 and 1.
-    outputs, targets = tf.constant([[0.0], [1.0]]), tf.constant([8.0, 26.0])
-    np.testing.assert_allclose(regressor.losses(outputs, targets), expected)
-    metrics = regressor.metrics(outputs, targets)
+    # Targets 8 and 26 are -0.5 and 4 deviations from the mean 10; the net gives 0 and 1.
+    regressor = Regressor(keras.Sequential([keras.layers.Identity()]), loss=loss)
+    assert regressor.learn_targets(None, [6.0, 14.0]) == 1
+    batch = Batch(tf.constant([[0.0], [1.0]]), tf.constant([8.0, 26.0]), tf.ones(2))
+    metrics = regressor.losses(batch, training=False)
+    np.testing.assert_allclose(metrics["loss"], expected)
     np.testing.assert_allclose(metrics["mae"], [2, 12])
     np.testing.assert_allclose(metrics["rmse"], [4, 144])
-    assert regressor._summary({"loss": 1.0, "rmse": 74.0})["rmse"] == pytest.approx(74**0.5)
+    assert regressor.reduce_metrics({"loss": 1.0, "rmse": 74.0})["rmse"] == pytest.approx(74**0.5)
 
 
 def test_several_targets_are_scaled_each_by_its_own() -> None:
@@ -90,10 +90,10 @@ def test_only_the_training_split_decides_how_targets_are_scaled() -> None:
         Regressor(dense(), epochs=1, validation_split=0.25, seed=4).fit(X, y, quiet=True)
         for y in (Y, other)
     )
-    assert one._fitted() == two._fitted()
+    assert one.specification()["target_mean"] == two.specification()["target_mean"]
     np.testing.assert_array_equal(one.predict(X), two.predict(X))
-    np.testing.assert_allclose(one._fitted()["target_mean"], [Y[rows].mean()], rtol=1e-6)
-    np.testing.assert_allclose(one._fitted()["target_std"], [Y[rows].std()], rtol=1e-6)
+    np.testing.assert_allclose(one.specification()["target_mean"], [Y[rows].mean()], rtol=1e-6)
+    np.testing.assert_allclose(one.specification()["target_std"], [Y[rows].std()], rtol=1e-6)
 
 
 def test_streams_are_scaled_as_arrays_are() -> None:
@@ -113,16 +113,17 @@ def test_scaling_is_exact_also_far_from_zero(parts: int) -> None:
             return super().epoch(-(-9000 // parts), seed)
 
     regressor = Regressor(dense())
-    assert regressor._learn_targets(Parts(Arrays(np.zeros((9000, 1)), y)), None) == 1
-    np.testing.assert_allclose(regressor._std_target, [y.std()], rtol=1e-6)
-    np.testing.assert_allclose(regressor._mean_target, [y.mean()], rtol=1e-6)
+    assert regressor.learn_targets(Parts(Arrays(np.zeros((9000, 1)), y)), None) == 1
+    learned = regressor.specification()
+    np.testing.assert_allclose(learned["target_std"], [y.std()], rtol=1e-6)
+    np.testing.assert_allclose(learned["target_mean"], [y.mean()], rtol=1e-6)
 
 
 def test_a_constant_target_is_learned_as_it_is() -> None:
     regressor = Regressor(dense(), epochs=1, learning_rate=1e-3).fit(
         X, np.full(80, 0.1), quiet=True
     )
-    assert regressor._fitted()["target_std"] == [1.0]
+    assert regressor.specification()["target_std"] == [1.0]
     assert np.isnan(regressor.score(X, np.full(80, 0.1)))  # there is no variance to explain
 
 
@@ -170,3 +171,10 @@ def test_numbers_kept_as_objects_are_numbers() -> None:
 def test_a_net_with_another_number_of_outputs_is_refused() -> None:
     with pytest.raises(AgentlabError, match=r"the net gives the shape \[1, 2\] for one example"):
         Regressor(dense(2)).fit(X, Y, quiet=True)
+
+
+@pytest.mark.parametrize("y", [Y, np.column_stack([Y, X[:, 0]])])
+def test_its_keras_model_predicts_the_same_from_raw_inputs(y: Any) -> None:
+    regressor = Regressor("mlp", hidden=(8,), epochs=1).fit(X, y, quiet=True)
+    found = regressor.inference_model()(X.astype(np.float32))["predictions"]
+    np.testing.assert_allclose(found, regressor.predict(X), rtol=1e-4)

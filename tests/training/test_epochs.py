@@ -119,11 +119,11 @@ def test_a_checkpoint_altered_by_one_byte_is_passed_over(
     alter(newest.path / "training.npz")
     trainer = learn(run)
     said = capsys.readouterr().err
-    assert "training.npz has been altered; going on from checkpoint" in said
+    assert "training.npz has been altered; resuming from checkpoint" in said
     assert_equal(run, trainer, whole)
     for path in (run.path / "checkpoints").iterdir():
-        alter(path / "trainer" / "net.keras")
-    with pytest.raises(AgentlabError, match="no older one is whole; start a new run"):
+        alter(path / "learner" / "net.keras")
+    with pytest.raises(AgentlabError, match="no older one is intact; start a new run"):
         learn(run)
 
 
@@ -168,7 +168,7 @@ def test_the_newest_checkpoint_holds_the_trainer_with_the_best_weights(
     run, trainer = whole
     kept = run.latest_checkpoint()
     assert kept is not None
-    loaded = Classifier.load(kept.path / "trainer")
+    loaded = Classifier.load(kept.path / "learner")
     assert weights(loaded) == weights(trainer)
     held_out = images(1, 20)
     best = max(epoch_metrics["validation/accuracy"] for epoch_metrics in trainer.history)
@@ -265,7 +265,7 @@ def test_a_diverged_training_names_the_last_good_checkpoint(tmp_path: Path) -> N
     assert f"the last good checkpoint is {run.path / 'checkpoints' / '000001'}" in str(caught.value)
     kept = run.latest_checkpoint()
     assert kept is not None and kept.number == 1
-    loaded = Regressor.load(kept.path / "trainer")
+    loaded = Regressor.load(kept.path / "learner")
     assert all(np.isfinite(weight).all() for weight in loaded.net.get_weights())
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 import agentlab.supervised as supervised
-from agentlab.data import Arrays, Batches
+from agentlab.data import Arrays, Batch, Batches
 from agentlab.errors import AgentlabError
-from agentlab.runs import Run
-from agentlab.supervised import TRAINERS, Classifier, Regressor, load_trainer, trainer_class
+from agentlab.learner import load
+from agentlab.supervised import ESTIMATORS, TRAINERS, Classifier, Regressor, trainer_class
 from agentlab.training.trainer import Trainer
 
 
@@ -22,24 +22,12 @@ class Line(Trainer):
 
     name = "line"
 
-    def fit(self, train: Batches, *, run: Run | None = None, quiet: bool = True) -> Self:
-        self._begin()
-        if self.net is None:
-            self.net = line()
-        self._train(train, None, run, quiet)
-        return self
+    def build(self, data: Batches) -> None:
+        self.net = line()
 
-    def predict(self, x: Any) -> Any:
-        return self._outputs(Arrays(x, x))
-
-    def evaluate(self, data: Batches) -> dict[str, float]:
-        return self._evaluate(data)
-
-    def losses(self, outputs: Any, targets: Any) -> Any:
-        return tf.square(outputs[:, 0] - targets)
-
-    def metrics(self, outputs: Any, targets: Any) -> dict[str, Any]:
-        return {"near": tf.abs(outputs[:, 0] - targets) < 1}
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        errors = self.forward(batch.inputs, training)[:, 0] - batch.targets
+        return {"loss": tf.square(errors), "near": tf.abs(errors) < 1}
 
 
 def line(**arguments: Any) -> keras.Model:
@@ -51,12 +39,13 @@ def line(**arguments: Any) -> keras.Model:
 
 ONE = Arrays(np.array([[1.0, 2.0]], np.float32), np.array([3.0], np.float32))
 ERROR = -2.5 - 3
+WHOLE: dict[str, Any] = {"validation_split": 0.0}
 
 
 def step(net: Any = None, data: Batches = ONE, **options: Any) -> list[float]:
     """Make one step of SGD and return w and b."""
     options = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1, **options}
-    trainer = Line(line() if net is None else net, **options).fit(data)
+    trainer = Line(line() if net is None else net, **options, **WHOLE).fit(data, quiet=True)
     return np.concatenate([part.ravel() for part in trainer.net.get_weights()]).tolist()
 
 
@@ -82,7 +71,7 @@ def test_a_nets_own_penalties_count_beside_those_asked_for() -> None:
 
 
 def test_penalties_are_no_part_of_the_loss_that_is_reported() -> None:
-    trainer = Line(line(), l2=10.0, epochs=1).fit(ONE)
+    trainer = Line(line(), l2=10.0, epochs=1, **WHOLE).fit(ONE, quiet=True)
     assert trainer.history == [{"train/loss": ERROR**2, "train/near": 0.0}]
 
 
@@ -94,8 +83,8 @@ def test_weights_say_what_each_example_counts_for() -> None:
     )
     # Three quarters of the first's gradient: the second has no error, the third no weight.
     assert step(data=twice) == pytest.approx([1 + 0.0825, -2 + 0.165, 0.5 + 0.0825])
-    trainer = Line(line(), epochs=1)
-    assert trainer.fit(twice).history[0]["train/loss"] == pytest.approx(0.75 * ERROR**2)
+    trainer = Line(line(), epochs=1, **WHOLE)
+    assert trainer.fit(twice, quiet=True).history[0]["train/loss"] == pytest.approx(0.75 * ERROR**2)
     assert trainer.history[0]["train/near"] == pytest.approx(0.25)
 
 
@@ -154,14 +143,14 @@ def test_equal_seeds_give_equal_nets_and_others_another() -> None:
 def test_a_second_fit_begins_anew_but_a_net_that_was_given_learns_on() -> None:
     x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
     data = Arrays(x, x[:, 0])
-    trainer = Line(epochs=1, optimizer="sgd")
-    first = trainer.fit(data).net.get_weights()
-    second = trainer.fit(data).net.get_weights()
+    trainer = Line(epochs=1, optimizer="sgd", **WHOLE)
+    first = trainer.fit(data, quiet=True).net.get_weights()
+    second = trainer.fit(data, quiet=True).net.get_weights()
     np.testing.assert_array_equal(first[0], second[0])
     assert len(trainer.history) == 1
-    given = Line(line(), epochs=1, optimizer="sgd")
-    loss = given.fit(data).history[0]["train/loss"]
-    assert given.fit(data).history[0]["train/loss"] < loss
+    given = Line(line(), epochs=1, optimizer="sgd", **WHOLE)
+    loss = given.fit(data, quiet=True).history[0]["train/loss"]
+    assert given.fit(data, quiet=True).history[0]["train/loss"] < loss
 
 
 def test_keras_own_fit_still_works_beside_a_trainer() -> None:
@@ -189,7 +178,7 @@ def copied(saved: tuple[Path, Classifier], folder: Path) -> Path:
 
 
 def test_a_trainer_is_found_by_what_its_file_says(saved: tuple[Path, Classifier]) -> None:
-    loaded = load_trainer(saved[0])
+    loaded = load(saved[0])
     assert type(loaded) is Classifier
     assert loaded.config == saved[1].config
     assert loaded.seed == 3
@@ -198,7 +187,7 @@ def test_a_trainer_is_found_by_what_its_file_says(saved: tuple[Path, Classifier]
     assert loaded.predict(x).tolist() == saved[1].predict(x).tolist()
 
 
-@pytest.mark.parametrize("file", ["net.keras", "trainer.json"])
+@pytest.mark.parametrize("file", ["net.keras", "learner.json"])
 @pytest.mark.parametrize("place", [0.05, 0.5, 0.95])
 def test_a_file_altered_by_one_byte_is_refused_in_one_sentence(
     saved: tuple[Path, Classifier], tmp_path: Path, file: str, place: float
@@ -208,7 +197,7 @@ def test_a_file_altered_by_one_byte_is_refused_in_one_sentence(
     content[int(len(content) * place)] ^= 1
     altered.write_bytes(content)
     with pytest.raises(AgentlabError) as caught:
-        load_trainer(tmp_path)
+        load(tmp_path)
     assert str(altered) in str(caught.value) and "is damaged" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -216,37 +205,37 @@ def test_a_file_altered_by_one_byte_is_refused_in_one_sentence(
 def test_another_digit_in_what_was_fitted_is_refused(
     saved: tuple[Path, Classifier], tmp_path: Path
 ) -> None:
-    file = copied(saved, tmp_path) / "trainer.json"
+    file = copied(saved, tmp_path) / "learner.json"
     described = json.loads(file.read_text())
-    described["fitted"]["mean"][0] += 1
+    described["specification"]["preprocessor"]["numbers"]["mean"][0] += 1
     file.write_text(json.dumps(described))
-    with pytest.raises(AgentlabError, match=r"trainer\.json is damaged: it is not the file that"):
+    with pytest.raises(AgentlabError, match=r"learner\.json is damaged: it is not the file that"):
         Classifier.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", "null", '{"trainer": "classifier"}', "\xff"])
+@pytest.mark.parametrize("content", ["", "{}", "[1]", "null", '{"kind": "trainer"}', "\xff"])
 def test_a_description_that_is_none_is_refused(
     saved: tuple[Path, Classifier], tmp_path: Path, content: str
 ) -> None:
-    (copied(saved, tmp_path) / "trainer.json").write_text(content, encoding="latin-1")
-    with pytest.raises(AgentlabError, match=r"trainer\.json is damaged"):
-        load_trainer(tmp_path)
+    (copied(saved, tmp_path) / "learner.json").write_text(content, encoding="latin-1")
+    with pytest.raises(AgentlabError, match=r"learner\.json is damaged"):
+        load(tmp_path)
 
 
 def test_missing_files_are_named(saved: tuple[Path, Classifier], tmp_path: Path) -> None:
-    with pytest.raises(AgentlabError, match=r"holds no saved trainer: no trainer\.json"):
-        load_trainer(tmp_path / "nothing")
+    with pytest.raises(AgentlabError, match=r"holds no saved learner: there is no learner\.json"):
+        load(tmp_path / "nothing")
     (copied(saved, tmp_path) / "net.keras").unlink()
     with pytest.raises(AgentlabError, match=r"net\.keras cannot be read: No such file"):
-        load_trainer(tmp_path)
+        load(tmp_path)
 
 
 def test_a_trainer_of_another_kind_is_refused(saved: tuple[Path, Classifier]) -> None:
-    with pytest.raises(AgentlabError, match="holds a trainer 'classifier', not a 'regressor'"):
+    with pytest.raises(AgentlabError, match="holds the trainer 'classifier', not 'regressor'"):
         Regressor.load(saved[0])
 
 
-@pytest.mark.parametrize("name", TRAINERS)
+@pytest.mark.parametrize("name", [*TRAINERS, *ESTIMATORS])
 def test_every_trainer_is_found_under_its_name(name: str) -> None:
     cls = trainer_class(name)
     assert cls.name == name
@@ -262,19 +251,19 @@ def test_an_unknown_trainer_is_refused() -> None:
     ("options", "says"),
     [
         ({"epoch": 3}, "has no option 'epoch'; did you mean 'epochs'"),
-        ({"epochs": 0}, "epochs=0 must be more than 0"),
+        ({"epochs": 0}, "epochs=0 must be 1 or more"),
         ({"epochs": "3"}, "epochs='3' is not a whole number"),
-        ({"batch_size": -1}, "batch_size=-1 must be more than 0"),
+        ({"batch_size": -1}, "batch_size=-1 must be 1 or more"),
         ({"learning_rate": 0}, "learning_rate=0.0 must be more than 0"),
         ({"schedule": "sawtooth"}, "schedule='sawtooth' is not one of constant"),
         ({"warmup_steps": -1}, "warmup_steps=-1 must be 0 or more"),
-        ({"momentum": 1.0}, "momentum=1.0 must be 0 or more and less than 1"),
+        ({"momentum": 1.0}, "momentum=1.0 must be at least 0 and less than 1"),
         ({"nesterov": True}, "nesterov=True needs a momentum"),
         ({"l2": -0.1}, "l2=-0.1 must be 0 or more"),
         ({"max_grad_norm": 0.0}, "max_grad_norm=0.0 must be more than 0, or none"),
-        ({"patience": 0}, "patience=0 must be more than 0, or none"),
+        ({"patience": 0}, "patience=0 must be 1 or more, or none"),
         ({"precision": "int8"}, "precision='int8' is not one of float32, bfloat16"),
-        ({"validation_split": 1.0}, "validation_split=1.0 must be 0 or more and less than 1"),
+        ({"validation_split": 1.0}, "validation_split=1.0 must be at least 0 and less than 1"),
         ({"net": 5}, "net=5 is neither a net's name nor a Keras model"),
         ({"config": Line.Config(), "epochs": 2}, "options epochs are given beside a whole config"),
     ],
@@ -295,4 +284,4 @@ def test_an_unfit_option_is_refused_by_name(options: dict[str, Any], says: str) 
 )
 def test_what_only_a_training_can_tell_is_refused_then(options: dict[str, Any], says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
-        Line(line(), epochs=2, **options).fit(ONE)
+        Line(line(), epochs=2, **options, **WHOLE).fit(ONE, quiet=True)

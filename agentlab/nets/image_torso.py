@@ -1,4 +1,4 @@
-"""Layers one after another on images: what LeNet, VGG and ResNet have in common."""
+"""The base class of LeNet, VGG and ResNet, and the layers that they are made of."""
 
 from __future__ import annotations
 
@@ -12,32 +12,40 @@ Shape = tuple[int | None, ...]
 
 
 def as_images(inputs: Any, dtype: str) -> Any:
-    """Return images as numbers of ``dtype``, with their channels last.
+    """Cast images to ``dtype``, and add a channel dimension to grayscale images.
 
     Args:
-        inputs: ``[batch, height, width, channels]``, or gray images ``[batch, height, width]``.
-        dtype: of what is returned, ``[batch, height, width, channels]``.
+        inputs: images ``[batch, height, width, channels]``, or grayscale images ``[batch, height,
+            width]``, of any number type.
+        dtype: dtype of the result.
+
+    Returns:
+        ``[batch, height, width, channels]``.
     """
     images = tf.cast(inputs, dtype)
     return images if len(images.shape) == 4 else images[..., None]
 
 
 def image_shape(input_shape: Sequence[int | None]) -> Shape:
-    """Return the shape that ``as_images`` makes of a batch of ``input_shape``."""
+    """Return the shape that ``as_images`` returns for inputs of ``input_shape``.
+
+    >>> image_shape((None, 28, 28))
+    (None, 28, 28, 1)
+    """
     shape = tuple(input_shape)
     return shape if len(shape) == 4 else (*shape, 1)
 
 
-class Stack(keras.Model):  # type: ignore[misc]
-    """A torso that runs images through ``steps``, layers that a subclass makes in ``__init__``.
+class ImageTorso(keras.Model):  # type: ignore[misc]
+    """A torso that applies ``steps``, layers that a subclass makes in ``__init__``, to images.
 
-    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for gray
+    Input shape: ``[batch, height, width, channels]``, or ``[batch, height, width]`` for grayscale
     images; any number type, divided by ``scale``.
-    Output shape: ``[batch, features]``, of the compute dtype (float32 if nothing else is asked).
+    Output shape: ``[batch, features]`` in the compute dtype, float32 by default.
 
     Args:
-        scale: what inputs are divided by, 255 for bytes and 1 for zeros and ones.
-        seed: of initial weights and dropout; each layer's own follows from it.
+        scale: divisor of the inputs: 255 for uint8 images, 1 for images from 0 to 1.
+        seed: seed of initial weights and dropout, from which the seed of each layer is derived.
     """
 
     steps: list[keras.layers.Layer]
@@ -47,21 +55,23 @@ class Stack(keras.Model):  # type: ignore[misc]
         self.scale, self.seed = scale, seed
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights for inputs of ``input_shape`` (the batch first)."""
+        """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         shape = image_shape(input_shape)
         for step in self.steps:
             step.build(shape)
             shape = step.compute_output_shape(shape)
             if 0 in shape:
-                raise ValueError(f"nothing is left of the image after the layer {step.name!r}")
+                raise ValueError(
+                    f"the image is too small: nothing is left after the layer {step.name!r}"
+                )
         self.features = int(shape[-1] or 0)
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
-        features = as_images(inputs, self.compute_dtype) / self.scale
+        features = as_images(inputs, self.compute_dtype) / self.scale  # [batch, h, w, channels]
         for step in self.steps:
-            features = step(features, training=training)
+            features = step(features, training=training)  # [batch, h, w, c], then [batch, n]
         return features
 
     def get_config(self) -> dict[str, Any]:
@@ -70,22 +80,22 @@ class Stack(keras.Model):  # type: ignore[misc]
 
 
 def convolution(
-    filters: int, side: int, name: str, seed: int | None, dtype: Any, **arguments: Any
+    filters: int, kernel_size: int, name: str, seed: int | None, dtype: Any, **arguments: Any
 ) -> keras.layers.Layer:
-    """Make a convolution of the same size with He et al.'s initial weights (2015, equation 10).
+    """Make a convolution with same padding and He initialization (He et al. 2015, equation 10).
 
     Args:
-        filters: output channels.
-        side: of the square kernel.
-        name: of the layer.
-        seed: of the kernel.
-        dtype: policy of the net that it is for.
+        filters: number of output channels.
+        kernel_size: side of the square kernel.
+        name: name of the layer.
+        seed: seed of the initial kernel.
+        dtype: dtype policy.
         arguments: passed to ``keras.layers.Conv2D``.
     """
     kernel = keras.initializers.HeNormal(seed=seed)
     return keras.layers.Conv2D(
         filters,
-        side,
+        kernel_size,
         padding="same",
         kernel_initializer=kernel,
         name=name,
@@ -95,16 +105,16 @@ def convolution(
 
 
 def dense(units: int, name: str, seed: int | None, dtype: Any) -> keras.layers.Layer:
-    """Make a dense ReLU layer with He et al.'s initial weights."""
+    """Make a dense layer with ReLU and He initialization."""
     kernel = keras.initializers.HeNormal(seed=seed)
     return keras.layers.Dense(units, "relu", kernel_initializer=kernel, name=name, dtype=dtype)
 
 
 def batch_norm(name: str, dtype: Any) -> keras.layers.Layer:
-    """Make a batch normalization whose moving averages span some ten batches."""
+    """Make a batch normalization with momentum 0.9, which averages over about ten batches."""
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name, dtype=dtype)
 
 
-def derived(seed: int | None, number: int) -> int | None:
-    """Return a layer's own seed, that of its net plus its number; none where the net has none."""
+def layer_seed(seed: int | None, number: int) -> int | None:
+    """Return the seed of a layer: the seed of its network plus ``number``, or ``None``."""
     return None if seed is None else seed + number

@@ -8,17 +8,17 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agentlab.envs.catalogue import is_atari, list_envs, make_env
+from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.errors import AgentlabError
 
 
-def test_all_ids_are_listed_sorted():
+def test_all_ids_are_listed_in_order():
     ids = list_envs()
     assert ids == sorted(gymnasium.registry)
     assert {"CartPole-v0", "CartPole-v1", "Pong-v0", "ALE/Pong-v5", "Ant-v5"} <= set(ids)
 
 
-def test_a_filter_is_blind_to_case():
+def test_a_filter_ignores_case():
     assert list_envs("PONG") == [
         "ALE/Pong-v5",
         "Pong-v0",
@@ -31,7 +31,7 @@ def test_a_filter_is_blind_to_case():
 
 def test_listing_loads_no_tensorflow():
     script = (
-        "import sys; from agentlab.envs.catalogue import list_envs; list_envs();"
+        "import sys; from agentlab.envs.catalog import list_envs; list_envs();"
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -63,7 +63,7 @@ def test_an_old_version_keeps_its_time_limit():
 
 def test_making_prints_nothing():
     script = (
-        "from agentlab.envs.catalogue import make_env\n"
+        "from agentlab.envs.catalog import make_env\n"
         "for id in ('Pong-v0', 'CartPole-v0', 'ALE/Pong-v5'):\n"
         "    make_env(id).reset(seed=0)"
     )
@@ -94,14 +94,14 @@ def test_a_module_registers_its_environments(tmp_path, monkeypatch):
         ("pong-v0", "env='pong-v0' is unknown; did you mean 'Pong-v0'"),
         ("Pong-v9", "env='Pong-v9' is unknown; did you mean 'Pong-v4' or 'Pong-v0'?"),
         ("CartPol-v1", "did you mean 'CartPole-v1'"),
-        ("nowhere/Thing-v1", "is unknown; agentlab envs lists all that there are"),
-        ("LunarLander-v2", "was dropped by Gymnasium; did you mean 'LunarLander-v3'"),
+        ("nowhere/Thing-v1", "is unknown; `agentlab envs` lists all ids"),
+        ("LunarLander-v2", "was removed from Gymnasium; did you mean 'LunarLander-v3'"),
         ("no_such_module:Thing-v0", "cannot be made: No module named 'no_such_module'"),
         ("not an id!", "cannot be made: Malformed environment ID: not an id!"),
         ("Ant-v3", "have been moved to the gymnasium-robotics project"),
     ],
 )
-def test_a_wrong_id_is_told_in_one_sentence(id, message):
+def test_a_wrong_id_is_reported_in_one_sentence(id, message):
     with pytest.raises(AgentlabError) as raised:
         make_env(id)
     assert message in str(raised.value)
@@ -120,7 +120,7 @@ def test_a_missing_package_is_named(id, module, message):
     # A process of its own, where the package is missing even if it is installed here.
     script = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from agentlab.envs.catalogue import make_env\n"
+        "from agentlab.envs.catalog import make_env\n"
         f"make_env({id!r})"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -141,6 +141,6 @@ def test_an_unknown_argument_is_named(id):
         make_env(id, gravitas=1)
 
 
-def test_atari_ids_are_told_from_others():
+def test_atari_ids_are_recognized():
     assert is_atari("Pong-v0") and is_atari("ALE/Pong-v5")
     assert not is_atari("CartPole-v1") and not is_atari("no such id")

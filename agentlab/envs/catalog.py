@@ -1,0 +1,110 @@
+"""Environments by id: listing them and making one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import ale_py
+import gymnasium
+
+from agentlab.envs import old_gym
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.import_path import allow_current_folder
+
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
+gymnasium.register_envs(ale_py)
+
+
+def list_envs(filter: str = "") -> list[str]:
+    """Return the ids registered with Gymnasium, Atari games included, in sorted order.
+
+    Args:
+        filter: return only ids that contain this text; case is ignored.
+
+    >>> list_envs("frozenlake")
+    ['FrozenLake-v1', 'FrozenLake8x8-v1']
+    """
+    return sorted(id for id in gymnasium.registry if filter.lower() in id.lower())
+
+
+def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
+    """Make one environment, with all the wrappers that its id implies.
+
+    Args:
+        id: a Gymnasium id (``"CartPole-v1"``, ``"Pong-v0"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for
+            an environment of the old gym package, or ``"module:ID"`` for one that a module
+            registers on import.
+        kwargs: passed to the environment's constructor, such as ``render_mode="rgb_array"``.
+
+    Raises:
+        InvalidArgument: for an id that is unknown or that Gymnasium has removed, or an argument
+            that the environment does not accept.
+        AgentlabError: if a package or an Atari ROM is missing.
+
+    >>> make_env("CartPole-v1").spec.max_episode_steps
+    500
+    """
+    if ":" in id.removeprefix("gym:"):
+        allow_current_folder()
+    try:
+        if id.startswith("gym:"):
+            return old_gym.make_env(id.removeprefix("gym:"), **kwargs)
+        kwargs.setdefault(
+            "disable_env_checker", True
+        )  # it checks every step; check_env checks once
+        with warnings.catch_warnings():
+            # The caller chose this version deliberately.
+            warnings.filterwarnings("ignore", message=".*is out of date")
+            return gymnasium.make(id, **kwargs)
+    except old_gym.UnknownEnv as error:
+        near = f"; Gymnasium has {id[4:]!r}" if id[4:] in gymnasium.registry else ""
+        near = near or _nearest(id, [f"gym:{known}" for known in error.known])
+        raise InvalidArgument(f"env={id!r} is unknown to the old gym package{near}") from error
+    except gymnasium.error.UnregisteredEnv as error:
+        raise InvalidArgument(f"env={id!r} is unknown{_nearest(id, gymnasium.registry)}") from error
+    except gymnasium.error.DeprecatedEnv as error:
+        raise InvalidArgument(
+            f"env={id!r} was removed from Gymnasium{_nearest(id, gymnasium.registry)}"
+        ) from error
+    except (gymnasium.error.Error, ImportError) as error:
+        raise AgentlabError(f"env={id!r} cannot be made: {_reason(error)}") from error
+    except OSError as error:
+        if not is_atari(id):
+            raise
+        raise AgentlabError(
+            f"env={id!r} has no ROM ({error}); ale-py includes all of them: unset ALE_ROMS_DIR, or "
+            "run pip install --force-reinstall ale-py"
+        ) from error
+    except TypeError as error:
+        unexpected = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unexpected is None or unexpected[1] not in kwargs:
+            raise
+        raise InvalidArgument(f"env={id!r} takes no argument {unexpected[1]!r}") from error
+
+
+def is_atari(id: str) -> bool:
+    """Return whether ``id`` is a registered game of the Arcade Learning Environment."""
+    spec = gymnasium.registry.get(id)
+    return spec is not None and spec.entry_point == "ale_py.env:AtariEnv"
+
+
+def _nearest(id: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'a', 'b' or 'c'?"``, ignoring case, or where all ids are listed."""
+    by_lower_case = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(id.lower(), by_lower_case, n=3, cutoff=0.7)
+    if not near:
+        return "; `agentlab envs` lists all ids"
+    *others, last = [repr(by_lower_case[name]) for name in near]
+    return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+
+
+def _reason(error: Exception) -> str:
+    """Return what the error says, and what to install where it does not say that."""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        package = error.name.partition(".")[0]
+        return f"the module {package!r} is missing; pip install {package} may provide it"
+    return str(error).partition(". ")[0].rstrip(".")  # the rest is advice for developers

@@ -1,0 +1,33 @@
+"""How wrong forecasts are, by how far ahead they look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from agentlab.data.series import Values
+from agentlab.data.windows import Windows
+
+
+def errors_by_horizon(forecast: Callable[[Any], Any], windows: Windows) -> tuple[Values, Values]:
+    """Return the mean squared errors of a forecast and of the naive one.
+
+    Args:
+        forecast: returns tensors ``[b, horizon, columns]`` for pasts ``[b, past, columns]``, both
+            normalized.
+        windows: on which.
+
+    Returns:
+        Two arrays, float64 ``[columns, horizon]``, in the series' units.
+    """
+    shape = (windows.horizon, len(windows.usual))
+    net, naive = np.zeros(shape), np.zeros(shape)
+    for batch in windows.epoch(256):
+        future, last, spread = batch.targets
+        scale = spread[:, None].astype(np.float64) * windows.unit
+        outputs = forecast(batch.inputs).numpy()
+        net += np.sum(((outputs - future) * scale) ** 2, axis=0)
+        naive += np.sum(((last[:, None] - future) * scale) ** 2, axis=0)
+    return net.T / windows.size, naive.T / windows.size

@@ -1,0 +1,83 @@
+"""Examples on their way to a network: arrays as batches, and errors that name their shape."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from agentlab.data import Arrays, Batch, Batches, split_indices
+from agentlab.data.batches import Array
+from agentlab.errors import AgentlabError
+from agentlab.lazy import tf
+
+
+def is_batches(x: Any) -> TypeGuard[Batches]:
+    """Return whether ``x`` is ``Batches`` rather than an array."""
+    return hasattr(x, "epoch")
+
+
+def as_batches(x: Any, y: Any = None) -> Batches:
+    """Return an array of inputs, or a tuple of them, and targets as ``Batches``.
+
+    Without targets (``None``) there are zeros, ``[n]``. ``Batches`` are returned unchanged.
+    """
+    if is_batches(x):
+        return x
+    inputs = tuple(map(np.asarray, x)) if isinstance(x, tuple) else np.asarray(x)
+    size = len(inputs[0] if isinstance(inputs, tuple) else inputs)
+    return Arrays(inputs, np.zeros(size, np.float32) if y is None else np.asarray(y))
+
+
+def as_parts(
+    x: Any, y: Any, validation: Any, fraction: float, seed: int
+) -> tuple[Batches, Batches | None]:
+    """Return the training part and what is held out.
+
+    Args:
+        x: an array, several as a tuple, or ``Batches``.
+        y: targets; ``None`` for none.
+        validation: ``(x, y)`` or ``Batches``; ``None`` holds out a random fraction of arrays.
+        fraction: of the examples.
+        seed: of the split.
+    """
+    data = as_batches(x, y)
+    if validation is not None:
+        pair = isinstance(validation, tuple | list)
+        return data, as_batches(*validation) if pair else as_batches(validation)
+    if not isinstance(data, Arrays) or not fraction:
+        return data, None
+    rows, held = split_indices(data.size, (1 - fraction, fraction), seed)
+    return _take(data, rows), _take(data, held)
+
+
+def batch_spec(batch: Batch, ragged: bool) -> Any:
+    """Return TensorFlow's type of batches like ``batch``, of any size (and time)."""
+
+    def spec(array: Array) -> Any:
+        free = 2 if ragged and array.ndim > 1 else 1
+        return tf.TensorSpec((*[None] * free, *array.shape[free:]), array.dtype)
+
+    return tf.nest.map_structure(spec, batch)
+
+
+def applied(step: Any, given: Any) -> Any:
+    """Return what ``step`` makes of inputs, or of a batch, which begins with its inputs.
+
+    Raises:
+        AgentlabError: for inputs of a shape that the network does not take.
+    """
+    try:
+        return step(given)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        shape = list(tf.nest.flatten(given)[0].shape[1:])
+        raise AgentlabError(
+            f"the net cannot be called with an example of the shape {shape}"
+        ) from error
+
+
+def _take(data: Arrays, rows: Array) -> Arrays:
+    def part(arrays: Any) -> Any:
+        return tuple(a[rows] for a in arrays) if isinstance(arrays, tuple) else arrays[rows]
+
+    return Arrays(part(data.inputs), part(data.targets), data.weights[rows])

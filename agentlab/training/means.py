@@ -1,0 +1,49 @@
+"""Metrics averaged over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from agentlab.data import Batch
+
+GRAD_NORM = "grad_norm"  # of an update rather than of examples: every batch counts alike
+
+
+class BatchMeans:
+    """Averages metrics that are means over a batch, each counting for its batch's weights.
+
+    Args:
+        state: what ``to_json`` returned, to go on from.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {"sums": {}, "weight": 0.0, "count": 0}
+        self._sums: dict[str, float] = dict(state["sums"])
+        self._weight, self._count = float(state["weight"]), int(state["count"])
+
+    def add(self, metrics: Mapping[str, Any], batch: Batch) -> None:
+        """Take in the metrics of one batch."""
+        weight = float(np.sum(batch.weights))
+        self._weight, self._count = self._weight + weight, self._count + 1
+        for name, value in metrics.items():
+            # As float32, which gives back the very sum that such a mean was made of.
+            total = float(np.float32(float(value) * (1 if name == GRAD_NORM else weight)))
+            self._sums[name] = self._sums.get(name, 0.0) + total
+
+    def means(self) -> dict[str, float]:
+        """Return the means so far, but for the gradient's norm."""
+        weight = max(self._weight, 1e-9)
+        return {name: total / weight for name, total in self._sums.items() if name != GRAD_NORM}
+
+    def grad_norm(self) -> dict[str, float]:
+        """Return the mean norm of the gradient under its name, if there is one."""
+        if GRAD_NORM not in self._sums:
+            return {}
+        return {GRAD_NORM: self._sums[GRAD_NORM] / self._count}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the constructor takes."""
+        return {"sums": self._sums, "weight": self._weight, "count": self._count}

@@ -1,0 +1,68 @@
+"""Stages: parts of a training, each with what it trains, for how long and how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from agentlab.errors import InvalidArgument
+from agentlab.lazy import keras
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training.
+
+    ::
+
+        def stages(self):  # fine-tuning: first the new head, then all of the network, slowly
+            return [Stage("head", 5, trainable=("head",)), Stage("all", 3, learning_rate=1e-5)]
+
+    Attributes:
+        name: for messages and checkpoints.
+        epochs: how long it lasts.
+        trainable: names of the layers that are trained, or a predicate of a weight's path, such as
+            ``"net/torso/dense_0/kernel"``; ``None`` trains whatever the network says.
+        learning_rate: in place of the configured one.
+    """
+
+    name: str
+    epochs: int
+    trainable: Collection[str] | Callable[[str], bool] | None = None
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise InvalidArgument(f"epochs={self.epochs} of stage {self.name!r} must be 1 or more")
+
+    def freeze(self, net: Any) -> None:
+        """Make the layers of ``net`` trainable that this stage trains, and freeze all others.
+
+        Raises:
+            InvalidArgument: where nothing would be trained.
+        """
+        if self.trainable is None:
+            return
+        net.trainable = True
+        self._freeze_inside(net)
+        if not net.trainable_variables:
+            raise InvalidArgument(
+                f"trainable={self.trainable!r} of stage {self.name!r} names no layer of the network"
+            )
+
+    def _freeze_inside(self, model: Any) -> None:
+        for layer in model.layers:
+            if isinstance(layer, keras.Model):
+                self._freeze_inside(layer)
+            elif layer.weights:  # which a batch normalization obeys in how it computes, too
+                layer.trainable = any(self._trains(weight.path) for weight in layer.weights)
+        inner = {id(weight) for layer in model.layers for weight in layer.weights}
+        for weight in model.weights:
+            if id(weight) not in inner and not self._trains(weight.path):
+                weight.trainable = False
+
+    def _trains(self, path: str) -> bool:
+        if callable(self.trainable):
+            return self.trainable(path)
+        return not set(path.split("/")).isdisjoint(self.trainable or ())

@@ -1,0 +1,132 @@
+"""The runs whose results ``learning.py`` tabulates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row of the table of agents.
+
+    Attributes:
+        name: name of the row, and prefix of the names of its runs.
+        flags: flags of ``train_agent.py`` besides the seed.
+        seeds: number of seeds, from 0 on.
+        frames_per_step: emulator frames per step; 1 for other environments.
+        published: a published result to compare with, and its number of frames.
+        source: source of the published result.
+    """
+
+    name: str
+    flags: str
+    seeds: int
+    frames_per_step: int = 1
+    published: str = ""
+    source: str = ""
+
+    script = "train_agent.py"
+    result = "evaluation.json"
+    plot = "returns.png"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A row of the table of supervised networks.
+
+    Attributes:
+        name: name of the row, and prefix of the names of its runs.
+        flags: flags of ``train_supervised.py`` besides the seed and the data folder.
+        seeds: number of seeds, from 0 on.
+        metric: the test metric that is shown first.
+        target: value that the metric should reach.
+        book: result of Gulli and Kapoor 2017.
+        plot: file name of the plot that is shown.
+    """
+
+    name: str
+    flags: str
+    seeds: int
+    metric: str
+    target: str
+    book: str = ""
+    plot: str = "history.png"
+
+    script = "train_supervised.py"
+    result = "test.json"
+
+
+ZOO = "one run of the RL Zoo of Stable-Baselines3 (benchmark.md, dqn)"
+WORKS = (
+    Work("frozenlake-q_table", "--env FrozenLake-v1 --algo q_table", 5),
+    Work("cartpole-q_linear", "--env CartPole-v0 --algo q_linear", 5),
+    Work(
+        "cartpole-dqn",
+        "--env CartPole-v1 --algo dqn",
+        5,
+        published="500.0 (50 thousand steps)",
+        source=ZOO,
+    ),
+    Work("cartpole-pg", "--env CartPole-v1 --algo pg", 5),
+    Work(
+        "lunarlander-dqn",
+        "--env LunarLander-v3 --algo dqn",
+        3,
+        published="154.4 (LunarLander-v2, 100 thousand steps)",
+        source=ZOO,
+    ),
+    Work(
+        "pong-dqn",
+        "--env PongNoFrameskip-v4 --algo dqn",
+        2,
+        frames_per_step=4,
+        published="20.6 (40 million frames)",
+        source=ZOO,
+    ),
+    Work(
+        "breakout-dqn",
+        "--env BreakoutNoFrameskip-v4 --algo dqn",
+        1,
+        frames_per_step=4,
+        published="358.3 (40 million frames)",
+        source=ZOO,
+    ),
+    Work("pong-pg", "--env Pong-v0 --algo pg", 1, frames_per_step=3),
+)
+FITS = (
+    Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),
+    Fit("mnist-mlp", "--recipe mnist-mlp", 3, "accuracy", "0.983", "over 0.90"),
+    Fit(
+        "mnist-cnn", "--recipe mnist-cnn --precision bfloat16", 3, "accuracy", "0.993", "about 0.95"
+    ),
+    Fit(
+        "cifar10-cnn",
+        "--recipe cifar10-cnn --precision bfloat16",
+        1,
+        "accuracy",
+        "0.85 on all 50,000",
+        "0.819",
+    ),
+    Fit("boston-linear", "--recipe boston-linear --folds 10", 3, "rmse", ""),
+    Fit("boston-linear-sgd", "--recipe boston-linear-sgd --folds 10", 3, "rmse", ""),
+    Fit("boston-mlp", "--recipe boston-mlp --folds 10", 3, "rmse", "3.3"),
+    Fit(
+        "shakespeare",
+        "--recipe shakespeare --precision bfloat16",
+        1,
+        "loss",
+        "1.50",
+        "1.40, after 6 x 6 hours",
+    ),
+    Fit(
+        "translate-en-de",
+        "--recipe translate-en-de --precision bfloat16",
+        1,
+        "bleu",
+        "30",
+        "17.5 (vi-en)",
+    ),
+    Fit("forecast", "--recipe forecast", 3, "ratio", "beside the naive forecast"),
+    Fit("siamese-mnist", "--recipe siamese-mnist", 3, "knn_accuracy", "0.97", plot="embedding.png"),
+    Fit("perceptron", "--recipe perceptron", 1, "accuracy", "1", "learns"),
+)
