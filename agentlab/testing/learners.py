@@ -140,6 +140,11 @@ def check_save_and_load(case: LearnerCase) -> None:
     loaded = case.cls.load(folder)
     require(loaded.config == learner.config, "load(save()) has another configuration")
     require(loaded.seed == learner.seed, f"load(save()) has seed={loaded.seed}")
+    same = getattr(loaded, "history", None) == getattr(learner, "history", None)
+    require(same, "load(save()) has another history")
+    if case.cls.kind == "estimator":  # a saved trainer lacks its optimizer
+        changed = differing(learner.state(), loaded.state())
+        require(not changed, f"save and load change {changed}")
     require(_same(case.apply(learner), case.apply(loaded)), "load(save()) predicts something else")
     scores = learner.score(*case.data.test), loaded.score(*case.data.test)
     require(scores[0] == scores[1], f"load(save()) has the score {scores[1]}, not {scores[0]}")
