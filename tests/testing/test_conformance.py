@@ -221,7 +221,7 @@ def test_an_estimator_with_nothing_wrong_passes():
         (TakesAnyShape, "check_wrong_shape", "inputs of another shape is accepted"),
         (CentersInPlace, "check_data_unchanged", "fit or predict changes its data"),
         (Guesses, "check_predictions", "something else the second time"),
-        (LosesItsMeans, "check_save_and_load", "predicts something else"),
+        (LosesItsMeans, "check_save_and_load", "save and load change means"),
         (AddsUp, "check_second_fit", "a second fit does not begin anew"),
     ],
 )
