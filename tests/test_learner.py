@@ -14,7 +14,7 @@ from agentlab import learner as learners
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.learner import Estimator, Learner, find_saved, read_description
-from tests.agents.toy_envs import Sign
+from agentlab.testing.envs import Sign
 from tests.forged import described, forge
 
 

@@ -11,7 +11,7 @@ from agentlab.agents import agent_class
 from agentlab.agents.agent import Agent, space_from_json, space_to_json
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 from tests.forged import forge
 
 SPACES = [

@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 
 import agentlab
-from agentlab.agents.dqn import DQNConfig
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 SMALL = {
     "hidden": (16, 16),
@@ -381,15 +380,6 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
 def test_bad_settings_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
         agentlab.train(*dqn(Sign, **options), 8, quiet=True)  # the buffer is made at its first step
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(AgentlabError, match="algo='dqn' needs Discrete actions, .* has Box"):
-        dqn(lambda: Sign(continuous=True))
-
-
-def test_every_field_has_a_help_text():
-    assert all(field.metadata["help"] for field in DQNConfig.__dataclass_fields__.values())
 
 
 def test_rainbow_is_dqn_with_all_six_improvements():

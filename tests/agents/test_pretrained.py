@@ -14,7 +14,7 @@ from agentlab.nets import make_torso
 from agentlab.nets.headed import Headed
 from agentlab.runs import Run, seed_everything
 from agentlab.supervised import Classifier
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 PG = {"net": "small_cnn", "rollout_length": 16, "n_minibatches": 2, "learning_rate": 0.003}
 DQN = {"net": "small_cnn", "learning_starts": 64, "train_freq": 16, "batch_size": 16}

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 import agentlab
-from agentlab.errors import AgentlabError
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 
 
 def searched(score="return", env=Sign, n=3, **options):
@@ -27,17 +26,3 @@ def test_every_candidate_plays_its_games_and_the_best_is_kept():
 def test_length_can_be_the_score():
     agent, _ = searched("length", lambda: Clock(7))
     assert set(sum(agent.scores, [])) == {7}
-
-
-def test_the_winner_can_be_saved_and_played_again(tmp_path):
-    agent, envs = searched()
-    agent.save(tmp_path / "winner")
-    loaded = agentlab.load(tmp_path / "winner")
-    assert loaded.best == agent.best
-    observations = envs.reset(0)
-    np.testing.assert_array_equal(loaded.act(observations, False), agent.act(observations, False))
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(AgentlabError, match="algo='random_search' needs Discrete actions"):
-        searched(env=lambda: Sign(continuous=True))

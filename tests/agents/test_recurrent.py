@@ -11,7 +11,7 @@ from agentlab.agents.agent import Agent
 from agentlab.agents.pg import METRICS
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Recall, Sign
+from agentlab.testing.envs import Bars, Clock, Recall, Sign
 
 CELLS = ("simple_rnn", "lstm", "peephole", "gru")
 SMALL = {"hidden": (16,), "rollout_length": 8, "n_minibatches": 2}
