@@ -20,7 +20,7 @@ def component_state(component: Any) -> State:
     if isinstance(component, np.random.Generator):
         return dict(component.bit_generator.state)
     if (variables := _variables(component)) is not None:
-        return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+        return {name: np.asarray(variable) for name, variable in variables.items()}
     state: State = component.state()
     return state
 
@@ -41,6 +41,8 @@ def restore_component(component: Any, state: State) -> None:
         # By place: Keras counts layers without a name up, so that names differ when built again.
         values = {int(name.partition("/")[0]): value for name, value in state.items()}
         for place, variable in enumerate(variables.values()):
+            if values[place].shape != tuple(variable.shape):
+                raise ValueError(f"{variable.name} has another shape than the array saved for it")
             variable.assign(values[place])
     else:
         component.restore(state)

@@ -21,7 +21,7 @@ class InvalidArgument(AgentlabError, ValueError):
 
 
 def printable(text: object) -> str:
-    """Return a text that does nothing to a terminal but appear on it.
+    r"""Return a text that does nothing to a terminal but appear on it.
 
     Control characters, but for tabs and line ends, and those that change the direction of writing
     are shown as escapes such as ``\\x1b``: a file's text could else hide or fake what is printed.

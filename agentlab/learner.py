@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -29,7 +29,9 @@ from agentlab.runs.files import (
 )
 from agentlab.runs.reading import read_arrays, read_json
 
+Large = TypeVar("Large", bound=Any)
 FORMAT = 1  # of saved learners; each version reads those before it
+_KINDS_OF_VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
 DESCRIPTION, ARRAYS, MODEL = "learner.json", "arrays.npz", ".keras"
 
 
@@ -61,6 +63,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         self.config = self.Config() if config is None else config
         self.seed = seed
         self.rng = np.random.default_rng(seed)
+        self._left: dict[str, Path] = {}  # large components that ``load`` has left on the disk
 
     def components(self) -> dict[str, Any]:
         """Return all that learning changes, by name."""
@@ -154,7 +157,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         write_arrays(folder / ARRAYS, arrays)
         files = sorted(path.name for path in folder.iterdir())
         for name, component in folders.items():
-            component.save(folder / name)
+            self.read_left(name, component).save(folder / name)
         content = {
             "format": FORMAT,
             "kind": self.kind,
@@ -174,7 +177,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
     def load(cls, directory: Path | str, **options: Any) -> Self:
         """Make the learner that ``save`` wrote, ready to act or predict. Runs no code from files.
 
-        Components that are only needed to go on learning, such as a replay buffer, stay empty.
+        Large components that only learning needs, such as a replay buffer, are read at their first
+        use, and so must stay where they were saved until then.
 
         Args:
             directory: where it was saved.
@@ -219,15 +223,26 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         try:
             self.restore({**described["state"], **read_arrays(directory / ARRAYS)})
             self.rng.bit_generator.state = described["rng"]
+            self._left = {name: directory / name for name in described["folders"]}
             if training:
-                for name in described["folders"]:
-                    self.components()[name].load(directory / name)
+                for name, component in self._folders().items():
+                    self.read_left(name, component)
         except AgentlabError:
             raise
         except Exception as error:  # whatever a damaged file makes the readers raise
             raise AgentlabError(
                 f"{directory} holds no readable {self.kind}: {type(error).__name__}: {error}"
             ) from error
+
+    def read_left(self, name: str, component: Large) -> Large:
+        """Return ``component``, with what ``load`` has left on the disk of it.
+
+        A learner calls it where it makes a large component at its first use.
+        """
+        folder = self._left.pop(name, None)
+        if folder is not None:
+            component.load(folder)
+        return component
 
     def _models(self) -> dict[str, Any]:
         if not self.saves_models:
@@ -322,10 +337,8 @@ def load(path: Path | str, cls: type[Learner] | str | None = None, **options: An
             )
         cls = registry.load(name)
     elif isinstance(cls, str):
-        allow_current_folder()
-        module, _, attribute = cls.partition(":")
-        cls = getattr(import_module(module), attribute)
-    assert isinstance(cls, type)
+        cls = _class_at(cls)
+    assert not isinstance(cls, str)
     return cls.load(directory, **options)
 
 
@@ -365,6 +378,9 @@ def read_description(directory: Path | str) -> dict[str, Any]:
             )
         if expected != sha256_of_json(content):
             raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
+        for name, kind in _KINDS_OF_VALUES.items():
+            if not isinstance(content[name], kind):
+                raise TypeError(f"{name} is of another kind")
     except FileNotFoundError:
         raise AgentlabError(
             f"{directory} holds no saved learner: there is no {DESCRIPTION}"
@@ -377,6 +393,20 @@ def read_description(directory: Path | str) -> dict[str, Any]:
 def class_name(cls: type[Learner]) -> str:
     """Return what ``cls`` is registered as, or ``module:Class`` for a class from elsewhere."""
     return registry_of(cls.kind).name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _class_at(path: str) -> type[Learner]:
+    """Import the class at ``module:Class``, which the user has named."""
+    allow_current_folder()
+    module, _, attribute = path.partition(":")
+    try:
+        cls = getattr(import_module(module), attribute)
+    except Exception as error:  # whatever a user's own module raises while it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(f"cls={path!r} cannot be loaded: {why}") from error
+    if not (isinstance(cls, type) and issubclass(cls, Learner)):
+        raise InvalidArgument(f"cls={path!r} is not a subclass of Learner")
+    return cls
 
 
 def _description_of(cls: type[Learner], directory: Path) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium.spaces import Discrete
 
 from agentlab import Agent, option
 
 
 @dataclass(frozen=True)
 class Config:  # every field becomes a flag
-    epsilon: float = option(0.1, "fraction of random actions")
-    learning_rate: float = option(0.1, "how far a value moves towards its target")
-    gamma: float = option(0.99, "discount of rewards a step")
+    epsilon: float = option(0.1, "probability of a random action")
+    learning_rate: float = option(0.1, "step size of the updates")
+    gamma: float = option(0.99, "discount factor")
 
 
 class Tabular(Agent):
     Config = Config
+    observation_spaces = action_spaces = (Discrete,)
 
     def build(self):
         self.q = self.rng.random((self.observation_space.n, self.action_space.n)) * 1e-3
@@ -27,9 +29,9 @@ class Tabular(Agent):
 
     def observe(self, step):
         future = ~step.terminated * self.q[step.true_next_observations].max(1)
-        error = step.rewards + self.config.gamma * future - self.q[step.observations, step.actions]
-        np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * error)
-        return {"loss/td": np.square(error).mean()}
+        errors = step.rewards + self.config.gamma * future - self.q[step.observations, step.actions]
+        np.add.at(self.q, (step.observations, step.actions), self.config.learning_rate * errors)
+        return {"loss/td": np.square(errors).mean()}
 
     def state(self):
         return {"q": self.q}

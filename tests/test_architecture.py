@@ -20,15 +20,15 @@ FLOORS = (
     ("data", "envs"),
     ("nets", "replay"),
     ("learner",),
-    ("plots", "testing", "training"),
+    ("plots", "training"),
     ("agents", "deploy", "scale", "supervised", "unsupervised", "vision"),
-    ("experiments",),
+    ("experiments", "testing"),
     (FACADE,),
     ("__main__", "cli"),
 )
 # Packages on one floor are strangers to each other, but for these (importer, imported). The lowest
 # floor holds single files that may import each other.
-NEIGHBORS = {("testing", "training"), ("__main__", "cli")}
+NEIGHBORS = {("__main__", "cli")}
 LIMITED, MAX_LINES = ("agents", "supervised", "training"), 300
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # public, in spite of their names
 

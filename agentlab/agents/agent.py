@@ -222,6 +222,10 @@ class Agent(Learner):
         """Make the agent for the spaces that were saved.
 
         Args:
+            specification: what ``specification`` returned.
+            config: an instance of ``Config``.
+            seed: as given to the constructor.
+            models: not used: networks are built from the configuration.
             num_envs: act in that many environments instead of as many as it was trained in.
         """
         return cls(

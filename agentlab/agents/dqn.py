@@ -220,9 +220,9 @@ class DQN(Agent):
     @cached_property
     def replay(self) -> ReplayBuffer:
         """The replay buffer, allocated at the first step: acting needs none."""
-        return self.config.make_buffer(
-            self.observation_space, self.action_space, self.num_envs, self.config.gamma
-        )
+        spaces = (self.observation_space, self.action_space)
+        buffer = self.config.make_buffer(*spaces, self.num_envs, self.config.gamma)
+        return self.read_left("replay", buffer)
 
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "target_net": self.target_net, "optimizer": self.optimizer}
@@ -233,8 +233,8 @@ class DQN(Agent):
         return {**super().state(), **counted}
 
     def restore(self, state: State) -> None:
+        super().restore(state)  # before steps are counted: the buffer stays unallocated
         self.steps, self.last_target_update = state["steps"], state["last_target_update"]
-        super().restore(state)
 
     def pause(self) -> dict[str, float] | None:
         metrics = self._finish()

@@ -133,8 +133,8 @@ class QLinear(Agent):
                 f"features={features} would need more than {MAX_NUMBERS:,} numbers for "
                 f"{observation_space} and {self._actions} actions"
             )
-        self._features = FourierFeatures.draw(inputs, config.kernels, features, self.rng)
-        self._mean, self._deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
+        self.features = FourierFeatures.draw(inputs, config.kernels, features, self.rng)
+        self.mean, self.deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
         self.weights = np.zeros((features * len(config.kernels), self._actions), np.float32)
         self.target = self.weights.copy()
         self._first_observations: list[Array] = []  # until learning starts
@@ -144,13 +144,14 @@ class QLinear(Agent):
     @cached_property
     def replay(self) -> ReplayBuffer:
         """The replay buffer, allocated at the first step: acting needs none."""
-        return ReplayBuffer(
+        buffer = ReplayBuffer(
             self.observation_space,
             self.action_space,
             self.config.buffer_size,
             self.num_envs,
             gamma=self.config.gamma,
         )
+        return self.read_left("replay", buffer)
 
     @property
     def learning(self) -> bool:
@@ -166,16 +167,16 @@ class QLinear(Agent):
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         n = len(observations)
-        actions = (self._encode(observations) @ self.weights).argmax(1)
+        actions = (self.encode(observations) @ self.weights).argmax(1)
         if explore:
             random = self.rng.random(n) < self.epsilon
             actions = np.where(random, self.rng.integers(self._actions, size=n), actions)
         return np.asarray(actions + self._first_action)
 
-    def _encode(self, observations: Array) -> Floats:
+    def encode(self, observations: Array) -> Floats:
         """Return z, float32 ``[n, features]``, of observations ``[n, ...]``."""
         flat = observations.reshape(len(observations), -1)
-        return self._features(((flat - self._mean) / self._deviation).astype(np.float32))
+        return self.features(((flat - self.mean) / self.deviation).astype(np.float32))
 
     def observe(self, step: Step) -> dict[str, float] | None:
         if not self.learning:
@@ -192,18 +193,18 @@ class QLinear(Agent):
         return self._metrics() if self._steps % REPORT < self.num_envs else None
 
     def _standardize(self, observations: Floats) -> None:
-        self._mean, deviation = observations.mean(0), observations.std(0)
-        self._deviation = np.where(deviation > 0, deviation, np.float32(1))  # some never change
+        self.mean, deviation = observations.mean(0), observations.std(0)
+        self.deviation = np.where(deviation > 0, deviation, np.float32(1))  # some never change
 
     def _learn(self) -> None:
         """Make the updates that are due after a step."""
         count, size = self.config.gradient_steps, self.config.batch_size
         sampled = self.replay.sample(count * size, self.rng)
-        z = self._encode(sampled.observations).reshape(count, size, -1)
-        next_z = self._encode(sampled.next_observations).reshape(count, size, -1)
+        z = self.encode(sampled.observations).reshape(count, size, -1)
+        next_z = self.encode(sampled.next_observations).reshape(count, size, -1)
         actions = (sampled.actions - self._first_action).reshape(count, size)
         returns, discounts = (x.reshape(count, size) for x in (sampled.returns, sampled.discounts))
-        rows, rate = np.arange(size), np.float32(self._learning_rate / size)
+        rows, rate = np.arange(size), np.float32(self.learning_rate / size)
         for i in range(count):
             target_q_values = returns[i] + discounts[i] * (next_z[i] @ self.target).max(1)
             errors = np.zeros((size, self._actions), np.float32)
@@ -214,7 +215,7 @@ class QLinear(Agent):
             self._errors.append(float(np.abs(errors).sum()) / size)
 
     @property
-    def _learning_rate(self) -> float:
+    def learning_rate(self) -> float:
         """Falls as 1 / t in the end, as stochastic approximation needs (Robbins & Monro 1951)."""
         config = self.config
         if not config.learning_rate_half_life:
@@ -239,10 +240,10 @@ class QLinear(Agent):
 
     def state(self) -> State:
         return {
-            "frequencies": self._features.frequencies,
-            "phases": self._features.phases,
-            "mean": self._mean,
-            "deviation": self._deviation,
+            "frequencies": self.features.frequencies,
+            "phases": self.features.phases,
+            "mean": self.mean,
+            "deviation": self.deviation,
             "weights": self.weights,
             "target": self.target,
             "steps": self._steps,
@@ -250,8 +251,8 @@ class QLinear(Agent):
         }
 
     def restore(self, state: State) -> None:
-        self._features = FourierFeatures(state["frequencies"], state["phases"])
-        self._mean, self._deviation = state["mean"], state["deviation"]
+        self.features = FourierFeatures(state["frequencies"], state["phases"])
+        self.mean, self.deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
         self._steps, self._errors = int(state["steps"]), []
         self._first_observations = list(state["first_observations"])

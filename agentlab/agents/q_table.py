@@ -53,7 +53,7 @@ class QTableConfig(EpsilonGreedy):
 
 
 class QTable(Agent):
-    """Moves Q(s, a) towards r + gamma V(s'), where V is (Sutton & Barto 2018, chapter 6)
+    """Moves Q(s, a) towards r + gamma V(s'), where V is (Sutton & Barto 2018, chapter 6).
 
     - ``q_learning``: max_a Q(s', a) (Watkins 1989; equation 6.8);
     - ``sarsa``: Q(s', a') of the action that is taken next (equation 6.7), so that an update

@@ -46,14 +46,14 @@ class RandomSearch(Agent):
         inputs, outputs = int(np.prod(observation_space.shape)), int(action_space.n)
         self._start = int(action_space.start)
         shape = (self.config.candidates, inputs, outputs)
-        self._weights = self.rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(inputs))
-        self._scores: list[list[float]] = [[] for _ in range(self.config.candidates)]
+        self.weights = self.rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(inputs))
+        self.scores: list[list[float]] = [[] for _ in range(self.config.candidates)]
         self.pause()
 
     @property
     def best(self) -> int:
         """The candidate with the highest mean score so far."""
-        return int(np.argmax([float(np.mean(s)) if s else -np.inf for s in self._scores]))
+        return int(np.argmax([float(np.mean(s)) if s else -np.inf for s in self.scores]))
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         inputs = observations.reshape(len(observations), -1).astype(np.float32)
@@ -61,21 +61,21 @@ class RandomSearch(Agent):
         actions = np.empty(len(inputs), np.int64)
         for candidate in np.unique(playing):
             mine = playing == candidate
-            actions[mine] = (inputs[mine] @ self._weights[candidate]).argmax(1)
+            actions[mine] = (inputs[mine] @ self.weights[candidate]).argmax(1)
         return actions + self._start
 
     def observe(self, step: Step) -> dict[str, float] | None:
         self._running += step.raw_rewards if self.config.score == "return" else 1
         over = np.flatnonzero(step.episode_over)
         for i in over:
-            scores = self._scores[self._playing[i]]
+            scores = self.scores[self._playing[i]]
             if len(scores) < self.config.episodes_per_candidate:
                 scores.append(float(self._running[i]))
             self._running[i] = 0
             self._playing[i] = self._next_candidate()
         if not len(over):
             return None
-        played = sum(map(len, self._scores))
+        played = sum(map(len, self.scores))
         self.finished = played == self.config.episodes_per_candidate * self.config.candidates
         return {"candidates/best": self.best, "candidates/best_score": self._best_score()}
 
@@ -87,19 +87,19 @@ class RandomSearch(Agent):
 
     def _next_candidate(self) -> int:
         """The candidate with the fewest episodes, those under way counted."""
-        under_way = np.bincount(self._playing[self._playing >= 0], minlength=len(self._scores))
-        return int(np.argmin([len(s) for s in self._scores] + under_way))
+        under_way = np.bincount(self._playing[self._playing >= 0], minlength=len(self.scores))
+        return int(np.argmin([len(s) for s in self.scores] + under_way))
 
     def _best_score(self) -> float:
-        return float(np.mean(self._scores[self.best] or [0.0]))
+        return float(np.mean(self.scores[self.best] or [0.0]))
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
-        return {"weights/best": self._weights[self.best]}
+        return {"weights/best": self.weights[self.best]}
 
     def state(self) -> State:
-        return {"weights": self._weights, "scores": self._scores, "finished": self.finished}
+        return {"weights": self.weights, "scores": self.scores, "finished": self.finished}
 
     def restore(self, state: State) -> None:
-        self._weights, self._scores = state["weights"], state["scores"]
+        self.weights, self.scores = state["weights"], state["scores"]
         self.finished = state["finished"]
         self.pause()

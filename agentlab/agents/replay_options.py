@@ -58,12 +58,19 @@ class ReplayOptions(Options):
         gamma: float,
     ) -> ReplayBuffer:
         """Allocate a replay buffer for steps of ``num_envs`` environments."""
+        frame_stack = getattr(observation_space, "frame_stack", 1)
+        least = (self.n_step + frame_stack + 1) * num_envs
+        if self.buffer_size < least:
+            raise InvalidArgument(
+                f"buffer_size={self.buffer_size} is too small for {num_envs} environments: it must "
+                f"be {least} or more with n_step={self.n_step}"
+            )
         return ReplayBuffer(
             observation_space,
             action_space,
             self.buffer_size,
             num_envs,
-            frame_stack=getattr(observation_space, "frame_stack", 1),
+            frame_stack=frame_stack,
             n_step=self.n_step,
             gamma=gamma,
             alpha=self.alpha if self.prioritized else None,

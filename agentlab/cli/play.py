@@ -20,7 +20,7 @@ from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError, InvalidArgument, printable
-from agentlab.experiments.agent_run import trusted
+from agentlab.experiments.foreign import trusted
 from agentlab.lazy import without_banners
 from agentlab.learner import find_saved, load, read_description
 from agentlab.runs import Run, derive_seed, open_video

@@ -15,7 +15,8 @@ from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
 from agentlab.config import Options, format_value, option
 from agentlab.errors import AgentlabError
-from agentlab.experiments.agent_run import Training, is_foreign
+from agentlab.experiments.agent_settings import Training
+from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
 from agentlab.experiments.trainer_run import Fitting, choose_trainer

@@ -20,6 +20,8 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
 MAX_COLUMNS = 100_000
+MAX_UNPACKED = 1 << 28  # bytes that may be many times those they were packed in
+MAX_EXPANSION = 200  # beyond; tables of numbers shrink to a third, those of equal rows to more
 SAMPLE = 1 << 16  # characters that the separator is guessed from
 Source = str | Path | Sequence[str | Path]
 
@@ -53,12 +55,13 @@ class BoundedLines(io.RawIOBase):
         path: the file.
 
     Raises:
-        OSError: for what is not a regular file, or a line of more than ``MAX_LINE`` bytes.
+        OSError: for what is not a regular file, a line of more than ``MAX_LINE`` bytes, or a large
+            file that was packed to nearly nothing, which may be one endless cell.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._path, self._line = path, 0
+        self._line = self._total = 0
         opened = open_regular(path)
         self._file: Any = gzip.GzipFile(fileobj=opened) if path.suffix == ".gz" else opened
         self._opened = opened
@@ -72,6 +75,9 @@ class BoundedLines(io.RawIOBase):
         buffer[: len(content)] = content
         end = max(content.rfind(b"\n"), content.rfind(b"\r"))
         self._line = self._line + len(content) if end < 0 else len(content) - end - 1
+        self._total += len(content)
+        if self._total > MAX_UNPACKED and self._total > MAX_EXPANSION * self._opened.tell():
+            raise OSError(errno.EFBIG, f"it unpacks to more than {MAX_EXPANSION} times its size")
         if self._line > MAX_LINE:
             raise OSError(errno.EFBIG, f"it has a line of more than {MAX_LINE:,} bytes")
         return len(content)
@@ -88,10 +94,12 @@ def open_bounded(path: Path) -> BinaryIO:
 
 
 def open_text(path: Path) -> TextIO:
+    """Open a CSV file, compressed or not, as bounded lines of text."""
     return io.TextIOWrapper(open_bounded(path), encoding="utf-8-sig", newline="")
 
 
 def find_files(source: Source) -> list[Path]:
+    """Return the CSV files that ``source`` names: a file, several, or a folder of them."""
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
     if len(paths) == 1 and paths[0].is_dir():
         folder = paths[0]
@@ -132,6 +140,7 @@ def guess_separator(sample: list[str]) -> str:
 
 
 def guess_decimal(sample: list[str], separator: str) -> str:
+    """Return the decimal mark, ``"."`` or ``","``, of the numbers in some lines."""
     cells = [cell.strip() for row in cells_of(sample, separator) for cell in row]
     commas, points = (
         any(re.fullmatch(rf"[+-]?\d+{mark}\d+", cell) for cell in cells) for mark in (",", r"\.")

@@ -6,8 +6,9 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,10 @@ SUFFIXES = (
     *(".tif", ".tiff", ".webp"),
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
-MAX_PIXELS = 1 << 25  # that are decoded, of up to 4 bytes; of a large JPEG only a part is
+MAX_PIXELS = 25_000_000  # that are decoded, in a few copies; of a large JPEG only a part is
+LARGE = 4_000_000  # pixels from which images are decoded one at a time
 ORIENTATION = 0x0112  # the EXIF tag of a camera's orientation; 5 to 8 are a quarter turn
+_one_large = Lock()
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -37,7 +40,8 @@ def decode_images(paths: Sequence[Path], height: int, width: int, channels: int)
 
     Args:
         paths: of the files.
-        height, width: in pixels.
+        height: in pixels.
+        width: in pixels.
         channels: 1 for grayscale, 3 for RGB.
 
     Raises:
@@ -62,7 +66,7 @@ def decode_images(paths: Sequence[Path], height: int, width: int, channels: int)
 def _decode(path: Path, height: int, width: int, channels: int) -> Bytes:
     from PIL import Image, ImageOps
 
-    with _opened(path) as image:
+    with _opened(path) as image, _alone(image):
         # A large JPEG is decoded at half its size, or less, where that will do.
         image.draft(None, (2 * max(width, height),) * 2)
         _check_size(image, path)
@@ -83,6 +87,8 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header:
     """Return the header of an image file, without decoding the image."""
     with _opened(path) as image:
+        if image.format != "JPEG":  # of others, Pillow decodes all to find the EXIF data
+            _check_size(image, path)
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         gray = image.mode in GRAY or image.mode.startswith("I")
@@ -114,6 +120,11 @@ def _check_size(image: Any, path: Path) -> None:
             f"the image {path} has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} can be "
             "decoded, so resize it first"
         )
+
+
+def _alone(image: Any) -> AbstractContextManager[Any]:
+    """Keep threads from decoding several large images at a time."""
+    return _one_large if image.size[0] * image.size[1] > LARGE else nullcontext()
 
 
 def _opaque(image: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.data.batches import Array
-from agentlab.data.image_files import SUFFIXES, Bytes, decode_images, find_images
+from agentlab.data.image_files import MAX_PIXELS, SUFFIXES, Bytes, decode_images, find_images
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_numbers
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -53,6 +53,11 @@ class Images(Preprocessor):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise InvalidArgument(f"{name}={value!r} of images must be 1 or more")
+        if self.height * self.width > MAX_PIXELS:
+            raise InvalidArgument(
+                f"height={self.height} times width={self.width} of images must be at most "
+                f"{MAX_PIXELS:,} pixels"
+            )
         if self.dtype not in get_args(Dtype):
             raise InvalidArgument(f"dtype={self.dtype!r} of images must be uint8 or float32")
 

@@ -187,7 +187,9 @@ class Words(Vocabulary):
             texts: the training split.
             size: maximum number of ids, including those of padding and of unknown words. Of equally
                 frequent words, those first in the alphabet are kept.
-            length: see the class, as ``lower`` and ``punctuation``.
+            length: words that are read of each text; see the class.
+            lower: whether words are lower-cased.
+            punctuation: whether punctuation marks are words, too.
 
         Raises:
             AgentlabError: for texts without words, or a size below 3.

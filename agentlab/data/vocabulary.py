@@ -22,10 +22,11 @@ from agentlab.runs.reading import open_regular
 Ids = npt.NDArray[np.int32]
 
 PADDING = 0
+MAX_LENGTH = 1_000_000
 
 
 def read_text(path: Path | str) -> str:
-    """Return the content of a text file; all line ends become ``"\\n"``.
+    r"""Return the content of a text file; all line ends become ``"\\n"``.
 
     Raises:
         AgentlabError: where it cannot be read, is not UTF-8, or holds only blanks.
@@ -157,6 +158,6 @@ def pad(rows: Sequence[Sequence[int]], length: int | None, padding: int) -> Ids:
 
 
 def check_length(length: int | None) -> None:
-    """Raise ``InvalidArgument`` for a length below 1."""
-    if length is not None and length < 1:
-        raise InvalidArgument(f"length={length} must be 1 or more, or None")
+    """Raise ``InvalidArgument`` for a length below 1 or above 1,000,000."""
+    if length is not None and not 1 <= length <= MAX_LENGTH:
+        raise InvalidArgument(f"length={length} must be from 1 to {MAX_LENGTH:,}, or None")

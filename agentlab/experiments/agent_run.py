@@ -16,50 +16,16 @@ from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import EVALUATION, EvalCallback, Evaluation, evaluate
 from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
-from agentlab.config import Options, option
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
-from agentlab.envs.vector import MAX_ENVS
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
+from agentlab.experiments.agent_settings import Training
+from agentlab.experiments.foreign import trusted
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, derive_seed, open_video, seed_everything
 from agentlab.runs.files import reporting, write_json
 from agentlab.training.callbacks import Callback
-
-
-@dataclass(frozen=True)
-class Training(Options):
-    """How a run trains, whatever the algorithm."""
-
-    steps: int = option(1_000_000, "steps to train for, summed over the environments", ge=1)
-    n_envs: int = option(8, "environments that are stepped together", ge=1, le=MAX_ENVS)
-    workers: int | None = option(
-        None, "processes that step them: 0 is this one only, none chooses", ge=0
-    )
-    seed: int = option(0, "seeds everything random; equal seeds give equal runs", ge=0)
-    log_every: int = option(10_000, "steps between rows of metrics", ge=1)
-    checkpoint_every: int = option(500_000, "steps between checkpoints", ge=1)
-    eval_every: int = option(0, "steps between evaluations while training; 0 is off", ge=0)
-    eval_episodes: int = option(
-        100, "episodes of each evaluation, also of the one at the end; 0 is none", ge=0
-    )
-    stop_at_return: float | None = option(
-        None, "stop once an evaluation while training has this mean return; none never stops"
-    )
-    video: bool = option(True, "record a video of one episode at the end")
-
-    def check(self) -> None:
-        super().check()
-        if self.eval_every and not self.eval_episodes:
-            raise InvalidArgument(
-                f"eval_every={self.eval_every} needs eval_episodes=1 or more, not 0"
-            )
-        if self.stop_at_return is not None and not self.eval_every:
-            raise InvalidArgument(
-                f"stop_at_return={self.stop_at_return:g} needs evaluations while training: set "
-                "eval_every to 1 or more"
-            )
 
 
 @dataclass(frozen=True)
@@ -313,25 +279,3 @@ def _keep(played: Evaluation, path: Path) -> str:
         write_json(path, {"episodes": len(played.returns), **metrics, **episodes})
     line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     return f"{len(played.returns)} episodes: return {line}"
-
-
-def is_foreign(name: str) -> bool:
-    """Whether making what ``name`` names imports a module from outside agentlab."""
-    return ":" in name.removeprefix("gym:")
-
-
-def trusted(what: str, stored: Any) -> str:
-    """Return a name that a file holds, where nothing foreign is imported for it.
-
-    Raises:
-        AgentlabError: where the user must give the name, because it stands for other code, or
-            because the file holds none.
-    """
-    if not isinstance(stored, str):
-        raise AgentlabError(f"--{what} is missing: the saved files do not say which")
-    if is_foreign(stored):
-        raise AgentlabError(
-            f"the saved {what}={stored!r} is code from outside agentlab: if you trust it, "
-            f"add --{what} {stored}"
-        )
-    return stored

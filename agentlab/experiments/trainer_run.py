@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,9 +16,9 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
+from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
 from agentlab.lazy import without_banners
-from agentlab.learner import Learner
 from agentlab.runs import Run, seed_everything
 from agentlab.runs.files import reporting, write_json
 from agentlab.supervised import trainer_class
@@ -183,28 +182,6 @@ class TrainerResult(Result):
 
     epochs: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
-
-
-class StopAt(Callback):
-    """Stops a training once the held-out metric by which epochs are judged is good enough.
-
-    Args:
-        score: the value to reach: at least this of an accuracy, at most this of an error.
-    """
-
-    def __init__(self, score: float) -> None:
-        self.score = score
-
-    def on_start(self, learner: Learner, run: Run | None) -> None:
-        """Look up the metric, and stop where an interrupted run has reached the score already."""
-        self._learner: Any = learner
-        if history := getattr(learner, "history", None):
-            self.on_metrics(len(history), history[-1])
-
-    def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        name, direction = self._learner.monitor
-        value = metrics.get(f"validation/{name}", math.nan)
-        self.stop_training = value >= self.score if direction == "max" else value <= self.score
 
 
 @dataclass(frozen=True)

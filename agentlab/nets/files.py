@@ -81,9 +81,12 @@ def _check_contents(file: BinaryIO) -> None:
         _check_modules(json.loads(config))
     except RecursionError:
         raise ValueError(f"its {CONFIG} is nested too deeply") from None
-    with h5py.File(io.BytesIO(stored), "r") as weights:
-        sizes: list[int] = []
-        weights.visititems(lambda _, item: sizes.append(_size(item)))
+    sizes: list[int] = []
+    try:
+        with h5py.File(io.BytesIO(stored), "r") as weights:
+            weights.visititems(lambda _, item: sizes.append(_size(item)))
+    except OSError as error:  # so does HDF5 tell of any damage
+        raise ValueError(f"its {WEIGHTS} is damaged: {error}") from None
     if sum(sizes) > limit:
         raise ValueError(f"its weights would take {sum(sizes):,} bytes")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.errors import printable
 from agentlab.runs.files import replacing, reporting
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def plain(text: object, width: int) -> str:
     >>> plain("conv2d_transpose_17", 12)
     'conv2d…se_17'
     """
-    line = " ".join(str(text).split())
+    line = printable(" ".join(str(text).split()))
     if len(line) > width:
         line = line[: width // 2] + "…" + line[len(line) - (width - width // 2 - 1) :]
     return line.replace("$", r"\$")

@@ -45,7 +45,7 @@ def trainer_class(name: str) -> Any:
     return Registry("trainer", {**_paths(TRAINERS), **_paths(ESTIMATORS)}).load(name)
 
 
-def _paths(registry: Registry) -> dict[str, str]:
+def _paths(registry: Registry[str]) -> dict[str, str]:
     return {name: registry[name] for name in registry}
 
 

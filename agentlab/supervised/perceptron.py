@@ -209,7 +209,8 @@ class Perceptron(Estimator):
 
     def predict(self, x: Any) -> Array:
         """Return the label of each example, ``[n]``."""
-        return np.asarray(np.asarray(self.classes)[self._outputs(x)])
+        numbers = self._outputs(x)
+        return np.asarray(np.asarray(self.classes)[numbers])
 
     def _outputs(self, x: Any) -> Array:
         self.check_fitted()

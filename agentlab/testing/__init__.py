@@ -1,1 +1,1 @@
-"""Checks that users can run on their own classes."""
+"""What users check their own classes with: gradients, agents, trainers and estimators."""

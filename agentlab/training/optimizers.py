@@ -157,7 +157,7 @@ def _fused_adam(optimizer: Any, count: int) -> Any:
             variables, moments[::2], moments[1::2], gradients, strict=True
         ):
             tf.raw_ops.ResourceApplyAdam(
-                var=variable.value.handle,
+                var=(variable if isinstance(variable, tf.Variable) else variable.value).handle,
                 m=momentum.value.handle,
                 v=velocity.value.handle,
                 beta1_power=beta_1**steps,

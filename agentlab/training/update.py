@@ -79,7 +79,7 @@ class Update:
 
         Returns:
             The mean of each metric, and the per-example values ``[minibatches, b]`` of the last
-            epoch (of a list of minibatches a list).
+            epoch. Of a list of minibatches they are a list, empty after several epochs.
         """
         means, per_example = self.tensors(batches)
         return dict(zip(self.metrics, means.numpy().tolist(), strict=True)), per_example
@@ -114,19 +114,19 @@ class Update:
 
     def _run_list(self, batches: Any) -> tuple[Any, Any]:
         """Minibatches of unlike sizes, one after the other."""
-        if self._epochs == 1:
-            return self._run_once(batches)
         prepared = [self._prepared(batch) for batch in batches]
+        if self._epochs == 1:
+            return self._run_once(batches, prepared)
         total = tf.zeros(len(self.metrics))
         for _ in tf.range(self._epochs):
             for batch, given in zip(batches, prepared, strict=True):
                 total += self._step(batch, given)[0]
         return total / (self._epochs * len(batches)), ()
 
-    def _run_once(self, batches: Any) -> tuple[Any, Any]:
+    def _run_once(self, batches: Any, prepared: Any) -> tuple[Any, Any]:
         total, kept = tf.zeros(len(self.metrics)), []
-        for batch in batches:
-            values, per_example = self._step(batch, self._prepared(batch))
+        for batch, given in zip(batches, prepared, strict=True):
+            values, per_example = self._step(batch, given)
             total += values
             kept.append(() if per_example is None else per_example)
         return total / len(batches), kept

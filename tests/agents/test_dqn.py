@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 
 import agentlab
-from agentlab.agents.dqn import DQNConfig, categorical_target, huber, quantile_huber
 from agentlab.envs import Frames
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 SMALL = {
     "hidden": (16, 16),
@@ -38,40 +37,7 @@ def dqn(env, n=4, seed=0, algo="dqn", **options):
     return agentlab.make_agent(algo, envs, seed, **{**SMALL, **options}), envs
 
 
-# Targets, computed by hand
-
-
-def test_huber_is_a_parabola_up_to_one_and_a_line_beyond():
-    errors = tf.constant([0.0, 0.5, -1.0, 3.0, -4.0])
-    np.testing.assert_allclose(huber(errors), [0, 0.125, 0.5, 2.5, 3.5])
-
-
-def test_a_moved_distribution_is_shared_out_among_neighboring_atoms():
-    support = tf.constant([0.0, 1.0, 2.0, 3.0])
-    probabilities = tf.constant([[0.5, 0.0, 0.25, 0.25]])
-    # Atoms move to 0.5 + 0.5 * (0, 1, 2, 3) = 0.5, 1.0, 1.5, 2.0. So .5 is halved between 0 and 1,
-    # .25 at 1.5 between 1 and 2, and .25 stays whole at 2.
-    target = categorical_target(probabilities, tf.constant([0.5]), tf.constant([0.5]), support)
-    np.testing.assert_allclose(target, [[0.25, 0.375, 0.375, 0.0]])
-
-
-def test_a_terminal_distribution_is_the_reward_alone_and_keeps_within_the_atoms():
-    support = tf.constant([0.0, 1.0, 2.0])
-    probabilities = tf.constant([[0.2, 0.3, 0.5]] * 3)
-    returns, discounts = tf.constant([0.75, 5.0, -5.0]), tf.constant([0.0, 0.0, 0.9])
-    target = categorical_target(probabilities, returns, discounts, support)
-    np.testing.assert_allclose(target, [[0.25, 0.75, 0], [0, 0, 1], [1, 0, 0]], atol=1e-6)
-
-
-def test_quantiles_pay_more_for_the_side_that_they_are_not_meant_to_leave():
-    # Two quantiles at midpoints .25 and .75, both at 0; one target at 2: Huber of 2 is 1.5.
-    # Below the target: weights .25 and .75, so .375 + 1.125 = 1.5.
-    above = quantile_huber(tf.constant([[0.0, 0.0]]), tf.constant([[2.0]]))
-    # Above the target: weights |.25 - 1| and |.75 - 1|, the same sum; so look at one alone.
-    np.testing.assert_allclose(above, [1.5])
-    uneven = quantile_huber(tf.constant([[0.0, 4.0]]), tf.constant([[2.0]]))
-    # .25 * 1.5 from below and |.75 - 1| * 1.5 from above: .375 + .375.
-    np.testing.assert_allclose(uneven, [0.75])
+# Losses, computed by hand
 
 
 def loss_of(agent, observations, actions, returns, nexts, discounts, weights=None):
@@ -86,8 +52,10 @@ def loss_of(agent, observations, actions, returns, nexts, discounts, weights=Non
         array(discounts),
         array(np.ones(len(actions)) if weights is None else weights),
     ]
-    loss, errors, value = agent._loss(batch, tf.zeros(2, tf.int32))
-    return float(loss), errors.numpy(), float(value)
+    found = agent.loss((*batch, tf.zeros(2, tf.int32)))
+    assert found.metrics.keys() == {"loss", "q_values"}
+    assert float(found.metrics["loss"]) == float(found.loss)
+    return float(found.loss), found.per_example.numpy(), float(found.metrics["q_values"])
 
 
 def linear(agent, net, slopes, bias=0.0):
@@ -100,8 +68,8 @@ def linear(agent, net, slopes, bias=0.0):
 
 def one_unit(**options):
     agent, _ = dqn(Clock, 1, hidden=(1,), **options)
-    linear(agent, agent._net, [1.0, 2.0])
-    linear(agent, agent._target, [10.0, -10.0])
+    linear(agent, agent.net, [1.0, 2.0])
+    linear(agent, agent.target_net, [10.0, -10.0])
     return agent
 
 
@@ -136,7 +104,7 @@ def test_weights_scale_losses_and_not_errors():
 
 def test_dueling_streams_add_up_to_the_value_and_the_centered_advantage():
     agent, _ = dqn(Clock, 1, hidden=(1, 1), dueling=True)
-    net = agent._net
+    net = agent.net
     for stream, slopes, bias in ((net.advantage, [1.0, 3.0], 0.0), (net.value, [1.0], 5.0)):
         hidden, last = stream
         hidden.kernel.assign([[1.0]])
@@ -147,16 +115,9 @@ def test_dueling_streams_add_up_to_the_value_and_the_centered_advantage():
     np.testing.assert_allclose(net.call(np.array([[2.0]], np.float32))[..., 0], [[5.0, 9.0]])
 
 
-def test_c51_values_are_the_means_of_the_distributions():
-    agent, _ = dqn(Clock, 1, distribution="c51", n_atoms=3, v_min=0.0, v_max=4.0)
-    logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.0001, 0.0001, 0.9998]]], np.float32))
-    np.testing.assert_allclose(agent.expected_values(logits), [[1.5, 3.9994]], rtol=1e-4)
-    np.testing.assert_allclose(agent._values(logits), [[1.5, 3.9994]], rtol=1e-4)
-
-
 def test_priorities_of_c51_are_zero_where_the_distribution_is_known():
     agent, _ = dqn(Clock, 1, distribution="c51", n_atoms=3, v_min=0.0, v_max=2.0, hidden=(1,))
-    for net in (agent._net, agent._target):
+    for net in (agent.net, agent.target_net):
         net.advantage[0].kernel.assign(np.zeros((1, 6)))
         net.advantage[0].bias.assign(np.zeros(6))
     # All is uniform, and a reward of 0 at discount 1 moves nothing.
@@ -169,16 +130,16 @@ def test_priorities_of_c51_are_zero_where_the_distribution_is_known():
 def test_the_numpy_actor_says_what_the_net_says(noisy, dueling):
     agent, envs = dqn(Sign, noisy=noisy, dueling=dueling, distribution="quantile", n_atoms=5)
     observations = np.linspace(-1, 1, 7, dtype=np.float32)[:, None]
-    acted = agent._actor(observations, None)
-    np.testing.assert_allclose(acted, agent._net.call(observations), rtol=1e-5, atol=1e-6)
+    acted = agent.actor(observations, None)
+    np.testing.assert_allclose(acted, agent.net.call(observations), rtol=1e-5, atol=1e-6)
 
 
 def test_noise_changes_actions_values_only_while_exploring():
     agent, _ = dqn(Sign, noisy=True)
     observations = np.ones((1, 1), np.float32)
-    drawn = [agent._actor(observations, agent.rng) for _ in range(2)]
+    drawn = [agent.actor(observations, agent.rng) for _ in range(2)]
     assert not np.allclose(*drawn)
-    still = [agent._actor(observations, None) for _ in range(2)]
+    still = [agent.actor(observations, None) for _ in range(2)]
     assert np.array_equal(*still)
 
 
@@ -225,7 +186,7 @@ def value_at_start(truncate):
         epsilon_end=1.0,
     )
     agentlab.train(agent, envs, 4000, quiet=True)
-    return agent.expected_values(agent._actor(np.zeros((1, 1), np.float32), None)).max()
+    return agent.distribution.expected_values(agent.actor(np.zeros((1, 1), np.float32), None)).max()
 
 
 def test_values_stop_at_termination_and_go_on_through_truncation():
@@ -235,7 +196,15 @@ def test_values_stop_at_termination_and_go_on_through_truncation():
     assert value_at_start(truncate=True) > 1.2
 
 
-@pytest.mark.parametrize("options", [{}, {"double": True, "distribution": "c51"}])
+def targets(agent, fields):
+    """Return what the target net says of the next observations, unless it draws noise."""
+    if agent.config.noisy:
+        return []
+    outputs = [agent.target_net.call(observations) for observations in fields[3]]
+    return [np.stack(outputs)]
+
+
+@pytest.mark.parametrize("options", [{}, {"double": True, "distribution": "c51"}, {"noisy": True}])
 def test_updates_of_one_call_are_those_of_one_call_each(options):
     rng = np.random.default_rng(0)
     together, alone = (
@@ -249,32 +218,38 @@ def test_updates_of_one_call_are_those_of_one_call_each(options):
         rng.random((3, 4)).astype(np.float32),
         rng.random((3, 4)).astype(np.float32),
     ]
-    seed = np.zeros(2, np.int32)
-    _, errors = together._update(together._precompute_targets(fields), seed)
-    alone_fields = [alone._precompute_targets([f[i : i + 1] for f in fields]) for i in range(3)]
-    parts = [alone._update(fields, seed)[1] for fields in alone_fields]
+    seeds = np.arange(6, dtype=np.int32).reshape(3, 2)
+    batches = [*fields, *targets(together, fields), seeds]
+    _, errors = together.update(tuple(batches))
+    parts = []
+    for i in range(3):
+        alone_fields = [field[i : i + 1] for field in fields]
+        given = (*alone_fields, *targets(alone, alone_fields), seeds[i : i + 1])
+        parts.append(alone.update(given)[1])
     np.testing.assert_allclose(errors, np.concatenate(parts), rtol=1e-4, atol=1e-5)
-    for one, other in zip(together._net.weights, alone._net.weights, strict=True):
+    for one, other in zip(together.net.weights, alone.net.weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_target_net_follows_at_its_own_pace():
     agent, envs = dqn(Clock, 4, target_update_interval=1000, learning_starts=16)
-    before = [v.numpy() for v in agent._target.variables]
+    before = [v.numpy() for v in agent.target_net.variables]
     agentlab.train(agent, envs, 900, quiet=True)
-    assert all(np.array_equal(a, b) for a, b in zip(before, agent._target.variables, strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(before, agent.target_net.variables, strict=True)
+    )
     agentlab.train(agent, envs, 200, quiet=True)  # passes 1000
     assert not all(
-        np.array_equal(a, b) for a, b in zip(before, agent._target.variables, strict=True)
+        np.array_equal(a, b) for a, b in zip(before, agent.target_net.variables, strict=True)
     )
 
 
 def test_polyak_averaging_takes_over_a_share():
     agent, _ = dqn(Clock, 1)
-    old, new = agent._target.variables[0], agent._net.variables[0]
+    old, new = agent.target_net.variables[0], agent.net.variables[0]
     new.assign(old + 1.0)
     before = old.numpy()
-    agent._update_target(np.float32(0.25))
+    agent.update_target(np.float32(0.25))
     np.testing.assert_allclose(old, before + 0.25, rtol=1e-5)
 
 
@@ -282,16 +257,16 @@ def test_updates_keep_pace_with_steps_whatever_the_number_of_environments():
     for n, train_freq in ((1, 4), (4, 4), (8, 4), (6, 4)):
         agent, envs = dqn(Clock, n, train_freq=train_freq, learning_starts=60, batch_size=8)
         agentlab.train(agent, envs, 600, quiet=True)
-        updates = int(agent._optimizer.iterations.numpy())
+        updates = int(agent.optimizer.iterations.numpy())
         assert abs(updates - (600 - 60) / train_freq) <= 2 + n / train_freq
 
 
 def test_random_actions_become_rarer_as_the_flags_say():
     agent, envs = dqn(Sign, epsilon_start=0.8, epsilon_end=0.2, epsilon_steps=1000)
     assert agent.epsilon == 1  # before learning starts
-    agent._steps = 500
+    agent.steps = 500
     assert agent.epsilon == pytest.approx(0.5)
-    agent._steps = 5000
+    agent.steps = 5000
     assert agent.epsilon == pytest.approx(0.2)
 
 
@@ -357,7 +332,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path, options):
 @pytest.mark.parametrize("options", [{}, SIX], ids=["plain", "all six"])
 def test_a_loss_that_is_no_number_stops_the_run(options):
     agent, envs = dqn(Sign, **options)
-    agent._net.variables[0].assign(np.full(agent._net.variables[0].shape, np.nan))
+    agent.net.variables[0].assign(np.full(agent.net.variables[0].shape, np.nan))
     with pytest.raises(AgentlabError, match="training diverged at step .* is nan"):
         agentlab.train(agent, envs, 400, quiet=True)
 
@@ -366,19 +341,19 @@ def test_a_saved_agent_plays_without_its_memory(tmp_path):
     agent = trained(800)
     agent.save(tmp_path / "agent")
     assert (tmp_path / "agent" / "replay").is_dir()
-    loaded = agentlab.load_agent(tmp_path / "agent", num_envs=2)
+    loaded = agentlab.load(tmp_path / "agent", num_envs=2)
     observations = np.array([[1.0], [-1.0]], np.float32)
     assert np.array_equal(loaded.act(observations, False), agent.act(observations, False))
-    assert "_replay" not in loaded.__dict__  # nothing was read or allocated
+    assert "replay" not in loaded.__dict__  # nothing was read or allocated
 
 
 def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
     agent = trained(800)
     agent.save(tmp_path / "agent")
-    loaded = agentlab.load_agent(tmp_path / "agent")
+    loaded = agentlab.load(tmp_path / "agent")
     loaded.save(tmp_path / "again")
-    again = agentlab.load_agent(tmp_path / "again")
-    draws = [a._replay.sample(9, np.random.default_rng(0)) for a in (agent, again)]
+    again = agentlab.load(tmp_path / "again")
+    draws = [a.replay.sample(9, np.random.default_rng(0)) for a in (agent, again)]
     assert np.array_equal(draws[0].observations, draws[1].observations)
 
 
@@ -404,16 +379,7 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
 )
 def test_bad_settings_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
-        dqn(Sign, **options)
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(AgentlabError, match="algo='dqn' needs discrete actions"):
-        dqn(lambda: Sign(continuous=True))
-
-
-def test_every_field_has_a_help_text():
-    assert all(field.metadata["help"] for field in DQNConfig.__dataclass_fields__.values())
+        agentlab.train(*dqn(Sign, **options), 8, quiet=True)  # the buffer is made at its first step
 
 
 def test_rainbow_is_dqn_with_all_six_improvements():

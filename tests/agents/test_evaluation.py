@@ -9,7 +9,7 @@ import agentlab
 from agentlab.agents.agent import Agent
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 
 
 class Improving(Agent):

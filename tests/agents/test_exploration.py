@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from agentlab.agents.exploration import check_exploration, epsilon
+from agentlab.agents.exploration import EpsilonGreedy, epsilon
 from agentlab.errors import AgentlabError
 
 
@@ -36,17 +36,21 @@ def test_the_result_is_a_plain_float(schedule):
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("options", "says"),
     [
-        ((1.5, 0.1, 10), "epsilon_start=1.5 must be between 0 and 1"),
-        ((1.0, -0.1, 10), "epsilon_end=-0.1 must be between 0 and 1"),
-        ((1.0, 0.1, -1), "epsilon_steps=-1 must be 0 or more"),
+        ({"epsilon_start": 1.5}, "epsilon_start=1.5 must be between 0 and 1"),
+        ({"epsilon_end": -0.1}, "epsilon_end=-0.1 must be between 0 and 1"),
+        ({"epsilon_steps": -1}, "epsilon_steps=-1 must be 0 or more"),
     ],
 )
-def test_bad_schedules_are_refused_by_name(given, says):
+def test_bad_schedules_are_refused_by_name(options, says):
     with pytest.raises(AgentlabError, match=says):
-        check_exploration(*given)
+        EpsilonGreedy(**options)
 
 
-def test_a_good_schedule_is_accepted():
-    check_exploration(0.0, 1.0, 0)
+def test_the_options_are_a_schedule_over_the_whole_range():
+    options = EpsilonGreedy(epsilon_start=0.0, epsilon_end=1.0, epsilon_steps=4)
+    assert [options.epsilon_at(step) for step in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
+    assert EpsilonGreedy(0.0, 1.0, 0).epsilon_at(0) == 1
+    exponential = EpsilonGreedy(1.0, 0.0, 4, "exponential")
+    assert exponential.epsilon_at(4) == pytest.approx(math.exp(-1))

@@ -7,7 +7,7 @@ from agentlab.agents.agent import Agent
 from agentlab.agents.statistics import WINDOW
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-from tests.agents.toy_envs import Clock, Sign
+from agentlab.testing.envs import Clock, Sign
 
 
 class Recorder(Agent):

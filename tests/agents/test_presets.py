@@ -5,7 +5,7 @@ from agentlab.agents.presets import WITH_PRESETS, load_presets, preset, presets
 from agentlab.config import from_dict
 from agentlab.envs import Preprocessing
 from agentlab.errors import AgentlabError
-from agentlab.experiments.agent_run import Training
+from agentlab.experiments.agent_settings import Training
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from agentlab.nets import make_torso
 from agentlab.nets.headed import Headed
 from agentlab.runs import Run, seed_everything
 from agentlab.supervised import Classifier
-from tests.agents.toy_envs import Bars, Clock, Sign
+from agentlab.testing.envs import Bars, Clock, Sign
 
 PG = {"net": "small_cnn", "rollout_length": 16, "n_minibatches": 2, "learning_rate": 0.003}
 DQN = {"net": "small_cnn", "learning_starts": 64, "train_freq": 16, "batch_size": 16}
@@ -55,16 +55,16 @@ def same(torso, weights):
 @pytest.mark.parametrize("freeze", [True, False])
 def test_a_policy_starts_from_what_a_classifier_saw_in_images(told_apart, freeze):
     agent, envs = make(pretrained=str(told_apart), freeze_pretrained=freeze)
-    assert not same(agent._net.torso, known(told_apart))
+    assert not same(agent.net.torso, known(told_apart))
     agent.on_train_start()
-    assert same(agent._net.torso, known(told_apart))
-    assert same(agent._net.value_torso, known(told_apart))
+    assert same(agent.net.torso, known(told_apart))
+    assert same(agent.net.value_torso, known(told_apart))
     observations = envs.reset(0)
-    acted, _ = agent._actor(observations)
-    np.testing.assert_allclose(acted, agent._net(observations)[0], rtol=1e-4, atol=1e-6)
+    acted, _ = agent.actor(observations)
+    np.testing.assert_allclose(acted, agent.net(observations)[0], rtol=1e-4, atol=1e-6)
     agentlab.train(agent, envs, 1600, quiet=True)
     assert agentlab.evaluate(agent, envs, 20).mean > 8
-    assert same(agent._net.torso, known(told_apart)) == freeze
+    assert same(agent.net.torso, known(told_apart)) == freeze
     # What was learned is not overwritten by training on.
     learned = agent.state()
     agent.on_train_start()
@@ -74,13 +74,13 @@ def test_a_policy_starts_from_what_a_classifier_saw_in_images(told_apart, freeze
 def test_dqn_starts_with_both_its_nets(told_apart):
     agent, envs = make("dqn", pretrained=str(told_apart))
     agentlab.train(agent, envs, 4, quiet=True)
-    assert same(agent._net.torso, known(told_apart))
-    assert same(agent._target.torso, known(told_apart))
+    assert same(agent.net.torso, known(told_apart))
+    assert same(agent.target_net.torso, known(told_apart))
     observations = envs.reset(0)
-    acted = agent._actor(observations, None)
-    np.testing.assert_allclose(acted, agent._net(observations), rtol=1e-4, atol=1e-6)
+    acted = agent.actor(observations, None)
+    np.testing.assert_allclose(acted, agent.net(observations), rtol=1e-4, atol=1e-6)
     agentlab.train(agent, envs, 200, quiet=True)
-    assert not same(agent._net.torso, known(told_apart))
+    assert not same(agent.net.torso, known(told_apart))
 
 
 def test_saved_trainers_bare_nets_and_other_agents_serve_too(told_apart, tmp_path):
@@ -88,7 +88,7 @@ def test_saved_trainers_bare_nets_and_other_agents_serve_too(told_apart, tmp_pat
     net.save(tmp_path / "net.keras")
     agent, envs = make(pretrained=str(tmp_path / "net.keras"))
     agent.on_train_start()
-    assert same(agent._net.torso, net.torso.get_weights())
+    assert same(agent.net.torso, net.torso.get_weights())
     agent.save(tmp_path / "agent")
     with Run.create(tmp_path, "run", {}) as run:
         agentlab.train(agent, envs, 64, run=run, quiet=True)
@@ -96,11 +96,11 @@ def test_saved_trainers_bare_nets_and_other_agents_serve_too(told_apart, tmp_pat
         (told_apart / "saved", known(told_apart)),
         (tmp_path, net.torso.get_weights()),  # a folder with net.keras only
         (tmp_path / "agent", net.torso.get_weights()),
-        (tmp_path / "run", agent._net.torso.get_weights()),
+        (tmp_path / "run", agent.net.torso.get_weights()),
     ):
         other, _ = make("dqn", pretrained=str(pretrained))
         other.on_train_start()
-        assert same(other._net.torso, weights), pretrained
+        assert same(other.net.torso, weights), pretrained
 
 
 def trained(run, pretrained):
@@ -119,7 +119,7 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
     resumed = trained(Run.open(tmp_path / "resumed"), pretrained)
     assert all((value == resumed.state()[name]).all() for name, value in whole.state().items())
     resumed.save(tmp_path / "agent")
-    loaded = agentlab.load_agent(tmp_path / "agent")
+    loaded = agentlab.load(tmp_path / "agent")
     assert loaded.config.pretrained == str(pretrained)
     agentlab.train(loaded, agentlab.make_envs(lambda: Bars(high=255), 4), 4, quiet=True)
     with pytest.raises(AgentlabError, match=r"pretrained=.* there is no such folder"):

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 import agentlab
 from agentlab.agents.agent import Agent
+from agentlab.agents.pg import METRICS
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run, seed_everything
-from tests.agents.toy_envs import Bars, Clock, Recall, Sign
+from agentlab.testing.envs import Bars, Clock, Recall, Sign
 
 CELLS = ("simple_rnn", "lstm", "peephole", "gru")
 SMALL = {"hidden": (16,), "rollout_length": 8, "n_minibatches": 2}
@@ -40,17 +41,28 @@ def test_a_policy_without_memory_stays_at_chance():
 
 def sharpen(agent):
     """Let the policy's output depend visibly on what is remembered."""
-    for head in (agent._net.policy_head, agent._net.value_head):
+    for head in (agent.net.policy_head, agent.net.value_head):
         shape = head.kernel.shape
         head.kernel.assign(np.random.default_rng(0).standard_normal(shape, np.float32))
-    agent._actor.update()
+    agent.actor.update(agent.net)
 
 
 def spy(agent):
     """Collect what is handed to the learner, which learns nothing."""
     batches = []
-    agent._update = lambda given: (batches.append(given), tf.zeros(6))[1]
-    agent._gradients = lambda *batch: ([v * 0 for v in agent._net.trainable_variables], None)
+
+    class Spy:
+        def __call__(self, given):
+            batches.append(given)
+            return dict.fromkeys((*METRICS, "grad_norm"), 0.0), ()
+
+        def gradients(self, batch):
+            return [v * 0 for v in agent.net.trainable_variables]
+
+        def graph(self):
+            return None
+
+    agent.update = Spy()
     sharpen(agent)
     return batches
 
@@ -78,7 +90,9 @@ def test_learning_goes_through_the_same_states_as_acting_did(env, options):
         for i in range(2):
             inputs, actions, log_probs, *_ = minibatch(minibatches, i)
             assert inputs[0].shape[:2] == (2, 8)  # whole sequences of two environments
-            stated, _, _ = agent._evaluate(inputs, actions)
+            parameters, _ = agent.net.run(*inputs)
+            log_std = agent.net.log_std
+            stated, _ = agent.policy.log_prob_and_entropy(parameters, log_std, actions)
             np.testing.assert_allclose(stated, log_probs, rtol=1e-3, atol=1e-5)
 
 
@@ -95,10 +109,10 @@ def test_an_update_takes_whole_sequences():
 
 def parameters_seen(agent, env, n, episodes):
     """Return the policy's parameters at every step of an evaluation, ``[steps, n, outputs]``."""
-    seen, best = [], agent._policy.best
-    agent._policy.best = lambda parameters: (seen.append(parameters), best(parameters))[1]
+    seen, best = [], agent.policy.best
+    agent.policy.best = lambda parameters: (seen.append(parameters), best(parameters))[1]
     agentlab.evaluate(agent, agentlab.make_envs(env, n), episodes)
-    agent._policy.best = best
+    agent.policy.best = best
     return np.array(seen)
 
 
@@ -127,9 +141,9 @@ def test_an_environment_forgets_alone():
 
 def values_of(agent, *observations):
     """Return V of the last of one episode's observations."""
-    agent._actor.reset(np.ones(1, bool))
+    agent.actor.reset(np.ones(1, bool))
     for observation in observations:
-        _, values = agent._actor(np.float32([[observation]]))
+        _, values = agent.actor(np.float32([[observation]]))
     return values[0]
 
 
@@ -188,7 +202,7 @@ def test_a_saved_agent_acts_as_before_in_any_number_of_environments(tmp_path):
     agent, _ = pg(Clock)
     sharpen(agent)
     agent.save(tmp_path / "agent")
-    loaded = agentlab.load_agent(tmp_path / "agent", num_envs=1)
+    loaded = agentlab.load(tmp_path / "agent", num_envs=1)
     seen = [parameters_seen(player, Clock, 3, 3) for player in (agent, loaded)]
     np.testing.assert_array_equal(*seen)
 

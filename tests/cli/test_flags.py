@@ -15,7 +15,7 @@ from agentlab.cli.flags import Parser
 from agentlab.config import format_value, option, parse_value
 from agentlab.envs import Preprocessing
 from agentlab.errors import AgentlabError
-from agentlab.experiments.agent_run import Training
+from agentlab.experiments.agent_settings import Training
 
 
 @dataclass(frozen=True)

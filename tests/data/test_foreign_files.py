@@ -6,15 +6,16 @@ import struct
 import zlib
 
 import pytest
-from agentlab.data.pictures import Pictures
 
 from agentlab.data.csv_files import CSVFiles
+from agentlab.data.image_files import read_header
+from agentlab.data.images import Images
 from agentlab.data.text import read_text
 from agentlab.errors import AgentlabError
 
 
 def pack(path, *parts):
-    with gzip.open(path, "wb", 1) as file:
+    with gzip.open(path, "wb", 9) as file:
         file.writelines(parts)
     return path
 
@@ -40,6 +41,13 @@ def test_a_row_is_bounded(tmp_path):
         list(files.chunks({"a": float, "b": float}))
 
 
+def test_an_endless_cell_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("agentlab.data.csv_form.MAX_UNPACKED", 1 << 24)
+    path = pack(tmp_path / "x.csv.gz", b'a,b\n1,"', *[(b"x" * 999 + b"\n") * 1000] * 40)
+    with pytest.raises(AgentlabError, match="unpacks to more than 200 times its size"):
+        list(CSVFiles(path).chunks({"a": float, "b": str}))
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_long_files_of_short_lines_are_read(tmp_path, end):
     path = tmp_path / "x.csv"
@@ -61,18 +69,20 @@ def write_png(path, width, height):
 
 
 def test_a_picture_is_measured_before_it_is_decoded(tmp_path, recwarn):
-    pictures = Pictures(8, 8, 3)
+    images = Images(8, 8, 3)
     write_png(tmp_path / "small.png", 40, 30)
-    assert pictures.read(tmp_path / "small.png").shape == (1, 8, 8, 3)
+    assert images.read(tmp_path / "small.png").shape == (1, 8, 8, 3)
     write_png(tmp_path / "large.png", 13_000, 2_600)
-    with pytest.raises(AgentlabError, match="has 13,000 x 2,600 pixels; at most 33,554,432"):
-        pictures.read(tmp_path / "large.png")
+    with pytest.raises(AgentlabError, match="has 13,000 x 2,600 pixels; at most 25,000,000"):
+        images.read(tmp_path / "large.png")
+    with pytest.raises(AgentlabError, match="has 13,000 x 2,600 pixels; at most 25,000,000"):
+        read_header(tmp_path / "large.png")
     assert not recwarn.list
 
 
 def test_pipes_and_devices_are_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for read in (Pictures(8, 8, 3).read, read_text):
+    for read in (Images(8, 8, 3).read, read_text):
         for path in (tmp_path / "pipe", "/dev/zero"):
             with pytest.raises(AgentlabError, match="not a regular file"):
                 read(path)

@@ -88,7 +88,7 @@ def test_texts_without_words_are_refused():
         Words.fit(["?!", ""])
     with pytest.raises(AgentlabError, match="size=2 must be 3 or more"):
         Words.fit(["a"], size=2)
-    with pytest.raises(AgentlabError, match="length=0 must be 1 or more"):
+    with pytest.raises(AgentlabError, match="length=0 must be from 1 to"):
         Words.fit(["a"], length=0)
 
 

@@ -11,7 +11,7 @@ import agentlab
 from agentlab.cli import main
 from agentlab.errors import InvalidArgument
 from agentlab.experiments import TrainerPlan, TrainerResult, open_run, resume, start
-from agentlab.experiments.trainer_run import StopAt
+from agentlab.experiments.stop_at import StopAt
 
 SMALL = {"epochs": 2, "hidden": (4,), "batch_size": 16}
 

@@ -72,14 +72,6 @@ def test_features_are_those_before_the_head(fitted: Classifier) -> None:
     np.testing.assert_allclose(logits[:, 1] - logits[:, 0], expected @ [-1, 1], atol=1e-4)
 
 
-def test_a_saved_classifier_says_the_same(fitted: Classifier, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    loaded = Classifier.load(tmp_path)
-    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
-    assert loaded.predict(X).tolist() == fitted.predict(X).tolist()
-    assert loaded.evaluate(X, WORDS) == fitted.evaluate(X, WORDS)
-
-
 def test_the_classes_named_beforehand_are_saved_too(tmp_path: Path) -> None:
     classifier = Classifier(dense(3), epochs=1)
     classifier.fit(X, Y, classes=np.array(["low", "high", "none"]), quiet=True).save(tmp_path)

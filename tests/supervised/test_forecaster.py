@@ -1,15 +1,10 @@
 """Forecasting: better than the naive forecast where there is something to learn, and only there."""
 
-import signal
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
-from agentlab.runs import Run
 from agentlab.supervised.forecaster import Forecaster
 
 SMALL = {"past": 20, "horizon": 10, "units": 16, "batch_size": 32, "learning_rate": 1e-2}
@@ -119,36 +114,6 @@ def test_constant_series_stay_as_they_are() -> None:
     np.testing.assert_allclose(trainer.predict(np.full(4, 5.5)), 5.5)
     metrics = trainer.evaluate(np.full(20, 5.5))
     assert metrics["rmse"] == 0 and np.isnan(metrics["ratio"])
-
-
-def test_a_saved_trainer_comes_back(forecaster: Forecaster, tmp_path: Path) -> None:
-    forecaster.save(tmp_path)
-    loaded = load(tmp_path)
-    assert isinstance(loaded, Forecaster) and loaded.names == ["high", "low"]
-    np.testing.assert_array_equal(loaded.predict(TEST), forecaster.predict(TEST))
-    assert loaded.evaluate(TEST) == pytest.approx(forecaster.evaluate(TEST), rel=1e-6)
-
-
-def test_a_seed_repeats_bit_for_bit_and_a_resumed_run_ends_as_a_whole_one(tmp_path: Path) -> None:
-    options = {**TINY, "dropout": 0.2, "epochs": 4, "schedule": "cosine"}
-    values = WAVE[:200]
-    whole = Forecaster(seed=3, **options).fit(values, quiet=True)
-    with Run.create(tmp_path, "run", {}) as run:
-        first = Forecaster(seed=3, **options)
-        first.epoch_end = lambda epoch, run: _stop_after(2, epoch)  # type: ignore[method-assign]
-        first.fit(values, run=run, quiet=True)
-        assert first.interrupted and len(first.history) == 2
-    with Run.open(run.path) as run:
-        second = Forecaster(seed=3, **options).fit(values, run=run, quiet=True)
-    assert second.history == whole.history and len(whole.history) == 4
-    for one, other in zip(whole.net.weights, second.net.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def _stop_after(last: int, epoch: int) -> dict[str, float]:
-    if epoch == last:
-        signal.raise_signal(signal.SIGINT)
-    return {}
 
 
 def test_images_of_forecasts_and_of_the_error_by_horizon(forecaster: Forecaster) -> None:

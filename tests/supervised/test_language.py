@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
 from agentlab.nets.headed import Headed
 from agentlab.nets.rnn import RNN
 from agentlab.runs import Run
@@ -86,13 +85,6 @@ def test_unknown_characters_cost_nats_but_are_never_written(model: LanguageModel
         model.evaluate("the cät sat on the mat. " * 4)["loss"] > model.evaluate(TEXT[:96])["loss"]
     )
     assert "\ufffd" not in model.generate("é", 200, temperature=5.0)
-
-
-def test_saved_and_loaded_it_writes_the_same(model: LanguageModel, tmp_path) -> None:
-    model.save(tmp_path)
-    again = load(tmp_path)
-    assert isinstance(again, LanguageModel)
-    assert again.generate("the ", 60, seed=3) == model.generate("the ", 60, seed=3)
 
 
 def test_a_resumed_run_equals_one_never_stopped(tmp_path) -> None:

@@ -11,7 +11,6 @@ from sklearn.datasets import load_diabetes
 
 from agentlab.data import Arrays, Batch
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
 from agentlab.runs import Run
 from agentlab.supervised.linear import LinearRegression
 from agentlab.supervised.regressor import Regressor
@@ -141,16 +140,6 @@ def test_whole_numbers_are_numbers() -> None:
     ours = LinearRegression().fit([[0], [1], [2]], [1, 3, 5], quiet=True)
     assert ours.coef_ == pytest.approx([2], rel=1e-6)
     assert ours.predict([[10]]) == pytest.approx([21], rel=1e-6)
-
-
-def test_a_saved_regression_comes_back(tmp_path: Path) -> None:
-    ours = LinearRegression().fit(X, Y, quiet=True)
-    ours.save(tmp_path)
-    loaded = load(tmp_path)
-    assert isinstance(loaded, LinearRegression)
-    np.testing.assert_array_equal(loaded.predict(X), ours.predict(X))
-    np.testing.assert_array_equal(loaded.coef_, ours.coef_)
-    np.testing.assert_array_equal(loaded.errors_, ours.errors_)
 
 
 def test_a_run_records_both_parts(tmp_path: Path) -> None:

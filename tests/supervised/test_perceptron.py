@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
 from agentlab.runs import Run
 from agentlab.supervised.perceptron import Perceptron
 from agentlab.supervised.separability import common_point
@@ -93,23 +92,6 @@ def test_real_data_with_names_of_classes() -> None:
         Perceptron(epochs=50).fit(iris.data[50:], names[50:], quiet=True)
     with pytest.raises(AgentlabError, match="there are 3 classes.* tells 2 apart"):
         Perceptron().fit(iris.data, names)
-
-
-def test_equal_seeds_learn_alike() -> None:
-    def weights(seed: int) -> list[float]:
-        return Perceptron(seed=seed).fit(INPUTS, AND, quiet=True).coef_.tolist()
-
-    assert weights(1) == weights(1) != weights(2)
-
-
-def test_a_saved_perceptron_comes_back(tmp_path: Path) -> None:
-    perceptron = Perceptron().fit(INPUTS, AND, quiet=True)
-    perceptron.save(tmp_path)
-    loaded = load(tmp_path)
-    assert isinstance(loaded, Perceptron)
-    assert loaded.predict(INPUTS).tolist() == AND.tolist()
-    np.testing.assert_array_equal(loaded.coef_, perceptron.coef_)
-    assert loaded.history == perceptron.history
 
 
 def test_a_run_records_each_pass(tmp_path: Path) -> None:

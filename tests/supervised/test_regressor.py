@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -46,14 +45,6 @@ def test_a_net_that_knows_nothing_predicts_the_training_splits_mean() -> None:
     np.testing.assert_allclose(regressor.predict(X), Y.mean(), rtol=1e-6)
     assert regressor.history[0]["train/rmse"] == pytest.approx(Y.std(), rel=1e-5)
     assert regressor.score(X, Y) == pytest.approx(0, abs=1e-5)
-
-
-def test_a_saved_regressor_says_the_same(fitted: Regressor, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    loaded = Regressor.load(tmp_path)
-    np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
-    assert loaded.evaluate(X, Y) == fitted.evaluate(X, Y)
-    assert loaded.history == fitted.history
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import sacrebleu
 import tensorflow as tf
 
 from agentlab.errors import AgentlabError
-from agentlab.learner import load
 from agentlab.runs import Run
 from agentlab.supervised.translations import scores
 from agentlab.supervised.translator import Translator
@@ -100,14 +99,6 @@ def test_scores_are_those_of_sacrebleu_on_cased_text() -> None:
     expected = 100 * math.prod([8 / 9, 5 / 7, 3 / 5, 1 / 3]) ** 0.25
     assert metrics["bleu"] == pytest.approx(expected, rel=1e-6)
     assert scores(["a small dog runs fast.", "it rains."], true)["bleu"] < 100
-
-
-def test_it_comes_back_from_its_files(translator: Translator, tmp_path: Path) -> None:
-    translator.save(tmp_path)
-    loaded = load(tmp_path)
-    assert isinstance(loaded, Translator)
-    assert loaded.evaluate(*TEST) == translator.evaluate(*TEST)
-    assert loaded.target_tokenizer is loaded.preprocessor
 
 
 def test_attention_is_drawn_for_some_sentences(translator: Translator) -> None:

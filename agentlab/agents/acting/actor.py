@@ -56,7 +56,7 @@ class NumpyActor(Actor):
         self.load(self._weights)
 
     def weights(self) -> Weights:
-        return dict(self._weights)
+        return {name: array.copy() for name, array in self._weights.items()}
 
     @abstractmethod
     def load(self, weights: Weights) -> None:

@@ -9,10 +9,14 @@ import numpy as np
 
 from agentlab.agents.acting.actor import Array, Floats
 
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0, out=x),
-}
+
+def relu(x: Any) -> Any:
+    """Rectify ``x`` in place."""
+    return np.maximum(x, 0, out=x)
+
+
+# Named functions, so that actors pickle.
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
 
 
 class NumpyMLP:

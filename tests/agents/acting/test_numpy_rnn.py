@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
+from agentlab.agents.acting.actor import network_weights
 from agentlab.agents.acting.numpy_rnn import NumpyRNN
+from agentlab.agents.acting.specifications import rnn_specification
 from agentlab.nets import make_torso
+
+
+def numpy_of(torso):
+    return NumpyRNN(rnn_specification(torso, torso), network_weights(torso))
 
 
 @pytest.mark.parametrize("net", ["simple_rnn", "lstm", "peephole", "gru"])
@@ -14,7 +20,7 @@ def test_steps_by_numpy_are_those_of_the_torso(net):
     inputs = rng.standard_normal((4, 7, 3), np.float32)
     state = [part.numpy() for part in torso.initial_state(4)]
     expected, last = torso.run(inputs, state)
-    step = NumpyRNN(torso)
+    step = numpy_of(torso)
     assert step.states == len(state) == (4 if net in ("lstm", "peephole") else 2)
     for t in range(7):
         features, state = step(inputs[:, t], state)
@@ -26,5 +32,5 @@ def test_steps_by_numpy_are_those_of_the_torso(net):
 def test_large_numbers_saturate_without_a_warning(recwarn):
     torso = make_torso("lstm", (None, 1), units=(2,), seed=0)
     state = [part.numpy() for part in torso.initial_state(1)]
-    features, _ = NumpyRNN(torso)(np.full((1, 1), -1e6, np.float32), state)
+    features, _ = numpy_of(torso)(np.full((1, 1), -1e6, np.float32), state)
     assert np.isfinite(features).all() and not recwarn.list

@@ -1,0 +1,117 @@
+"""Tiny data of each kind, for tests of trainers and estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentlab.data import Arrays, Batches
+
+PAST = 6  # rows that a forecast is made from
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a learner is fitted on, scored on and asked to predict.
+
+    Attributes:
+        train: the positional arguments of ``fit``.
+        test: the positional arguments of ``score``.
+        inputs: the argument of ``predict`` or ``transform``.
+        wrong: inputs of a shape that must be refused; ``None`` where any will do.
+        batches: makes ``train`` as ``Batches``, for trainers that take these.
+        exported: what ``inference_model`` takes for ``inputs``, where it is something else.
+    """
+
+    train: tuple[Any, ...]
+    test: tuple[Any, ...]
+    inputs: Any
+    wrong: Any = None
+    batches: Callable[[], Batches] | None = None
+    exported: Any = None
+
+
+def rows() -> Any:
+    """Return 48 rows of four numbers, float32 ``[48, 4]``."""
+    return np.random.default_rng(0).normal(3, 2, (48, 4)).astype(np.float32)
+
+
+def classes() -> Examples:
+    """Return rows of numbers of two classes, ``"no"`` and ``"yes"``, divided by a line."""
+    x = rows()
+    y = np.array(["no", "yes"])[(x[:, 0] > x[:, 1]).astype(int)]
+    return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :3])
+
+
+def numbers() -> Examples:
+    """Return rows of numbers with a target that is linear in them, and a little noise."""
+    x = rows()
+    noise = np.random.default_rng(1).normal(0, 0.1, len(x))
+    y = (x @ np.array([1, -2, 0.5, 3]) + noise).astype(np.float32)
+    batches = Arrays(x[:40], y[:40])
+    return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :3], lambda: batches)
+
+
+def images() -> Examples:
+    """Return images of two classes, dark and light, uint8 ``[n, 8, 8, 1]``."""
+    rng = np.random.default_rng(2)
+    y = np.arange(48) % 2
+    x = (60 + 120 * y[:, None, None, None] + rng.normal(0, 20, (48, 8, 8, 1))).astype(np.uint8)
+    return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :5])
+
+
+def texts() -> Examples:
+    """Return short texts of two classes, by whether ``good`` or ``bad`` occurs."""
+    rng = np.random.default_rng(3)
+    words = np.array(["a", "film", "the", "end", "so"])
+    y = np.arange(48) % 2
+    x = np.array([" ".join([*rng.choice(words, 4), ("bad", "good")[label]]) for label in y])
+    return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:])
+
+
+def text() -> Examples:
+    """Return one text, as a language model takes it."""
+    written = "the cat sat on the mat and the dog sat on the log. " * 12
+    return Examples(
+        (written,), (written[:200],), ["the cat"], exported=np.array([[1, 2, 3]], np.int32)
+    )
+
+
+def series() -> Examples:
+    """Return two sines with noise, float64 ``[120, 2]``."""
+    time = np.arange(120)[:, None]
+    values = np.sin(time / np.array([4, 3])) + np.random.default_rng(4).normal(0, 0.1, (120, 2))
+    window = values[-PAST:][None].astype(np.float32)  # [1, past, columns]
+    test = values[90:]
+    return Examples((values[:90],), (test,), test, test[:, :1], exported=window)
+
+
+def sentences() -> Examples:
+    """Return sentences of numbers in English, and in German from back to front."""
+    rng = np.random.default_rng(5)
+    german = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier"}
+    sources = [" ".join(rng.choice(list(german), rng.integers(1, 4))) for _ in range(48)]
+    targets = [" ".join(german[word] for word in s.split()[::-1]) for s in sources]
+    return Examples((sources[:40], targets[:40]), (sources[40:], targets[40:]), sources[40:44])
+
+
+def points() -> Examples:
+    """Return two clouds of points without targets, float64 ``[48, 3]``."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(0, 0.3, (48, 3)) + 3 * (np.arange(48) % 2)[:, None]
+    return Examples((x[:40],), (x[40:],), x[40:], x[40:, :2])
+
+
+KINDS: dict[str, Callable[[], Examples]] = {
+    "classes": classes,
+    "numbers": numbers,
+    "images": images,
+    "texts": texts,
+    "text": text,
+    "series": series,
+    "sentences": sentences,
+    "points": points,
+}

@@ -1,0 +1,149 @@
+"""What a trainer or an estimator is checked on: data, options, and fits that checks share."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agentlab.errors import InvalidArgument
+from agentlab.registry import registry_of
+from agentlab.runs import Run
+from agentlab.testing.conformance import Looking, logged_rows, small_config
+from agentlab.testing.examples import KINDS, PAST, Examples
+from agentlab.training.callbacks import Callback
+
+SMALL = {"epochs": 3, "batch_size": 8, "hidden": (8,), "validation_split": 0.2}
+# The data of each registered learner, and options that keep its network small.
+REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "classifier": [
+        ("classes", {"dropout": 0.2, "schedule": "cosine"}),
+        ("images", {"flip": True}),
+        ("texts", {"net": "text_cnn", "vocabulary": 20, "length": 8}),
+    ],
+    "regressor": [("numbers", {"dropout": 0.2})],
+    "linear_regression": [("numbers", {})],
+    "perceptron": [("classes", {"epochs": 500})],
+    "language_model": [("text", {"units": (8,), "embedding": 4, "length": 8})],
+    "translator": [
+        ("sentences", {"units": 8, "embedding": 8, "vocabulary": 30, "max_length": 16}),
+    ],
+    "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
+    "siamese": [("classes", {})],
+}
+
+
+class LearnerCase:
+    """A class with what it is checked on; what has been fitted is shared by all checks.
+
+    Args:
+        learner: a subclass of ``Trainer`` or ``Estimator``.
+        examples: a key of ``agentlab.testing.examples.KINDS``, or data of your own.
+        config: an instance of ``learner.Config``, or a mapping of options; options that are known
+            to make a training short are set beside them.
+        label: names the case in messages.
+    """
+
+    def __init__(
+        self, learner: Any, examples: str | Examples, config: Any = None, label: str = ""
+    ) -> None:
+        self.cls = learner
+        self.data = KINDS[examples]() if isinstance(examples, str) else examples
+        self.config = small_config(learner, SMALL, config)
+        self.label = label or str(learner.name or learner.__name__)
+
+    def __str__(self) -> str:
+        return self.label
+
+    def make(self, seed: int = 3) -> Any:
+        """Make a learner that has not been fitted."""
+        return self.cls(config=self.config, seed=seed)
+
+    def fit(self, learner: Any = None, **options: Any) -> Any:
+        """Fit ``learner`` (a new one) on the training data."""
+        learner = self.make() if learner is None else learner
+        return learner.fit(*self.data.train, **options)
+
+    def apply(self, learner: Any, inputs: Any = None) -> Any:
+        """Return what ``predict`` (or, of a learner without it, ``transform``) gives."""
+        method = getattr(learner, "predict", None) or learner.transform
+        return method(self.data.inputs if inputs is None else inputs)
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder that lasts as long as the case."""
+        self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
+
+    @cached_property
+    def fitted(self) -> Any:
+        """A learner that has been fitted, without a run."""
+        return self.fit(quiet=True) if self.cls.kind == "trainer" else self.fit()
+
+    @cached_property
+    def whole(self) -> tuple[Any, Run]:
+        """A trainer fitted with a run, and a callback that only looks."""
+        with Run.create(self.folder, "whole", {}) as run:
+            return self.fit(run=run, callbacks=[Looking()], quiet=True), run
+
+    @cached_property
+    def first_epoch(self) -> tuple[Any, Run, list[dict[str, str]]]:
+        """A trainer that a callback stopped after an epoch, its run, and the rows logged then."""
+        with Run.create(self.folder, "resumed", {}) as run:
+            return self.fit(run=run, callbacks=[_Stop()], quiet=True), run, logged_rows(run)
+
+    @cached_property
+    def resumed(self) -> tuple[Any, Run]:
+        """A trainer that went on from there, was interrupted within an epoch and resumed again."""
+        path = self.first_epoch[1].path
+        with Run.open(path) as run:
+            self.fit(_interrupt(self.make(), after=2), run=run, quiet=True)
+        with Run.open(path) as run:
+            return self.fit(run=run, quiet=True), run
+
+
+class _Stop(Callback):
+    """Stops a training after its first row of metrics."""
+
+    def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        self.stop_training = True
+
+
+def _interrupt(trainer: Any, after: int) -> Any:
+    """Let ``trainer`` be interrupted, as by Ctrl-C, in the batch ``after`` so many."""
+    train_step, made = trainer.train_step, 0
+
+    def step(batch: Any) -> Any:
+        nonlocal made
+        made += 1
+        if made == after:
+            signal.raise_signal(signal.SIGINT)
+        return train_step(batch)
+
+    trainer.train_step = step
+    return trainer
+
+
+def registered_cases(kind: str) -> list[LearnerCase]:
+    """Return cases for every registered trainer or estimator.
+
+    Args:
+        kind: ``"trainer"`` or ``"estimator"``.
+
+    Raises:
+        InvalidArgument: for one that ``REGISTERED`` has no data for.
+    """
+    registry, cases = registry_of(kind), []
+    for name in registry:
+        if name not in REGISTERED:
+            raise InvalidArgument(
+                f"the {kind} {name!r} has no data to be checked on; add them to "
+                "agentlab.testing.learner_case.REGISTERED"
+            )
+        for examples, options in REGISTERED[name]:
+            label = f"{name} on {examples}"
+            cases.append(LearnerCase(registry.load(name), examples, options, label))
+    return cases

@@ -1,0 +1,14 @@
+"""Every algorithm keeps to what the suite in agentlab.testing.agents asks of agents."""
+
+import pytest
+
+from agentlab.agents import ALGORITHMS
+from agentlab.testing.agents import AgentCase, agent_checks
+
+CASES = {name: AgentCase(name) for name in ALGORITHMS}
+
+
+@pytest.mark.parametrize("check", agent_checks())
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_algorithm_conforms(algo, check):
+    check(CASES[algo])

@@ -1,0 +1,20 @@
+"""Every trainer and estimator keeps to what the suites in agentlab.testing.learners ask."""
+
+import pytest
+
+from agentlab.testing.learner_case import registered_cases
+from agentlab.testing.learners import estimator_checks, trainer_checks
+
+TRAINERS, ESTIMATORS = registered_cases("trainer"), registered_cases("estimator")
+
+
+@pytest.mark.parametrize("check", trainer_checks())
+@pytest.mark.parametrize("case", TRAINERS, ids=str)
+def test_every_trainer_conforms(case, check):
+    check(case)
+
+
+@pytest.mark.parametrize("check", estimator_checks())
+@pytest.mark.parametrize("case", ESTIMATORS, ids=str)
+def test_every_estimator_conforms(case, check):
+    check(case)
