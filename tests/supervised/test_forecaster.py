@@ -155,7 +155,7 @@ def test_what_cannot_be_learned_or_forecast_is_refused(forecaster: Forecaster) -
         Forecaster().fit(gap)
     with pytest.raises(AgentlabError, match="values has 63 rows, but past=40 and horizon=40 need"):
         Forecaster().fit(WAVE[:70])
-    with pytest.raises(AgentlabError, match="validation has 20 rows, but horizon=40 need 40"):
+    with pytest.raises(AgentlabError, match="validation_data has 20 rows, but horizon=40 need 40"):
         Forecaster().fit(WAVE[:200])
     with pytest.raises(AgentlabError, match="values has 19 rows, but past=20 are needed"):
         forecaster.predict(WAVE[:19])
