@@ -100,9 +100,10 @@ print(json.dumps(chosen))
 
 @pytest.mark.parametrize("algo", ["pg", "dqn"])
 def test_an_actor_steps_environments_in_a_process_without_tensorflow(algo, tmp_path):
-    agent, _ = trained(algo)
+    options = {**SMALL[algo], "hidden": (8,)}
+    agent, _ = trained(algo, **options)
     envs = agentlab.make_envs("CartPole-v1", 3)
-    other = agentlab.make_agent(algo, envs, seed=2, **SMALL[algo])
+    other = agentlab.make_agent(algo, envs, seed=2, **options)
     parcel = tmp_path / "actor.pickle"
     parcel.write_bytes(pickle.dumps((other.actor, agent.policy_state())))
     done = subprocess.run(
