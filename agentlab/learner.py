@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from importlib import import_module
@@ -14,25 +14,27 @@ import numpy as np
 from agentlab import config as configs
 from agentlab.components import State, component_state, is_large, is_model, restore_component
 from agentlab.config import Options
+from agentlab.description import (
+    DESCRIPTION,
+    find_saved,
+    read_description,
+    verified_description,
+    write_description,
+)
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.nets.budget import weights_within
 from agentlab.nets.files import load_net
 from agentlab.registry import registry_of
-from agentlab.runs import Run
 from agentlab.runs.files import (
     replacing_folder,
     sha256_of,
-    sha256_of_json,
     write_arrays,
-    write_json,
 )
-from agentlab.runs.reading import read_arrays, read_json
+from agentlab.runs.reading import read_arrays
 
 Large = TypeVar("Large", bound=Any)
-FORMAT = 1  # of saved learners; each version reads those before it
-_KINDS_OF_VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
-DESCRIPTION, ARRAYS, MODEL = "learner.json", "arrays.npz", ".keras"
+ARRAYS, MODEL = "arrays.npz", ".keras"
 
 
 class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
@@ -159,7 +161,6 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         for name, component in folders.items():
             self.read_left(name, component).save(folder / name)
         content = {
-            "format": FORMAT,
             "kind": self.kind,
             "name": class_name(type(self)),
             "config": configs.to_dict(self.config),
@@ -170,8 +171,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             "folders": sorted(folders),
             "files": {name: sha256_of(folder / name) for name in files},
         }
-        described = {"sha256": sha256_of_json(content), **content}
-        write_json(folder / DESCRIPTION, described)
+        write_description(folder, content)
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:
@@ -188,7 +188,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             AgentlabError: for missing, damaged or foreign files.
         """
         directory = Path(directory)
-        described = _description_of(cls, directory)
+        described = verified_description(directory, cls.kind, class_name(cls))
         models = {
             name.removesuffix(MODEL): load_net(directory / name, digest)
             for name, digest in described["files"].items()
@@ -219,7 +219,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             AgentlabError: for missing, damaged or foreign files.
         """
         directory = Path(directory)
-        described = _description_of(type(self), directory)
+        described = verified_description(directory, self.kind, class_name(type(self)))
         try:
             self.restore({**described["state"], **read_arrays(directory / ARRAYS)})
             self.rng.bit_generator.state = described["rng"]
@@ -255,60 +255,6 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         return {name: c for name, c in components if is_large(c)}
 
 
-class Estimator(Learner):
-    """A model that is fitted in closed form or by rules of its own, in scikit-learn's manner.
-
-    A subclass writes ``fit`` and ``predict`` or ``transform``, and ``score``. What it learned are
-    attributes with a trailing underscore, which its ``state`` and ``restore`` keep.
-
-    Args:
-        config: an instance of ``Config``; ``None`` makes one of ``options``.
-        seed: seeds every random number that it draws.
-        options: fields of ``Config`` by name.
-
-    Raises:
-        InvalidArgument: for an unknown option or an unfit value.
-    """
-
-    kind = "estimator"
-
-    def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
-        if config is not None and options:
-            raise InvalidArgument(f"options {', '.join(options)} are given beside a whole config")
-        super().__init__(
-            configs.from_dict(self.Config, options) if config is None else config, seed
-        )
-
-    @abstractmethod
-    def fit(self, *data: Any, **options: Any) -> Self:
-        """Learn from data and return ``self``."""
-
-    def state(self) -> State:
-        """Return what was learned: all attributes that end in ``_``, and the components' state."""
-        return {**super().state(), **{n: v for n, v in vars(self).items() if _is_learned(n)}}
-
-    def restore(self, state: State) -> None:
-        """Take back what ``state`` returned."""
-        super().restore(state)
-        for name, value in state.items():
-            if _is_learned(name):
-                setattr(self, name, value)
-
-    @property
-    def fitted(self) -> bool:
-        """Whether ``fit`` has been called: whether there is an attribute that ends in ``_``."""
-        return any(map(_is_learned, vars(self)))
-
-    def check_fitted(self) -> None:
-        """Raise ``AgentlabError`` before ``fit``."""
-        if not self.fitted:
-            raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
-
-
-def _is_learned(name: str) -> bool:
-    return name.endswith("_") and not name.startswith("_")
-
-
 def load(path: Path | str, cls: type[Learner] | str | None = None, **options: Any) -> Any:
     """Load the learner in a run, a checkpoint or a folder that ``save`` wrote.
 
@@ -342,54 +288,6 @@ def load(path: Path | str, cls: type[Learner] | str | None = None, **options: An
     return cls.load(directory, **options)
 
 
-def find_saved(path: Path | str) -> Path:
-    """Return the folder of the learner in a run, a checkpoint or a saved folder.
-
-    Raises:
-        AgentlabError: where there is none.
-    """
-    path = Path(path)
-    if (path / DESCRIPTION).exists():
-        return path
-    in_checkpoint = path / "learner"
-    if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
-        return in_checkpoint
-    newest = Run.open(path).latest_checkpoint()
-    if newest is not None:
-        return newest.path / "learner"
-    if (path / "learner" / DESCRIPTION).is_file():  # an estimator's run has no checkpoints
-        return path / "learner"
-    raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
-
-
-def read_description(directory: Path | str) -> dict[str, Any]:
-    """Return what ``learner.json`` in ``directory`` says.
-
-    Raises:
-        AgentlabError: where it is missing, damaged or of a later format.
-    """
-    path = Path(directory) / DESCRIPTION
-    try:
-        content = dict(read_json(path))
-        version, expected = content["format"], content.pop("sha256")
-        if version > FORMAT:
-            raise AgentlabError(
-                f"{path} has format {version}, but this agentlab reads up to {FORMAT}; upgrade it"
-            )
-        if expected != sha256_of_json(content):
-            raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
-        for name, kind in _KINDS_OF_VALUES.items():
-            if not isinstance(content[name], kind):
-                raise TypeError(f"{name} is of another kind")
-    except FileNotFoundError:
-        raise AgentlabError(
-            f"{directory} holds no saved learner: there is no {DESCRIPTION}"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AgentlabError(f"{path} is damaged: {error}") from error
-    return content
-
-
 def class_name(cls: type[Learner]) -> str:
     """Return what ``cls`` is registered as, or ``module:Class`` for a class from elsewhere."""
     return registry_of(cls.kind).name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
@@ -407,20 +305,3 @@ def _class_at(path: str) -> type[Learner]:
     if not (isinstance(cls, type) and issubclass(cls, Learner)):
         raise InvalidArgument(f"cls={path!r} is not a subclass of Learner")
     return cls
-
-
-def _description_of(cls: type[Learner], directory: Path) -> dict[str, Any]:
-    described = read_description(directory)
-    if (described["kind"], described["name"]) != (cls.kind, class_name(cls)):
-        raise AgentlabError(
-            f"{directory} holds the {described['kind']} {described['name']!r}, "
-            f"not {class_name(cls)!r}"
-        )
-    for name, digest in described["files"].items():
-        try:
-            intact = sha256_of(directory / name) == digest
-        except OSError as error:
-            raise AgentlabError(f"{directory / name} cannot be read: {error.strerror}") from error
-        if not intact:
-            raise AgentlabError(f"{directory / name} is damaged: it is not the file that was saved")
-    return described

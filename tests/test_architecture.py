@@ -19,7 +19,7 @@ FLOORS = (
     ("runs",),
     ("data", "envs"),
     ("nets", "replay"),
-    ("learner",),
+    ("description", "estimator", "learner"),
     ("plots", "training"),
     ("agents", "deploy", "scale", "supervised", "unsupervised", "vision"),
     ("experiments", "testing"),
@@ -28,7 +28,11 @@ FLOORS = (
 )
 # Packages on one floor are strangers to each other, but for these (importer, imported). The lowest
 # floor holds single files that may import each other.
-NEIGHBORS = {("__main__", "cli")}
+NEIGHBORS = {
+    ("__main__", "cli"),
+    ("estimator", "learner"),
+    ("learner", "description"),
+}
 LIMITED, MAX_LINES = ("agents", "supervised", "training"), 300
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # public, in spite of their names
 

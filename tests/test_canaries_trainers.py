@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 
 from agentlab.data import Batch, Batches
-from agentlab.learner import Estimator, load
+from agentlab.estimator import Estimator
+from agentlab.learner import load
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.optimizers import make_optimizer

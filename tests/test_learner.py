@@ -12,8 +12,10 @@ import tensorflow as tf
 import agentlab
 from agentlab import learner as learners
 from agentlab.config import Options, option
+from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.learner import Estimator, Learner, find_saved, read_description
+from agentlab.estimator import Estimator
+from agentlab.learner import Learner
 from agentlab.testing.envs import Sign
 from tests.forged import described, forge
 

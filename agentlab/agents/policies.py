@@ -51,7 +51,7 @@ class Policy(Protocol):
         """Return log pi(actions) and the policy's entropy, tensors ``[n]`` each."""
 
 
-class Softmax:
+class Softmax(Policy):
     """A distribution over discrete actions, by logits."""
 
     gaussian = False
@@ -87,7 +87,7 @@ class Softmax:
         return chosen, -tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
 
 
-class Gaussian:
+class Gaussian(Policy):
     """Independent normal distributions, by means; actions are clipped to the action space."""
 
     gaussian = True

@@ -18,11 +18,12 @@ from agentlab.agents.presets import preset
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
+from agentlab.description import find_saved, read_description
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.foreign import trusted
 from agentlab.lazy import without_banners
-from agentlab.learner import find_saved, load, read_description
+from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
 
 DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder that

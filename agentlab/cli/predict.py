@@ -10,9 +10,10 @@ from agentlab import config as configs
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
+from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
-from agentlab.learner import find_saved, load, read_description
+from agentlab.learner import load
 from agentlab.runs.files import reporting, write_text
 
 DESCRIPTION = """Predict with the trainer of a run, or of a folder that trainer.save wrote. INPUT is

@@ -4,12 +4,8 @@ Everything that is fitted (means, vocabularies, categories) is fitted on the tra
 """
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.preprocessors import (
-    PREPROCESSORS,
-    Preprocessor,
-    load_preprocessor,
-    make_preprocessor,
-)
+from agentlab.data.preprocessor_kinds import PREPROCESSORS, load_preprocessor
+from agentlab.data.preprocessors import Preprocessor, make_preprocessor
 
 __all__ = [
     "PREPROCESSORS",

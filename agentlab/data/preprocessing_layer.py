@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from agentlab.data.preprocessors import Preprocessor, load_preprocessor
+from agentlab.data.preprocessor_kinds import load_preprocessor
 from agentlab.lazy import keras
+
+if TYPE_CHECKING:
+    from agentlab.data.preprocessors import Preprocessor
 
 
 @keras.saving.register_keras_serializable("agentlab")

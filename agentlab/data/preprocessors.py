@@ -17,23 +17,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from agentlab.data.batches import Array
+from agentlab.data.preprocessor_kinds import PREPROCESSORS
 from agentlab.data.raw_inputs import as_numbers, as_texts, has_columns, has_texts
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
-from agentlab.registry import Registry
 
-PREPROCESSORS = Registry(
-    "kind",
-    {
-        "numbers": "agentlab.data.numbers:Numbers",
-        "images": "agentlab.data.images:Images",
-        "columns": "agentlab.data.columns:Columns",
-        "words": "agentlab.data.text:Words",
-        "characters": "agentlab.data.text:Characters",
-        "subwords": "agentlab.data.subwords:Subwords",
-        "token_ids": "agentlab.data.token_ids:TokenIds",
-    },
-)
 IDS = ("words", "characters", "subwords", "token_ids")  # the kinds that give int32 ids [n, time]
 
 
@@ -117,25 +105,6 @@ class Preprocessor(ABC):
     @abstractmethod
     def transform_tensors(self, inputs: Any) -> Any:
         """Do what ``transform`` does to tensors of raw data, with TensorFlow operations."""
-
-
-def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
-    """Make the preprocessor of a kind that ``to_json`` described.
-
-    Raises:
-        AgentlabError: for a kind that is unknown, or a damaged description.
-
-    >>> numbers = make_preprocessor([[1.0], [3.0]])
-    >>> load_preprocessor(numbers.kind, numbers.to_json()).transform([[5.0]])
-    array([[3.]], dtype=float32)
-    """
-    if kind not in PREPROCESSORS:
-        raise AgentlabError(f"the saved preprocessor {kind!r} is unknown")
-    try:
-        preprocessor: Preprocessor = PREPROCESSORS.load(kind).from_json(described)
-    except (KeyError, TypeError, ValueError) as error:
-        raise AgentlabError(f"the saved preprocessor {kind!r} is damaged: {error!r}") from error
-    return preprocessor
 
 
 def make_preprocessor(

@@ -12,8 +12,8 @@ from agentlab.config import option
 from agentlab.data import Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
+from agentlab.estimator import Estimator
 from agentlab.lazy import keras
-from agentlab.learner import Estimator
 from agentlab.runs import Run
 from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
 from agentlab.supervised.options import Standardization

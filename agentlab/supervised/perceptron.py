@@ -12,8 +12,8 @@ from agentlab.config import option
 from agentlab.data import Batches, Preprocessor, load_preprocessor
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
+from agentlab.estimator import Estimator
 from agentlab.lazy import keras
-from agentlab.learner import Estimator
 from agentlab.runs import Progress, Run, derive_seed
 from agentlab.supervised.classifier import class_numbers, distinct_labels
 from agentlab.supervised.features import check_classes

@@ -8,8 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from agentlab import learner as learners
+from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
+from agentlab.learner import load
 from agentlab.nets.files import load_net
 
 # Arguments of torsos that alter initial weights and the form of inputs and outputs, but no layer.
@@ -42,11 +43,11 @@ def start_from(source: str, torsos: Sequence[Any]) -> None:
 def _read_net(path: Path) -> Any:
     if path.is_file():
         return load_net(path)
-    directory = learners.find_saved(path)
+    directory = find_saved(path)
     options: dict[str, Any] = {}
-    if learners.read_description(directory)["kind"] == "agent":
+    if read_description(directory)["kind"] == "agent":
         options["num_envs"] = 1
-    learner = learners.load(directory, **options)
+    learner = load(directory, **options)
     if getattr(getattr(learner, "preprocessor", None), "mean", None) is not None:
         raise AgentlabError(
             "it was trained on standardized numbers, which observations are not; train it with "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agentlab.data.columns import Columns
-from agentlab.data.preprocessors import load_preprocessor
+from agentlab.data.preprocessor_kinds import load_preprocessor
 from agentlab.data.table import Table
 from agentlab.errors import AgentlabError
 

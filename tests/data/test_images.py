@@ -9,7 +9,7 @@ from PIL import Image
 from agentlab.data import Arrays
 from agentlab.data.image_folder import ImageFolder
 from agentlab.data.images import Images
-from agentlab.data.preprocessors import load_preprocessor
+from agentlab.data.preprocessor_kinds import load_preprocessor
 from agentlab.errors import AgentlabError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agentlab.data import load_preprocessor
-from agentlab.data.preprocessors import PREPROCESSORS
+from agentlab.data.preprocessor_kinds import PREPROCESSORS
 from agentlab.data.text import Words
 from agentlab.errors import AgentlabError
 

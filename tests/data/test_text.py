@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from agentlab.data.preprocessors import load_preprocessor
+from agentlab.data.preprocessor_kinds import load_preprocessor
 from agentlab.data.text import Characters, Subwords, Words, read_text
 from agentlab.errors import AgentlabError
 

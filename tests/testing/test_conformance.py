@@ -9,7 +9,7 @@ from gymnasium.spaces import Discrete
 from agentlab import Agent, option
 from agentlab.config import Options
 from agentlab.errors import AgentlabError
-from agentlab.learner import Estimator
+from agentlab.estimator import Estimator
 from agentlab.testing import agents, learners
 from agentlab.testing.agent_case import AgentCase
 from agentlab.testing.learner_case import LearnerCase

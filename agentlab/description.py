@@ -1,0 +1,95 @@
+"""The description of a saved learner, ``learner.json``: its format, where it lies, its checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+from agentlab.runs.files import sha256_of, sha256_of_json, write_json
+from agentlab.runs.reading import read_json
+
+FORMAT = 1  # each version reads those before it
+DESCRIPTION = "learner.json"
+VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
+
+
+def write_description(folder: Path, content: dict[str, Any]) -> None:
+    """Write ``learner.json``, with the format's version and a checksum of its own."""
+    content = {"format": FORMAT, **content}
+    write_json(folder / DESCRIPTION, {"sha256": sha256_of_json(content), **content})
+
+
+def find_saved(path: Path | str) -> Path:
+    """Return the folder of the learner in a run, a checkpoint or a saved folder.
+
+    Raises:
+        AgentlabError: where there is none.
+    """
+    path = Path(path)
+    if (path / DESCRIPTION).exists():
+        return path
+    in_checkpoint = path / "learner"
+    if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
+        return in_checkpoint
+    newest = Run.open(path).latest_checkpoint()
+    if newest is not None:
+        return newest.path / "learner"
+    if (path / "learner" / DESCRIPTION).is_file():  # an estimator's run has no checkpoints
+        return path / "learner"
+    raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
+
+
+def read_description(directory: Path | str) -> dict[str, Any]:
+    """Return what ``learner.json`` in ``directory`` says.
+
+    Raises:
+        AgentlabError: where it is missing, damaged or of a later format.
+    """
+    path = Path(directory) / DESCRIPTION
+    try:
+        content = dict(read_json(path))
+        version, expected = content["format"], content.pop("sha256")
+        if version > FORMAT:
+            raise AgentlabError(
+                f"{path} has format {version}, but this agentlab reads up to {FORMAT}; upgrade it"
+            )
+        if expected != sha256_of_json(content):
+            raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
+        for name, kind in VALUES.items():
+            if not isinstance(content[name], kind):
+                raise TypeError(f"{name} is of another kind")
+    except FileNotFoundError:
+        raise AgentlabError(
+            f"{directory} holds no saved learner: there is no {DESCRIPTION}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AgentlabError(f"{path} is damaged: {error}") from error
+    return content
+
+
+def verified_description(directory: Path, kind: str, name: str) -> dict[str, Any]:
+    """Return what ``learner.json`` says, once every file that it lists is as it was saved.
+
+    Args:
+        directory: where the learner was saved.
+        kind: the kind of learner that must have been saved there.
+        name: its name.
+
+    Raises:
+        AgentlabError: for missing, damaged or altered files, or another learner.
+    """
+    described = read_description(directory)
+    if (described["kind"], described["name"]) != (kind, name):
+        raise AgentlabError(
+            f"{directory} holds the {described['kind']} {described['name']!r}, not {name!r}"
+        )
+    for name, digest in described["files"].items():
+        try:
+            intact = sha256_of(directory / name) == digest
+        except OSError as error:
+            raise AgentlabError(f"{directory / name} cannot be read: {error.strerror}") from error
+        if not intact:
+            raise AgentlabError(f"{directory / name} is damaged: it is not the file that was saved")
+    return described
