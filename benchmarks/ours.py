@@ -64,7 +64,7 @@ def train(
             try:
                 agentlab.train(agent, envs, 10**9, run=run, quiet=True, **every)
             except Measured:
-                agent.pause()
+                agent.on_train_end()
 
 
 def _make_envs(

@@ -100,8 +100,8 @@ class SAC(Agent):
             target.assign_add(self.config.tau * (weight - target))
         return metrics
 
-    def pause(self):
-        self.replay.cut()
+    def on_episodes_cut(self, envs):
+        self.replay.cut(envs)
 
 
 def mlp(dense, inputs, outputs):

@@ -41,6 +41,7 @@ class Agent(Learner):
         actor: a copy of ``net`` that acts while ``net`` learns; ``None`` where it has none.
         update: the compiled gradient step of ``net``; ``None`` where it has none.
         last_batch: the minibatch that ``update`` saw last, for histograms of gradients.
+        background: runs ``update`` while environments are stepped; ``None`` where it has none.
 
     Args:
         observation_space: the space of one environment's observations.
@@ -67,6 +68,7 @@ class Agent(Learner):
     actor: Any = None
     update: Any = None
     last_batch: Any = None
+    background: Any = None
 
     def __init__(
         self,
@@ -132,22 +134,28 @@ class Agent(Learner):
         """Return the torsos that start with pretrained weights."""
         return []
 
-    def pause(self) -> Mapping[str, float] | None:
-        """Finish learning under way, and drop steps whose next step is not known yet.
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        """Note that new episodes begin although the last step did not end the ones before.
 
-        Called before every checkpoint and at the end. The next ``act`` sees new episodes.
+        Called where a training starts, and where a resume could not bring episodes back: whatever
+        waits for the next step is truncated. The default is ``reset``.
 
-        Returns:
-            Metrics of what was finished, as ``observe`` does.
+        Args:
+            envs: bool ``[num_envs]``, true where a new episode begins.
         """
-        return None
+        self.reset(envs)
+
+    def on_train_end(self) -> None:
+        """Take in learning under way; called after the last checkpoint of a training."""
 
     # Watching
 
     def histograms(self) -> Mapping[str, Array]:
-        """Return weights and gradients to draw histograms of, by name. Called when paused."""
+        """Return weights and gradients to draw histograms of, by name."""
         if self.net is None:
             return {}
+        if self.background is not None:
+            self.background.wait()
         return network_histograms(self.net, self.update, self.last_batch)
 
     def graph(self) -> Any:
@@ -197,10 +205,27 @@ class Agent(Learner):
 
     # Saving
 
+    def state(self) -> State:
+        pending: State = {}
+        if self.background is not None and self.background.busy:
+            # The network has learned; what it learned is not acted on yet.
+            result = self.background.wait()
+            pending = {"pending/result": result}
+            pending |= {f"pending/actor/{name}": w for name, w in self.actor.weights().items()}
+        return {**super().state(), **pending}
+
     def restore(self, state: State) -> None:
         super().restore(state)
         if self.actor is not None:
             self.actor.update(self.net)
+        if self.background is not None:
+            self.background.restore(
+                {"result": state["pending/result"]} if "pending/result" in state else {}
+            )
+            prefix = "pending/actor/"
+            weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            if weights:
+                self.actor.set_weights(weights)
 
     def specification(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
@@ -91,6 +92,8 @@ class DQN(Agent):
         self.actor = make_q_actor(self.net, self.encoding)
         self.background = BackgroundLearner(self.name)
         self.steps = self.last_target_update = 0
+        self.errors: Any = None  # of the transitions sampled last, and where these lie
+        self.sampled: Any = None
 
     # Acting
 
@@ -167,7 +170,7 @@ class DQN(Agent):
         """Update on all minibatches; runs in the background."""
         start = time.perf_counter()
         metrics, errors = self.update(batches)
-        self.errors, self.sampled = errors.numpy().ravel(), sampled
+        self.errors, self.sampled = errors.numpy().ravel(), sampled.indices
         self.last_batch = tuple(field[-1] for field in batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
@@ -177,9 +180,11 @@ class DQN(Agent):
         if metrics is None:
             return None
         self.actor.update(self.net)
+        if not self.config.prioritized:
+            return metrics
         priorities = np.maximum(self.errors, 0) + 1e-6
-        if self.config.prioritized and np.isfinite(priorities).all():  # else the loop stops
-            self.replay.update_priorities(self.sampled.indices, priorities)
+        if np.isfinite(priorities).all():  # else the loop stops
+            self.replay.update_priorities(self.sampled, priorities)
         return metrics
 
     def _minibatches(self, sampled: Batch, updates: int) -> list[Any]:
@@ -230,17 +235,22 @@ class DQN(Agent):
 
     def state(self) -> State:
         counted = {"steps": self.steps, "last_target_update": self.last_target_update}
-        return {**super().state(), **counted}
+        state = {**super().state(), **counted}
+        if self.background.busy and self.config.prioritized:
+            state |= {"errors": self.errors, "sampled": self.sampled}
+        return state
 
     def restore(self, state: State) -> None:
         super().restore(state)  # before steps are counted: the buffer stays unallocated
         self.steps, self.last_target_update = state["steps"], state["last_target_update"]
+        self.errors, self.sampled = state.get("errors"), state.get("sampled")
 
-    def pause(self) -> dict[str, float] | None:
-        metrics = self._finish()
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:
-            self.replay.cut()
-        return metrics
+            self.replay.cut(envs)
+
+    def on_train_end(self) -> None:
+        self._finish()
 
     def torsos(self) -> list[Any]:
         return [self.net.torso, self.target_net.torso]

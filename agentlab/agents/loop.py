@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,11 @@ from agentlab.agents.statistics import Episodes, Means, Timer
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs.files import write_arrays
+from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
+
+EPISODES = "episodes.npz"  # in a checkpoint: how to bring the episodes under way back
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ def train(
     """Let ``agent`` act in ``envs`` and learn, for ``steps`` steps counted over all environments.
 
     Where ``run`` holds a checkpoint, training is resumed from it: the agent takes back its state,
-    and every later metric equals, bit for bit, that of a run that was never stopped. To make that
-    so, a checkpoint is a barrier for both: the agent is paused and the environments are reset
-    with a seed that follows from ``seed`` and the checkpoint's number.
+    the episodes under way are replayed, and every later metric equals, bit for bit, that of a run
+    that was never stopped, whatever the spacing of its checkpoints. Only where the environments
+    cannot be replayed (``envs.repeatable``) a checkpoint resets them, and then comes at most once
+    in 20 episodes' worth of steps.
 
     Args:
         agent: what is trained.
@@ -89,18 +95,18 @@ def train(
         progress.update(loop.steps, loop.episodes.describe)
         try:
             loop.callbacks.on_start(agent, run)
-            observations = loop.reset()
             while not loop.ended(steps, stop):
-                observations = loop.step(observations)
-                ended = loop.ended(steps, stop)
-                if loop.passed(checkpoint_every) and not ended:
-                    loop.checkpoint()
-                    observations = loop.reset()
-                elif loop.passed(log_every) and not ended:  # a checkpoint logs, too
+                loop.step()
+                if loop.passed(log_every):
                     loop.log()
+                if loop.checkpoint_is_due(checkpoint_every) and not loop.ended(steps, stop):
+                    loop.checkpoint()
                 progress.update(loop.steps, loop.episodes.describe)
+            if loop.steps > loop.logged and not stop.is_set():
+                loop.log()
             if loop.steps > loop.saved:  # else it had ended before it was resumed
                 loop.checkpoint()
+            agent.on_train_end()
         finally:
             progress.close()
             loop.callbacks.on_end()
@@ -116,8 +122,10 @@ class _Loop:
     ) -> None:
         self.agent, self.envs, self.run, self.seed = agent, envs, run, seed
         self.callbacks = callbacks
-        self.steps = self.saved = 0  # made, and kept in the newest checkpoint
+        self.steps = self.saved = self.logged = 0  # made, in the newest checkpoint, in a row
         self.number = 0  # of the newest checkpoint
+        self.due = False  # a checkpoint
+        self.observations: Any = None  # what to act on next
         self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
 
     def resume(self) -> None:
@@ -129,15 +137,36 @@ class _Loop:
             self.agent.on_train_start()
             if self.run is not None and (graph := self.agent.graph()) is not None:
                 self.run.graph(graph)
+            self.reset()
             return
         self.agent.restore_from(checkpoint.path / "learner")
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
         try:
+            self.logged = int(checkpoint.state["logged"])
             self.timer.seconds = float(checkpoint.state["seconds"])
             self.episodes.restore(checkpoint.state)
-        except (KeyError, TypeError, ValueError) as error:
+            self.means.restore(checkpoint.state["means"])
+            self.restore_envs(checkpoint.path / EPISODES)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
+        self.timer.start(self.steps)
+
+    def restore_envs(self, path: Path) -> None:
+        """Bring back the episodes under way, or begin new ones where that is impossible."""
+        if not self.envs.repeatable or not path.exists():
+            self.reset()
+            return
+        lost = self.envs.restore(read_arrays(path))
+        self.observations = self.envs.observations
+        if lost.any():
+            print(
+                f"env={self.envs.id!r} does not repeat its episodes under their seeds, so "
+                f"{int(lost.sum())} of {len(lost)} begin anew",
+                file=sys.stderr,
+            )
+            self.episodes.begin(lost)
+            self.agent.on_episodes_cut(lost)
 
     def ended(self, steps: int, stop: Event) -> bool:
         """Whether no further step is to be made."""
@@ -148,18 +177,27 @@ class _Loop:
         """Whether the last step reached or passed a multiple of ``every``."""
         return self.steps % every < self.envs.num_envs
 
-    def reset(self) -> Any:
-        """Start new episodes everywhere and return what to act on."""
-        self.timer.start(self.steps)
-        self.episodes.begin()
-        self.agent.reset(np.ones(self.envs.num_envs, np.bool_))
-        return self.envs.reset(derive_seed(self.seed, self.number))
+    def checkpoint_is_due(self, every: int) -> bool:
+        """Whether a checkpoint is due, and may be made now."""
+        self.due = self.due or self.passed(every)
+        if self.envs.repeatable or not self.due:
+            return self.due
+        length = self.episodes.mean_length  # NaN before an episode has ended
+        return self.steps - self.saved >= 20 * length * self.envs.num_envs
 
-    def step(self, observations: Any) -> Any:
-        """Make one step in all environments, learn, and return what to act on next."""
+    def reset(self) -> None:
+        """Begin new episodes everywhere."""
+        everywhere = np.ones(self.envs.num_envs, np.bool_)
+        self.timer.start(self.steps)
+        self.episodes.begin(everywhere)
+        self.agent.on_episodes_cut(everywhere)
+        self.observations = self.envs.reset(derive_seed(self.seed, self.number))
+
+    def step(self) -> None:
+        """Make one step in all environments, and learn."""
         clock = time.perf_counter
         start = clock()
-        actions, extras = choose_actions(self.agent, observations)
+        actions, extras = choose_actions(self.agent, self.observations)
         acted = clock()
         step = self.envs.step(actions)
         step.extras = extras
@@ -176,7 +214,7 @@ class _Loop:
             self.add(metrics)
         with self.timer.paused():
             self.callbacks.on_step(self.steps)
-        return step.next_observations
+        self.observations = step.next_observations
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Take in metrics that the agent returned."""
@@ -199,31 +237,37 @@ class _Loop:
         timings = {name: means.pop(name) for name in list(means) if name.startswith("time/")}
         timings |= self.timer.take(self.steps)
         metrics = {**self.episodes.metrics(), **means}
+        self.logged = self.steps
         if self.run is not None:
             self.run.log(self.steps, metrics, timings)
         with self.timer.paused():
             self.callbacks.on_metrics(self.steps, metrics)
 
     def checkpoint(self) -> None:
-        """Pause the agent and save everything that resuming needs."""
-        if metrics := self.agent.pause():
-            self.add(metrics)
+        """Save everything that resuming needs."""
         histograms = self.agent.histograms()
         for name, array in histograms.items():
             if not np.isfinite(array).all():
                 raise self.diverged(f"{name} holds values that are not finite")
-        if self.means or self.timer.made_steps(self.steps):
-            self.log()
-        self.saved = self.steps
+        self.saved, self.due = self.steps, False
         if self.run is None:
             return
         self.number += 1
         self.run.histograms(self.steps, histograms)
-        state = {**self.episodes.state(), "seconds": self.timer.seconds}
+        state = {
+            **self.episodes.state(),
+            "means": self.means.state(),
+            "logged": self.logged,
+            "seconds": self.timer.total,
+        }
         self.callbacks.on_checkpoint(
             self.run.save_checkpoint(self.number, self.steps, self._write, state)
         )
+        if not self.envs.repeatable:
+            self.reset()
 
     def _write(self, folder: Path) -> None:
         (folder / "learner").mkdir()
         self.agent.write(folder / "learner")
+        if self.envs.repeatable:
+            write_arrays(folder / EPISODES, self.envs.state())

@@ -18,6 +18,7 @@ from agentlab.agents.inference import policy_model
 from agentlab.agents.network import NetworkOptions, make_policy_network, set_up_tensorflow
 from agentlab.agents.policies import make_policy
 from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
+from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import tf
@@ -101,6 +102,10 @@ class PolicyGradient(Agent):
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
         self.actor.reset(episode_starts)
+
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        self.reset(envs)
+        self.rollout.cut(envs)
 
     # Learning
 
@@ -231,14 +236,19 @@ class PolicyGradient(Agent):
     # Saving
 
     def components(self) -> dict[str, Any]:
-        return {"net": self.net, "optimizer": self.optimizer}
+        parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
+        return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
+
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        if self.rollout.num_envs not in (0, self.num_envs):  # it was trained in another number
+            self.rollout = Rollout(self.config.rollout_length)
 
     def torsos(self) -> list[Any]:
         return list(self.net.torsos)
 
-    def pause(self) -> dict[str, float] | None:
-        self.rollout = Rollout(self.config.rollout_length)
-        return self._finish()
+    def on_train_end(self) -> None:
+        self._finish()
 
     def inference_model(self) -> Any:
         """Return a Keras model from observations to the likeliest ``actions`` and ``values``."""

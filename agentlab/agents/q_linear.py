@@ -227,10 +227,9 @@ class QLinear(Agent):
         errors, self._errors = self._errors, []
         return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
 
-    def pause(self) -> dict[str, float] | None:
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self._steps:
-            self.replay.cut()
-        return self._metrics()
+            self.replay.cut(envs)
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights}
@@ -247,6 +246,7 @@ class QLinear(Agent):
             "weights": self.weights,
             "target": self.target,
             "steps": self._steps,
+            "errors": self._errors,
             "first_observations": np.array(self._first_observations, np.float32),
         }
 
@@ -254,5 +254,5 @@ class QLinear(Agent):
         self.features = FourierFeatures(state["frequencies"], state["phases"])
         self.mean, self.deviation = state["mean"], state["deviation"]
         self.weights, self.target = state["weights"].copy(), state["target"].copy()
-        self._steps, self._errors = int(state["steps"]), []
+        self._steps, self._errors = int(state["steps"]), list(state["errors"])
         self._first_observations = list(state["first_observations"])

@@ -99,7 +99,9 @@ class QTable(Agent):
         self._steps = 0
         self._errors: list[float] = []  # since the last metrics
         self._last: tuple[Array, Array, Array]  # states, actions and rewards of SARSA's last step
-        self.pause()
+        self._waiting = np.zeros(self.num_envs, np.bool_)
+        nothing = np.zeros(self.num_envs, np.int64)
+        self._last = (nothing, nothing, np.zeros(self.num_envs))
 
     def _check_map(self, actions: int) -> None:
         grid, arrows = self.config.grid, self.config.arrows
@@ -176,12 +178,8 @@ class QTable(Agent):
         errors, self._errors = self._errors, []
         return {"td_error": float(np.mean(errors)), "epsilon": self.epsilon} if errors else None
 
-    def pause(self) -> dict[str, float] | None:
-        metrics = self._metrics()
-        self._waiting = np.zeros(self.num_envs, np.bool_)
-        nothing = np.zeros(self.num_envs, np.int64)
-        self._last = (nothing, nothing, np.zeros(self.num_envs))
-        return metrics
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        self._waiting[envs] = False
 
     def summary(self) -> str | None:
         """The greedy policy as a map, where the option ``grid`` says what the map looks like."""
@@ -193,13 +191,25 @@ class QTable(Agent):
         return {"q": self.table}
 
     def state(self) -> State:
-        return {"table": self.table, "visits": self.visits, "steps": self._steps}
+        states, actions, rewards = self._last
+        return {
+            "table": self.table,
+            "visits": self.visits,
+            "steps": self._steps,
+            "errors": self._errors,
+            "waiting": self._waiting,
+            "last_states": states,
+            "last_actions": actions,
+            "last_rewards": rewards,
+        }
 
     def restore(self, state: State) -> None:
         for own, kept in ((self.table, state["table"]), (self.visits, state["visits"])):
             own[:] = kept
-        self._steps = int(state["steps"])
-        self.pause()
+        self._steps, self._errors = int(state["steps"]), list(state["errors"])
+        if len(state["waiting"]) == self.num_envs:  # else it was trained in another number
+            self._waiting = state["waiting"].copy()
+            self._last = (state["last_states"], state["last_actions"], state["last_rewards"])
 
 
 class StateNumbers:

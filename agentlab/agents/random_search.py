@@ -48,7 +48,10 @@ class RandomSearch(Agent):
         shape = (self.config.candidates, inputs, outputs)
         self.weights = self.rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(inputs))
         self.scores: list[list[float]] = [[] for _ in range(self.config.candidates)]
-        self.pause()
+        self._running = np.zeros(self.num_envs)
+        self._playing = np.full(self.num_envs, -1)
+        for i in range(self.num_envs):
+            self._playing[i] = self._next_candidate()
 
     @property
     def best(self) -> int:
@@ -79,11 +82,8 @@ class RandomSearch(Agent):
         self.finished = played == self.config.episodes_per_candidate * self.config.candidates
         return {"candidates/best": self.best, "candidates/best_score": self._best_score()}
 
-    def pause(self) -> None:
-        self._running = np.zeros(self.num_envs)
-        self._playing = np.full(self.num_envs, -1)
-        for i in range(self.num_envs):
-            self._playing[i] = self._next_candidate()
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        self._running[envs] = 0
 
     def _next_candidate(self) -> int:
         """The candidate with the fewest episodes, those under way counted."""
@@ -97,9 +97,16 @@ class RandomSearch(Agent):
         return {"weights/best": self.weights[self.best]}
 
     def state(self) -> State:
-        return {"weights": self.weights, "scores": self.scores, "finished": self.finished}
+        return {
+            "weights": self.weights,
+            "scores": self.scores,
+            "finished": self.finished,
+            "running": self._running,
+            "playing": self._playing,
+        }
 
     def restore(self, state: State) -> None:
         self.weights, self.scores = state["weights"], state["scores"]
         self.finished = state["finished"]
-        self.pause()
+        if len(state["running"]) == self.num_envs:  # else it was trained in another number
+            self._running, self._playing = state["running"].copy(), state["playing"].copy()

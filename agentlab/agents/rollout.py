@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,43 @@ class Rollout:
         """Whether ``length`` steps have been added."""
         return len(self._columns["rewards"]) == self.length
 
+    @property
+    def num_envs(self) -> int:
+        """The number of environments that the steps were made in; 0 before the first."""
+        return len(self._columns["rewards"][0]) if self._columns["rewards"] else 0
+
     def add(self, recurrent_state: list[Floats] | None = None, **fields: Array) -> None:
         """Add a step by the names in ``FIELDS``; ``recurrent_state`` counts for the first only."""
         if recurrent_state is not None and not self._columns["rewards"]:
             self.recurrent_state = recurrent_state
         for name, value in fields.items():
             self._columns[name].append(value)
+
+    def cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        """Truncate the episodes in ``envs`` at the last step, unless they ended there.
+
+        What followed is not known: the value before the last step stands in for the one after.
+        """
+        if not self._columns["cut"]:
+            return
+        running = envs & ~self._columns["cut"][-1]
+        if running.any():
+            self._columns["cut"][-1] = self._columns["cut"][-1] | running
+            values = np.where(
+                running, self._columns["values"][-1], self._columns["final_values"][-1]
+            )
+            self._columns["final_values"][-1] = values
+
+    def state(self) -> dict[str, Array]:
+        """Return the steps added so far, as arrays."""
+        columns = {name: np.stack(column) for name, column in self._columns.items() if column}
+        return columns | {f"recurrent/{i}": part for i, part in enumerate(self.recurrent_state)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what ``state`` returned."""
+        self._columns = {name: list(state.get(name, ())) for name in self.FIELDS}
+        parts = sorted((n for n in state if n.startswith("recurrent/")), key=_index)
+        self.recurrent_state = [state[name] for name in parts]
 
     def flat(self, name: str) -> Array:
         """Return a field with time and environments in one axis, ``[length * n, ...]``."""
@@ -76,6 +108,10 @@ class Rollout:
         """
         following = np.concatenate((self.stacked("values")[1:], last_values[None]))
         return np.where(self.stacked("cut"), self.stacked("final_values"), following)
+
+
+def _index(name: str) -> int:
+    return int(name.rpartition("/")[2])
 
 
 def batch_size_of(num_envs: int, length: int, n_minibatches: int, recurrent: bool) -> int:

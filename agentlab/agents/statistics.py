@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from agentlab.envs.vector import Step
 
@@ -35,9 +36,14 @@ class Episodes:
         """Mean return of the last 100 episodes; NaN before one has ended."""
         return float(np.mean(self._returns)) if self._returns else math.nan
 
-    def begin(self) -> None:
-        """Start new episodes in all environments."""
-        self._running_returns[:], self._running_lengths[:] = 0, 0
+    @property
+    def mean_length(self) -> float:
+        """Mean length of the last 100 episodes in steps; NaN before one has ended."""
+        return float(np.mean(self._lengths)) if self._lengths else math.nan
+
+    def begin(self, envs: npt.NDArray[np.bool_]) -> None:
+        """Start new episodes in some environments."""
+        self._running_returns[envs], self._running_lengths[envs] = 0, 0
 
     def add(self, step: Step) -> None:
         """Take in one step of all environments."""
@@ -68,9 +74,14 @@ class Episodes:
         return f"{self.count:,} episodes, mean return {mean}"
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps; episodes under way are not kept."""
-        returns, lengths = list(self._returns), list(self._lengths)
-        return {"episodes": self.count, "returns": returns, "lengths": lengths}
+        """Return what a checkpoint keeps."""
+        return {
+            "episodes": self.count,
+            "returns": list(self._returns),
+            "lengths": list(self._lengths),
+            "running_returns": self._running_returns.tolist(),
+            "running_lengths": self._running_lengths.tolist(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state`` returned.
@@ -81,6 +92,8 @@ class Episodes:
         self.count = int(state["episodes"])
         self._returns.extend(map(float, state["returns"]))
         self._lengths.extend(map(int, state["lengths"]))
+        self._running_returns[:] = state["running_returns"]
+        self._running_lengths[:] = state["running_lengths"]
 
 
 class Means:
@@ -102,6 +115,15 @@ class Means:
             if not math.isfinite(value):
                 raise ValueError(f"{name} is {value}")
             self._values[name].append(value)
+
+    def state(self) -> dict[str, list[float]]:
+        """Return what a checkpoint keeps: the values since the last row."""
+        return {name: list(values) for name, values in self._values.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` returned."""
+        for name, values in state.items():
+            self._values[name] = list(map(float, values))
 
     def take(self) -> dict[str, float]:
         """Return the means by name, and start again."""
@@ -141,9 +163,10 @@ class Timer:
         """Count ``seconds`` to a part of the work."""
         self._parts[part] += seconds
 
-    def made_steps(self, steps: int) -> bool:
-        """Return whether steps were made since the last row."""
-        return steps > self._steps
+    @property
+    def total(self) -> float:
+        """Seconds of training up to now, over all resumes."""
+        return self.seconds + time.perf_counter() - self._since
 
     def take(self, steps: int) -> dict[str, float]:
         """Return speed and fractions since the last call, and start again."""

@@ -12,8 +12,9 @@ import gymnasium
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
+from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
-from agentlab.envs.vector import LocalVector, Step, VectorEnv, check_num_envs
+from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
 from agentlab.errors import InvalidArgument
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import InvalidArgument
 
 Array = npt.NDArray[Any]
 MAX_ENVS = 1 << 14
@@ -83,8 +82,10 @@ class VectorEnv(ABC):
         num_envs: number of copies.
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
+        repeatable: whether ``state`` and ``restore`` can bring back episodes under way.
     """
 
+    repeatable: bool = False
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]
@@ -94,8 +95,8 @@ class VectorEnv(ABC):
     def reset(self, seed: int | None = None) -> Array:
         """Reset all environments and return their first observations, ``[n, ...]``.
 
-        Each environment gets its own seed, derived from ``seed``; the same ``seed`` reproduces the
-        same episodes.
+        Each episode gets its own seed, derived from ``seed``, the environment's index and the
+        number of the episode, so that it is a function of its seed and its actions.
         """
 
     @abstractmethod
@@ -106,6 +107,29 @@ class VectorEnv(ABC):
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
 
+    def state(self) -> dict[str, Array]:
+        """Return what brings back the episodes under way: their origins, and the actions since."""
+        raise NotImplementedError(f"{type(self).__name__} cannot save its episodes")
+
+    def restore(self, state: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
+        """Bring back the episodes under way by replaying them.
+
+        Args:
+            state: what ``state`` returned.
+
+        Returns:
+            Bool ``[n]``, true for environments that did not repeat: a new episode begins there.
+
+        Raises:
+            KeyError, TypeError, ValueError: for the state of other environments.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot save its episodes")
+
+    @property
+    def observations(self) -> Array:
+        """What to act on next, ``[n, ...]``."""
+        raise NotImplementedError(f"{type(self).__name__} does not keep its observations")
+
     def close(self) -> None:  # noqa: B027 - optional to override
         """Close the environments and release their resources."""
 
@@ -114,121 +138,6 @@ class VectorEnv(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-class StepBuffers:
-    """Arrays that environments write the results of a step to.
-
-    Args:
-        n: number of environments.
-        observation: an array of the shape and dtype of one observation.
-        action: the same for one action; ``None`` leaves out the array of actions.
-        memory: shared memory to place the arrays in; ``None`` allocates them.
-
-    Attributes:
-        arrays: the arrays by name, each ``[n, ...]``.
-        nbytes: bytes of memory that they take.
-    """
-
-    FLAGS = ("terminated", "truncated", "episode_over")
-
-    def __init__(
-        self,
-        n: int,
-        observation: Array,
-        action: Array | None = None,
-        memory: mmap.mmap | None = None,
-    ) -> None:
-        layout = {
-            "observations": ((n, *observation.shape), observation.dtype),
-            "final_observations": ((n, *observation.shape), observation.dtype),
-            "rewards": ((n,), np.dtype(np.float32)),
-            "raw_rewards": ((n,), np.dtype(np.float32)),
-            **{flag: ((n,), np.dtype(np.bool_)) for flag in self.FLAGS},
-        }
-        if action is not None:
-            layout["actions"] = ((n, *action.shape), action.dtype)
-        self.arrays: dict[str, Array] = {}
-        offset = 0
-        for name, (shape, dtype) in layout.items():
-            if memory is None:
-                self.arrays[name] = np.zeros(shape, dtype)
-            else:
-                self.arrays[name] = np.ndarray(shape, dtype, memory, offset)
-            offset += -(-int(np.prod(shape)) * dtype.itemsize // 64) * 64  # align to 64 bytes
-        self.nbytes = offset
-
-    def step(self, observations: Array, actions: Array, next_observations: Array) -> Step:
-        """Return a ``Step`` with copies of the arrays, which the next step overwrites."""
-        arrays = self.arrays
-        terminated, truncated = arrays["terminated"].copy(), arrays["truncated"].copy()
-        ended = np.flatnonzero(terminated | truncated)
-        return Step(
-            observations,
-            actions,
-            arrays["rewards"].copy(),
-            arrays["raw_rewards"].copy(),
-            next_observations,
-            terminated,
-            truncated,
-            ended,
-            arrays["final_observations"][ended],
-            arrays["episode_over"].copy(),
-        )
-
-
-class EnvGroup:
-    """Consecutive environments of a vector that one process steps.
-
-    Args:
-        envs: the environments.
-        start: index of the first of them in the vector.
-        arrays: the arrays of the vector's ``StepBuffers``; results are written to them.
-    """
-
-    def __init__(
-        self, envs: Sequence[gymnasium.Env[Any, Any]], start: int, arrays: dict[str, Array]
-    ):
-        self.envs = envs
-        # Environments with discrete actions expect plain integers.
-        self.discrete = isinstance(envs[0].action_space, gymnasium.spaces.Discrete)
-        stop = start + len(envs)
-        self.start = start
-        self.observations = arrays["observations"][start:stop]
-        self.final_observations = arrays["final_observations"][start:stop]
-        self.rewards = arrays["rewards"][start:stop]
-        self.raw_rewards = arrays["raw_rewards"][start:stop]
-        self.terminated = arrays["terminated"][start:stop]
-        self.truncated = arrays["truncated"][start:stop]
-        self.episode_over = arrays["episode_over"][start:stop]
-
-    def reset(self, seed: int | None) -> None:
-        """Reset the environments, each with a seed derived from ``seed``."""
-        for i, env in enumerate(self.envs):
-            env_seed = None if seed is None else _env_seed(seed, self.start + i)
-            self.observations[i], _ = env.reset(seed=env_seed)
-
-    def step(self, actions: Array) -> None:
-        """Step the environments, ``actions`` being ``[len(envs), ...]``, and autoreset them."""
-        env_actions = actions.tolist() if self.discrete else actions
-        for i, env in enumerate(self.envs):
-            observation, reward, terminated, truncated, info = env.step(env_actions[i])
-            # Set by Preprocessed, which may clip rewards and terminate at a lost life.
-            over = info.get("episode_over", terminated or truncated)
-            self.rewards[i] = reward
-            self.raw_rewards[i] = info.get("raw_reward", reward)
-            self.terminated[i] = terminated
-            self.truncated[i] = truncated
-            self.episode_over[i] = over
-            if terminated or truncated:
-                self.final_observations[i] = observation
-            if over:
-                observation, _ = env.reset()
-            self.observations[i] = observation
-
-
-def _env_seed(seed: int, index: int) -> int:
-    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0] >> 1)
 
 
 def zeros_of(space: gymnasium.Space[Any], what: str, env_id: str) -> Array:
@@ -249,52 +158,3 @@ def zeros_of(space: gymnasium.Space[Any], what: str, env_id: str) -> Array:
             f"{hint if what == 'observations' else ''}"
         )
     return np.zeros(space.shape, space.dtype)
-
-
-class LocalVector(VectorEnv):
-    """Environments stepped one after the other in this process: best for fast environments.
-
-    Args:
-        makers: functions that make the environments, one for each.
-        id: id of the environment, for messages.
-
-    >>> import gymnasium
-    >>> envs = LocalVector([lambda: gymnasium.make("CartPole-v1")] * 2, "CartPole-v1")
-    >>> envs.reset(seed=0).shape
-    (2, 4)
-    >>> envs.step(np.array([0, 1])).rewards
-    array([1., 1.], dtype=float32)
-    """
-
-    def __init__(self, makers: Sequence[EnvMaker], id: str) -> None:
-        self.id, self.num_envs = id, len(makers)
-        self._envs = [make() for make in makers]
-        self.observation_space = self._envs[0].observation_space
-        self.action_space = self._envs[0].action_space
-        observation = zeros_of(self.observation_space, "observations", id)
-        self._buffers = StepBuffers(self.num_envs, observation)
-        self._group = EnvGroup(self._envs, 0, self._buffers.arrays)
-        self._observations = self._buffers.arrays["observations"].copy()
-
-    def reset(self, seed: int | None = None) -> Array:
-        self._group.reset(seed)
-        self._observations = self._buffers.arrays["observations"].copy()
-        return self._observations
-
-    def step(self, actions: Array) -> Step:
-        self._group.step(np.asarray(actions))
-        next_observations = self._buffers.arrays["observations"].copy()
-        step = self._buffers.step(self._observations, actions, next_observations)
-        self._observations = next_observations
-        return step
-
-    def render(self) -> npt.NDArray[np.uint8]:
-        try:
-            return np.asarray(self._envs[0].render(), np.uint8)
-        except Exception as error:  # a user's environment may raise anything
-            why = f"{type(error).__name__}: {error}"
-            raise AgentlabError(f"env={self.id!r} cannot be rendered: {why}") from error
-
-    def close(self) -> None:
-        for env in self._envs:
-            env.close()

@@ -23,7 +23,10 @@ import cloudpickle
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.envs.vector import Array, EnvGroup, EnvMaker, Step, StepBuffers, VectorEnv, zeros_of
+from agentlab.envs.env_group import EnvGroup, StepBuffers
+from agentlab.envs.episodes import ActionLog, Origin
+from agentlab.envs.replayed_vector import ReplayedVector
+from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
 from agentlab.errors import AgentlabError
 from agentlab.import_path import python_command
 
@@ -31,7 +34,7 @@ SPIN_SECONDS = 0.0003
 _STEP = b"step"  # not a pickle, so it cannot be confused with another command
 
 
-class WorkerVector(VectorEnv):
+class WorkerVector(ReplayedVector):
     """Environments stepped by worker processes that write to shared memory.
 
     Best for slow environments and for those that hold Python's global interpreter lock while they
@@ -84,11 +87,11 @@ class WorkerVector(VectorEnv):
             self.close()
             raise
         self._observations = self._buffers.arrays["observations"].copy()
+        self._log = ActionLog(self.num_envs)
 
     def reset(self, seed: int | None = None) -> Array:
-        for pipe in self._pipes:
-            self._send(pipe, pickle.dumps(("reset", seed)))
-        self._receive_all()
+        self._log.reset()
+        self._call("reset", [(seed,)] * len(self._pipes))
         self._observations = self._buffers.arrays["observations"].copy()
         return self._observations
 
@@ -102,11 +105,29 @@ class WorkerVector(VectorEnv):
             self._receive(pipe)
             next_observations[rows] = observations[rows]  # while later workers still step
         step = self._buffers.step(self._observations, actions, next_observations)
+        self._log.add(actions, step.episode_over)
         self._observations = next_observations
         return step
 
+    def group_states(self) -> list[tuple[int | None, Array, list[Origin]]]:
+        return self._call("state", [()] * len(self._pipes))
+
+    def replay(
+        self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
+    ) -> Array:
+        arguments = [
+            (seed, episodes[rows], origins[rows], lengths[rows], actions[:, rows])
+            for rows in self._slices
+        ]
+        self._call("replay", arguments)
+        return self._buffers.arrays["observations"].copy()
+
+    def begin(self, envs: npt.NDArray[np.bool_]) -> Array:
+        self._call("begin", [(envs[rows],) for rows in self._slices])
+        return self._buffers.arrays["observations"].copy()
+
     def render(self) -> npt.NDArray[np.uint8]:
-        self._send(self._pipes[0], pickle.dumps(("render", None)))
+        self._send(self._pipes[0], pickle.dumps(("render", ())))
         return np.asarray(self._receive(self._pipes[0]), np.uint8)
 
     def close(self) -> None:
@@ -117,9 +138,14 @@ class WorkerVector(VectorEnv):
         self._pipes, self._workers = [], []
         self._file.close()
 
-    def _receive_all(self) -> None:
-        for pipe in self._pipes:
-            self._receive(pipe)
+    def _call(self, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Let each worker run a command with its arguments, and return their replies."""
+        for pipe, given in zip(self._pipes, arguments, strict=True):
+            self._send(pipe, pickle.dumps((command, given)))
+        return self._receive_all()
+
+    def _receive_all(self) -> list[Any]:
+        return [self._receive(pipe) for pipe in self._pipes]
 
     def _send(self, pipe: Connection, message: bytes) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -175,11 +201,13 @@ def run_worker(pipe_fd: int, memory_fd: int) -> None:
                 # A copy, since an environment may keep a reference to its action.
                 group.step(actions.copy())
                 continue
-            command, seed = pickle.loads(message)
-            if command == "reset":
-                group.reset(seed)
-            else:
+            command, arguments = pickle.loads(message)
+            if command == "state":
+                reply = pickle.dumps((group.seed, group.episodes, group.origins))
+            elif command == "render":
                 reply = pickle.dumps(envs[0].render())
+            else:
+                getattr(group, command)(*arguments)
     except (EOFError, ConnectionResetError, BrokenPipeError):
         pass  # the main process has exited
     except Exception as error:

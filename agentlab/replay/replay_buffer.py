@@ -172,10 +172,14 @@ class ReplayBuffer:
         if len(rows):
             tree.update(slots.ravel(), values.repeat(self.num_envs))
 
-    def cut(self) -> None:
-        """Truncate all running episodes, since the environments are about to be reset."""
+    def cut(self, envs: npt.NDArray[np.bool_] | None = None) -> None:
+        """Truncate running episodes, since new ones begin although the last step ended none.
+
+        Args:
+            envs: bool ``[num_envs]``, true where a new episode begins; ``None`` is everywhere.
+        """
         self._segments.mark_changed((self._ring.count - 1) % self._ring.rows)
-        self._ring.cut()
+        self._ring.cut(np.ones(self.num_envs, np.bool_) if envs is None else envs)
 
     def sample(self, batch: int, rng: np.random.Generator, beta: float = 1.0) -> Batch:
         """Sample a minibatch of transitions, with replacement.

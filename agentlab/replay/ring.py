@@ -135,14 +135,14 @@ class Ring:
         self._last = self._stored(step.next_observations)
         self.count += 1
 
-    def cut(self) -> None:
-        """Truncate all episodes at the newest row."""
+    def cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        """Truncate the episodes of some environments at the newest row."""
         position = (self.count - 1) % self.rows
-        running = ~self._ended[position]
+        running = envs & ~self._ended[position]
         if self.count and running.any():
             self._store_finals(position, running, [array[running] for array in self._last])
-            self._ended[position] = True
-        self._next_age = np.zeros(self.num_envs, np.uint8)
+            self._ended[position] |= running
+        self._next_age = np.where(envs, 0, self._next_age).astype(np.uint8)
 
     def _store_finals(
         self, position: int, which: npt.NDArray[np.bool_], finals: list[Array]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,11 @@ class BackgroundLearner:
 
     Args:
         name: of the thread.
+
+    >>> background = BackgroundLearner("doctest")
+    >>> background.start(lambda: {"loss": 0.5})
+    >>> background.finish()
+    {'loss': 0.5}
     """
 
     def __init__(self, name: str) -> None:
@@ -36,9 +41,22 @@ class BackgroundLearner:
             raise RuntimeError("finish() must take the last result before learning starts again")
         self._running = self._pool.submit(learn, *arguments)
 
+    def wait(self) -> Any:
+        """Wait for the learning under way and return its result, which stays to be taken."""
+        return None if self._running is None else self._running.result()
+
     def finish(self) -> Any:
         """Wait for the learning under way and return its result; ``None`` where there is none."""
-        if self._running is None:
-            return None
-        running, self._running = self._running, None
-        return running.result()
+        result, self._running = self.wait(), None
+        return result
+
+    def state(self) -> dict[str, Any]:
+        """Return the result that has not been taken, as JSON holds it, under ``result``."""
+        return {"result": self.wait()} if self.busy else {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` returned."""
+        self._running = None
+        if "result" in state:
+            self._running = Future()
+            self._running.set_result(dict(state["result"]))

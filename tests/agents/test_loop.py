@@ -16,7 +16,7 @@ class Recorder(Agent):
     name = "recorder"
 
     def build(self):
-        self.steps, self.pauses = [], 0
+        self.steps, self.cuts, self.ends = [], [], 0
 
     def act(self, observations, explore=True):
         return np.zeros(len(observations), np.int64)
@@ -24,8 +24,11 @@ class Recorder(Agent):
     def observe(self, step):
         self.steps.append(step)
 
-    def pause(self):
-        self.pauses += 1
+    def on_episodes_cut(self, envs):
+        self.cuts.append(envs.tolist())
+
+    def on_train_end(self):
+        self.ends += 1
 
 
 def recorded(env, steps=8, n=2, **options):
@@ -71,12 +74,13 @@ def test_rewards_are_reported_unclipped():
     assert agent.steps[0].rewards.tolist() == [1, 1]
 
 
-def test_an_agent_rests_at_every_checkpoint_and_starts_new_episodes(tmp_path):
+def test_a_checkpoint_changes_nothing_for_the_agent(tmp_path):
     agent, _ = recorded(
         lambda: Clock(100), steps=16, checkpoint_every=8, run=Run.create(tmp_path, "run", {})
     )
-    assert agent.pauses == 2
-    assert [step.observations[0, 0] for step in agent.steps] == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert agent.cuts == [[True, True]]  # at the start alone
+    assert agent.ends == 1
+    assert [step.observations[0, 0] for step in agent.steps] == list(range(8))
 
 
 def test_what_act_returns_beside_actions_reaches_observe():

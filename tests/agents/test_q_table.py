@@ -128,10 +128,10 @@ def test_sarsa_waits_for_the_next_action_of_each_environment():
     assert agent.visits.sum() == 4  # environment 1 began anew, nothing of it waited
 
 
-def test_sarsa_forgets_in_a_pause_what_waited():
+def test_sarsa_drops_what_waited_when_episodes_are_cut():
     agent = halves("sarsa")
     agent.observe(step([0], [1], [1], [1]))
-    agent.pause()
+    agent.on_episodes_cut(np.array([True]))
     agent.observe(step([2], [0], [5], [3]))
     assert (agent.table == TABLE).all()
 
@@ -149,14 +149,12 @@ def test_steps_shrink_with_visits():
     assert agent.table[0, 0] == pytest.approx(2)  # with 1 / visits: the mean of 4, 1, 1
 
 
-def test_figures_come_now_and_then_and_at_a_pause():
+def test_metrics_are_returned_once_in_a_while():
     agent = halves("q_learning", n=500)
     same = [0] * 500, [0] * 500, [0] * 500, [3] * 500  # Q is 0 and stays so
     assert agent.observe(step(*same)) is None
     assert agent.observe(step(*same)) == {"td_error": 0, "epsilon": 0.5}
-    assert agent.pause() is None
-    agent.observe(step(*same))
-    assert agent.pause() == {"td_error": 0, "epsilon": 0.5}
+    assert agent.observe(step(*same)) is None
 
 
 def test_the_best_action_is_taken_greedily_and_ties_by_lot_only_when_exploring():

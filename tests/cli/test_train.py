@@ -43,8 +43,11 @@ class MyAgent(Agent):
         self.age += 1
         return self.action
 
-    def pause(self):
-        self.age = 0
+    def state(self):
+        return {"age": self.age, "action": getattr(self, "action", None)}
+
+    def restore(self, state):
+        self.age, self.action = state["age"], state["action"]
 '''
 
 

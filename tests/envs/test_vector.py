@@ -16,7 +16,8 @@ import pytest
 from gymnasium import spaces
 
 import agentlab
-from agentlab.envs.vector import LocalVector, Step
+from agentlab.envs.local_vector import LocalVector
+from agentlab.envs.vector import Step
 from agentlab.envs.worker_vector import WorkerVector
 from agentlab.errors import AgentlabError
 

@@ -101,6 +101,16 @@ class RecurrentPolicyActor(NumpyPolicyActor):
             self.episode_starts = np.ones(len(episode_starts), np.bool_)
         self.episode_starts = self.episode_starts | episode_starts
 
+    def state(self) -> dict[str, Array]:
+        """Return the recurrent state, by name."""
+        parts = {f"state/{i}": part for i, part in enumerate(self.recurrent_state)}
+        return {**parts, "episode_starts": self.episode_starts}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what ``state`` returned."""
+        self.recurrent_state = [state[f"state/{i}"] for i in range(len(state) - 1)]
+        self.episode_starts = state["episode_starts"]
+
     def _step(
         self, inputs: Array, state: list[Floats], episode_starts: Bools
     ) -> tuple[list[Floats], list[Floats]]:

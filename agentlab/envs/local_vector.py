@@ -1,0 +1,82 @@
+"""Environments that are stepped in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.envs.env_group import EnvGroup, StepBuffers
+from agentlab.envs.episodes import (
+    ActionLog,
+    Origin,
+)
+from agentlab.envs.replayed_vector import ReplayedVector
+from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
+from agentlab.errors import AgentlabError
+
+
+class LocalVector(ReplayedVector):
+    """Environments stepped one after the other in this process: best for fast environments.
+
+    Args:
+        makers: functions that make the environments, one for each.
+        id: id of the environment, for messages.
+
+    >>> import gymnasium
+    >>> envs = LocalVector([lambda: gymnasium.make("CartPole-v1")] * 2, "CartPole-v1")
+    >>> envs.reset(seed=0).shape
+    (2, 4)
+    >>> envs.step(np.array([0, 1])).rewards
+    array([1., 1.], dtype=float32)
+    """
+
+    def __init__(self, makers: Sequence[EnvMaker], id: str) -> None:
+        self.id, self.num_envs = id, len(makers)
+        self._envs = [make() for make in makers]
+        self.observation_space = self._envs[0].observation_space
+        self.action_space = self._envs[0].action_space
+        observation = zeros_of(self.observation_space, "observations", id)
+        self._buffers = StepBuffers(self.num_envs, observation)
+        self._group = EnvGroup(self._envs, 0, self._buffers.arrays)
+        self._observations = self._buffers.arrays["observations"].copy()
+        self._log = ActionLog(self.num_envs)
+
+    def reset(self, seed: int | None = None) -> Array:
+        self._group.reset(seed)
+        self._log.reset()
+        self._observations = self._buffers.arrays["observations"].copy()
+        return self._observations
+
+    def step(self, actions: Array) -> Step:
+        self._group.step(np.asarray(actions))
+        next_observations = self._buffers.arrays["observations"].copy()
+        step = self._buffers.step(self._observations, actions, next_observations)
+        self._log.add(actions, step.episode_over)
+        self._observations = next_observations
+        return step
+
+    def group_states(self) -> list[tuple[int | None, Array, list[Origin]]]:
+        return [(self._group.seed, self._group.episodes.copy(), list(self._group.origins))]
+
+    def replay(
+        self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
+    ) -> Array:
+        self._group.replay(seed, episodes, origins, lengths, actions)
+        return self._buffers.arrays["observations"].copy()
+
+    def begin(self, envs: npt.NDArray[np.bool_]) -> Array:
+        self._group.begin(envs)
+        return self._buffers.arrays["observations"].copy()
+
+    def render(self) -> npt.NDArray[np.uint8]:
+        try:
+            return np.asarray(self._envs[0].render(), np.uint8)
+        except Exception as error:  # a user's environment may raise anything
+            why = f"{type(error).__name__}: {error}"
+            raise AgentlabError(f"env={self.id!r} cannot be rendered: {why}") from error
+
+    def close(self) -> None:
+        for env in self._envs:
+            env.close()
