@@ -89,7 +89,7 @@ def check_bounds(field: dataclasses.Field[Any], value: Any) -> None:
         if not isinstance(item, int | float) or _within(item, bounds):
             continue
         each = "each item of " if isinstance(value, tuple) else ""
-        none = ", or none" if "None" in str(field.type) else ""
+        none = ", or none" if "None" in str(field.type) and not each else ""
         raise InvalidArgument(f"{each}{field.name}={value} must be {_in_words(bounds)}{none}")
 
 

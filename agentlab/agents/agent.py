@@ -81,6 +81,7 @@ class Agent(Learner):
         super().__init__(config, seed)
         self.observation_space, self.action_space = observation_space, action_space
         self.num_envs = num_envs
+        self._pretrained = getattr(self.config, "pretrained", None)  # until it has been read
         self._check_spaces()
         self.build()
 
@@ -125,9 +126,9 @@ class Agent(Learner):
         Called before the first step of a training, but not where a run is resumed: only its start
         may depend on other folders.
         """
-        source = getattr(self.config, "pretrained", None)
-        if source is not None:
-            start_from(source, self.torsos())
+        if self._pretrained is not None:
+            start_from(self._pretrained, self.torsos())
+            self._pretrained = None
             self.actor.update(self.net)
 
     def torsos(self) -> list[Any]:
@@ -216,6 +217,7 @@ class Agent(Learner):
 
     def restore(self, state: State) -> None:
         super().restore(state)
+        self._pretrained = None  # its weights, or what became of them, are among the state
         if self.actor is not None:
             self.actor.update(self.net)
         if self.background is not None:
