@@ -1,4 +1,4 @@
-"""The loop that trains every agent."""
+"""The training loop of all agents."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from agentlab.training.callbacks import Callback, Callbacks
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The result of a training.
+    """The result of ``train``.
 
     Attributes:
-        steps: environment steps made, those before a resume included.
-        episodes: episodes ended.
-        interrupted: whether Ctrl-C (or SIGTERM) stopped it early; its checkpoint is saved.
-        mean_return: over the last 100 episodes; NaN before one has ended.
+        steps: total environment steps, including those before a resume.
+        episodes: number of completed episodes.
+        interrupted: whether Ctrl-C or SIGTERM stopped training early; the checkpoint is saved.
+        mean_return: mean return of the last 100 episodes; NaN if none has ended.
     """
 
     steps: int
@@ -50,28 +50,28 @@ def train(
     callbacks: Sequence[Callback] = (),
     quiet: bool = False,
 ) -> TrainResult:
-    """Let ``agent`` act in ``envs`` and learn, for ``steps`` steps counted over all environments.
+    """Train ``agent`` in ``envs`` for ``steps`` steps, counted over all environments.
 
-    Where ``run`` holds a checkpoint, training is resumed from it: the agent takes back its state,
-    and every later metric equals, bit for bit, that of a run that was never stopped. To make that
-    so, a checkpoint is a barrier for both: the agent is paused and the environments are reset
-    with a seed that follows from ``seed`` and the checkpoint's number.
+    If ``run`` holds a checkpoint, training resumes from it: the agent's state is restored, and
+    every later metric is bit-for-bit equal to that of an uninterrupted run. To make this possible,
+    every checkpoint, in interrupted and uninterrupted runs, pauses the agent and resets the
+    environments with a seed derived from ``seed`` and the number of the checkpoint.
 
     Args:
-        agent: what is trained.
-        envs: where; as many as the agent was made for.
-        steps: in total, those before a resume included.
-        run: where metrics and checkpoints go; ``None`` keeps nothing.
+        agent: the agent to train.
+        envs: the environments; as many as the agent was made for.
+        steps: total number of steps, including those before a resume.
+        run: the run that stores metrics and checkpoints; ``None`` saves nothing.
         seed: seeds the environments.
         log_every: steps between rows of ``metrics.csv``.
         checkpoint_every: steps between checkpoints.
-        callbacks: called at fixed moments of the training; see ``Callback``. One that sets
-            ``stop_training`` ends it after the current step, with everything saved.
-        quiet: show no progress.
+        callbacks: called at fixed points of training; see ``Callback``. If one sets
+            ``stop_training``, training saves a checkpoint and ends after the current step.
+        quiet: show no progress bar.
 
     Raises:
-        AgentlabError: where a loss or a weight is no longer a finite number (the last checkpoint
-            stays), or an environment fails.
+        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
+            or if an environment fails.
     """
     counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     for name, value in counts.items():
@@ -83,7 +83,7 @@ def train(
         )
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
-    # BLAS threads that wait for each other cost more than they give on small products.
+    # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, loop.steps, quiet)
         progress.update(loop.steps, loop.episodes.describe)
@@ -96,10 +96,10 @@ def train(
                 if loop.passed(checkpoint_every) and not ended:
                     loop.checkpoint()
                     observations = loop.reset()
-                elif loop.passed(log_every) and not ended:  # a checkpoint logs, too
+                elif loop.passed(log_every) and not ended:  # a checkpoint logs as well
                     loop.log()
                 progress.update(loop.steps, loop.episodes.describe)
-            if loop.steps > loop.saved:  # else it had ended before it was resumed
+            if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
         finally:
             progress.close()
@@ -109,19 +109,19 @@ def train(
 
 
 class _Loop:
-    """One step, one row of metrics, one checkpoint, and the counters that they share."""
+    """A training step, a row of metrics, a checkpoint, and the counters that they share."""
 
     def __init__(
         self, agent: Agent, envs: VectorEnv, run: Run | None, seed: int, callbacks: Callbacks
     ) -> None:
         self.agent, self.envs, self.run, self.seed = agent, envs, run, seed
         self.callbacks = callbacks
-        self.steps = self.saved = 0  # made, and kept in the newest checkpoint
-        self.number = 0  # of the newest checkpoint
+        self.steps = self.saved = 0  # steps so far, and at the latest checkpoint
+        self.number = 0  # of the latest checkpoint
         self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
 
     def resume(self) -> None:
-        """Take back what the run's newest checkpoint holds, or start where it has none."""
+        """Restore the run's latest checkpoint, or start training if there is none."""
         checkpoint = None if self.run is None else self.run.latest_checkpoint()
         if self.run is not None:
             self.run.rewind(checkpoint)
@@ -140,23 +140,23 @@ class _Loop:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
 
     def ended(self, steps: int, stop: Event) -> bool:
-        """Whether no further step is to be made."""
+        """Return whether training is over."""
         enough = self.steps >= steps or self.agent.finished
         return enough or self.callbacks.stopped or stop.is_set()
 
     def passed(self, every: int) -> bool:
-        """Whether the last step reached or passed a multiple of ``every``."""
+        """Return whether the last step reached or passed a multiple of ``every``."""
         return self.steps % every < self.envs.num_envs
 
     def reset(self) -> Any:
-        """Start new episodes everywhere and return what to act on."""
+        """Reset all environments and return the first observations."""
         self.timer.start(self.steps)
         self.episodes.begin()
         self.agent.reset(np.ones(self.envs.num_envs, np.bool_))
         return self.envs.reset(derive_seed(self.seed, self.number))
 
     def step(self, observations: Any) -> Any:
-        """Make one step in all environments, learn, and return what to act on next."""
+        """Step all environments, learn, and return the next observations."""
         clock = time.perf_counter
         start = clock()
         actions, extras = choose_actions(self.agent, observations)
@@ -179,22 +179,22 @@ class _Loop:
         return step.next_observations
 
     def add(self, metrics: Mapping[str, float]) -> None:
-        """Take in metrics that the agent returned."""
+        """Add metrics that the agent returned to the means."""
         try:
             self.means.add(metrics)
         except ValueError as error:
             raise self.diverged(str(error)) from None
 
     def diverged(self, what: str) -> AgentlabError:
-        """Return the error that says what is no longer a finite number, and what is saved."""
+        """Return the error for a loss or weight that is NaN or infinite."""
         kept = self.run and self.run.latest_checkpoint()
-        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved yet"
+        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved"
         return AgentlabError(
             f"training diverged at step {self.steps}: {what}; {last}; try a smaller learning_rate"
         )
 
     def log(self) -> None:
-        """Write a row: means of what the agent returned since the last one, and episodes."""
+        """Write a row of metrics: episode statistics and the means of the agent's metrics."""
         means = self.means.take()
         timings = {name: means.pop(name) for name in list(means) if name.startswith("time/")}
         timings |= self.timer.take(self.steps)
@@ -205,13 +205,13 @@ class _Loop:
             self.callbacks.on_metrics(self.steps, metrics)
 
     def checkpoint(self) -> None:
-        """Pause the agent and save everything that resuming needs."""
+        """Pause the agent and save everything needed to resume."""
         if metrics := self.agent.pause():
             self.add(metrics)
         histograms = self.agent.histograms()
         for name, array in histograms.items():
             if not np.isfinite(array).all():
-                raise self.diverged(f"{name} holds values that are not finite")
+                raise self.diverged(f"{name} contains NaN or infinite values")
         if self.means or self.timer.made_steps(self.steps):
             self.log()
         self.saved = self.steps

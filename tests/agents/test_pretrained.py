@@ -129,11 +129,11 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"net": "nature_cnn"}, r"has conv_0/kernel of the shape \[8, 8, 1, 16\] where the agent's "
-         r"net has conv_0/kernel of the shape \[8, 8, 1, 32\]"),
-        ({"net": "mlp"}, "is a CNN, but the agent's net is a MLP; choose the same net for both"),
+        ({"net": "nature_cnn"}, r"has conv_0/kernel of shape \[8, 8, 1, 16\] where the network to "
+         r"train has conv_0/kernel of shape \[8, 8, 1, 32\]"),
+        ({"net": "mlp"}, "is a CNN, but the network to train is a MLP; choose the same net"),
         ({"pretrained": "nowhere"}, "pretrained='nowhere' .* there is no such folder"),
-        ({"env": lambda: Bars(side=52)}, r"has dense/kernel of the shape \[288, 256\] where .* "
+        ({"env": lambda: Bars(side=52)}, r"has dense/kernel of shape \[288, 256\] where .* "
          r"\[800, 256\]"),
     ],
 )  # fmt: skip
@@ -149,7 +149,7 @@ def test_an_activation_that_differs_is_refused(tmp_path):
         agent, _ = make(env=Sign, net="mlp", hidden=(8,), activation=activation)
         agent.save(tmp_path / name)
     other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "relu"))
-    with pytest.raises(AgentlabError, match="has activation='relu', but the agent's net .*'tanh'"):
+    with pytest.raises(AgentlabError, match="has activation='relu', but the network .*'tanh'"):
         other.on_train_start()
     other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "tanh"))
     other.on_train_start()
@@ -162,7 +162,7 @@ def test_a_net_for_standardized_numbers_is_refused(tmp_path):
         classifier = Classifier("mlp", standardize=standardize, **options)
         classifier.fit(x, x[:, 0] > 0, quiet=True).save(tmp_path / str(standardize))
     agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "True"))
-    with pytest.raises(AgentlabError, match="it was trained on standardized numbers"):
+    with pytest.raises(AgentlabError, match="it was trained on standardized inputs"):
         agent.on_train_start()
     agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "False"))
     agent.on_train_start()
@@ -175,9 +175,9 @@ def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
     (damaged / "net.keras").write_bytes(b"nothing")
     Run.create(tmp_path, "empty", {}).close()
     for folder, says in (
-        ("random", "it holds no net with a torso"),
+        ("random", "it has no network with a torso"),
         ("damaged", "it is not the file that was saved"),
-        ("empty", "the run has saved no net yet"),
+        ("empty", "has saved nothing yet"),
     ):
         agent, _ = make(pretrained=str(tmp_path / folder))
         with pytest.raises(AgentlabError, match=f"pretrained=.* cannot be used: .*{says}"):
@@ -185,7 +185,7 @@ def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
 
 
 def test_freezing_needs_an_encoder():
-    with pytest.raises(AgentlabError, match="freeze_pretrained=True needs a pretrained torso"):
+    with pytest.raises(AgentlabError, match="freeze_pretrained=True needs pretrained set to a run"):
         make(freeze_pretrained=True)
 
 
