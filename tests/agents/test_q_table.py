@@ -293,7 +293,7 @@ def test_without_arrows_a_policy_is_drawn_in_numbers():
         ({"initial_value": np.inf}, "initial_value=inf must be finite"),
         ({"bins": 0}, "bins=0 must be 1 or more"),
         ({"grid": (4,)}, r"grid=\(4,\) must be two positive integers"),
-        ({"grid": (2, 3)}, r"grid=\(2, 3\) must have one cell for each of the 2 states"),
+        ({"grid": (2, 3)}, r"grid=\(2, 3\) must have one cell for each of the 4 states"),
         ({"arrows": "←"}, "arrows='←' must be one symbol for each of the 2 actions"),
     ],
 )

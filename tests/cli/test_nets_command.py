@@ -55,10 +55,10 @@ def test_nets_for_pairs_of_texts_are_shown_too(call, name):
 
 def test_images_are_written(call, tmp_path):
     result = call("nets lenet --diagram lenet.png")
-    assert result.out.splitlines()[-1].split() == ["written", "lenet.png"]
+    assert result.out.splitlines()[-1].split() == ["saved", "lenet.png"]
     width, height = Image.open(tmp_path / "lenet.png").size
     assert height > width > 400
-    assert call("nets --activations a.svg").out.split() == ["written", "a.svg"]
+    assert call("nets --activations a.svg").out.split() == ["saved", "a.svg"]
     assert "<svg" in (tmp_path / "a.svg").read_text()
 
 
@@ -74,11 +74,11 @@ def test_what_is_there_is_never_overwritten(refused, tmp_path):
     [
         ("nets lent", "net='lent' is unknown; did you mean 'lenet'"),
         ("nets lenet --input-shape 4", "needs images"),
-        ("nets lenet --input-shape 0,4", "input_shape=(0, 4) must be numbers of 1 or more"),
+        ("nets lenet --input-shape 0,4", "each item of input_shape=(0, 4) must be 1 or more"),
         ("nets lenet --outputs 0", "outputs=0 must be 1 or more"),
         ("nets lenet --vocabulary 5", "net='lenet' has no argument 'vocabulary'"),
         ("nets lenet --diagram lenet.doc", "diagram='lenet.doc' must end in .png, .pdf, .svg"),
-        ("nets --diagram lenet.png", "which net is to be drawn?"),
+        ("nets --diagram lenet.png", "--diagram lenet.png needs NET"),
         ("nets lenet --diagram no/such/folder.png", "cannot be written"),
         ("nets lenet vgg", "'vgg' is unexpected"),
     ],

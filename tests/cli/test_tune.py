@@ -243,6 +243,6 @@ def test_a_resumed_search_keeps_its_settings(call, faked, refused):
     refused("tune fit --resume runs/k --sampler random", "keeps its settings", "--trials")
     refused("tune fit --resume runs/k --epochs 9", "keeps its settings")
     refused("tune train --resume runs/k", "tunes fit, not train")
-    refused(f"{FIT} --search batch_size=8|16 --name k", "runs/k exists", "--resume runs/k")
+    refused(f"{FIT} --search batch_size=8|16 --name k", "runs/k already exists", "--resume runs/k")
     (Path("runs/k") / "study.log").write_text("{broken\n{}\n")
     refused("tune fit --resume runs/k", "study.log is damaged")

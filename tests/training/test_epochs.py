@@ -281,7 +281,9 @@ def test_data_that_give_fewer_batches_than_they_say_are_refused() -> None:
         def count(self, batch: int) -> int:
             return super().count(batch) + 1
 
-    with pytest.raises(AgentlabError, match=r"give 5 batches in an epoch, but count\(\) says .* 6"):
+    with pytest.raises(
+        AgentlabError, match=r"yielded 5 batches in an epoch, but count\(\) returned 6"
+    ):
         Regressor(linear(), batch_size=BATCH).fit(Short(Arrays(ROWS, SUMS)), quiet=True)
 
 
