@@ -187,8 +187,8 @@ class _Loop:
 
     def diverged(self, what: str) -> AgentlabError:
         """Return the error for a loss or weight that is NaN or infinite."""
-        kept = self.run and self.run.latest_checkpoint()
-        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved"
+        saved = self.run and self.run.latest_checkpoint()
+        last = f"the last good checkpoint is {saved.path}" if saved else "no checkpoint was saved"
         return AgentlabError(
             f"training diverged at step {self.steps}: {what}; {last}; try a smaller learning_rate"
         )

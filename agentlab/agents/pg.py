@@ -110,7 +110,7 @@ class PolicyGradient(Agent):
         cut = step.terminated | step.truncated
         final_values = np.zeros(self.num_envs, np.float32)
         if not step.terminated[step.ended].all():
-            # A truncated episode did not reach a terminal state: bootstrap from its last one.
+            # Truncation is not termination: bootstrap from the final observation.
             ended_values = self.actor.values(self.encoding(step.final_observations), step.ended)
             final_values[step.ended] = np.where(step.terminated[step.ended], 0, ended_values)
         if self.config.cut_at_reward:

@@ -71,8 +71,8 @@ class Softmax(Policy):
         return actions, shifted[np.arange(len(actions)), actions] - np.log(total)
 
     def best(self, parameters: Array) -> Array:
-        likeliest: Array = parameters.argmax(1)
-        return likeliest
+        best: Array = parameters.argmax(1)
+        return best
 
     def to_env(self, actions: Array) -> Array:
         return actions + self.start if self.start else actions

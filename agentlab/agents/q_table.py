@@ -200,8 +200,8 @@ class QTable(Agent):
         return {"table": self.table, "visits": self.visits, "steps": self._steps}
 
     def restore(self, state: State) -> None:
-        for own, kept in ((self.table, state["table"]), (self.visits, state["visits"])):
-            own[:] = kept
+        for own, saved in ((self.table, state["table"]), (self.visits, state["visits"])):
+            own[:] = saved
         self._steps = int(state["steps"])
         self.pause()
 

@@ -55,7 +55,7 @@ class Choice(Options):
     points: int = option(5, "number of values from each range, for grid", ge=2)
     workers: int = option(1, "number of parallel trials", ge=1)
     seed: int = option(0, "seed of the sampler and of every trial", ge=0)
-    name: str | None = option(None, "name of the search's folder; none for a name from the data")
+    name: str | None = option(None, "name of the search's folder; none for a default name")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the search in this folder")
 

@@ -94,7 +94,9 @@ class AgentPlan(Plan):
     def from_json(
         cls, described: Mapping[str, Any], env: str | None = None, algo: str | None = None
     ) -> Self:
-        """Create a plan from a dictionary returned by ``to_json``, without importing its code.
+        """Create a plan from a dictionary returned by ``to_json``.
+
+        Code from outside agentlab is imported only if the user names it.
 
         Args:
             described: the contents of a ``config.json``.

@@ -280,9 +280,9 @@ def _in_words(metrics: Mapping[str, float]) -> str:
 
 def _write_test(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
     """Write the metrics on the test split, and a description of the data, to ``test.json``."""
-    kept = {"metrics": metrics, "data": data.notes, **more}
+    content = {"metrics": metrics, "data": data.notes, **more}
     with reporting(f"{path / 'test.json'} cannot be written"):
-        write_json(path / "test.json", kept)
+        write_json(path / "test.json", content)
 
 
 def _draw(figure: Any, run: Run, name: str, step: int) -> Path:

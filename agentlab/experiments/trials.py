@@ -82,7 +82,7 @@ class Search:
         """Run all trials; return ``False`` if interrupted."""
         self.report("search", self.folder)
         of = f" of {self.study.size} in the grid" if self.study.size else ""
-        self.report("trials", f"{self.wanted}{of}, {self.workers} at a time")
+        self.report("trials", f"{self.wanted}{of}, {self.workers} in parallel")
         running: dict[int, tuple[Trial, Any]] = {}
         with stop_signals() as stop:
             signaled = False

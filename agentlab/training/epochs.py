@@ -134,8 +134,8 @@ class _Session:
             )
 
     def _diverged(self) -> AgentlabError:
-        kept = self.run and self.run.latest_checkpoint()
-        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved"
+        saved = self.run and self.run.latest_checkpoint()
+        last = f"the last good checkpoint is {saved.path}" if saved else "no checkpoint was saved"
         return AgentlabError(
             f"training diverged in epoch {self.epoch + 1}, batch {self.batches + 1}: the loss is "
             f"NaN or infinite; {last}; try a smaller learning_rate"
@@ -249,28 +249,28 @@ class _Session:
 
     def resume(self) -> None:
         """Resume from the run's latest checkpoint, if there is one."""
-        kept = None if self.run is None else self.run.latest_checkpoint()
-        self.begin_stage(int(kept.state.get("stage", 0)) if kept else 0)
+        saved = None if self.run is None else self.run.latest_checkpoint()
+        self.begin_stage(int(saved.state.get("stage", 0)) if saved else 0)
         if self.run is None:
             return
-        self.run.rewind(kept)
-        if kept is None:
+        self.run.rewind(saved)
+        if saved is None:
             if (graph := self.trainer.graph()) is not None:
                 self.run.graph(graph)
             return
-        state = kept.state
+        state = saved.state
         if state.get("per_epoch") != self.per_epoch:
             raise AgentlabError(
                 f"the data have changed since run={str(self.run.path)!r} was started: an epoch had "
                 f"{state.get('per_epoch')} batches and now has {self.per_epoch}; start a new run"
             )
         try:
-            self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
+            self.number, self.epoch, self.batches = saved.number, state["epoch"], state["batches"]
             self.best, self.best_epoch = state["best"], state["best_epoch"]
             self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
             self.means = BatchMeans(state["means"])
             self.trainer.rng.bit_generator.state = state["rng"]
-            arrays = read_arrays(kept.path / ARRAYS)
+            arrays = read_arrays(saved.path / ARRAYS)
             best = {name for name in arrays if name.startswith(f"{BEST}/")}
             self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
             self.best_state |= state["best_state"]
@@ -278,7 +278,7 @@ class _Session:
             self.trainer.restore({**now, **state["state"]})
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
-                f"checkpoint {kept.path} does not match this network: {error}; start a new run"
+                f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error
 
 

@@ -13,7 +13,7 @@ from agentlab.errors import AgentlabError
 from agentlab.learner import load
 from agentlab.nets.files import load_net
 
-# Arguments of torsos that may differ, because they do not affect the shapes or meaning of weights.
+# Arguments of torsos that may differ: they affect initial weights, inputs or outputs, not layers.
 FREE = ("name", "seed", "gain", "scale", "signed", "dropout", "dtype", "trainable")
 FREE_OF_SEQUENCES = ("return_sequences", "mask_zero")
 

@@ -172,8 +172,8 @@ def make_update(
         metrics: the names in ``Loss.metrics`` to report.
         variables: the variables to update.
         optimizer: a Keras optimizer; it is built if necessary.
-        spec: TensorSpecs of the batches: a list with one for each minibatch, or a nest of arrays
-            whose first axis is the minibatch. ``None`` accepts lists of any shapes and dtypes.
+        spec: TensorSpecs of the batches: a list with one for each minibatch, or a nest whose first
+            axis enumerates minibatches. ``None`` accepts lists of any shapes and dtypes.
         epochs: passes over the minibatches.
         max_grad_norm: maximum global norm of the gradients; ``None`` for no clipping.
         xla: compile with XLA: several times faster for small dense networks, slower for

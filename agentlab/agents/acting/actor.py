@@ -73,6 +73,6 @@ def _variables(net: Any) -> dict[str, Any]:
 
 
 def names_of(net: Any, variables: Any) -> list[str]:
-    """Return the names that ``network_weights`` gives to some variables of ``net``."""
+    """Return the names of some variables of ``net`` in ``network_weights``."""
     by_id = {id(variable): name for name, variable in _variables(net).items()}
     return [by_id[id(variable)] for variable in variables]

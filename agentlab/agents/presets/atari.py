@@ -23,7 +23,7 @@ DQN_FRAMES = {
     "life_loss": True,
     "noop_max": 30,
 }
-# Ids that skip frames have random frame skips or sticky actions, so no-op starts are not needed.
+# Ids that skip frames vary episodes by random skips or sticky actions instead of no-op starts.
 SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}
 FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # for NoFrameskip ids
 
