@@ -1,6 +1,6 @@
-"""agentlab: reinforcement learning agents and networks trained on examples.
+"""agentlab: reinforcement learning agents and supervised networks.
 
-Five lines train, evaluate and save an agent::
+Train, evaluate and save an agent in five lines::
 
     import agentlab
 
@@ -14,8 +14,8 @@ Five lines train, evaluate and save an agent::
 import sys
 
 if sys.argv[:1] == ["-m"] and "agentlab" in sys.orig_argv and not sys.flags.safe_path:
-    # `python -m agentlab` puts the current folder first on the import path: a numpy.py in it would
-    # be run in a moment. Whatever else imports agentlab keeps its path.
+    # `python -m agentlab` puts the current folder first on the import path, so the imports below
+    # would run a numpy.py in it. In all other cases the import path is left unchanged.
     del sys.path[0]
 
 from agentlab.agents import make_agent

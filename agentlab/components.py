@@ -26,10 +26,10 @@ def component_state(component: Any) -> State:
 
 
 def restore_component(component: Any, state: State) -> None:
-    """Give a component the state that ``component_state`` returned.
+    """Restore a state returned by ``component_state``.
 
     Raises:
-        KeyError, ValueError: where it is the state of another component.
+        KeyError, ValueError: if the state is that of another component.
     """
     if component is None or is_large(component):
         return
@@ -37,12 +37,15 @@ def restore_component(component: Any, state: State) -> None:
         component.bit_generator.state = state
     elif (variables := _variables(component)) is not None:
         if len(variables) != len(state):
-            raise ValueError(f"{len(state)} arrays were saved for {len(variables)} variables")
-        # By place: Keras counts layers without a name up, so that names differ when built again.
+            raise ValueError(f"{len(state)} saved arrays do not match {len(variables)} variables")
+        # By position, since Keras numbers unnamed layers, and their names differ when rebuilt.
         values = {int(name.partition("/")[0]): value for name, value in state.items()}
         for place, variable in enumerate(variables.values()):
             if values[place].shape != tuple(variable.shape):
-                raise ValueError(f"{variable.name} has another shape than the array saved for it")
+                saved = values[place].shape
+                raise ValueError(
+                    f"{variable.name} has shape {tuple(variable.shape)}, but was saved as {saved}"
+                )
             variable.assign(values[place])
     else:
         component.restore(state)
@@ -54,7 +57,7 @@ def _variables(component: Any) -> dict[str, Any] | None:
         found = component
     elif hasattr(component, "variables"):
         found = component.variables
-    elif hasattr(component, "assign"):  # which optimizers have, too
+    elif hasattr(component, "assign"):  # checked last, since optimizers also have it
         found = [component]
     else:
         return None
@@ -62,7 +65,7 @@ def _variables(component: Any) -> dict[str, Any] | None:
 
 
 def is_large(component: Any) -> bool:
-    """Return whether a component saves itself to a folder: a replay buffer does."""
+    """Return whether a component, such as a replay buffer, saves itself to a folder."""
     return (
         hasattr(component, "save")
         and hasattr(component, "load")

@@ -1,6 +1,6 @@
-"""Configurations: frozen dataclasses from which flags, help texts and ``config.json`` are made.
+"""Configurations: frozen dataclasses that define flags, help texts and ``config.json``.
 
-A configuration lists its options, with help and bounds, and the groups that it shares with others::
+A configuration declares options with help texts and bounds, and inherits shared groups of options::
 
     @dataclass(frozen=True)
     class MyConfig(Optimization, Options):
@@ -38,12 +38,12 @@ def option(
     """Declare a field of a configuration.
 
     Args:
-        default: its default.
-        help: one line about it, with its unit.
-        gt: values must be more than this.
+        default: the default value.
+        help: one-line description, including the unit.
+        gt: values must be greater than this.
         ge: values must be at least this.
         lt: values must be less than this.
-        le: values must be at most this. Bounds hold for each item of a tuple; ``None`` has none.
+        le: values must be at most this. Bounds apply to each item of a tuple, but not to ``None``.
     """
     limits = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     bounds = {name: limit for name, limit in limits.items() if limit is not None}
@@ -51,7 +51,7 @@ def option(
 
 
 def override(group: type, name: str, default: Any) -> Any:
-    """Declare the option ``name`` of ``group`` again with another default.
+    """Redeclare the option ``name`` of ``group`` with another default.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Group(Options):
@@ -68,22 +68,22 @@ def override(group: type, name: str, default: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Base of configurations and of their groups: checks the bounds of all options.
+    """Base class of configurations and groups of options; checks the bounds of all options.
 
-    A subclass that has more to check overrides ``check``, and calls ``super().check()`` first.
+    A subclass with further checks overrides ``check`` and calls ``super().check()`` first.
     """
 
     def __post_init__(self) -> None:
         self.check()
 
     def check(self) -> None:
-        """Raise ``InvalidArgument`` where an option is out of bounds."""
+        """Raise ``InvalidArgument`` if an option is out of bounds."""
         for field in dataclasses.fields(self):
             check_bounds(field, getattr(self, field.name))
 
 
 def check_bounds(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raise ``InvalidArgument`` where ``value`` is outside the bounds of ``field``."""
+    """Raise ``InvalidArgument`` if ``value`` is outside the bounds of ``field``."""
     bounds = field.metadata.get("bounds", {})
     for item in value if isinstance(value, tuple) else (value,):
         if not isinstance(item, int | float) or _within(item, bounds):
@@ -107,17 +107,16 @@ def _in_words(bounds: Mapping[str, float]) -> str:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Return a configuration as a dictionary that JSON can hold (tuples become lists)."""
+    """Return a configuration as a JSON-serializable dictionary (tuples become lists)."""
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Build the configuration ``cls`` from names and values, checking both.
+    """Create the configuration ``cls`` from a dictionary, checking names and values.
 
     Raises:
-        InvalidArgument: for a name that ``cls`` has no field for, a value of the wrong type, or
-            one out of bounds.
+        InvalidArgument: for an unknown name, or a value of the wrong type or out of bounds.
     """
     hints = typing.get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
@@ -130,12 +129,12 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
 
 
 def check_type(name: str, value: Any, hint: Any) -> Any:
-    """Return ``value`` as the type ``hint`` asks for.
+    """Return ``value`` converted to the type ``hint``.
 
-    Accepts what JSON makes of a configuration (lists for tuples, integers for floats).
+    Accepts the JSON forms of a configuration (lists for tuples, integers for floats).
 
     Raises:
-        InvalidArgument: where ``value`` is not of that type.
+        InvalidArgument: if ``value`` is not of that type.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_union(hint):
@@ -165,7 +164,7 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
 
 
 def describe_type(hint: Any) -> str:
-    """Say in words what values the type ``hint`` takes."""
+    """Return a description of the type ``hint`` for error messages."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
@@ -173,14 +172,14 @@ def describe_type(hint: Any) -> str:
         return " or ".join(map(describe_type, arguments))
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return f"a list of items that are each {describe_type(arguments[0])}"
+            return f"a list whose items are each {describe_type(arguments[0])}"
         return f"a list of {len(arguments)} items"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
     return words.get(hint, "none" if hint is type(None) else str(hint))
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
-    """Return ``"; did you mean 'a' or 'b'?"`` with the nearest known words, or an empty text."""
+    """Return ``"; did you mean 'a' or 'b'?"`` with the closest matches, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
@@ -191,12 +190,12 @@ def flag_of(name: str) -> str:
 
 
 def parse_value(flag: str, text: str, hint: Any) -> Any:
-    """Read ``text`` as a value of the type ``hint``.
+    """Parse ``text`` as a value of the type ``hint``.
 
-    Lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is a whole number too.
+    Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer.
 
     Raises:
-        InvalidArgument: where it is none, naming ``flag``.
+        InvalidArgument: if ``text`` is not of that type; the message names ``flag``.
     """
     text = text.strip()
     try:
@@ -206,7 +205,7 @@ def parse_value(flag: str, text: str, hint: Any) -> Any:
 
 
 def format_value(value: Any) -> str:
-    """Write a value as ``parse_value`` reads it."""
+    """Format a value so that ``parse_value`` can read it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -255,5 +254,5 @@ def _read(text: str, hint: Any) -> Any:
 
 
 def is_union(hint: Any) -> bool:
-    """Whether a type is one of several."""
+    """Return whether a type hint is a union."""
     return typing.get_origin(hint) in (types.UnionType, typing.Union)

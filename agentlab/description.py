@@ -1,4 +1,4 @@
-"""The description of a saved learner, ``learner.json``: its format, where it lies, its checks."""
+"""The description of a saved learner, ``learner.json``: writing, finding and verifying it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from agentlab.runs import Run
 from agentlab.runs.files import sha256_of, sha256_of_json, write_json
 from agentlab.runs.reading import read_json
 
-FORMAT = 1  # each version reads those before it
+FORMAT = 1  # each version can read all earlier ones
 DESCRIPTION = "learner.json"
 VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
 
 
 def write_description(folder: Path, content: dict[str, Any]) -> None:
-    """Write ``learner.json``, with the format's version and a checksum of its own."""
+    """Write ``learner.json``, with the format version and a checksum of its contents."""
     content = {"format": FORMAT, **content}
     write_json(folder / DESCRIPTION, {"sha256": sha256_of_json(content), **content})
 
@@ -25,7 +25,7 @@ def find_saved(path: Path | str) -> Path:
     """Return the folder of the learner in a run, a checkpoint or a saved folder.
 
     Raises:
-        AgentlabError: where there is none.
+        AgentlabError: if there is none.
     """
     path = Path(path)
     if (path / DESCRIPTION).exists():
@@ -42,10 +42,10 @@ def find_saved(path: Path | str) -> Path:
 
 
 def read_description(directory: Path | str) -> dict[str, Any]:
-    """Return what ``learner.json`` in ``directory`` says.
+    """Return the contents of ``learner.json`` in ``directory``.
 
     Raises:
-        AgentlabError: where it is missing, damaged or of a later format.
+        AgentlabError: if it is missing, damaged or in a later format.
     """
     path = Path(directory) / DESCRIPTION
     try:
@@ -53,13 +53,14 @@ def read_description(directory: Path | str) -> dict[str, Any]:
         version, expected = content["format"], content.pop("sha256")
         if version > FORMAT:
             raise AgentlabError(
-                f"{path} has format {version}, but this agentlab reads up to {FORMAT}; upgrade it"
+                f"{path} has format {version}, but this version of agentlab reads formats up to "
+                f"{FORMAT}; upgrade agentlab"
             )
         if expected != sha256_of_json(content):
             raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
         for name, kind in VALUES.items():
             if not isinstance(content[name], kind):
-                raise TypeError(f"{name} is of another kind")
+                raise TypeError(f"{name} must be a {kind.__name__}")
     except FileNotFoundError:
         raise AgentlabError(
             f"{directory} holds no saved learner: there is no {DESCRIPTION}"
@@ -70,15 +71,15 @@ def read_description(directory: Path | str) -> dict[str, Any]:
 
 
 def verified_description(directory: Path, kind: str, name: str) -> dict[str, Any]:
-    """Return what ``learner.json`` says, once every file that it lists is as it was saved.
+    """Return the contents of ``learner.json``, after verifying the checksums of all files.
 
     Args:
-        directory: where the learner was saved.
-        kind: the kind of learner that must have been saved there.
-        name: its name.
+        directory: the folder of the saved learner.
+        kind: the expected kind of learner.
+        name: the expected name of the learner's class.
 
     Raises:
-        AgentlabError: for missing, damaged or altered files, or another learner.
+        AgentlabError: for missing, damaged or modified files, or another learner.
     """
     described = read_description(directory)
     if (described["kind"], described["name"]) != (kind, name):

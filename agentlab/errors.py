@@ -1,4 +1,4 @@
-"""The exceptions that a user of agentlab is meant to see, and texts that are safe to print."""
+"""Exceptions for users of agentlab, and escaping of text for terminals."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ _JOINERS = "\u200c\u200d"  # part of the spelling of Persian and of many emoji
 
 
 class AgentlabError(Exception):
-    """A mistake in what was given, told in one sentence.
+    """An error caused by the user's input, described in one sentence.
 
-    The message names the argument, its value and what would be right. The command line prints it
+    The message names the argument, its value and what would be valid. The command line prints it
     without a traceback and exits with code 2.
     """
 
 
 class InvalidArgument(AgentlabError, ValueError):
-    """An argument whose value is unknown, out of range or of the wrong kind."""
+    """An argument whose value is unknown, out of range or of the wrong type."""
 
 
 def printable(text: object) -> str:
-    r"""Return a text that does nothing to a terminal but appear on it.
+    r"""Return a text that is safe to print to a terminal.
 
-    Control characters, but for tabs and line ends, and those that change the direction of writing
-    are shown as escapes such as ``\\x1b``: a file's text could else hide or fake what is printed.
+    Control characters (except tabs and newlines) and characters that change the direction of
+    writing become escapes such as ``\\x1b``, since they could hide or forge output.
     """
     shown = str(text)
     if shown.isascii() and shown.isprintable():

@@ -1,4 +1,4 @@
-"""The estimator: a learner that is fitted without an epoch loop."""
+"""The base class of estimators: learners that are fitted without the epoch loop."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from agentlab.learner import Learner
 
 
 class Estimator(Learner):
-    """A model that is fitted in closed form or by rules of its own, in scikit-learn's manner.
+    """A model with the interface of scikit-learn, fitted in closed form or by its own algorithm.
 
-    A subclass writes ``fit`` and ``predict`` or ``transform``, and ``score``. What it learned are
-    attributes with a trailing underscore, which its ``state`` and ``restore`` keep.
+    A subclass implements ``fit``, ``predict`` or ``transform``, and ``score``. As in scikit-learn,
+    learned attributes end in an underscore; ``state`` and ``restore`` include them.
 
     Args:
-        config: an instance of ``Config``; ``None`` makes one of ``options``.
-        seed: seeds every random number that it draws.
+        config: an instance of ``Config``; ``None`` creates one from ``options``.
+        seed: seeds its random number generator.
         options: fields of ``Config`` by name.
 
     Raises:
-        InvalidArgument: for an unknown option or an unfit value.
+        InvalidArgument: for an unknown option or an invalid value.
     """
 
     kind = "estimator"
 
     def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
         if config is not None and options:
-            raise InvalidArgument(f"options {', '.join(options)} are given beside a whole config")
+            raise InvalidArgument(f"pass either config or {', '.join(options)}, not both")
         super().__init__(
             configs.from_dict(self.Config, options) if config is None else config, seed
         )
 
     @abstractmethod
     def fit(self, *data: Any, **options: Any) -> Self:
-        """Learn from data and return ``self``."""
+        """Fit the model to data and return ``self``."""
 
     def state(self) -> State:
-        """Return what was learned: all attributes that end in ``_``, and the components' state."""
+        """Return all attributes that end in ``_``, and the state of the components."""
         return {**super().state(), **{n: v for n, v in vars(self).items() if _is_learned(n)}}
 
     def restore(self, state: State) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         super().restore(state)
         for name, value in state.items():
             if _is_learned(name):
@@ -52,11 +52,11 @@ class Estimator(Learner):
 
     @property
     def fitted(self) -> bool:
-        """Whether ``fit`` has been called: whether there is an attribute that ends in ``_``."""
+        """Whether ``fit`` has been called, that is, whether any attribute ends in ``_``."""
         return any(map(_is_learned, vars(self)))
 
     def check_fitted(self) -> None:
-        """Raise ``AgentlabError`` before ``fit``."""
+        """Raise ``AgentlabError`` if ``fit`` has not been called."""
         if not self.fitted:
             raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
 

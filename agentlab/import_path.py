@@ -1,8 +1,8 @@
-"""Where modules are imported from: never from the current folder, unless a user names one there.
+"""Import path of agentlab's processes, which excludes the current folder for security.
 
-A folder that somebody sent may hold a ``numpy.py``. So ``agentlab`` keeps the current folder off
-the import path, its own processes are started without it, and what a user names as ``module:...``
-is found there only after everything that is installed.
+The current folder may contain an untrusted ``numpy.py``, for example. Therefore ``agentlab``
+removes it from the import path and starts its subprocesses without it. Only when the user names a
+module as ``module:...`` is it appended to the path, after all installed packages.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 
 
 def allow_current_folder() -> None:
-    """Let modules of the current folder be imported, after all others of the same name.
+    """Append the current folder to the import path, so that installed modules take precedence.
 
-    Called where a user names ``module:Class`` or ``module:ID``, and nowhere else.
+    Called only when the user names ``module:Class`` or ``module:ID``.
     """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
 
 
 def python_command(code: str, arguments: Sequence[str] = (), path: Sequence[str] = ()) -> list[str]:
-    """Return the command that runs ``code`` by this Python, without the current folder.
+    """Return a command that runs ``code`` with this Python, without the current folder.
 
     Args:
-        code: of Python; ``agentlab`` can be imported in it.
-        arguments: what it finds in ``sys.argv[1:]``.
-        path: its import path; empty keeps what Python itself and ``PYTHONPATH`` say.
+        code: Python code; it can import ``agentlab``.
+        arguments: the contents of ``sys.argv[1:]``.
+        path: the import path; empty for the default one, including ``PYTHONPATH``.
     """
     own = str(Path(__file__).parent.parent)
     lines = ["import sys"]

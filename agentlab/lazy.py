@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, loaded when something first uses them, and without their banners."""
+"""Lazy imports of TensorFlow and Keras, without their startup messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BANNER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\
 
 
 class LazyModule:
-    """Stands for a module until an attribute of it is asked for."""
+    """A module that is imported when one of its attributes is first accessed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -31,10 +31,10 @@ h5py: Any = LazyModule("h5py")
 
 @contextmanager
 def without_banners() -> Iterator[None]:
-    """Hold back what is written to stderr while TensorFlow loads, and pass on all but its banners.
+    """Remove TensorFlow's startup messages from stderr; all other output is printed at the end.
 
-    They tell of oneDNN and of GPUs that are not there. ``TF_CPP_MIN_LOG_LEVEL`` does not silence
-    them, because they are written from C++ before TensorFlow's logging starts.
+    The messages are about oneDNN and missing GPUs. ``TF_CPP_MIN_LOG_LEVEL`` does not suppress them,
+    because they are written from C++ before TensorFlow's logging is initialized.
     """
     sys.stderr.flush()
     terminal = os.dup(2)

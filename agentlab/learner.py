@@ -1,4 +1,4 @@
-"""The learner: what agents, trainers and estimators have in common, in memory and on disk."""
+"""The base class of agents, trainers and estimators: configuration, state, saving and loading."""
 
 from __future__ import annotations
 
@@ -26,11 +26,7 @@ from agentlab.import_path import allow_current_folder
 from agentlab.nets.budget import weights_within
 from agentlab.nets.files import load_net
 from agentlab.registry import registry_of
-from agentlab.runs.files import (
-    replacing_folder,
-    sha256_of,
-    write_arrays,
-)
+from agentlab.runs.files import replacing_folder, sha256_of, write_arrays
 from agentlab.runs.reading import read_arrays
 
 Large = TypeVar("Large", bound=Any)
@@ -38,12 +34,10 @@ ARRAYS, MODEL = "arrays.npz", ".keras"
 
 
 class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
-    """Anything that is configured, taught, saved, loaded and exported.
+    """Base class of everything that can be configured, trained, saved, loaded and exported.
 
-    A subclass names its parts in ``components``: Keras models and optimizers, variables, random
-    generators, and objects with ``state`` and ``restore`` (or, if they are large, with ``save`` and
-    ``load`` of a folder). Saving, resuming, histograms and export walk through these and know no
-    algorithm.
+    A subclass returns from ``components`` its Keras models and optimizers, variables, random
+    generators, and objects with ``state`` and ``restore`` (or, if large, ``save`` and ``load``).
 
     Attributes:
         kind: ``"agent"``, ``"trainer"`` or ``"estimator"``.
@@ -52,8 +46,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         saves_models: whether components that are Keras models are saved as ``.keras`` files, for
             learners that cannot build them from their configuration alone.
         config: an instance of ``Config``.
-        seed: seeds every random number that the learner draws.
-        rng: its random generator.
+        seed: the seed of ``rng`` and of initial weights.
+        rng: the learner's random number generator.
     """
 
     kind: ClassVar[str] = ""
@@ -65,18 +59,18 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         self.config = self.Config() if config is None else config
         self.seed = seed
         self.rng = np.random.default_rng(seed)
-        self._left: dict[str, Path] = {}  # large components that ``load`` has left on the disk
+        self._left: dict[str, Path] = {}  # large components that ``load`` has not read yet
 
     def components(self) -> dict[str, Any]:
-        """Return all that learning changes, by name."""
+        """Return the components that training changes, by name."""
         return {}
 
     def training_only(self) -> Collection[str]:
-        """Return the components that ``state`` holds but ``save`` leaves out: optimizers, say."""
+        """Return components that ``state`` includes but ``save`` leaves out, such as optimizers."""
         return ()
 
     def state(self) -> State:
-        """Return the state of all components: NumPy arrays, or what JSON holds, by name."""
+        """Return the state of all components by name: NumPy arrays and JSON values."""
         return {
             f"{name}/{key}": value
             for name, component in self.components().items()
@@ -84,10 +78,10 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         }
 
     def restore(self, state: State) -> None:
-        """Take back what ``state`` returned, or what of it ``save`` wrote to ``arrays.npz``.
+        """Restore a state returned by ``state``, or the part of it that ``save`` wrote.
 
         Raises:
-            KeyError, ValueError: for the state of another learner.
+            KeyError, ValueError: if the state is that of another learner.
         """
         elsewhere = {*self._models(), *self.training_only()}
         for name, component in self.components().items():
@@ -101,55 +95,55 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
                 restore_component(component, own)
 
     def inference_model(self) -> Any:
-        """Return a Keras model from raw inputs to actions or predictions, preprocessing included.
+        """Return a Keras model from raw inputs to actions or predictions, including preprocessing.
 
         Raises:
-            AgentlabError: where the learner has no network.
+            AgentlabError: if the learner has no network.
         """
-        raise AgentlabError(f"{self.kind} {self.name!r} has no network to make a model of")
+        raise AgentlabError(f"{self.kind} {self.name!r} has no network to export")
 
     # Saving and loading
 
     def specification(self) -> dict[str, Any]:
-        """Return what ``from_specification`` needs beside the configuration, as JSON holds it."""
+        """Return what ``from_specification`` needs besides the configuration, as JSON values."""
         return {}
 
     @classmethod
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the learner that ``specification`` described, before its state is restored.
+        """Create the learner from its specification; its state is restored afterwards.
 
         Args:
-            specification: what ``specification`` returned.
+            specification: the return value of ``specification``.
             config: an instance of ``Config``.
-            seed: as given to the constructor.
-            models: the saved Keras models by component, where ``saves_models``.
+            seed: as for the constructor.
+            models: the saved Keras models by component name, if ``saves_models``.
         """
         return cls(config=config, seed=seed)
 
     def save(self, directory: Path | str) -> None:
-        """Write the learner to a folder, whole or not at all.
+        """Save the learner to a folder, atomically.
 
-        The folder holds ``learner.json`` (configuration, specification, checksums),
-        ``arrays.npz``, a ``.keras`` file for each model that cannot be built again, and a folder
-        for each large component. A learner saved there before is replaced.
+        The folder contains ``learner.json`` (configuration, specification, checksums),
+        ``arrays.npz``, a ``.keras`` file for each model if ``saves_models``, and a folder for each
+        large component. A learner saved there before is replaced.
 
         Raises:
-            AgentlabError: where the folder holds other files.
-            OSError: where the disk is full or refuses.
+            AgentlabError: if the folder contains other files.
+            OSError: if the folder cannot be written.
         """
         directory = Path(directory)
         known = not directory.exists() or (directory / DESCRIPTION).exists()
         if not known and (not directory.is_dir() or any(directory.iterdir())):
             raise InvalidArgument(
-                f"directory={str(directory)!r} holds other files; name a new folder"
+                f"directory={str(directory)!r} contains other files; choose a new folder"
             )
         with replacing_folder(directory) as folder:
             self.write(folder)
 
     def write(self, folder: Path) -> None:
-        """Write the learner's files into ``folder``, which exists and is empty."""
+        """Write the learner's files into ``folder``, which must be empty."""
         models, folders = self._models(), self._folders()
         for name, model in models.items():
             model.save(folder / f"{name}{MODEL}")
@@ -175,17 +169,17 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:
-        """Make the learner that ``save`` wrote, ready to act or predict. Runs no code from files.
+        """Load a saved learner, ready to act or predict. No code in its files is run.
 
-        Large components that only learning needs, such as a replay buffer, are read at their first
-        use, and so must stay where they were saved until then.
+        Large components needed only for training, such as a replay buffer, are read when they are
+        first used, so their folder must exist until then.
 
         Args:
-            directory: where it was saved.
+            directory: the folder of the saved learner.
             options: passed to ``from_specification``.
 
         Raises:
-            AgentlabError: for missing, damaged or foreign files.
+            AgentlabError: if files are missing, damaged or those of another learner.
         """
         directory = Path(directory)
         described = verified_description(directory, cls.kind, class_name(cls))
@@ -197,7 +191,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         try:
             config: Any = configs.from_dict(cls.Config, described["config"])
             specification, seed = described["specification"], int(described["seed"])
-            # A few bytes can ask for a network that no memory holds; tables have their own bounds.
+            # A few bytes can describe a network larger than memory; tables have their own bounds.
             bound = weights_within(directory / ARRAYS) if hasattr(config, "net") else nullcontext()
             with bound:
                 learner = cls.from_specification(specification, config, seed, models, **options)
@@ -209,14 +203,14 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         return learner
 
     def restore_from(self, directory: Path | str, training: bool = True) -> None:
-        """Take back the state that a learner of the same configuration saved.
+        """Restore the state of a saved learner with the same configuration.
 
         Args:
-            directory: where it was saved.
-            training: whether to read what only learning needs, too.
+            directory: the folder of the saved learner.
+            training: whether to also read large components needed only for training.
 
         Raises:
-            AgentlabError: for missing, damaged or foreign files.
+            AgentlabError: if files are missing, damaged or those of another learner.
         """
         directory = Path(directory)
         described = verified_description(directory, self.kind, class_name(type(self)))
@@ -229,15 +223,15 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
                     self.read_left(name, component)
         except AgentlabError:
             raise
-        except Exception as error:  # whatever a damaged file makes the readers raise
+        except Exception as error:  # reading a damaged file can raise anything
             raise AgentlabError(
                 f"{directory} holds no readable {self.kind}: {type(error).__name__}: {error}"
             ) from error
 
     def read_left(self, name: str, component: Large) -> Large:
-        """Return ``component``, with what ``load`` has left on the disk of it.
+        """Return ``component``, after reading its saved contents if ``load`` has deferred that.
 
-        A learner calls it where it makes a large component at its first use.
+        Called by learners that allocate a large component when it is first used.
         """
         folder = self._left.pop(name, None)
         if folder is not None:
@@ -256,21 +250,18 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
 
 
 def load(path: Path | str, cls: type[Learner] | str | None = None, **options: Any) -> Any:
-    """Load the learner in a run, a checkpoint or a folder that ``save`` wrote.
+    """Load the learner of a run, a checkpoint or a folder written by ``save``.
 
-    ::
-
-        agent = agentlab.load("runs/CartPole-v1-pg")
-        classifier = agentlab.load("runs/mnist-cnn")
+    For example, ``agent = agentlab.load("runs/CartPole-v1-pg")``.
 
     Args:
-        path: a run's folder (its newest checkpoint is taken), a checkpoint's or a saved learner's.
-        cls: the class, or ``"module:Class"``, where it is not one of agentlab's: a file alone is
-            never trusted to say which code to run.
-        options: passed on, such as ``num_envs`` for an agent.
+        path: the folder of a run (for its latest checkpoint), a checkpoint or a saved learner.
+        cls: the class, or ``"module:Class"``; required for classes from outside agentlab, since
+            files are not trusted to choose which code to run.
+        options: passed to ``from_specification``, such as ``num_envs`` for an agent.
 
     Raises:
-        AgentlabError: for missing, damaged or foreign files.
+        AgentlabError: if files are missing, damaged or those of another learner.
     """
     directory = find_saved(path)
     described = read_description(directory)
@@ -278,8 +269,8 @@ def load(path: Path | str, cls: type[Learner] | str | None = None, **options: An
         registry, name = registry_of(described["kind"]), described["name"]
         if name not in registry:
             raise AgentlabError(
-                f"{directory} was saved by {name!r}, which is not part of agentlab: name the class "
-                f"yourself, cls={name!r}, to run its code"
+                f"{directory} was saved by {name!r}, which is not part of agentlab; if you trust "
+                f"it, pass cls={name!r} to run its code"
             )
         cls = registry.load(name)
     elif isinstance(cls, str):
@@ -289,17 +280,17 @@ def load(path: Path | str, cls: type[Learner] | str | None = None, **options: An
 
 
 def class_name(cls: type[Learner]) -> str:
-    """Return what ``cls`` is registered as, or ``module:Class`` for a class from elsewhere."""
+    """Return the name that ``cls`` is registered under, or ``module:Class`` for other classes."""
     return registry_of(cls.kind).name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _class_at(path: str) -> type[Learner]:
-    """Import the class at ``module:Class``, which the user has named."""
+    """Import the class ``module:Class`` that the user named."""
     allow_current_folder()
     module, _, attribute = path.partition(":")
     try:
         cls = getattr(import_module(module), attribute)
-    except Exception as error:  # whatever a user's own module raises while it is imported
+    except Exception as error:  # importing a user's module can raise anything
         why = f"{type(error).__name__}: {error}"
         raise InvalidArgument(f"cls={path!r} cannot be loaded: {why}") from error
     if not (isinstance(cls, type) and issubclass(cls, Learner)):

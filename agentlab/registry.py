@@ -1,4 +1,4 @@
-"""Classes by name, imported when they are first used."""
+"""Registries of classes by name, which are imported when first used."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class HasPath(Protocol):
 
     @property
     def path(self) -> str:
-        """Return where the class is."""
+        """The class, as ``"module:Class"``."""
 
 
 Entry = TypeVar("Entry", bound="str | HasPath")
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Maps names to classes, each given as ``"module:Class"`` or as an object with such a ``path``.
+    """Maps names to classes, given as ``"module:Class"`` or as an object with such a ``path``.
 
     Args:
-        what: the argument that holds such a name, for messages: ``"algo"``, ``"net"``, ...
+        what: the argument's name for error messages: ``"algo"``, ``"net"``, ...
         entries: the classes by name.
 
     >>> registry = Registry("shape", {"fraction": "fractions:Fraction"})
@@ -47,9 +47,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._entries)
 
     def check(self, name: Any) -> None:
-        """Raise ``InvalidArgument`` unless ``name`` is registered; imports nothing."""
+        """Raise ``InvalidArgument`` if ``name`` is not registered; imports nothing."""
         if name not in self._entries:
-            hint = did_you_mean(str(name), self) or f"; there are {', '.join(self)}"
+            hint = did_you_mean(str(name), self) or f"; choose from {', '.join(self)}"
             raise InvalidArgument(f"{self.what}={name!r} is unknown{hint}")
 
     def load(self, name: str) -> Any:
@@ -73,8 +73,8 @@ def path_of(entry: str | HasPath) -> str:
     return entry if isinstance(entry, str) else entry.path
 
 
-# What a saved learner's ``kind`` and ``name`` stand for: the registries of each kind, as strings,
-# since a floor knows nothing of those above it.
+# The registry of each kind of learner, which resolves the ``name`` in ``learner.json``. As strings,
+# since this module must not import the packages of higher layers.
 KINDS = {
     "agent": "agentlab.agents:ALGORITHMS",
     "trainer": "agentlab.supervised:TRAINERS",

@@ -28,11 +28,11 @@ REQUIREMENTS = HERE / "peers.txt"
 
 
 class BenchmarkError(Exception):
-    """The reason why a comparison cannot be made, in one sentence."""
+    """The reason why a comparison cannot run, in one sentence."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the comparisons that the command line asks for and return the exit code."""
+    """Run the comparisons given on the command line and return the exit code."""
     options = _parse(words)
     if options.list:
         width = max(len(row.name) for row in ROWS)
@@ -42,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         cpus = available_cpus()
         if len(cpus) < 2:
-            raise BenchmarkError("the comparisons need 2 CPUs, and this process may use only one")
+            raise BenchmarkError("the comparisons need 2 CPUs, but this process can use only one")
         python = None
         if not options.no_peers and any(m.is_peer for row in rows for m in row.measurements):
             python = peers_python(options.peers)
@@ -70,26 +70,30 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         metavar="NAME",
         choices=[row.name for row in ROWS],
-        help="these comparisons (default: all)",
+        help="comparisons to run (default: all)",
     )
     parser.add_argument(
-        "--rounds", type=_positive(int), default=3, metavar="N", help="rounds (default: 3)"
+        "--rounds",
+        type=_positive(int),
+        default=3,
+        metavar="N",
+        help="number of rounds (default: 3)",
     )
     parser.add_argument(
         "--seconds",
         type=_positive(float),
         default=20.0,
         metavar="S",
-        help="seconds timed a measurement, after a warm-up (default: 20)",
+        help="duration of a measurement in seconds, after a warm-up (default: 20)",
     )
-    parser.add_argument("--list", action="store_true", help="list the comparisons and stop")
+    parser.add_argument("--list", action="store_true", help="list the comparisons and exit")
     parser.add_argument("--no-peers", action="store_true", help="do not measure the peers")
     parser.add_argument(
         "--peers",
         type=Path,
         default=HERE / ".peers",
         metavar="FOLDER",
-        help="the peers' virtual environment, made where it is missing (default: %(default)s)",
+        help="the peers' virtual environment, created if missing (default: %(default)s)",
     )
     return parser.parse_args(words)
 
@@ -98,7 +102,7 @@ def _positive(kind: type) -> Any:
     def convert(text: str) -> Any:
         value = kind(text)
         if not 0 < value < 1e6:
-            raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+            raise argparse.ArgumentTypeError(f"{text} must be more than 0 and less than 1e6")
         return value
 
     convert.__name__ = kind.__name__  # argparse names the type in its message
@@ -106,7 +110,7 @@ def _positive(kind: type) -> Any:
 
 
 def available_cpus() -> list[int]:
-    """Return the CPUs that this process may use, one per physical core first."""
+    """Return the CPUs that this process can use, starting with one per physical core."""
     if not hasattr(os, "sched_getaffinity"):
         raise BenchmarkError(f"{platform.system()} cannot pin a process to CPUs: use Linux")
     firsts: list[int] = []
@@ -182,7 +186,7 @@ def measure(
         python: the interpreter that runs it.
 
     Returns:
-        ``rate``: environment steps per second; ``versions``: of the packages measured.
+        ``rate``: environment steps per second; ``versions``: versions of the measured packages.
 
     Raises:
         BenchmarkError: if it fails.
@@ -221,8 +225,8 @@ def measure(
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    said = (done.stderr or done.stdout).strip().splitlines()
-    return said[-1] if said else f"exit code {done.returncode}"
+    output = (done.stderr or done.stdout).strip().splitlines()
+    return output[-1] if output else f"exit code {done.returncode}"
 
 
 def cpu_model() -> str:
@@ -253,10 +257,10 @@ def table(row: Row, rates: Mapping[str, Sequence[float]]) -> str:
         rates: steps/s by label for each round. A ratio is the median of the ratios of all rounds,
             and is omitted if one of its measurements is missing.
     """
-    lines: list[tuple[str, ...]] = [("", "steps/s", "least", "most")]
+    lines: list[tuple[str, ...]] = [("", "steps/s", "min", "max")]
     for label, values in rates.items():
         lines.append((label, *(f"{f(values):,.0f}" for f in (median, min, max))))
-    lines.append(("", "ratio", "min", ""))
+    lines.append(("", "ratio", "goal", ""))
     for ratio in row.ratios:
         if ratio.above in rates and ratio.below in rates:
             lines.append((f"{ratio.above} : {ratio.below}", *_judged(ratio, rates)))

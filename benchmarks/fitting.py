@@ -1,6 +1,6 @@
 """Measurements of supervised training, with agentlab and plain Keras; run by ``compare.py``.
 
-The data are noise of the shape of the real data, which does not change the speed.
+The data are noise of the same shape as the real data, which does not affect the speed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def pairs_keras(meter: Meter) -> None:
 
 
 def _digits() -> tuple[Any, tuple[Any, Any]]:
-    """Return the recipe's classifier, and noise of the shape of MNIST with labels."""
+    """Return the recipe's classifier, and noise with the shape of MNIST and labels."""
     from agentlab.supervised import Classifier
 
     rng = np.random.default_rng(0)
@@ -123,7 +123,7 @@ def _sentences() -> tuple[Any, Any]:
 
 
 def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
-    """Fit ``trainer``, recording a run as the command does, and count examples or tokens."""
+    """Fit ``trainer`` in a run, as the command does, and count examples or tokens."""
     compile_steps = trainer._compile
 
     def compile_and_count(train: Any) -> None:

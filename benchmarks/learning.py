@@ -2,8 +2,8 @@
 
     python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
-Finished runs are kept, interrupted ones are resumed, and missing ones are trained, one after the
-other, each by the command that the tables show. ``--write`` trains nothing.
+Finished runs are skipped, interrupted runs are resumed, and missing runs are trained, one after
+another, each with the command shown in the tables. ``--write`` only writes the tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     """Train the missing runs, write the tables and return the exit code."""
     parser = argparse.ArgumentParser("learning.py", description=(__doc__ or "").splitlines()[0])
     names = [work.name for work in (*WORKS, *FITS)]
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="these rows")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="rows to train")
     parser.add_argument(
         "--runs", type=Path, default=ROOT / "runs" / "learning", help="folder of the runs"
     )
@@ -69,7 +69,7 @@ def train(work: Work | Fit, seed: int, runs: Path, more: list[str]) -> None:
 
 
 def machine() -> str:
-    """Describe this machine in a few words."""
+    """Return the processor and the number of CPUs."""
     return f"{cpu_model()}, {len(os.sched_getaffinity(0))} CPUs"
 
 
@@ -80,7 +80,7 @@ def page(runs: Path) -> str:
         "",
         "Written by `python benchmarks/learning.py`, which trains missing runs. Each row is the",
         "command `python scripts/train_agent.py FLAGS --seed N`. The return is the mean over the",
-        "episodes at the end of the run, 100 unless a preset says otherwise, ± the standard",
+        "episodes at the end of the run, 100 unless a preset sets another number, ± the standard",
         "deviation of these means over seeds.",
         "",
         "| flags | frames | seeds | return | minimum | steps/s | minutes | machine | published |",

@@ -38,12 +38,12 @@ def train(
     algo: str = "pg",
     options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Train with the default preset, recording a run as the command does.
+    """Train with the default preset in a run, as the command does.
 
     Args:
         meter: counts the steps; a cycle ends when the agent reports an update.
         env: the environment's id.
-        n: number of environments; ``None`` for that of the preset.
+        n: number of environments; ``None`` for the preset's.
         algo: the algorithm.
         options: hyperparameters that override the preset.
     """

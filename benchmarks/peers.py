@@ -58,7 +58,7 @@ def train_sb3(
     from stable_baselines3.common.vec_env import VecFrameStack
 
     class Metered(BaseCallback):
-        """Ticks when a rollout starts, since the last one has then been learned from."""
+        """Ticks when a rollout starts, since the update on the previous one is then complete."""
 
         def _on_rollout_start(self) -> None:
             meter.tick(0)
@@ -107,7 +107,7 @@ def fit_digits(meter: Meter, batch: int) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            loss.item()  # wait for the loss, as training that reports it does
+            loss.item()  # wait for the loss, as any training loop that reports it must
             if meter.tick(batch):
                 return
 

@@ -2,8 +2,8 @@
 
     python benchmarks/replay.py [--capacity 1000000] [--batch-size 32]
 
-Frames are from random play of Pong, 84 x 84 with a stack of 4, stored repeatedly until the buffer
-is full. One million of them take 7 GB.
+The frames, 84 x 84 with a stack of 4, are from Pong with random actions, and are added repeatedly
+until the buffer is full. One million transitions take 7 GB.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Measurement:
 
     @property
     def is_peer(self) -> bool:
-        """Whether a peer is measured."""
+        """Whether it measures a peer."""
         return self.script == "peers.py"
 
 
@@ -57,8 +57,8 @@ ATARI = "PongNoFrameskip-v4"
 # Hyperparameters of the RL Zoo of Stable-Baselines3, for both sides.
 ZOO_ATARI = {"learning_rate": 1e-4, "learning_starts": 1000}
 ZOO_CARTPOLE = {"learning_rate": 2.3e-3, "learning_starts": 1000}
-# Epsilon is fixed at its final value, at which most of a run in the zoo is spent. A schedule over
-# the endless runs of these measurements would let a side act at random, without its network.
+# Epsilon is fixed at its final value, which it has during most of a run in the zoo. These runs have
+# no fixed length, so a decaying epsilon would make a side act at random, without its network.
 ATARI_EPSILON, CARTPOLE_EPSILON = 0.01, 0.04
 OUR_ZOO_ATARI = {
     **ZOO_ATARI,
@@ -229,7 +229,7 @@ ROWS = (
     ),
     Row(
         "translation",
-        "256 GRU cells with Luong's attention, 6,000 subwords, 64 pairs; a step is a token",
+        "256 GRU cells with Luong attention, 6,000 subwords, 64 pairs; a step is a token",
         (
             Measurement("agentlab fit", "fitting.py", "pairs"),
             Measurement("Keras fit", "fitting.py", "pairs_keras"),

@@ -1,6 +1,6 @@
-"""Timing the steady state of a measurement in its own process.
+"""Timing of the steady state of a measurement in its own process.
 
-Used by ``ours.py`` and ``peers.py``, which run in different environments: standard library only.
+Shared by scripts that run in different virtual environments, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def serve(functions: Mapping[str, Callable[..., None]], packages: tuple[str, ...
 
     Args:
         functions: measuring functions by name; each takes a ``Meter`` and its own arguments.
-        packages: whose versions to report, where they are installed.
+        packages: packages whose versions to report, if they are installed.
     """
     order = json.loads(sys.argv[1])
     meter = Meter(order["seconds"], order["warm_up"])

@@ -1,4 +1,4 @@
-"""A skeleton of SAC (Haarnoja et al. 2018), for actions from -1 to 1."""
+"""A minimal SAC (Haarnoja et al. 2018) for actions between -1 and 1."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from agentlab.training.update import Loss, make_update
 
 @dataclass(frozen=True)
 class Config:
-    learning_rate: float = option(1e-3, "step size of the three optimizers")
+    learning_rate: float = option(1e-3, "learning rate of the three optimizers")
     gamma: float = option(0.99, "discount factor")
-    tau: float = option(0.01, "fraction of the critics' weights that the targets take over")
-    batch_size: int = option(64, "transitions in a minibatch, and before the first")
+    tau: float = option(0.01, "soft update coefficient of the target critics")
+    batch_size: int = option(64, "transitions in a minibatch, and before learning starts")
 
 
 class SAC(Agent):
@@ -108,6 +108,6 @@ def mlp(dense, inputs, outputs):
     return keras.Sequential([keras.Input(inputs), dense(64, activation="relu"), dense(outputs)])
 
 
-def twin(units, activation=None):  # two layers as one product of kernels [2, inputs, units]
+def twin(units, activation=None):  # two dense layers in one, with kernels [2, inputs, units]
     shape = {"output_shape": (2, units), "bias_axes": "co"}
     return keras.layers.EinsumDense("bci,cio->bco", activation=activation, **shape)

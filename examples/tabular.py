@@ -1,4 +1,4 @@
-"""Epsilon-greedy Q-learning with a table (Watkins 1989): a whole agent in one file."""
+"""Tabular epsilon-greedy Q-learning (Watkins 1989): a complete agent in one file."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from agentlab import Agent, option
 
 
 @dataclass(frozen=True)
-class Config:  # every field becomes a flag
+class Config:  # each field becomes a flag
     epsilon: float = option(0.1, "probability of a random action")
     learning_rate: float = option(0.1, "step size of the updates")
     gamma: float = option(0.99, "discount factor")

@@ -75,10 +75,10 @@ def test_the_table_has_medians_ranges_and_ratios_with_their_verdicts(compare):
     text = compare.table(row, {"us": [1000.0, 4000.0, 12000.0], "them": [1000.0] * 3})
     assert text.splitlines() == [
         "name: the work",
-        "           steps/s  least    most",
+        "           steps/s    min     max",
         "us           4,000  1,000  12,000",
         "them         1,000  1,000   1,000",
-        "             ratio    min",
+        "             ratio   goal",
         "us : them     4.00   3.00     met",
         "them : us     0.25   0.50  missed",
     ]

@@ -112,7 +112,7 @@ def test_the_state_of_another_form_is_refused(units):
 
 
 def test_the_state_of_another_number_of_variables_is_refused():
-    with pytest.raises(ValueError, match="2 arrays were saved for 1 variables"):
+    with pytest.raises(ValueError, match="2 saved arrays do not match 1 variables"):
         restore_component([tf.Variable(1.0)], component_state(net()))
     with pytest.raises(KeyError):
         restore_component([tf.Variable(1.0)], {"007/v": np.float32(1)})

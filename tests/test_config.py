@@ -28,7 +28,7 @@ class Mine(Group):
     fast: bool = option(False, "whether it is fast")
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if self.count > 5 and self.fast:
             raise InvalidArgument(f"count={self.count} must be at most 5 with fast=True")
@@ -95,10 +95,10 @@ def test_a_configuration_survives_json_and_checks_names_and_types():
     assert from_dict(Mine, {"rate": 1}).rate == 1.0
     for values, says in (
         ({"raet": 1.0}, "Mine has no option 'raet'; did you mean 'rate'"),
-        ({"count": 1.5}, "count=1.5 is not a whole number"),
-        ({"count": True}, "count=True is not a whole number"),
+        ({"count": 1.5}, "count=1.5 is not an integer"),
+        ({"count": True}, "count=True is not an integer"),
         ({"fast": 1}, "fast=1 is not true or false"),
-        ({"sizes": 3}, "sizes=3 is not a list of items that are each a whole number"),
+        ({"sizes": 3}, "sizes=3 is not a list whose items are each an integer"),
         ({"bound": "none"}, "bound='none' is not a number or none"),
         ({"rate": float("nan")}, "rate=nan is not a number"),
     ):
@@ -115,6 +115,6 @@ def test_flags_read_what_is_written(value):
 
 
 def test_a_flag_that_cannot_be_read_is_named():
-    with pytest.raises(InvalidArgument, match="--count 'two' is not a whole number"):
+    with pytest.raises(InvalidArgument, match="--count 'two' is not an integer"):
         parse_value("--count", "two", int)
     assert parse_value("--steps", "1e6", int) == 1_000_000

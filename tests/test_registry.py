@@ -23,7 +23,7 @@ def test_a_registry_is_a_mapping_of_paths_and_loads_classes():
 def test_an_unknown_name_is_refused_with_the_nearest_or_all():
     with pytest.raises(InvalidArgument, match="shape='fractoin' is unknown.*did you mean 'fract"):
         SHAPES.load("fractoin")
-    with pytest.raises(InvalidArgument, match="shape='x' is unknown; there are fraction, missing"):
+    with pytest.raises(InvalidArgument, match="shape='x' is unknown; choose from fraction"):
         SHAPES.check("x")
     with pytest.raises(InvalidArgument, match="shape=None is unknown"):
         SHAPES.check(None)

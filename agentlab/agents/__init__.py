@@ -1,4 +1,4 @@
-"""Agents: the API, the algorithms by name, and the loop that trains them."""
+"""Agents: the base class, the built-in algorithms, and the training loop."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def agent_class(name: str) -> type[Agent]:
     """Return the class of an algorithm.
 
     Args:
-        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a class of your own, whose
-            module is found in the current folder or wherever Python finds modules.
+        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a custom class. The module
+            must be in the current folder or on Python's import path.
 
     Raises:
-        InvalidArgument: where there is no such class, or it is no ``Agent``.
+        InvalidArgument: if the class does not exist or is not a subclass of ``Agent``.
     """
     if ":" not in name:
         ALGORITHMS.check(name)
     try:
         cls = _own_class(name) if ":" in name else ALGORITHMS.load(name)
-    except Exception as error:  # whatever a user's own module raises while it is imported
+    except Exception as error:  # importing a user's module can raise anything
         why = f"{type(error).__name__}: {error}"
         raise InvalidArgument(f"algo={name!r} cannot be loaded: {why}") from error
     if not (isinstance(cls, type) and issubclass(cls, Agent)):
@@ -51,17 +51,17 @@ def agent_class(name: str) -> type[Agent]:
 
 
 def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **options: Any) -> Agent:
-    """Make an agent for ``envs``.
+    """Create an agent for ``envs``.
 
     Args:
-        algo: an algorithm's name, or a subclass of ``Agent``.
+        algo: name of an algorithm, or a subclass of ``Agent``.
         envs: the environments that it will act in.
-        seed: seeds every random number in it.
+        seed: seeds the agent's random number generators.
         options: fields of the algorithm's configuration.
 
     Raises:
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
-            the algorithm does not take.
+            the algorithm does not support.
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)

@@ -1,4 +1,4 @@
-"""The Agent API: what every algorithm, built in or your own, is written against."""
+"""The base class of all agents, built-in and custom."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Space = gymnasium.Space[Any]
 
 
 class Agent(Learner):
-    """Chooses actions for a vector of environments, and learns from what follows.
+    """Chooses actions in a batch of environments and learns from the transitions.
 
-    A custom agent overrides ``act``; one that learns overrides ``observe``; one with networks,
-    buffers or tables makes them in ``build`` and names them in ``components`` (or overrides
-    ``state`` and ``restore``); one with a recurrent state overrides ``reset``. Everything is
-    batched over the environments: a leading axis ``n``.
+    A custom agent overrides ``act``. If it learns, it also overrides ``observe``; if it has
+    networks, buffers or tables, it creates them in ``build`` and returns them from ``components``
+    (or overrides ``state`` and ``restore``); if it has a recurrent state, it overrides ``reset``.
+    All arrays are batched over the environments: their first axis is ``n``.
 
     Attributes:
-        observation_spaces: kinds of observation space that it takes.
-        action_spaces: kinds of action space that it takes.
+        observation_spaces: classes of the observation spaces that it supports.
+        action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
         finished: set it to end training before all steps are made.
         net: its network; ``None`` where it has none.
@@ -46,12 +46,12 @@ class Agent(Learner):
     Args:
         observation_space: the space of one environment's observations.
         action_space: the space of one environment's actions.
-        num_envs: how many environments it acts in at a time.
+        num_envs: number of environments that it acts in at once.
         config: an instance of ``Config``, or ``None`` for its defaults.
-        seed: seeds every random number in the agent, kept as ``self.rng``.
+        seed: seeds the agent's random number generator, ``self.rng``.
 
     Raises:
-        InvalidArgument: for spaces that it does not take.
+        InvalidArgument: for spaces that it does not support.
     """
 
     kind = "agent"
@@ -86,7 +86,7 @@ class Agent(Learner):
         self.build()
 
     def build(self) -> None:
-        """Make networks, optimizers and buffers for the spaces; called by the constructor."""
+        """Create networks, optimizers and buffers for the spaces; called by the constructor."""
 
     @abstractmethod
     def act(self, observations: Array, explore: bool = True) -> Array | tuple[Array, Extras]:
@@ -94,37 +94,37 @@ class Agent(Learner):
 
         Args:
             observations: ``[n, ...]``, of the observation space's dtype.
-            explore: act as in training; ``False`` asks for the best known action.
+            explore: act as in training; ``False`` selects the greedy action.
 
         Returns:
-            Actions, ``[n, ...]``, of the action space's dtype; or a tuple of these and extras, such
-            as log-probabilities and values, which ``observe`` finds in ``step.extras``.
+            Actions, ``[n, ...]``, of the action space's dtype; or a tuple of actions and a dict of
+            extras, such as log-probabilities and values, passed to ``observe`` as ``step.extras``.
         """
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Clear the recurrent state of environments in which a new episode begins.
+        """Clear the recurrent state of environments in which a new episode starts.
 
-        Called before the first ``act`` in all environments, and in training and evaluation alike
-        after every step that ended an episode.
+        Called before the first ``act``, for all environments, and after every step that ended an
+        episode, in training and in evaluation.
 
         Args:
-            episode_starts: bool ``[n]``, true where the next observation is the first of its
-                episode. A new ``n`` means other environments.
+            episode_starts: bool ``[n]``, true if the next observation is the first of an episode.
+                ``n`` changes when the agent moves to a different set of environments.
         """
 
     def observe(self, step: Step) -> Mapping[str, float] | None:
-        """Take in one step of all environments, and learn where learning is due.
+        """Process one step of all environments, and learn if an update is due.
 
         Returns:
-            Metrics to log (losses, norms, ...), or ``None`` when there is nothing new.
+            Metrics to log (losses, norms, ...), or ``None`` if there are none.
         """
         return None
 
     def on_train_start(self) -> None:
-        """Read what learning starts with: the weights of a pretrained torso.
+        """Load the weights of the pretrained torso, if the configuration names one.
 
-        Called before the first step of a training, but not where a run is resumed: only its start
-        may depend on other folders.
+        Called before the first training step, but not when a run is resumed: a resumed run must
+        depend on nothing outside its own folder.
         """
         if self._pretrained is not None:
             start_from(self._pretrained, self.torsos())
@@ -132,7 +132,7 @@ class Agent(Learner):
             self.actor.update(self.net)
 
     def torsos(self) -> list[Any]:
-        """Return the torsos that start with pretrained weights."""
+        """Return the torsos that ``config.pretrained`` initializes."""
         return []
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
@@ -149,7 +149,7 @@ class Agent(Learner):
     def on_train_end(self) -> None:
         """Take in learning under way; called after the last checkpoint of a training."""
 
-    # Watching
+    # Monitoring
 
     def histograms(self) -> Mapping[str, Array]:
         """Return weights and gradients to draw histograms of, by name."""
@@ -164,17 +164,17 @@ class Agent(Learner):
         return None if self.update is None else self.update.graph()
 
     def summary(self) -> str | None:
-        """Return what was learned as a text to print after training, or ``None``."""
+        """Return a text about what was learned, printed after training, or ``None``."""
         return None
 
     # Acting elsewhere
 
     def policy_state(self) -> State:
-        """Return what acting without exploration depends on, as it is acted on now."""
+        """Return the state that greedy actions depend on."""
         return copy.deepcopy(self.state()) if self.actor is None else self.actor.weights()
 
     def restore_policy(self, state: State) -> None:
-        """Act as the agent did whose ``policy_state`` this is."""
+        """Load the ``policy_state`` of another agent of this class."""
         if self.actor is None:
             self.restore(state)
         else:
@@ -182,22 +182,22 @@ class Agent(Learner):
             self.actor.copy_to(self.net)
 
     def evaluation_copy(self, num_envs: int, seed: int) -> Self:
-        """Return an agent of its own, with random numbers of its own, that acts as this one does.
+        """Return an independent copy of this agent's policy, with its own random generator.
 
-        ``restore_policy(agent.policy_state())`` brings the copy up to date.
+        ``copy.restore_policy(agent.policy_state())`` brings the copy up to date.
         """
         copied = type(self)(self.observation_space, self.action_space, num_envs, self.config, seed)
         copied.restore_policy(self.policy_state())
         return copied
 
     def predict(self, observation: Any, explore: bool = False) -> Any:
-        """Return the action for one observation of one environment, as ``env.step`` takes it.
+        """Return the action for a single observation, ready to pass to ``env.step``.
 
-        For agents without a recurrent state; others act through ``act`` and ``reset``.
+        For agents without a recurrent state; use ``act`` and ``reset`` for the others.
 
         Args:
             observation: one element of the observation space.
-            explore: act as in training instead of by the best known action.
+            explore: act as in training instead of greedily.
         """
         batch = np.asarray(observation, self.observation_space.dtype)[None]
         chosen = self.act(batch, explore)
@@ -246,14 +246,14 @@ class Agent(Learner):
         *,
         num_envs: int | None = None,
     ) -> Self:
-        """Make the agent for the spaces that were saved.
+        """Create the agent for the saved spaces.
 
         Args:
-            specification: what ``specification`` returned.
+            specification: the return value of ``specification``.
             config: an instance of ``Config``.
-            seed: as given to the constructor.
-            models: not used: networks are built from the configuration.
-            num_envs: act in that many environments instead of as many as it was trained in.
+            seed: as for the constructor.
+            models: unused; networks are built from the configuration.
+            num_envs: number of environments; ``None`` for the number it was trained in.
         """
         return cls(
             space_from_json(specification["observation_space"]),

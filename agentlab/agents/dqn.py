@@ -1,4 +1,4 @@
-"""Deep Q-networks: DQN and the improvements that Rainbow combines, each a flag of its own."""
+"""Deep Q-networks: DQN, and the extensions that Rainbow combines, each behind its own flag."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class DQNConfig(
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
 
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
-    double: bool = option(False, "choose the next action by the online network (double DQN)")
+    double: bool = option(False, "choose the next action with the online network (double DQN)")
     train_freq: int = option(4, "steps between updates", gt=0)
-    gradient_steps: int = option(1, "minibatches in an update", gt=0)
+    gradient_steps: int = option(1, "minibatches per update", gt=0)
     target_update_interval: int = option(1_000, "steps between target network updates", gt=0)
-    tau: float = option(1.0, "fraction of the online weights in such an update", ge=0, le=1)
+    tau: float = option(1.0, "fraction of online weights in a target update", ge=0, le=1)
     eval_epsilon: float = option(0.0, "probability of a random action in evaluation", ge=0, le=1)
     decay_steps: int = option(
-        0, "steps in which the learning rate falls to 0; 0 keeps it constant", ge=0
+        0, "steps over which the learning rate decays linearly to 0; 0 for constant", ge=0
     )
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 10.0)
-    overlap: bool = option(True, "learn in the background, acting by weights one update old")
+    overlap: bool = option(True, "learn in the background, acting with weights one update old")
 
 
 class DQN(Agent):
     """Q-learning with a network, a replay buffer and a target network (Mnih et al. 2015).
 
-    All minibatches that are due after a step run in one compiled call, in the background.
+    All minibatches due after a step run in one compiled call, in the background.
     """
 
     name = "dqn"
@@ -110,7 +110,7 @@ class DQN(Agent):
 
     @property
     def epsilon(self) -> float:
-        """The probability of a random action now."""
+        """The current probability of a random action."""
         if self.steps < self.config.learning_starts:
             return 1.0
         return 0.0 if self.config.noisy else self.config.epsilon_at(self.steps)
@@ -125,8 +125,8 @@ class DQN(Agent):
         if not due or self.steps < config.learning_starts or not len(self.replay):
             return None
         updates = due * config.gradient_steps
-        # Sampled while the last update may still be running, whose priorities come too late, and
-        # evaluated by the target network meanwhile, unless that is about to change.
+        # The previous update may still be running, so this sample does not use its priorities yet.
+        # The target network is evaluated in the meantime, unless it is about to be updated.
         beta = config.beta_at(self.steps)
         sampled = self.replay.sample(updates * config.batch_size, self.rng, beta)
         batches = self._minibatches(sampled, updates)
@@ -149,7 +149,7 @@ class DQN(Agent):
         return {**metrics, "epsilon": self.epsilon} if metrics else None
 
     def loss(self, batch: Any) -> Loss:
-        """Return the loss of a minibatch, as ``make_update`` takes it."""
+        """Return the loss of a minibatch, in the form that ``make_update`` expects."""
         observations, actions, returns, next_observations, discounts, weights = batch[:6]
         *targets, seed = batch[6:]
         outputs = self._outputs(self.net, observations, seed)  # [b, actions, n_outputs]
@@ -175,7 +175,7 @@ class DQN(Agent):
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def _finish(self) -> dict[str, float] | None:
-        """Take the result of the update that is running, if there is one, and act by it."""
+        """Wait for the update in progress, if any, and copy its weights to the actor."""
         metrics: dict[str, float] | None = self.background.finish()
         if metrics is None:
             return None
@@ -202,7 +202,7 @@ class DQN(Agent):
         ]
 
     def _precompute_targets(self, batches: list[Any]) -> list[Any]:
-        """Evaluate the target network at once, unless noise is drawn anew for each update."""
+        """Evaluate the target network on all minibatches, unless each update draws new noise."""
         return batches if self.config.noisy else [*batches, self._target_outputs(batches[3])]
 
     def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:
@@ -211,7 +211,7 @@ class DQN(Agent):
         return net.call(inputs, seed if self.config.noisy else None)
 
     def _batch_spec(self) -> tuple[Any, ...]:
-        """TensorFlow's types of minibatches, ``[updates, b, ...]``."""
+        """Return the TensorSpecs of minibatches, ``[updates, b, ...]``."""
         leading = (None, self.config.batch_size)
         inputs, floats = self.encoding.stored_spec(*leading), tf.TensorSpec(leading, tf.float32)
         batches = [inputs, tf.TensorSpec(leading, tf.int32), floats, inputs, floats, floats]
@@ -224,7 +224,7 @@ class DQN(Agent):
 
     @cached_property
     def replay(self) -> ReplayBuffer:
-        """The replay buffer, allocated at the first step: acting needs none."""
+        """The replay buffer, allocated at the first step, since acting does not need it."""
         spaces = (self.observation_space, self.action_space)
         buffer = self.config.make_buffer(*spaces, self.num_envs, self.config.gamma)
         return self.read_left("replay", buffer)
@@ -241,7 +241,7 @@ class DQN(Agent):
         return state
 
     def restore(self, state: State) -> None:
-        super().restore(state)  # before steps are counted: the buffer stays unallocated
+        super().restore(state)  # before setting self.steps, so that no buffer is allocated yet
         self.steps, self.last_target_update = state["steps"], state["last_target_update"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
 

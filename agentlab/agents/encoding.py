@@ -1,4 +1,4 @@
-"""Encoding observations of any space as a network's inputs, wide ones as sparse rows."""
+"""Encoding of observations as network inputs; wide inputs become sparse rows."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from agentlab.nets.sparse import SparseRows
 
 cnn: Any = LazyModule("agentlab.nets.cnn")
 ENCODED_SPACES = (gymnasium.spaces.Box, gymnasium.spaces.Discrete, gymnasium.spaces.MultiBinary)
-SPARSE_FROM = 1024  # inputs; narrower ones are as quick dense
+SPARSE_FROM = 1024  # inputs; below this, dense products are as fast
 
 
 class Encoding:
     """Turns a batch of observations of ``space`` into a network's inputs.
 
     Attributes:
-        space: the observations'.
-        shape: of one input.
-        dtype: of inputs: bytes stay bytes, so that they are stored small; the rest is float32.
-        scale: the largest absolute value of integer inputs, which a torso divides by.
-        sparse: whether inputs are wide and hold only -1, 0 and 1, so that sparse products pay.
-        frames_first: whether a replay buffer holds them as ``[stack, height, width]``.
+        space: the observation space.
+        shape: shape of one input.
+        dtype: dtype of the inputs: int8 and uint8 are preserved, to save memory; all other dtypes
+            become float32.
+        scale: the largest absolute value of integer inputs; the torso divides by it.
+        sparse: whether inputs are wide and contain only -1, 0 and 1, so that sparse products are
+            faster.
+        frames_first: whether the replay buffer stores them as ``[stack, height, width]``.
 
     Raises:
-        InvalidArgument: for a space that is neither Box, Discrete nor MultiBinary.
+        InvalidArgument: for a space other than Box, Discrete or MultiBinary.
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
@@ -52,7 +54,7 @@ class Encoding:
                 self.sparse = bool(wide and self.scale == 1 and low >= -1)
         else:
             raise InvalidArgument(
-                f"the observation space {space} is neither Box, Discrete nor MultiBinary"
+                f"the observation space must be Box, Discrete or MultiBinary, not {space}"
             )
         self.frames_first = frame_stack > 1 and self.shape[-1] == frame_stack
 
@@ -66,30 +68,30 @@ class Encoding:
         return inputs
 
     def tensor(self, observations: Any) -> Any:
-        """Return a network's inputs for a tensor of observations, as a call does for arrays."""
+        """Return network inputs for a tensor of observations, as ``__call__`` does for arrays."""
         if self._start is not None:
             return tf.one_hot(observations - self._start, self.shape[0])
         return tf.cast(observations, self.dtype)
 
     def spec(self, batch: int | None, sparse: bool) -> Any:
-        """Return the TensorFlow type of a batch of inputs, or of its sparse rows."""
+        """Return the TensorSpec of a batch of inputs, dense or as sparse rows."""
         if not sparse:
             return tf.TensorSpec((batch, *self.shape), self.dtype)
         places = tf.TensorSpec((None,), tf.int32)
         return SparseRows(places, places, places, places, tf.TensorSpec((), tf.int32))
 
-    # As a replay buffer holds them: stacked frames are not moved before a minibatch is on its way.
+    # As the replay buffer stores them: stacked frames are transposed only inside the update.
 
     def stored(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return sampled observations as inputs, or as stacked frames ``[b, stack, h, w]``."""
         return np.moveaxis(observations, -1, 1) if self.frames_first else self(observations)
 
     def stored_spec(self, *leading: int | None) -> Any:
-        """Return the TensorFlow type of what ``stored`` returns, behind other leading axes."""
+        """Return the TensorSpec of what ``stored`` returns, with the given leading axes."""
         *size, stack = self.shape or (1,)
         shape = (stack, *size) if self.frames_first else self.shape
         return tf.TensorSpec((*leading, *shape), self.dtype)
 
     def from_stored(self, observations: Any) -> Any:
-        """Return a network's inputs for a tensor of what ``stored`` returned."""
+        """Return network inputs for a tensor of observations returned by ``stored``."""
         return cnn.frames_last(observations) if self.frames_first else observations

@@ -1,4 +1,4 @@
-"""Evaluation: whole episodes without learning, after a training or while it goes on."""
+"""Evaluation: complete episodes without learning, during or after training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agentlab.learner import Learner
 from agentlab.runs import Run, derive_seed
 from agentlab.training.callbacks import Callback
 
-EVALUATION = 1  # beside a run's seed it gives the seeds of evaluations
+EVALUATION = 1  # combined with a run's seed, gives the seeds of its evaluations
 
 
 class VideoWriter(Protocol):
-    """Takes frames one by one."""
+    """An object to which frames can be appended."""
 
     def append(self, frame: npt.NDArray[np.uint8], /) -> None:
         """Add a frame, uint8 ``[height, width, 3]``."""
@@ -29,7 +29,7 @@ class VideoWriter(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Returns (unclipped) and lengths of whole episodes, float64 and int64 ``[episodes]``."""
+    """Unclipped returns and lengths of complete episodes, float64 and int64 ``[episodes]``."""
 
     returns: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ class Evaluation:
         return float(self.returns.std())
 
     def metrics(self) -> dict[str, float]:
-        """Return the statistics of the episodes, as a row of ``evaluations.csv`` holds them."""
+        """Return the statistics of the episodes, as in a row of ``evaluations.csv``."""
         return {
             "mean_return": self.mean,
             "std_return": self.std,
@@ -58,7 +58,7 @@ class Evaluation:
 def choose_actions(
     agent: Agent, observations: Any, explore: bool = True
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the agent's actions, and the extras that it gave with them, if any."""
+    """Return the agent's actions and extras; an empty dict if it returned no extras."""
     chosen = agent.act(observations, explore)
     return chosen if isinstance(chosen, tuple) else (chosen, {})
 
@@ -72,22 +72,22 @@ def evaluate(
     explore: bool = False,
     video: VideoWriter | None = None,
 ) -> Evaluation:
-    """Run whole episodes without learning.
+    """Run complete episodes without learning.
 
-    Every environment runs an equal share of them (the first ones one more where it does not come
-    out even), since taking the first to end would favor short episodes.
+    The episodes are divided evenly among the environments (the first ``episodes % num_envs`` of
+    them run one more), since counting whichever episodes end first would favor short ones.
 
     Args:
-        agent: the agent that acts.
-        envs: where; any number.
-        episodes: how many.
+        agent: the agent to evaluate.
+        envs: the environments; their number may differ from ``agent.num_envs``.
+        episodes: number of episodes.
         seed: seeds the environments.
-        explore: act as in training instead of as well as possible.
-        video: a list, a ``Video`` or the like, to which a frame of the first environment is
-            appended at every step.
+        explore: act as in training instead of greedily.
+        video: a ``Video``, a list or any other object with ``append``, which receives a frame of
+            the first environment at every step.
 
     Returns:
-        Returns (unclipped) and lengths in the order of the environments.
+        Unclipped returns and lengths, in the order of the environments.
     """
     if episodes < 1:
         raise InvalidArgument(f"episodes={episodes} must be 1 or more")
@@ -118,10 +118,11 @@ def evaluate(
 
 
 class EvalCallback(Callback):
-    """Evaluates an agent while it is trained, keeps the best one, and can stop the training.
+    """Evaluates an agent during training, saves the best one, and can stop training early.
 
-    It acts by a copy of the agent in environments of its own, so that a training with it gives the
-    same numbers as one without. Each evaluation is seeded by ``seed`` and its number alone.
+    A copy of the agent acts in separate environments, so training results are the same with and
+    without the callback. The seed of an evaluation depends only on ``seed`` and on the number of
+    the evaluation.
 
     ::
 
@@ -129,20 +130,20 @@ class EvalCallback(Callback):
         agentlab.train(agent, envs, 100_000, callbacks=[callback])
         print(callback.evaluations[-1]["mean_return"])
 
-    Where the training has a run, the results go to its ``evaluations.csv`` and to TensorBoard, and
-    the best agent to its folder ``best/``.
+    With a run, the results are written to its ``evaluations.csv`` and to TensorBoard, and the best
+    agent is saved in its folder ``best/``.
 
     Attributes:
-        evaluations: one row for each evaluation: ``step``, ``mean_return``, ``std_return``,
+        evaluations: one row per evaluation: ``step``, ``mean_return``, ``std_return``,
             ``min_return``, ``max_return`` and ``mean_length``.
 
     Args:
-        envs: the environments of the evaluations; any number, not those of the training.
+        envs: the evaluation environments; any number, separate from the training environments.
         every: steps between evaluations.
-        episodes: how many episodes make up an evaluation.
+        episodes: number of episodes per evaluation.
         seed: seeds the evaluations.
-        stop_at_return: stop the training once the mean return is at least this.
-        report: called with ``"evaluation"`` and a line about each.
+        stop_at_return: stop training once the mean return reaches this value.
+        report: called with ``"evaluation"`` and a line about each evaluation.
 
     Raises:
         InvalidArgument: for ``every`` or ``episodes`` less than 1.
@@ -171,25 +172,25 @@ class EvalCallback(Callback):
         return max((row["mean_return"] for row in self.evaluations), default=-np.inf)
 
     def on_start(self, learner: Learner, run: Run | None) -> None:
-        """Make the copy that acts, and read what an interrupted run has evaluated already."""
+        """Copy the agent, and read the earlier evaluations of a resumed run."""
         if not isinstance(learner, Agent):
-            raise AgentlabError(f"EvalCallback evaluates agents, not the {learner.kind}")
+            raise AgentlabError(f"EvalCallback needs an agent, not a {learner.kind}")
         self._agent, self._run = learner, run
         self._copy = learner.evaluation_copy(self.envs.num_envs, self.seed)
         self.evaluations = [] if run is None else run.evaluations()
         if run is not None and any("mean_return" not in row for row in self.evaluations):
             raise AgentlabError(
-                f"{run.path / 'evaluations.csv'} is damaged: a row has no mean_return"
+                f"{run.path / 'evaluations.csv'} is damaged: a row lacks mean_return"
             )
         self._stop_where_reached()
 
     def on_step(self, step: int) -> None:
-        """Evaluate where the step reached or passed a multiple of ``every``."""
+        """Evaluate if the step reached or passed a multiple of ``every``."""
         if step % self.every < self._agent.num_envs:
             self.evaluate(step)
 
     def evaluate(self, step: int) -> Evaluation:
-        """Evaluate the agent as it is now, and record the result under ``step``."""
+        """Evaluate the agent in its current state, and record the result under ``step``."""
         seed = derive_seed(self.seed, EVALUATION, step // self.every)
         self._copy.restore_policy(self._agent.policy_state())
         self._copy.rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state

@@ -1,4 +1,4 @@
-"""How often an agent tries something at random: schedules of epsilon."""
+"""Epsilon-greedy exploration: schedules of epsilon."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ Schedule = Literal["linear", "exponential"]
 def epsilon(step: int, start: float, end: float, steps: int, schedule: Schedule) -> float:
     """Return the probability of a random action after ``step`` steps.
 
-    ``"linear"`` goes from ``start`` to ``end`` in equal parts and stays there from ``steps`` on
-    (Mnih et al. 2015, "Methods"). ``"exponential"`` loses the same fraction of the way to ``end``
-    in every step, ``end + (start - end) * exp(-step / steps)``: 63 % of the way lie behind after
-    ``steps`` steps, 95 % after three times as many, and ``end`` itself is never reached.
+    ``"linear"`` interpolates from ``start`` to ``end`` over ``steps`` steps and then stays constant
+    (Mnih et al. 2015, "Methods"). ``"exponential"`` is
+    ``end + (start - end) * exp(-step / steps)``: it covers 63 % of the distance to ``end`` after
+    ``steps`` steps and 95 % after three times as many, but never reaches ``end``.
 
     Args:
-        step: how many steps have been made, in all environments together.
+        step: number of steps made, counted over all environments.
         start: the value at step 0.
-        end: the value that it comes down (or goes up) to.
-        steps: the length of the way; with 0 the value is ``end`` from the beginning.
+        end: the final value.
+        steps: length of the schedule (linear) or its time constant (exponential); 0 returns
+            ``end`` at every step.
         schedule: ``"linear"`` or ``"exponential"``.
     """
     if steps <= 0:
@@ -34,12 +35,12 @@ def epsilon(step: int, start: float, end: float, steps: int, schedule: Schedule)
 
 @dataclass(frozen=True)
 class EpsilonGreedy(Options):
-    """How often random actions are taken."""
+    """Epsilon-greedy exploration."""
 
-    epsilon_start: float = option(1.0, "probability of a random action at first", ge=0, le=1)
-    epsilon_end: float = option(0.05, "probability of a random action at last", ge=0, le=1)
-    epsilon_steps: int = option(10_000, "steps of the decay from first to last", ge=0)
-    epsilon_schedule: Schedule = option("linear", "linear or exponential decay")
+    epsilon_start: float = option(1.0, "initial probability of a random action", ge=0, le=1)
+    epsilon_end: float = option(0.05, "final probability of a random action", ge=0, le=1)
+    epsilon_steps: int = option(10_000, "steps of the decay of epsilon", ge=0)
+    epsilon_schedule: Schedule = option("linear", "linear or exponential decay of epsilon")
 
     def epsilon_at(self, step: int) -> float:
         """Return the probability of a random action after ``step`` steps."""

@@ -1,4 +1,4 @@
-"""Agents as Keras models: raw observations to actions, for export and serving."""
+"""Agents as Keras models that map raw observations to actions, for export and serving."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def q_model(
 
 
 def policy_model(net: Any, encoding: Encoding, policy: Policy) -> Any:
-    """Return a model from observations to the likeliest ``actions`` and ``values`` ``[n]``.
+    """Return a model from observations to the most likely ``actions`` and ``values`` ``[n]``.
 
-    A recurrent network also takes its state, ``state_0``, ``state_1``, ... float32 ``[n, units]``
-    each (zeros where an episode starts), and returns the new one by the same names.
+    With a recurrent network, the model also takes the recurrent state as inputs ``state_0``,
+    ``state_1``, ..., float32 ``[n, units]`` (zeros at the start of an episode), and returns the
+    new state under the same names.
     """
     if not net.recurrent:
 

@@ -1,4 +1,4 @@
-"""The loop that trains every agent."""
+"""The training loop of all agents."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ EPISODES = "episodes.npz"  # in a checkpoint: how to bring the episodes under wa
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The result of a training.
+    """The result of ``train``.
 
     Attributes:
-        steps: environment steps made, those before a resume included.
-        episodes: episodes ended.
-        interrupted: whether Ctrl-C (or SIGTERM) stopped it early; its checkpoint is saved.
-        mean_return: over the last 100 episodes; NaN before one has ended.
+        steps: total environment steps, including those before a resume.
+        episodes: number of completed episodes.
+        interrupted: whether Ctrl-C or SIGTERM stopped training early; the checkpoint is saved.
+        mean_return: mean return of the last 100 episodes; NaN if none has ended.
     """
 
     steps: int
@@ -55,7 +55,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     quiet: bool = False,
 ) -> TrainResult:
-    """Let ``agent`` act in ``envs`` and learn, for ``steps`` steps counted over all environments.
+    """Train ``agent`` in ``envs`` for ``steps`` steps, counted over all environments.
 
     Where ``run`` holds a checkpoint, training is resumed from it: the agent takes back its state,
     the episodes under way are replayed, and every later metric equals, bit for bit, that of a run
@@ -64,20 +64,20 @@ def train(
     in 20 episodes' worth of steps.
 
     Args:
-        agent: what is trained.
-        envs: where; as many as the agent was made for.
-        steps: in total, those before a resume included.
-        run: where metrics and checkpoints go; ``None`` keeps nothing.
+        agent: the agent to train.
+        envs: the environments; as many as the agent was made for.
+        steps: total number of steps, including those before a resume.
+        run: the run that stores metrics and checkpoints; ``None`` saves nothing.
         seed: seeds the environments.
         log_every: steps between rows of ``metrics.csv``.
         checkpoint_every: steps between checkpoints.
-        callbacks: called at fixed moments of the training; see ``Callback``. One that sets
-            ``stop_training`` ends it after the current step, with everything saved.
-        quiet: show no progress.
+        callbacks: called at fixed points of training; see ``Callback``. If one sets
+            ``stop_training``, training saves a checkpoint and ends after the current step.
+        quiet: show no progress bar.
 
     Raises:
-        AgentlabError: where a loss or a weight is no longer a finite number (the last checkpoint
-            stays), or an environment fails.
+        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
+            or if an environment fails.
     """
     counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     for name, value in counts.items():
@@ -89,7 +89,7 @@ def train(
         )
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
-    # BLAS threads that wait for each other cost more than they give on small products.
+    # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, loop.steps, quiet)
         progress.update(loop.steps, loop.episodes.describe)
@@ -115,7 +115,7 @@ def train(
 
 
 class _Loop:
-    """One step, one row of metrics, one checkpoint, and the counters that they share."""
+    """A training step, a row of metrics, a checkpoint, and the counters that they share."""
 
     def __init__(
         self, agent: Agent, envs: VectorEnv, run: Run | None, seed: int, callbacks: Callbacks
@@ -129,7 +129,7 @@ class _Loop:
         self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
 
     def resume(self) -> None:
-        """Take back what the run's newest checkpoint holds, or start where it has none."""
+        """Restore the run's latest checkpoint, or start training if there is none."""
         checkpoint = None if self.run is None else self.run.latest_checkpoint()
         if self.run is not None:
             self.run.rewind(checkpoint)
@@ -169,12 +169,12 @@ class _Loop:
             self.agent.on_episodes_cut(lost)
 
     def ended(self, steps: int, stop: Event) -> bool:
-        """Whether no further step is to be made."""
+        """Return whether training is over."""
         enough = self.steps >= steps or self.agent.finished
         return enough or self.callbacks.stopped or stop.is_set()
 
     def passed(self, every: int) -> bool:
-        """Whether the last step reached or passed a multiple of ``every``."""
+        """Return whether the last step reached or passed a multiple of ``every``."""
         return self.steps % every < self.envs.num_envs
 
     def checkpoint_is_due(self, every: int) -> bool:
@@ -217,22 +217,22 @@ class _Loop:
         self.observations = step.next_observations
 
     def add(self, metrics: Mapping[str, float]) -> None:
-        """Take in metrics that the agent returned."""
+        """Add metrics that the agent returned to the means."""
         try:
             self.means.add(metrics)
         except ValueError as error:
             raise self.diverged(str(error)) from None
 
     def diverged(self, what: str) -> AgentlabError:
-        """Return the error that says what is no longer a finite number, and what is saved."""
-        kept = self.run and self.run.latest_checkpoint()
-        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved yet"
+        """Return the error for a loss or weight that is NaN or infinite."""
+        saved = self.run and self.run.latest_checkpoint()
+        last = f"the last good checkpoint is {saved.path}" if saved else "no checkpoint was saved"
         return AgentlabError(
             f"training diverged at step {self.steps}: {what}; {last}; try a smaller learning_rate"
         )
 
     def log(self) -> None:
-        """Write a row: means of what the agent returned since the last one, and episodes."""
+        """Write a row of metrics: episode statistics and the means of the agent's metrics."""
         means = self.means.take()
         timings = {name: means.pop(name) for name in list(means) if name.startswith("time/")}
         timings |= self.timer.take(self.steps)

@@ -1,4 +1,4 @@
-"""What agents with a network share: its options, its torso, and TensorFlow's set-up."""
+"""Networks of agents: their options, their construction, and TensorFlow's settings."""
 
 from __future__ import annotations
 
@@ -17,39 +17,41 @@ from agentlab.nets import TORSOS, make_torso
 
 policy_networks: Any = LazyModule("agentlab.nets.policy_value")
 q_networks: Any = LazyModule("agentlab.nets.q_network")
-WIDE = 256  # units from which a layer's products are faster on several threads
+WIDE = 256  # units; layers at least this wide are faster on several threads
 
 
 @dataclass(frozen=True)
 class NetworkOptions(Options):
     """An agent's network."""
 
-    net: str = option("mlp", "torso by name, such as mlp, nature_cnn or small_cnn")
+    net: str = option("mlp", "name of the torso, such as mlp, nature_cnn or small_cnn")
     hidden: tuple[int, ...] = option(
-        (64, 64), "units of the layers of an mlp or recurrent net", ge=1
+        (64, 64), "units of each hidden layer of an mlp or recurrent network", ge=1
     )
-    activation: str = option("tanh", "activation of the mlp's layers, by its Keras name")
+    activation: str = option("tanh", "Keras name of the activation of the mlp's layers")
     pretrained: str | None = option(
-        None, "start with the torso of this run (of a trainer or an agent) or saved learner"
+        None, "initialize the torso from this run or saved learner (a trainer or an agent)"
     )
-    freeze_pretrained: bool = option(False, "keep that torso's weights as they are")
+    freeze_pretrained: bool = option(False, "do not train the pretrained torso")
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if not self.hidden:
-            raise InvalidArgument(f"hidden={self.hidden} must be one or more positive numbers")
+            raise InvalidArgument(f"hidden={self.hidden} must be one or more positive integers")
         if self.freeze_pretrained and self.pretrained is None:
-            raise InvalidArgument("freeze_pretrained=True needs pretrained set to a run")
+            raise InvalidArgument(
+                "freeze_pretrained=True needs pretrained set to a run or saved learner"
+            )
 
     @property
     def recurrent(self) -> bool:
-        """Whether the net keeps a state from step to step."""
+        """Whether the network is recurrent."""
         return self.net in TORSOS and TORSOS[self.net].takes == "sequences"
 
     @property
     def xla(self) -> bool:
-        """Whether XLA pays: small dense nets get several times faster, convolutions slower."""
+        """Whether to use XLA, which speeds up small dense networks but slows down convolutions."""
         return self.net == "mlp" or self.recurrent
 
 
@@ -60,26 +62,27 @@ class QNetworkOptions(NetworkOptions):
     hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
     activation: str = override(NetworkOptions, "activation", "relu")
     dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
-    noisy: bool = option(False, "explore by noise on the weights instead of epsilon (noisy nets)")
+    noisy: bool = option(False, "explore with noisy layers (NoisyNet) instead of epsilon-greedy")
     precision: Literal["float32", "bfloat16"] = option(
-        "float32", "number format of convolutions; bfloat16 is fast where the processor has it"
+        "float32", "dtype of convolutions; bfloat16 is faster on processors that support it"
     )
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if self.net == "mlp" and self.precision != "float32":
             raise InvalidArgument(
-                f"precision={self.precision!r} is for convolutions, and net='mlp' has none; "
-                "leave it out"
+                f"precision={self.precision!r} needs a convolutional network; net='mlp' needs "
+                "precision='float32'"
             )
 
 
 def set_up_tensorflow(options: NetworkOptions) -> None:
-    """Make TensorFlow repeat bit for bit, and keep its idle threads off the environments' cores.
+    """Make TensorFlow deterministic, and limit it to one thread if the network is narrow.
 
-    Products as small as a narrow mlp's gain nothing from threads. Their number cannot be changed
-    where TensorFlow has been used before, which does no harm.
+    The matrix products of a narrow mlp gain nothing from several threads, and idle threads would
+    compete with the environments. The limit is skipped if TensorFlow is already initialized,
+    which affects only speed.
     """
     tf.config.experimental.enable_op_determinism()
     if options.xla and max(options.hidden) < WIDE:
@@ -91,14 +94,14 @@ def set_up_tensorflow(options: NetworkOptions) -> None:
 def make_agent_torso(
     options: NetworkOptions, encoding: Encoding, name: str, seed: int, **arguments: Any
 ) -> Any:
-    """Build the torso that ``options.net`` names for encoded observations.
+    """Build the torso named by ``options.net`` for encoded observations.
 
     Args:
         options: the network's options.
-        encoding: of the observations.
-        name: of the Keras model.
-        seed: of its initial weights.
-        arguments: of the torso's class, instead of what the options say.
+        encoding: the encoding of the observations.
+        name: name of the Keras model.
+        seed: seeds the initial weights.
+        arguments: arguments of the torso's class, which override the options.
     """
     arguments = {"scale": encoding.scale, "name": name, "seed": seed, **arguments}
     if options.net == "mlp":
@@ -116,14 +119,14 @@ def make_agent_torso(
 def make_q_network(
     options: QNetworkOptions, encoding: Encoding, actions: int, n_outputs: int, seed: int
 ) -> Any:
-    """Build a ``QNetwork``; with streams of their own the last hidden layer is part of them.
+    """Build a ``QNetwork``; with dueling or noisy heads, these contain the last hidden layer.
 
     Args:
         options: the network's options.
-        encoding: of the observations.
-        actions: how many there are.
-        n_outputs: outputs for each action.
-        seed: of the initial weights.
+        encoding: the encoding of the observations.
+        actions: number of actions.
+        n_outputs: number of outputs per action.
+        seed: seeds the initial weights.
     """
     arguments: dict[str, Any] = {}
     streams, hidden = options.dueling or options.noisy, 0
@@ -160,11 +163,11 @@ def make_policy_network(
 
     Args:
         options: the network's options.
-        encoding: of the observations.
-        outputs: of the policy: logits or means.
-        gaussian: whether it has log standard deviations, too.
+        encoding: the encoding of the observations.
+        outputs: number of policy outputs: logits or means.
+        gaussian: whether the policy also has log standard deviations.
         shared_torso: whether policy and value share the torso.
-        seed: of the initial weights.
+        seed: seeds the initial weights.
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)

@@ -1,4 +1,4 @@
-"""Policy gradients: REINFORCE with a baseline, up to clipped epochs over a rollout (PPO)."""
+"""Policy gradients: from REINFORCE with a baseline to PPO."""
 
 from __future__ import annotations
 
@@ -34,32 +34,34 @@ METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
-    shared_torso: bool = option(False, "let policy and value share the torso")
-    rollout_length: int = option(32, "steps in each environment between updates", gt=0)
+    shared_torso: bool = option(False, "share the torso between policy and value function")
+    rollout_length: int = option(32, "steps per environment between updates", gt=0)
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
     gae_lambda: float = option(
-        0.95, "1 for whole returns, less to rely more on the value estimate (GAE)", ge=0, le=1
+        0.95, "lambda of GAE: 1 for full returns, 0 for one-step TD errors", ge=0, le=1
     )
-    baseline: Literal["value", "none"] = option("value", "what is subtracted from returns")
-    normalize_advantage: bool = option(True, "scale a rollout's advantages to mean 0 and std 1")
-    cut_at_reward: bool = option(False, "end returns at each nonzero reward, a point of Pong")
-    n_epochs: int = option(4, "passes over a rollout", gt=0)
-    n_minibatches: int = option(4, "gradient steps in a pass", gt=0)
+    baseline: Literal["value", "none"] = option("value", "baseline subtracted from the returns")
+    normalize_advantage: bool = option(True, "normalize each rollout's advantages (mean 0, std 1)")
+    cut_at_reward: bool = option(
+        False, "end the return at each nonzero reward, such as a point in Pong"
+    )
+    n_epochs: int = option(4, "passes over each rollout", gt=0)
+    n_minibatches: int = option(4, "minibatches per pass", gt=0)
     clip_range: float | None = option(
-        0.2, "PPO's bound on the policy's change; none for plain policy gradients", gt=0
+        0.2, "PPO's clipping range; none for plain policy gradients", gt=0
     )
     ent_coef: float = option(0.01, "coefficient of the entropy bonus")
     vf_coef: float = option(0.5, "coefficient of the value loss")
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 0.5)
-    overlap: bool = option(True, "learn in the background, acting by weights one rollout old")
+    overlap: bool = option(True, "learn in the background, acting with weights one rollout old")
 
 
 class PolicyGradient(Agent):
-    """Ascends the expected return along grad log pi(a|s) A(s, a) (Sutton et al. 2000).
+    """Ascends the policy gradient, E[grad log pi(a|s) A(s, a)] (Sutton et al. 2000).
 
-    Discrete actions are drawn from a softmax, continuous ones from a Gaussian. One rollout is
-    learned from while the next one is collected. A recurrent network learns from whole sequences:
-    all steps that a rollout holds of an environment, from the recurrent state at its start.
+    Discrete actions are sampled from a softmax, continuous ones from a Gaussian. The agent learns
+    from one rollout while it collects the next. A recurrent network is trained on whole sequences:
+    all steps of an environment in the rollout, starting from the stored recurrent state.
     """
 
     name = "pg"
@@ -113,7 +115,7 @@ class PolicyGradient(Agent):
         cut = step.terminated | step.truncated
         final_values = np.zeros(self.num_envs, np.float32)
         if not step.terminated[step.ended].all():
-            # A truncated episode would have gone on: bootstrap from its final observation.
+            # Truncation is not termination: bootstrap from the final observation.
             ended_values = self.actor.values(self.encoding(step.final_observations), step.ended)
             final_values[step.ended] = np.where(step.terminated[step.ended], 0, ended_values)
         if self.config.cut_at_reward:
@@ -131,11 +133,11 @@ class PolicyGradient(Agent):
         return metrics if self.config.overlap else self._finish()
 
     def loss(self, batch: Any, start_log_probs: Any) -> Loss:
-        """The loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
+        """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
 
-        With ``overlap`` actions were drawn by a policy older than the one that the update starts
-        from. The bound then holds around that start, and importance weights correct for the age:
-        the decoupled objective (Hilton et al. 2022, equation 2).
+        With ``overlap``, the policy that sampled the actions is older than the one at the start of
+        the update. The ratio is then clipped relative to the newer policy, and importance weights
+        correct for the difference: the decoupled objective (Hilton et al. 2022, equation 2).
         """
         config = self.config
         inputs, actions, drawn_log_probs, advantage, returns = batch
@@ -163,7 +165,7 @@ class PolicyGradient(Agent):
         return *self.policy.log_prob_and_entropy(parameters, net.log_std, actions), values
 
     def _learn(self, rollout: Rollout, last_values: Array, order: Array) -> dict[str, float]:
-        """Update on a rollout, in the minibatches of ``order``; runs in the background."""
+        """Update on the rollout with the minibatches ``order``; runs in the background."""
         start, config = time.perf_counter(), self.config
         values, next_values = rollout.stacked("values"), rollout.next_values(last_values)
         if config.baseline == "none":
@@ -191,7 +193,7 @@ class PolicyGradient(Agent):
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def _finish(self) -> dict[str, float] | None:
-        """Take the result of the update that is running, if there is one, and act by it."""
+        """Wait for the update in progress, if any, and copy its weights to the actor."""
         metrics: dict[str, float] | None = self.background.finish()
         if metrics is not None:
             self.actor.update(self.net)
@@ -199,7 +201,7 @@ class PolicyGradient(Agent):
 
     @cached_property
     def update(self) -> Any:
-        """All epochs and minibatches of an update, compiled into one call."""
+        """The compiled update: all epochs and minibatches in one call."""
         config, count = self.config, self.config.n_minibatches
         spec = self._batch_spec()
         return make_update(
@@ -221,7 +223,7 @@ class PolicyGradient(Agent):
         return self.num_envs, config.rollout_length, config.n_minibatches, config.recurrent
 
     def _batch_spec(self) -> tuple[Any, ...]:
-        """TensorFlow's types of inputs, actions, log-probabilities, advantages and returns."""
+        """Return the TensorSpecs of inputs, actions, log-probabilities, advantages and returns."""
         size, length = batch_size_of(*self._batch_form), self.config.rollout_length
         scalars = tf.TensorSpec((size,), tf.float32)
         actions = tf.TensorSpec((size, *self.policy.shape), self.policy.dtype)
@@ -251,5 +253,5 @@ class PolicyGradient(Agent):
         self._finish()
 
     def inference_model(self) -> Any:
-        """Return a Keras model from observations to the likeliest ``actions`` and ``values``."""
+        """Return a Keras model from observations to the most likely ``actions`` and ``values``."""
         return policy_model(self.net, self.encoding, self.policy)

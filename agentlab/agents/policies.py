@@ -1,7 +1,6 @@
-"""The distributions that a policy draws actions from.
+"""Action distributions of policies.
 
-Each draws with NumPy, where a call must be quick, and states its log-probabilities with
-TensorFlow, where gradients are needed.
+Sampling uses NumPy, for speed; log-probabilities and entropies use TensorFlow, for gradients.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ HALF_LOG_2PI = float(0.5 * np.log(2 * np.pi))
 
 
 class Policy(Protocol):
-    """A distribution over actions whose parameters a network gives.
+    """A distribution over actions, parameterized by a network's outputs.
 
     Attributes:
-        outputs: how many parameters the network gives for each observation.
-        shape: shape of one action as it is learned from.
-        dtype: and its type.
-        gaussian: whether the network also gives a log standard deviation.
+        outputs: number of parameters per observation.
+        shape: shape of one action in the loss.
+        dtype: dtype of actions in the loss.
+        gaussian: whether the network also has a log standard deviation.
     """
 
     outputs: int
@@ -36,13 +35,13 @@ class Policy(Protocol):
     def sample(
         self, parameters: Array, log_std: Array | None, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        """Draw actions ``[n, *shape]`` and return them with their log-probabilities ``[n]``."""
+        """Sample actions ``[n, *shape]``; return them and their log-probabilities ``[n]``."""
 
     def best(self, parameters: Array) -> Array:
-        """Return the likeliest actions, ``[n, *shape]``."""
+        """Return the most likely actions, ``[n, *shape]``."""
 
     def to_env(self, actions: Array) -> Array:
-        """Return actions as the environments take them."""
+        """Convert actions to the format of the environments."""
 
     def best_for_env(self, parameters: Any) -> Any:
         """Return ``to_env(best(parameters))`` as a tensor."""
@@ -52,7 +51,7 @@ class Policy(Protocol):
 
 
 class Softmax(Policy):
-    """A distribution over discrete actions, by logits."""
+    """A categorical distribution over discrete actions, parameterized by logits."""
 
     gaussian = False
 
@@ -72,8 +71,8 @@ class Softmax(Policy):
         return actions, shifted[np.arange(len(actions)), actions] - np.log(total)
 
     def best(self, parameters: Array) -> Array:
-        likeliest: Array = parameters.argmax(1)
-        return likeliest
+        best: Array = parameters.argmax(1)
+        return best
 
     def to_env(self, actions: Array) -> Array:
         return actions + self.start if self.start else actions
@@ -88,7 +87,7 @@ class Softmax(Policy):
 
 
 class Gaussian(Policy):
-    """Independent normal distributions, by means; actions are clipped to the action space."""
+    """A diagonal Gaussian, parameterized by means; actions are clipped to the action space."""
 
     gaussian = True
 
@@ -123,13 +122,13 @@ class Gaussian(Policy):
 
 
 def make_policy(space: gymnasium.Space[Any]) -> Policy:
-    """Return the distribution that suits an action space.
+    """Return the distribution for an action space.
 
     Raises:
-        InvalidArgument: where none does.
+        InvalidArgument: if the space is neither Discrete nor a Box of floats.
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         return Softmax(space)
     if isinstance(space, gymnasium.spaces.Box) and np.issubdtype(space.dtype, np.floating):
         return Gaussian(space)
-    raise InvalidArgument(f"the action space {space} is neither Discrete nor a Box of floats")
+    raise InvalidArgument(f"the action space must be Discrete or a Box of floats, not {space}")

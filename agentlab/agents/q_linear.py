@@ -1,4 +1,4 @@
-"""Q-learning, linear in random features of radial basis kernels, on replayed transitions."""
+"""Q-learning with a linear function of random RBF features and experience replay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agentlab.errors import InvalidArgument
 from agentlab.replay import ReplayBuffer
 
 Floats = npt.NDArray[np.float32]
-MAX_NUMBERS = 1 << 26  # in the features' frequencies, and in the weights
+MAX_NUMBERS = 1 << 26  # elements of the features' frequencies, and of the weights
 REPORT = 1000  # steps between metrics
 
 
@@ -31,24 +31,24 @@ class QLinearConfig(EpsilonGreedy):
     kernels: tuple[float, ...] = option(
         (0.02, 1.0, 0.5, 0.1), "gamma of each RBF kernel exp(-gamma |x - y|^2)", gt=0
     )
-    features: int = option(100, "random features of each kernel", gt=0)
+    features: int = option(100, "random features per kernel", gt=0)
     learning_starts: int = option(
-        500, "random steps before learning, whose observations set the standardization", ge=2
+        500, "random steps before learning, also used to standardize observations", ge=2
     )
     buffer_size: int = option(50_000, "transitions in the replay buffer", gt=0)
     batch_size: int = option(32, "transitions in a minibatch", gt=0)
-    gradient_steps: int = option(4, "minibatches for each step of all environments", gt=0)
-    tau: float = option(0.001, "fraction of the weights that the target takes over", gt=0, le=1)
+    gradient_steps: int = option(4, "minibatches per step of all environments", gt=0)
+    tau: float = option(0.001, "soft update coefficient of the target weights", gt=0, le=1)
     learning_rate: float = option(1.0, "step size of a minibatch", gt=0)
     learning_rate_half_life: int = option(
-        0, "steps of learning after which the learning rate is halved; 0 keeps it constant", ge=0
+        0, "steps of learning after which the learning rate is halved; 0 for constant", ge=0
     )
     gamma: float = option(0.97, "discount factor", ge=0, le=1)
     epsilon_end: float = override(EpsilonGreedy, "epsilon_end", 0.0)
     epsilon_steps: int = override(EpsilonGreedy, "epsilon_steps", 2_000)
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if not self.kernels:
             raise InvalidArgument(f"kernels={self.kernels} must be one or more positive numbers")
@@ -62,8 +62,8 @@ class QLinearConfig(EpsilonGreedy):
 class FourierFeatures:
     """Random Fourier features of a mean of RBF kernels (Rahimi & Recht 2007, algorithm 1).
 
-    z(x) = sqrt(2 / D) cos(x W + b), whose inner products z(x) z(y) come close to the mean of
-    exp(-gamma |x - y|^2) over the kernels; so |z(x)|^2 is about 1.
+    z(x) = sqrt(2 / D) cos(x W + b). The inner product z(x) z(y) approximates the mean of
+    exp(-gamma |x - y|^2) over the kernels, so |z(x)|^2 is about 1.
 
     Attributes:
         frequencies: W, float32 ``[inputs, D]``, normal with variance 2 gamma.
@@ -78,7 +78,7 @@ class FourierFeatures:
     def draw(
         cls, inputs: int, kernels: tuple[float, ...], features: int, rng: np.random.Generator
     ) -> FourierFeatures:
-        """Draw ``features`` features of ``inputs`` inputs for each gamma in ``kernels``."""
+        """Draw ``features`` random features of ``inputs`` inputs for each gamma in ``kernels``."""
         deviations = np.repeat(np.sqrt(2 * np.array(kernels, np.float32)), features)
         normal = rng.standard_normal((inputs, len(deviations)), np.float32)
         phases = rng.random(len(deviations), np.float32) * np.float32(2 * np.pi)
@@ -94,18 +94,18 @@ class FourierFeatures:
 
 
 class QLinear(Agent):
-    """Learns Q(s, a) = w_a z(s) with random features z, by Q-learning on replayed transitions.
+    """Learns Q(s, a) = w_a z(s) with random features z, by Q-learning with experience replay.
 
-    A minibatch (Lin 1992) descends the squared error of r + gamma max_a w'_a z(s'). Nothing is
-    added to r where the task terminated; a truncated episode bootstraps from its final observation.
-    The target weights w' follow w slowly (Lillicrap et al. 2016, section 3), so that a target does
-    not chase itself. Rewards are the environment's own.
+    Each minibatch (Lin 1992) is a gradient step on the squared TD error with the target
+    r + gamma max_a w'_a z(s'), or r alone if s' is terminal; a truncated episode bootstraps from
+    its final observation. The target weights w' slowly track w (Lillicrap et al. 2016, section 3),
+    which stabilizes learning. Rewards are neither clipped nor scaled.
 
-    Observations are standardized with the mean and the deviation of those met in the first, random
-    steps: samples of an unbounded space would not show where it really leads. From then on features
-    never change, and |z|^2 is about 1, so that the same ``learning_rate`` suits any number of
-    features. Below 2 it cannot overshoot a minibatch; more is stable where a minibatch spreads over
-    states and actions.
+    Observations are standardized with the mean and standard deviation of those seen in the initial
+    random steps, since samples of an unbounded space do not show which states actually occur. After
+    that the features are fixed and |z|^2 is about 1, so the same ``learning_rate`` works for any
+    number of features. A ``learning_rate`` below 2 cannot overshoot on a minibatch; larger values
+    are stable if minibatches are spread over many states and actions.
 
     Attributes:
         weights: w, float32 ``[features, actions]``.
@@ -130,8 +130,8 @@ class QLinear(Agent):
         inputs, features = math.prod(observation_space.shape), config.features
         if max(inputs, self._actions) * len(config.kernels) * features > MAX_NUMBERS:
             raise InvalidArgument(
-                f"features={features} would need more than {MAX_NUMBERS:,} numbers for "
-                f"{observation_space} and {self._actions} actions"
+                f"features={features} is too large for {observation_space} and {self._actions} "
+                f"actions: frequencies and weights must each hold at most {MAX_NUMBERS:,} numbers"
             )
         self.features = FourierFeatures.draw(inputs, config.kernels, features, self.rng)
         self.mean, self.deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
@@ -143,7 +143,7 @@ class QLinear(Agent):
 
     @cached_property
     def replay(self) -> ReplayBuffer:
-        """The replay buffer, allocated at the first step: acting needs none."""
+        """The replay buffer, allocated at the first step, since acting does not need it."""
         buffer = ReplayBuffer(
             self.observation_space,
             self.action_space,
@@ -155,12 +155,12 @@ class QLinear(Agent):
 
     @property
     def learning(self) -> bool:
-        """Whether the random steps at first are over."""
+        """Whether the initial random steps are over."""
         return self._steps >= self.config.learning_starts
 
     @property
     def epsilon(self) -> float:
-        """The probability of a random action now."""
+        """The current probability of a random action."""
         if not self.learning:
             return 1.0
         return self.config.epsilon_at(self._steps - self.config.learning_starts)
@@ -194,10 +194,10 @@ class QLinear(Agent):
 
     def _standardize(self, observations: Floats) -> None:
         self.mean, deviation = observations.mean(0), observations.std(0)
-        self.deviation = np.where(deviation > 0, deviation, np.float32(1))  # some never change
+        self.deviation = np.where(deviation > 0, deviation, np.float32(1))  # for constants
 
     def _learn(self) -> None:
-        """Make the updates that are due after a step."""
+        """Run the updates due after a step."""
         count, size = self.config.gradient_steps, self.config.batch_size
         sampled = self.replay.sample(count * size, self.rng)
         z = self.encode(sampled.observations).reshape(count, size, -1)
@@ -216,7 +216,7 @@ class QLinear(Agent):
 
     @property
     def learning_rate(self) -> float:
-        """Falls as 1 / t in the end, as stochastic approximation needs (Robbins & Monro 1951)."""
+        """The current learning rate, which eventually decays as 1 / t (Robbins & Monro 1951)."""
         config = self.config
         if not config.learning_rate_half_life:
             return config.learning_rate

@@ -1,4 +1,4 @@
-"""Q-learning, SARSA and expected SARSA with a table: one number for each state and action."""
+"""Tabular Q-learning, SARSA and expected SARSA."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import InvalidArgument
 
-MAX_ENTRIES = 20_000_000  # of 16 bytes each, visits counted
+MAX_ENTRIES = 20_000_000  # 16 bytes each: a float64 value and an int64 count of visits
 REPORT = 1000  # steps between metrics
 
 
@@ -26,51 +26,53 @@ class QTableConfig(EpsilonGreedy):
     """Hyperparameters of ``q_table``."""
 
     method: Literal["q_learning", "sarsa", "expected_sarsa"] = option(
-        "q_learning", "bootstrap from the next state's best, actual or expected action"
+        "q_learning", "bootstrap from the next state's greedy, actual or expected action"
     )
     learning_rate: float = option(0.1, "step size of an update", gt=0, le=1)
     learning_rate_decay: float = option(
-        0.0, "divide it by an entry's visits to this power; 0 keeps it constant", ge=0, le=1
+        0.0, "power of the visits that learning_rate is divided by; 0 for constant", ge=0, le=1
     )
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
     epsilon_steps: int = override(EpsilonGreedy, "epsilon_steps", 50_000)
-    initial_value: float = option(0.0, "Q-values at first; high ones explore every action")
-    bins: int = option(10, "intervals that each dimension of a Box is divided into", ge=1)
+    initial_value: float = option(0.0, "initial Q-values; optimistic ones encourage exploration")
+    bins: int = option(10, "bins per dimension of a Box", ge=1)
     low: tuple[float, ...] = option((), "lower ends of the bins; empty for the space's bounds")
     high: tuple[float, ...] = option((), "upper ends of the bins; empty for the space's bounds")
-    grid: tuple[int, ...] = option((), "rows and columns of the map to print the policy on", ge=1)
-    arrows: str = option("", "a sign for each action on that map; empty for their numbers")
+    grid: tuple[int, ...] = option((), "rows and columns of the map that shows the policy", ge=1)
+    arrows: str = option("", "one symbol per action on the map; empty for action numbers")
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if not math.isfinite(self.initial_value):
             raise InvalidArgument(f"initial_value={self.initial_value} must be finite")
         if self.grid and len(self.grid) != 2:
             raise InvalidArgument(
-                f"grid={self.grid} must be two positive numbers, rows and columns"
+                f"grid={self.grid} must be two positive integers: rows and columns"
             )
 
 
 class QTable(Agent):
-    """Moves Q(s, a) towards r + gamma V(s'), where V is (Sutton & Barto 2018, chapter 6).
+    """Moves Q(s, a) toward r + gamma V(s') (Sutton & Barto 2018, chapter 6).
+
+    ``method`` defines V(s'):
 
     - ``q_learning``: max_a Q(s', a) (Watkins 1989; equation 6.8);
-    - ``sarsa``: Q(s', a') of the action that is taken next (equation 6.7), so that an update
-      waits for the next step;
+    - ``sarsa``: Q(s', a') of the next action a' (equation 6.7), so that each update is made one
+      step later;
     - ``expected_sarsa``: the mean of Q(s', a) under the epsilon-greedy policy (equation 6.9).
 
-    V(s') is 0 where the task terminated. Where an episode was only cut, s' is its true last
-    observation (and SARSA's a' is drawn there from the policy). Targets of one step of all
-    environments come from the table as it was before; updates of the same entry follow one
-    another, since adding them up could overshoot.
+    V(s') is 0 if s' is terminal. If an episode was truncated, s' is its final observation (and
+    SARSA samples a' from the policy). The targets of a step are computed for all environments
+    before the table changes; updates of the same entry are applied one after another, since their
+    sum could overshoot.
 
-    Steps shrink as learning_rate / visits(s, a) ** learning_rate_decay. With a power between 1/2
-    and 1 the table converges although outcomes are random (Even-Dar & Mansour 2003).
+    The step size is learning_rate / visits(s, a) ** learning_rate_decay. With a power between 1/2
+    and 1 the table converges even if transitions are random (Even-Dar & Mansour 2003).
 
     Attributes:
         table: Q, float64 ``[states, actions]``.
-        visits: updates of each entry, int64 ``[states, actions]``.
+        visits: number of updates of each entry, int64 ``[states, actions]``.
     """
 
     name = "q_table"
@@ -91,7 +93,7 @@ class QTable(Agent):
         if self._states.count * actions > MAX_ENTRIES:
             raise InvalidArgument(
                 f"q_table would need more than {MAX_ENTRIES:,} entries for {observation_space} "
-                f"with bins={self.config.bins} and {actions} actions"
+                f"with bins={self.config.bins} and {actions} actions; try fewer bins"
             )
         self._check_map(actions)
         self.table = np.full((self._states.count, actions), self.config.initial_value)
@@ -106,15 +108,17 @@ class QTable(Agent):
     def _check_map(self, actions: int) -> None:
         grid, arrows = self.config.grid, self.config.arrows
         if grid and math.prod(grid) != self._states.count:
-            raise InvalidArgument(f"grid={grid} must have as many cells as there are states")
+            raise InvalidArgument(
+                f"grid={grid} must have one cell for each of the {self._states.count} states"
+            )
         if arrows and len(arrows) != actions:
             raise InvalidArgument(
-                f"arrows={arrows!r} must be one sign for each of {actions} actions"
+                f"arrows={arrows!r} must be one symbol for each of the {actions} actions"
             )
 
     @property
     def epsilon(self) -> float:
-        """The fraction of random actions now."""
+        """The current probability of a random action."""
         return self.config.epsilon_at(self._steps)
 
     def act(self, observations: Array, explore: bool = True) -> Array:
@@ -123,7 +127,7 @@ class QTable(Agent):
         return np.asarray(chosen + self._first_action)
 
     def _draw(self, states: Array) -> Array:
-        """Draw actions from the epsilon-greedy policy; ties are broken at random."""
+        """Sample actions from the epsilon-greedy policy; ties are broken at random."""
         values = self.table[states]
         order = self.rng.random(values.shape)
         best = np.where(values == values.max(1, keepdims=True), order, -1).argmax(1)
@@ -149,14 +153,14 @@ class QTable(Agent):
         return self._metrics() if self._steps % REPORT < self.num_envs else None
 
     def _learn_waiting(self, next_states: Array, next_actions: Array) -> None:
-        """Make SARSA's updates that waited for this step's actions."""
+        """Apply the SARSA updates that were waiting for this step's actions."""
         states, actions, rewards = self._last
         following = self.table[next_states, next_actions]
         targets = rewards + self.config.gamma * following
         self._learn(states[self._waiting], actions[self._waiting], targets[self._waiting])
 
     def _values(self, states: Array) -> npt.NDArray[np.float64]:
-        """V of the class's docstring, for states that are not followed by an action."""
+        """Return V(s) as defined by ``method``, float64 ``[n]``; SARSA samples the action."""
         rows = self.table[states]
         best: npt.NDArray[np.float64] = rows.max(1)
         if self.config.method == "q_learning":
@@ -182,10 +186,10 @@ class QTable(Agent):
         self._waiting[envs] = False
 
     def summary(self) -> str | None:
-        """The greedy policy as a map, where the option ``grid`` says what the map looks like."""
+        """Return the greedy policy as a map of shape ``grid``, or ``None`` without ``grid``."""
         if not self.config.grid:
             return None
-        return f"The greedy policy (. where it never acted):\n{policy_text(self, self.config.grid)}"
+        return f"The greedy policy (. = never visited):\n{policy_text(self, self.config.grid)}"
 
     def histograms(self) -> dict[str, npt.NDArray[Any]]:
         return {"q": self.table}
@@ -213,21 +217,21 @@ class QTable(Agent):
 
 
 class StateNumbers:
-    """Numbers the observations of a space 0, 1, 2, ...
+    """Maps the observations of a space to state numbers 0, 1, 2, ...
 
-    A Box is cut into ``bins`` pieces of equal width in each dimension, between ``low`` and
-    ``high`` of the configuration, or the space's own bounds. A piece holds its lower edge; what
-    lies beyond the range belongs to the outermost piece.
+    Each dimension of a Box is divided into ``bins`` bins of equal width between ``low`` and
+    ``high`` of the configuration, or the bounds of the space. A bin includes its lower edge;
+    values outside the range fall into the outermost bins.
 
     Attributes:
-        count: how many numbers there are.
+        count: number of states.
 
     Args:
         space: Discrete, MultiDiscrete or Box.
-        config: for the pieces of a Box.
+        config: the bins of a Box.
 
     Raises:
-        InvalidArgument: for another space, a dimension without bounds that has no range either, or
+        InvalidArgument: for any other space, an unbounded dimension without a configured range, or
             a range that does not fit the space.
     """
 
@@ -246,11 +250,11 @@ class StateNumbers:
                 f"q_table needs Discrete, MultiDiscrete or Box observations, not {space}"
             )
         self.count = math.prod(sizes)
-        if self.count <= MAX_ENTRIES:  # else the agent refuses the space
+        if self.count <= MAX_ENTRIES:  # otherwise the agent raises InvalidArgument
             self._strides = np.cumprod([1, *sizes[:0:-1]])[::-1]
 
     def __call__(self, observations: Array) -> npt.NDArray[np.int64]:
-        """Return the numbers, int64 ``[n]``, of observations ``[n, ...]``."""
+        """Return the state numbers, int64 ``[n]``, of observations ``[n, ...]``."""
         places = observations.reshape(len(observations), -1) - self._low
         if self._bins:
             places = np.floor(places / self._width * self._bins).clip(0, self._bins - 1)
@@ -259,18 +263,18 @@ class StateNumbers:
 
 
 def _range(space: gymnasium.spaces.Box, config: QTableConfig) -> tuple[Array, Array]:
-    """The range that each dimension of a Box is cut up in, float64 ``[dimensions]`` each."""
+    """Return the lower and upper ends of the bins of a Box, float64 ``[dimensions]`` each."""
     ends = []
     for name in ("low", "high"):
         given: tuple[float, ...] = getattr(config, name)
         end = np.asarray(given or getattr(space, name), np.float64).ravel()
         if len(end) != math.prod(space.shape):
             raise InvalidArgument(
-                f"{name}={given} must hold a number for each dimension of {space}"
+                f"{name}={given} must have one number for each dimension of {space}"
             )
-        # Some environments write the largest float where they mean no bound.
+        # Some environments use the largest float to mean "unbounded".
         if (np.abs(end) >= np.finfo(np.float32).max).any():
-            raise InvalidArgument(f"{name}={given} must be set, since {space} has no finite bounds")
+            raise InvalidArgument(f"{name}={given} must be set, since {space} is unbounded")
         ends.append(end)
     if (ends[0] >= ends[1]).any():
         raise InvalidArgument(
@@ -280,11 +284,11 @@ def _range(space: gymnasium.spaces.Box, config: QTableConfig) -> tuple[Array, Ar
 
 
 def policy_text(agent: QTable, shape: tuple[int, ...]) -> str:
-    """Return the greedy policy of ``agent`` as a map, one line for each row.
+    """Return the greedy policy of ``agent`` as a map, one line per row.
 
     Args:
-        agent: its states are the map's cells, row by row; the option ``arrows`` has a sign for
-            each action, else their numbers are written.
+        agent: an agent whose states are the cells of the map, row by row. Its option ``arrows``
+            has a symbol for each action; if it is empty, action numbers are printed.
         shape: rows and columns of the map.
     """
     numbers = range(agent._first_action, agent._first_action + agent.table.shape[1])

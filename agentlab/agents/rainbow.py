@@ -1,4 +1,4 @@
-"""Rainbow: ``dqn`` with all six improvements, by another name."""
+"""Rainbow: DQN with all six extensions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agentlab.config import override
 
 @dataclass(frozen=True)
 class RainbowConfig(DQNConfig):
-    """Hyperparameters of ``rainbow``: ``dqn`` with all six improvements (Hessel et al. 2018)."""
+    """Hyperparameters of ``rainbow``: those of ``dqn`` with other defaults."""
 
     double: bool = override(DQNConfig, "double", True)
     dueling: bool = override(DQNConfig, "dueling", True)
@@ -25,7 +25,7 @@ class RainbowConfig(DQNConfig):
 
 
 class Rainbow(DQN):
-    """A name for ``dqn`` with these defaults."""
+    """DQN with all six extensions by default (Hessel et al. 2018)."""
 
     name = "rainbow"
     Config: ClassVar[type] = RainbowConfig

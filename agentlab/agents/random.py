@@ -1,4 +1,4 @@
-"""Uniformly random actions: what every other agent is to be compared with."""
+"""Uniformly random actions, as a baseline for the other agents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agentlab.envs.vector import Array
 
 
 class RandomAgent(Agent):
-    """Draws every action from the action space, whatever it observes."""
+    """Samples every action from the action space, regardless of the observation."""
 
     name = "random"
 
@@ -18,5 +18,5 @@ class RandomAgent(Agent):
         n, space = len(observations), self.action_space
         if isinstance(space, gymnasium.spaces.Discrete):
             return np.asarray(self.rng.integers(space.n, size=n) + space.start)
-        space.seed(int(self.rng.integers(2**31)))  # so that self.rng is all there is to save
+        space.seed(int(self.rng.integers(2**31)))  # so that self.rng is the only random state
         return np.stack([space.sample() for _ in range(n)])

@@ -1,4 +1,4 @@
-"""Random search over small policies with fixed weights."""
+"""Random search over linear policies."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ class RandomSearchConfig(Options):
     """Hyperparameters of ``random_search``."""
 
     candidates: int = option(10, "number of policies", ge=1)
-    episodes_per_candidate: int = option(10, "episodes that each of them plays", ge=1)
-    score: Literal["return", "length"] = option("return", "what the best has the highest mean of")
+    episodes_per_candidate: int = option(10, "episodes per policy", ge=1)
+    score: Literal["return", "length"] = option(
+        "return", "select the policy with the highest mean return or episode length"
+    )
 
 
 class RandomSearch(Agent):
-    """Draws policies, lets each play some episodes, and keeps the one with the best mean score.
+    """Samples random policies, runs some episodes with each, and selects the best mean score.
 
-    A policy is one layer on the flattened observation: the action with the largest output wins
-    (a sigmoid on top, as in the recipe, would not change which one that is). Weights are normal
-    with variance 1 / inputs, so that outputs differ instead of saturating.
+    A policy is one dense layer on the flattened observation and selects the action with the
+    largest output (the sigmoid of Gulli and Kapoor 2017, recipe 9.2, would not change which one
+    that is). Weights are normal with variance 1 / inputs.
     """
 
     name = "random_search"
@@ -55,7 +57,7 @@ class RandomSearch(Agent):
 
     @property
     def best(self) -> int:
-        """The candidate with the highest mean score so far."""
+        """The index of the candidate with the highest mean score so far."""
         return int(np.argmax([float(np.mean(s)) if s else -np.inf for s in self.scores]))
 
     def act(self, observations: Array, explore: bool = True) -> Array:
@@ -86,7 +88,7 @@ class RandomSearch(Agent):
         self._running[envs] = 0
 
     def _next_candidate(self) -> int:
-        """The candidate with the fewest episodes, those under way counted."""
+        """Return the candidate with the fewest episodes, including those in progress."""
         under_way = np.bincount(self._playing[self._playing >= 0], minlength=len(self.scores))
         return int(np.argmin([len(s) for s in self.scores] + under_way))
 

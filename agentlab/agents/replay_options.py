@@ -1,4 +1,4 @@
-"""The replay buffer's options, shared by all agents that learn from one."""
+"""Options of the replay buffer, shared by all agents that use one."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from agentlab.replay import ReplayBuffer
 
 @dataclass(frozen=True)
 class ReplayOptions(Options):
-    """What is kept of the steps made, and how minibatches are sampled from it."""
+    """The size of the replay buffer, and how minibatches are sampled from it."""
 
-    n_step: int = option(1, "rewards summed before bootstrapping", ge=1)
-    prioritized: bool = option(False, "replay transitions with large errors more often")
-    alpha: float = option(0.6, "exponent of the priorities: 0 samples uniformly", ge=0, le=1)
+    n_step: int = option(1, "rewards summed before bootstrapping (n-step returns)", ge=1)
+    prioritized: bool = option(False, "sample transitions with large errors more often")
+    alpha: float = option(0.6, "exponent of the priorities; 0 samples uniformly", ge=0, le=1)
     beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
-    beta_steps: int = option(1_000_000, "steps until beta is 1", ge=0)
+    beta_steps: int = option(1_000_000, "steps until beta reaches 1", ge=0)
     buffer_size: int = option(100_000, "transitions in the replay buffer", gt=0)
-    compress: bool = option(False, "keep the buffer's observations compressed")
+    compress: bool = option(False, "compress the observations in the replay buffer")
     buffer_folder: str | None = option(
-        None, "keep the buffer's observations in a file in this folder, not in memory"
+        None, "store the buffer's observations in a file in this folder instead of in memory"
     )
     learning_starts: int = option(1_000, "random steps before learning", ge=0)
     batch_size: int = option(32, "transitions in a minibatch", gt=0)
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         size = self.buffer_size
         if self.n_step >= size:
@@ -57,13 +57,13 @@ class ReplayOptions(Options):
         num_envs: int,
         gamma: float,
     ) -> ReplayBuffer:
-        """Allocate a replay buffer for steps of ``num_envs`` environments."""
+        """Allocate a replay buffer for ``num_envs`` environments."""
         frame_stack = getattr(observation_space, "frame_stack", 1)
         least = (self.n_step + frame_stack + 1) * num_envs
         if self.buffer_size < least:
             raise InvalidArgument(
-                f"buffer_size={self.buffer_size} is too small for {num_envs} environments: it must "
-                f"be {least} or more with n_step={self.n_step}"
+                f"buffer_size={self.buffer_size} must be {least} or more for {num_envs} "
+                f"environments with n_step={self.n_step}"
             )
         return ReplayBuffer(
             observation_space,

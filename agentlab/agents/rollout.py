@@ -1,4 +1,4 @@
-"""A rollout: some steps of all environments, and the returns and advantages within it."""
+"""Rollouts of all environments, and generalized advantage estimation."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Floats = npt.NDArray[np.float32]
 
 
 class Rollout:
-    """What happened in ``length`` steps of ``n`` environments, in order."""
+    """``length`` steps of ``n`` environments, in order."""
 
     FIELDS = (
-        "inputs",  # what the policy saw, [n, ...]
-        "actions",  # what it drew, [n, ...]
-        "log_probs",  # and how likely that was, float32 [n]
+        "inputs",  # network inputs, [n, ...]
+        "actions",  # sampled actions, [n, ...]
+        "log_probs",  # log-probabilities of the actions, float32 [n]
         "values",  # V(s_t), float32 [n]
         "rewards",  # float32 [n]
-        "final_values",  # V of the final observation where an episode was truncated, else 0
-        "cut",  # bool [n]: an episode (or a point) ended here, nothing later counts
-        "episode_starts",  # bool [n], of a recurrent policy: its input was the first of an episode
+        "final_values",  # V of the final observation of a truncated episode, otherwise 0
+        "cut",  # bool [n]: the return ends here, with an episode or at a reward
+        "episode_starts",  # bool [n], recurrent policies only: the first step of an episode
     )
 
     def __init__(self, length: int) -> None:
         self.length = length
-        self.recurrent_state: list[Floats] = []  # before the first step, [n, units] each
+        self.recurrent_state: list[Floats] = []  # at the start of the rollout, [n, units] each
         self._columns: dict[str, list[Array]] = {name: [] for name in self.FIELDS}
 
     @property
@@ -44,7 +44,7 @@ class Rollout:
         return len(self._columns["rewards"][0]) if self._columns["rewards"] else 0
 
     def add(self, recurrent_state: list[Floats] | None = None, **fields: Array) -> None:
-        """Add a step by the names in ``FIELDS``; ``recurrent_state`` counts for the first only."""
+        """Add a step, by the names in ``FIELDS``; only the first ``recurrent_state`` is stored."""
         if recurrent_state is not None and not self._columns["rewards"]:
             self.recurrent_state = recurrent_state
         for name, value in fields.items():
@@ -77,7 +77,7 @@ class Rollout:
         self.recurrent_state = [state[name] for name in parts]
 
     def flat(self, name: str) -> Array:
-        """Return a field with time and environments in one axis, ``[length * n, ...]``."""
+        """Return a field with time and environments merged into one axis, ``[length * n, ...]``."""
         return np.concatenate(self._columns[name])
 
     def stacked(self, name: str) -> Array:
@@ -85,26 +85,25 @@ class Rollout:
         return np.stack(self._columns[name])
 
     def sequences(self, rows: npt.NDArray[np.int64]) -> tuple[Array, list[Floats], Array]:
-        """Return what a recurrent net learns from.
+        """Return the inputs of a recurrent network as sequences.
 
         Args:
-            rows: of a ``flat`` field, ``[minibatches, environments, length]``: all steps of each
-                environment in order.
+            rows: indices into ``flat`` fields, ``[minibatches, environments, length]``: all steps
+                of each environment in order.
 
         Returns:
-            Inputs ``[*rows.shape, ...]``, the recurrent state before the first of them
-            ``[minibatches, environments, units]`` each, and where an episode starts, bool
-            ``[*rows.shape]``.
+            Inputs ``[*rows.shape, ...]``, the initial recurrent state, a list of
+            ``[minibatches, environments, units]``, and ``episode_starts``, bool ``[*rows.shape]``.
         """
         envs = rows[..., 0]  # the rows of the first step
         recurrent_state = [part[envs] for part in self.recurrent_state]
         return self.flat("inputs")[rows], recurrent_state, self.flat("episode_starts")[rows]
 
     def next_values(self, last_values: Floats) -> Floats:
-        """Return V of what really followed each step, float32 ``[length, n]``.
+        """Return V of each step's true next observation, float32 ``[length, n]``.
 
         Args:
-            last_values: V of what the rollout's last step led to, float32 ``[n]``.
+            last_values: V of the observations after the last step, float32 ``[n]``.
         """
         following = np.concatenate((self.stacked("values")[1:], last_values[None]))
         return np.where(self.stacked("cut"), self.stacked("final_values"), following)
@@ -115,15 +114,15 @@ def _index(name: str) -> int:
 
 
 def batch_size_of(num_envs: int, length: int, n_minibatches: int, recurrent: bool) -> int:
-    """Return the steps in a minibatch; of a recurrent network all those of some environments.
+    """Return the number of steps per minibatch; a recurrent network needs whole sequences.
 
     Raises:
-        InvalidArgument: where there are fewer steps (or environments) than minibatches.
+        InvalidArgument: if there are fewer steps (or environments) than minibatches.
     """
     if recurrent and num_envs < n_minibatches:
         raise InvalidArgument(
-            f"n_minibatches={n_minibatches} must not exceed the {num_envs} environments, as a "
-            "recurrent network learns from all steps of one together"
+            f"n_minibatches={n_minibatches} must not exceed the {num_envs} environments, since a "
+            "recurrent network is trained on whole sequences"
         )
     if num_envs * length < n_minibatches:
         raise InvalidArgument(
@@ -136,11 +135,11 @@ def batch_size_of(num_envs: int, length: int, n_minibatches: int, recurrent: boo
 def draw_minibatches(
     num_envs: int, length: int, n_minibatches: int, recurrent: bool, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Draw which of a rollout's steps make which minibatch, rows of ``Rollout.flat``.
+    """Divide the steps of a rollout into minibatches at random.
 
     Returns:
-        Int64 ``[n_minibatches, batch_size]``; of a recurrent network all steps of an environment
-        one after the other.
+        Indices into ``Rollout.flat``, int64 ``[n_minibatches, batch_size]``. For a recurrent
+        network, the steps of an environment are consecutive.
     """
     size = batch_size_of(num_envs, length, n_minibatches, recurrent)
     if not recurrent:
@@ -165,11 +164,11 @@ def advantages(
     Args:
         rewards: float32 ``[time, n]``.
         values: V(s_t), float32 ``[time, n]``.
-        next_values: V of the state that really followed, float32 ``[time, n]``: 0 where the task
-            terminated, the final observation's where it was truncated.
-        cut: bool ``[time, n]``; where nothing later counts: an episode (or a point) ended.
-        gamma: discount a step.
-        gae_lambda: 0 for one-step differences, 1 for whole returns.
+        next_values: V of the true next state, float32 ``[time, n]``: 0 after termination, V of the
+            final observation after truncation.
+        cut: bool ``[time, n]``, true if the return ends at this step.
+        gamma: discount factor.
+        gae_lambda: 0 for one-step TD errors, 1 for full returns.
 
     Returns:
         Float32 ``[time, n]``.

@@ -1,4 +1,4 @@
-"""What a training's rows of metrics are computed from: episodes, the agent's metrics, the clock."""
+"""Statistics of a training loop: episodes, means of metrics, and timings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from agentlab.envs.vector import Step
 
-WINDOW = 100  # episodes that running means are taken over, as Gym's leaderboards did
+WINDOW = 100  # episodes in the moving averages, as on Gym's leaderboards
 
 
 class Episodes:
-    """Returns and lengths of the latest episodes, and of those under way.
+    """Returns and lengths of the latest episodes, and of those in progress.
 
     Attributes:
-        count: episodes ended since the very start.
+        count: number of completed episodes, including those before a resume.
     """
 
     def __init__(self, num_envs: int) -> None:
@@ -33,7 +33,7 @@ class Episodes:
 
     @property
     def mean_return(self) -> float:
-        """Mean return of the last 100 episodes; NaN before one has ended."""
+        """Mean return of the last 100 episodes; NaN if none has ended."""
         return float(np.mean(self._returns)) if self._returns else math.nan
 
     @property
@@ -46,7 +46,7 @@ class Episodes:
         self._running_returns[envs], self._running_lengths[envs] = 0, 0
 
     def add(self, step: Step) -> None:
-        """Take in one step of all environments."""
+        """Add one step of all environments."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
         if step.episode_over.any():
@@ -57,7 +57,7 @@ class Episodes:
             self._running_returns[ended], self._running_lengths[ended] = 0, 0
 
     def metrics(self) -> dict[str, float]:
-        """Return the number of episodes, and statistics of the latest."""
+        """Return the number of episodes and the statistics of the latest ones."""
         if not self._returns:
             return {"episodes": self.count}
         return {
@@ -69,7 +69,7 @@ class Episodes:
         }
 
     def describe(self) -> str:
-        """Return a note for the progress line."""
+        """Return the text of the progress bar."""
         mean = "none yet" if math.isnan(self.mean_return) else f"{self.mean_return:.2f}"
         return f"{self.count:,} episodes, mean return {mean}"
 
@@ -84,10 +84,10 @@ class Episodes:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state`` returned.
+        """Restore a state returned by ``state``.
 
         Raises:
-            KeyError, TypeError, ValueError: for what it did not return.
+            KeyError, TypeError, ValueError: if ``state`` is malformed.
         """
         self.count = int(state["episodes"])
         self._returns.extend(map(float, state["returns"]))
@@ -97,7 +97,7 @@ class Episodes:
 
 
 class Means:
-    """Running means of the metrics that an agent returns, between two rows."""
+    """Means of the metrics that an agent returns, between two rows of the log."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[float]] = defaultdict(list)
@@ -106,10 +106,10 @@ class Means:
         return bool(self._values)
 
     def add(self, metrics: Mapping[str, float]) -> None:
-        """Take in metrics.
+        """Add metrics.
 
         Raises:
-            ValueError: where one is not a finite number, naming it.
+            ValueError: if a metric is NaN or infinite.
         """
         for name, value in metrics.items():
             if not math.isfinite(value):
@@ -126,17 +126,17 @@ class Means:
             self._values[name] = list(map(float, values))
 
     def take(self) -> dict[str, float]:
-        """Return the means by name, and start again."""
+        """Return the means by name, and reset them."""
         means = {name: float(np.mean(values)) for name, values in self._values.items()}
         self._values.clear()
         return means
 
 
 class Timer:
-    """The time of a training, and the fractions of it that its parts take.
+    """The duration of training, and the fraction of it spent in each part.
 
     Attributes:
-        seconds: of training, over all resumes, up to the last ``take``.
+        seconds: training time up to the last ``take``, including time before a resume.
     """
 
     def __init__(self) -> None:
@@ -146,13 +146,13 @@ class Timer:
         self._steps = 0
 
     def start(self, steps: int) -> None:
-        """Begin to measure, after ``steps`` steps."""
+        """Start measuring, after ``steps`` steps."""
         self._since, self._steps = time.perf_counter(), steps
         self._parts.clear()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave out what happens within."""
+        """Exclude the time spent in this context."""
         before = time.perf_counter()
         try:
             yield
@@ -160,7 +160,7 @@ class Timer:
             self._since += time.perf_counter() - before
 
     def add(self, part: str, seconds: float) -> None:
-        """Count ``seconds`` to a part of the work."""
+        """Add ``seconds`` to a part."""
         self._parts[part] += seconds
 
     @property
@@ -169,7 +169,7 @@ class Timer:
         return self.seconds + time.perf_counter() - self._since
 
     def take(self, steps: int) -> dict[str, float]:
-        """Return speed and fractions since the last call, and start again."""
+        """Return the speed and fractions since the last call, and restart the measurement."""
         spent = max(time.perf_counter() - self._since, 1e-9)
         self.seconds += spent
         timings = {

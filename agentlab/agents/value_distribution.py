@@ -1,4 +1,4 @@
-"""What a Q-network predicts of an action's return: its mean, or its distribution."""
+"""Value distributions: what a Q-network predicts of the return of an action."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ Floats = npt.NDArray[np.float32]
 
 
 class ValueDistribution(Protocol):
-    """How a network's outputs for an action stand for its return, and how they are learned.
+    """How a Q-network's outputs represent the return of an action, and the loss to learn them.
 
     Attributes:
-        n_outputs: outputs for each action.
+        n_outputs: number of outputs per action.
     """
 
     n_outputs: int
 
     def expected_values(self, outputs: Floats) -> Floats:
-        """Return mean returns ``[b, actions]`` of outputs ``[b, actions, n_outputs]``, by NumPy."""
+        """Return mean returns ``[b, actions]`` of NumPy outputs ``[b, actions, n_outputs]``."""
 
     def means(self, outputs: Any) -> Any:
         """Return mean returns ``[...]`` of tensors ``[..., n_outputs]``."""
 
     def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
-        """Compare predictions with the Bellman target ``R + discount * Z``.
+        """Return the loss of predictions with respect to the target ``R + discount * Z``.
 
         Args:
-            current: outputs for the actions that were taken, ``[b, n_outputs]``.
+            current: outputs for the actions taken, ``[b, n_outputs]``.
             following: the target network's outputs for the next actions, ``[b, n_outputs]``.
-            returns: discounted sums of the rewards in between, ``[b]``.
-            discounts: of what follows; 0 where the task terminated, ``[b]``.
+            returns: discounted n-step sums of rewards, R, ``[b]``.
+            discounts: discounts of the next state's return, Z; 0 if it is terminal, ``[b]``.
 
         Returns:
             Losses and errors, ``[b]`` each; priorities are proportional to errors.
@@ -46,7 +46,7 @@ class ValueDistribution(Protocol):
 
 
 class ExpectedValue:
-    """The mean return alone, learned by Huber's loss (Mnih et al. 2015, "Methods")."""
+    """The mean return, learned with the Huber loss (Mnih et al. 2015, "Methods")."""
 
     n_outputs = 1
 
@@ -69,9 +69,9 @@ class Categorical:
     """C51: probabilities of returns on fixed atoms (Bellemare et al. 2017).
 
     Args:
-        n_atoms: how many.
-        v_min: the least return.
-        v_max: the greatest return.
+        n_atoms: number of atoms.
+        v_min: the smallest return.
+        v_max: the largest return.
     """
 
     def __init__(self, n_atoms: int, v_min: float, v_max: float) -> None:
@@ -79,7 +79,7 @@ class Categorical:
         self.support = np.linspace(v_min, v_max, n_atoms, dtype=np.float32)
 
     def expected_values(self, outputs: Floats) -> Floats:
-        """Return the means of softmax distributions, by NumPy."""
+        """Return the means of softmax distributions, in NumPy."""
         powers = np.exp(outputs - outputs.max(axis=2, keepdims=True))
         weighted = powers * self.support / powers.sum(axis=2, keepdims=True)
         return np.asarray(weighted.sum(axis=2), np.float32)
@@ -89,9 +89,9 @@ class Categorical:
         return tf.reduce_sum(tf.nn.softmax(outputs) * self.support, axis=-1)
 
     def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
-        """Return cross-entropies, and as errors the KL divergences (Hessel et al. 2018).
+        """Return cross-entropies as losses and KL divergences as errors (Hessel et al. 2018).
 
-        The divergence is 0 where the return is predicted exactly; the cross-entropy is not.
+        Unlike the cross-entropy, the divergence is 0 if the prediction equals the target.
         """
         support = tf.constant(self.support)
         target = categorical_target(tf.nn.softmax(following), returns, discounts, support)
@@ -106,7 +106,7 @@ class Quantile:
         self.n_outputs = n_atoms
 
     def expected_values(self, outputs: Floats) -> Floats:
-        """Return the means of the quantiles, by NumPy."""
+        """Return the means of the quantiles, in NumPy."""
         return np.asarray(outputs.mean(axis=2), np.float32)
 
     def means(self, outputs: Any) -> Any:
@@ -114,7 +114,7 @@ class Quantile:
         return tf.reduce_mean(outputs, axis=-1)
 
     def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
-        """Return quantile regression losses, twice."""
+        """Return quantile regression losses, both as losses and as errors."""
         target = returns[:, None] + discounts[:, None] * following  # [b, n_atoms]
         losses = quantile_huber(current, target)
         return losses, losses
@@ -122,23 +122,23 @@ class Quantile:
 
 @dataclass(frozen=True)
 class DistributionOptions(Options):
-    """What is learned of returns."""
+    """Which statistic or distribution of the return is learned."""
 
     distribution: Literal["expected", "c51", "quantile"] = option(
-        "expected", "learn mean returns, or their distribution on atoms (C51) or by quantiles"
+        "expected", "learn mean returns, or their distribution by atoms (C51) or quantiles (QR-DQN)"
     )
-    n_atoms: int = option(51, "atoms or quantiles of such a distribution", ge=2)
-    v_min: float = option(-10.0, "least return of C51's atoms")
-    v_max: float = option(10.0, "greatest return of C51's atoms")
+    n_atoms: int = option(51, "number of atoms (C51) or quantiles (QR-DQN)", ge=2)
+    v_min: float = option(-10.0, "smallest return of C51's atoms")
+    v_max: float = option(10.0, "largest return of C51's atoms")
 
     def check(self) -> None:
-        """Check options against each other."""
+        """Check that the options are consistent."""
         super().check()
         if self.v_min >= self.v_max:
             raise InvalidArgument(f"v_min={self.v_min} must be less than v_max={self.v_max}")
 
     def make_distribution(self) -> ValueDistribution:
-        """Return the value distribution that is named."""
+        """Return the value distribution that ``distribution`` names."""
         if self.distribution == "c51":
             return Categorical(self.n_atoms, self.v_min, self.v_max)
         return Quantile(self.n_atoms) if self.distribution == "quantile" else ExpectedValue()
@@ -147,14 +147,14 @@ class DistributionOptions(Options):
 def categorical_target(probabilities: Any, returns: Any, discounts: Any, support: Any) -> Any:
     """Project the distribution of ``R + discount * Z`` onto the atoms (Bellemare et al. 2017).
 
-    Each atom's moved probability goes to its two neighbours on ``support`` in proportion to how
-    near they are (algorithm 1).
+    The probability of each shifted atom is divided between its two neighbors on ``support`` in
+    proportion to their proximity (algorithm 1).
 
     Args:
-        probabilities: of the atoms in the next state, float32 ``[b, atoms]``.
-        returns: rewards of the window, discounted and summed, ``[b]``.
-        discounts: of what follows the window; 0 where the task terminated, ``[b]``.
-        support: the returns that the atoms stand for, evenly spaced, ``[atoms]``.
+        probabilities: probabilities of the atoms in the next state, float32 ``[b, atoms]``.
+        returns: discounted n-step sums of rewards, ``[b]``.
+        discounts: discounts of the next state's return; 0 if it is terminal, ``[b]``.
+        support: the returns of the atoms, evenly spaced, ``[atoms]``.
 
     Returns:
         Probabilities, float32 ``[b, atoms]``.
@@ -166,11 +166,11 @@ def categorical_target(probabilities: Any, returns: Any, discounts: Any, support
 
 
 def quantile_huber(quantiles: Any, targets: Any) -> Any:
-    """Return the loss of quantile regression ``[b]`` (Dabney et al. 2018, equation 10).
+    """Return the quantile Huber loss ``[b]`` (Dabney et al. 2018, equation 10).
 
     Args:
-        quantiles: estimates at the midpoints of equal shares, float32 ``[b, n]``.
-        targets: samples of what they estimate, ``[b, m]``.
+        quantiles: estimates at the midpoints of ``n`` equal fractions, float32 ``[b, n]``.
+        targets: samples of the target distribution, ``[b, m]``.
     """
     count = quantiles.shape[1]
     midpoints = (np.arange(count, dtype=np.float32) + 0.5) / count

@@ -18,12 +18,12 @@ from agentlab.errors import AgentlabError, printable
 COMMANDS = {
     "train": "train an agent, or resume a run",
     "play": "run episodes with an agent, and record a video",
-    "fit": "train a network on examples: a recipe, a table, images, a text, a series",
+    "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
     "predict": "predict with a trained network",
     "tune": "search for hyperparameters of `fit` or `train`",
-    "nets": "list all networks, summarize or draw one",
+    "nets": "list all networks, or summarize or draw one",
     "envs": "list the ids of all environments",
-    "check-env": "check an environment of your own",
+    "check-env": "check a custom environment",
 }
 SCRIPTS = {
     "train": "train_agent.py",
@@ -34,7 +34,7 @@ SCRIPTS = {
     "envs": "list_envs.py",
 }
 
-# Messages about the CPU and about missing GPUs, screens and sound cards are of no use to a user.
+# Suppresses messages about the CPU and about missing GPUs, displays and sound cards.
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
@@ -47,11 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
     Args:
-        argv: the words after the program's name; ``None`` takes them from ``sys.argv``.
+        argv: the command line arguments; ``None`` for those in ``sys.argv``.
 
     Returns:
-        0 for success, 2 for a mistake in what was given (reported in one sentence on stderr), 130
-        after Ctrl-C.
+        0 for success, 2 for an error (reported in one sentence on stderr), 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in QUIET.items():
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `agentlab envs | head` reads no further
+    except BrokenPipeError:  # `agentlab envs | head` closes the pipe early
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (AgentlabError, EnvironmentFailure) as error:
@@ -71,13 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nagentlab: interrupted", file=sys.stderr)
         return 130
     except (MemoryError, RecursionError) as error:
-        message = f"there is not enough memory: {error}".removesuffix(": ")
+        message = f"out of memory: {error}".removesuffix(": ")
     print(f"agentlab: error: {printable(message)}", file=sys.stderr)
     return 2
 
 
 def program(command: str) -> str:
-    """Return how to call ``command``: by the script that runs now or its neighbor, or by name."""
+    """Return how the user calls ``command``: ``python scripts/...`` or ``agentlab COMMAND``."""
     script = Path(sys.argv[0])
     if script.name in SCRIPTS.values() and command in SCRIPTS:
         return f"python {shlex.quote(str(script.with_name(SCRIPTS[command])))}"
@@ -87,7 +86,7 @@ def program(command: str) -> str:
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: agentlab COMMAND [flags]\n")
-        print("Train agents by reinforcement learning, and networks on examples.\n\ncommands:")
+        print("Train reinforcement learning agents and supervised networks.\n\ncommands:")
         for name, text in COMMANDS.items():
             print(f"  {name:<11}{text}")
         print("\n`agentlab COMMAND --help` shows a command's flags.")
@@ -99,7 +98,7 @@ def _run(words: list[str]) -> int:
         near = get_close_matches(words[0], COMMANDS, n=1)
         raise AgentlabError(
             f"{words[0]} is not a command; "
-            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}")
+            + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(COMMANDS)}")
         )
     module = importlib.import_module(f"agentlab.cli.{words[0].replace('-', '_')}")
     code: int = module.run(words[1:])

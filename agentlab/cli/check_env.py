@@ -1,4 +1,4 @@
-"""``agentlab check-env``: check an environment of your own."""
+"""``agentlab check-env``: check a custom environment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from agentlab.errors import AgentlabError, printable
 
 
 def run(words: list[str]) -> int:
-    """Make the environment, check it and print its spaces, or raise what is wrong with it."""
+    """Check the environment and print its spaces; raise ``AgentlabError`` if a check fails."""
     parser = Parser(
         program("check-env"),
-        "Step an environment, and report in one sentence what is wrong with it.",
+        "Check that an environment follows the Gymnasium API, and report the first error.",
         words="ID",
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="an id, gym:ID or module:ID")
+    parser.add_argument("id", nargs="?", metavar="ID", help="environment: ID, gym:ID or module:ID")
     given = parser.given(words)
     if "help" in given:
         parser.print_help()

@@ -17,7 +17,7 @@ def run(words: list[str]) -> int:
         words="[FILTER]",
     )
     parser.add_argument(
-        "filter", nargs="?", metavar="FILTER", help="a part of the id; case does not matter"
+        "filter", nargs="?", metavar="FILTER", help="part of the id; case is ignored"
     )
     given = parser.given(words)
     if "help" in given:

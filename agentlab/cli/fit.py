@@ -1,4 +1,4 @@
-"""``agentlab fit``: train a network on examples, or resume such a run."""
+"""``agentlab fit``: train a network on a data set, or resume a run."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from agentlab.lazy import without_banners
 from agentlab.runs import Run
 from agentlab.supervised import trainer_class
 
-DESCRIPTION = """Train a network on examples: with a recipe (--list shows them), or on your own data
-(--csv FILE --target COLUMN, --images FOLDER, --text FILE, --series FILE, --pairs FILE)."""
+DESCRIPTION = """Train a network with a recipe (--list shows all recipes), or on your own data
+(--csv FILE --target COLUMN, --images FOLDER, --text FILE, --series FILE or --pairs FILE)."""
 
 
 @dataclass(frozen=True)
 class Choice(Options):
-    """Which run it is."""
+    """Options of the run itself."""
 
-    recipe: str | None = option(None, "data and settings by name; --list shows all recipes")
+    recipe: str | None = option(None, "name of a recipe (data and settings); see --list")
     list: bool = option(False, "list all recipes")
-    folds: int = option(0, "cross-validate with this many folds instead; 0 is off", ge=0)
-    name: str | None = option(None, "the run's folder in runs-dir; none names it by the data")
-    runs_dir: str = option("runs", "the folder that holds the runs")
+    folds: int = option(0, "cross-validate with this number of folds; 0 for none", ge=0)
+    name: str | None = option(None, "name of the run's folder; none for the name of the data")
+    runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
 
     def check(self) -> None:
@@ -48,7 +48,7 @@ class Choice(Options):
 
 
 def run(words: list[str]) -> int:
-    """Train as ``words`` say and return the exit code."""
+    """Train with the command line arguments ``words`` and return the exit code."""
     parser = make_parser()
     given = parser.given_among_others(words)
     if given.get("list"):
@@ -62,7 +62,7 @@ def run(words: list[str]) -> int:
         if "help" in given:
             parser.print_help()
             return 0
-        load_data(source, recipe, 0, 0.1)  # raises: there are none
+        load_data(source, recipe, 0, 0.1)  # raises the error about missing data
     name, data = choose_trainer(recipe, source, given)
     with without_banners():
         cls = trainer_class(name)
@@ -93,8 +93,8 @@ def run(words: list[str]) -> int:
 def make_parser(
     trainer: str = "", config: type | None = None, recipe: Recipe | None = None
 ) -> Parser:
-    """Make the parser of all flags; those of the trainer only where it is known."""
-    epilog = "" if trainer else f"`{program('fit')} --recipe mnist-cnn --help` shows all its flags."
+    """Create the parser of all flags, including those of the trainer if it is known."""
+    epilog = "" if trainer else f"`{program('fit')} --recipe mnist-cnn --help` shows all flags."
     parser = Parser(program("fit"), DESCRIPTION, epilog)
     parser.add_fields(Choice, "run")
     parser.add_fields(Fitting, "training")
@@ -107,10 +107,10 @@ def make_parser(
 
 
 def named_data(given: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
-    """Return the recipe and the user's own data that flags name, at most one of them.
+    """Return the recipe, if any, and the source of the user's own data.
 
     Raises:
-        AgentlabError: where they name both, or a recipe that does not exist.
+        AgentlabError: if both are given, or if the recipe does not exist.
     """
     recipe = find_recipe(given["recipe"]) if "recipe" in given else None
     source = fill(Source, {}, given)
@@ -122,7 +122,7 @@ def named_data(given: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
 
 
 def _resume(words: list[str], given: Mapping[str, Any]) -> int:
-    """Resume the run that ``--resume`` names, exactly as it was set up."""
+    """Resume the run that ``--resume`` names, with its own settings."""
     with Run.open(given["resume"], writing=True) as record:
         if kind_of(record) == "agent":
             raise AgentlabError(
@@ -149,7 +149,7 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
 
 
 def _announce(plan: TrainerPlan, origins: Mapping[str, str], record: Run | None = None) -> None:
-    """Show what is trained, on what and, of a run that can be resumed, where."""
+    """Print the settings, the data and the run's folder."""
     print_settings(plan.values(), origins)
     print()
     for number, note in enumerate(plan.load_data().notes):
@@ -159,23 +159,23 @@ def _announce(plan: TrainerPlan, origins: Mapping[str, str], record: Run | None 
 
 
 def _conclude(result: TrainerResult) -> int:
-    """Show what can be done with the run now, and return the exit code."""
+    """Print the command to run next, and return the exit code."""
     path = shlex.quote(str(result.path))
     if result.interrupted:
         again = f"{program('fit')} --resume {path}"
         print(printable(f"stopped in epoch {result.epochs + 1} and saved; resume with: {again}"))
         return 130
-    show("use it", f"{program('predict')} {path} INPUT")
+    show("predict", f"{program('predict')} {path} INPUT")
     return 0
 
 
 def _overview() -> str:
-    """Return all recipes with data, size and expected result."""
+    """Return a list of all recipes with their data, size and expected result."""
     lines = []
     for recipe in RECIPES:
         lines.append(f"{recipe.name:<18}{recipe.about}")
         lines.append(f"{'':<18}data: {recipe.data}, {recipe.size}")
         if recipe.expected:
             lines.append(f"{'':<18}result: {recipe.expected}")
-    lines.append(f"\n`{program('fit')} --recipe NAME` trains one; --help with it shows its flags.")
+    lines.append(f"\n`{program('fit')} --recipe NAME` trains one; add --help to see its flags.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Command line flags, made from the dataclasses that declare the settings."""
+"""Command line flags, generated from the dataclasses that declare the settings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Parser(argparse.ArgumentParser):
     """A parser whose flags are the fields of dataclasses and whose errors are one sentence.
 
     Args:
-        prog: how the user called the command.
-        description: what the help says first.
-        epilog: what the help says last.
-        words: what may stand beside the flags.
+        prog: the command as the user called it.
+        description: text at the start of the help.
+        epilog: text at the end of the help.
+        words: positional arguments, as shown in the usage.
     """
 
     def __init__(self, prog: str, description: str, epilog: str = "", words: str = "") -> None:
@@ -54,12 +54,12 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             cls: a dataclass whose fields all have defaults.
-            title: the heading over the flags in the help.
-            defaults: values to show as defaults instead of those of ``cls``.
-            sources: where such a default comes from, by field.
+            title: the heading of the flags in the help.
+            defaults: defaults to show instead of those of ``cls``.
+            sources: the sources of these defaults, by field.
 
         Raises:
-            AgentlabError: where ``cls`` is no such dataclass, or a flag exists already.
+            AgentlabError: if ``cls`` is not such a dataclass, or if a flag already exists.
         """
         values = {**default_values(cls), **(defaults or {})}
         hints = typing.get_type_hints(cls)
@@ -83,10 +83,10 @@ class Parser(argparse.ArgumentParser):
                 group.add_argument(flag, nargs=nargs, metavar=metavar, help=text)
 
     def given(self, words: Sequence[str]) -> dict[str, Any]:
-        """Return the flags given in ``words``, by field name; defaults are left out.
+        """Return the flags given in ``words``, by field name, without defaults.
 
         Raises:
-            AgentlabError: for an unknown flag, with the nearest known one, or an unfit value.
+            AgentlabError: for an unknown flag (suggesting the closest match) or an invalid value.
         """
         given, rest = self.split(words)
         if rest:
@@ -94,15 +94,15 @@ class Parser(argparse.ArgumentParser):
         return given
 
     def given_among_others(self, words: Sequence[str]) -> dict[str, Any]:
-        """Return those of this parser's flags that ``words`` gives, whatever else it holds."""
+        """Return the flags given in ``words`` that this parser knows, ignoring all others."""
         return self.split(words)[0]
 
     def error(self, message: str) -> NoReturn:
         raise AgentlabError(message.removeprefix("argument "))
 
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-        """Return those of this parser's flags that ``words`` gives, and the words that remain."""
-        # A leading space keeps argparse from taking a number such as -1e-3 for a flag.
+        """Return the flags given in ``words`` that this parser knows, and the remaining words."""
+        # A leading space prevents argparse from reading a number such as -1e-3 as a flag.
         shielded = [f" {word}" if re.match(r"-\.?\d", word) else word for word in words]
         parsed, rest = self.parse_known_args(shielded)
         given = {}
@@ -116,10 +116,10 @@ class Parser(argparse.ArgumentParser):
         return given, rest
 
     def _unknown(self, rest: list[str]) -> str:
-        """Say in one sentence what is wrong with words that no flag took."""
+        """Return the error message for arguments that the parser does not know."""
         word = next((word for word in rest if word.startswith("-")), None)
         if word is None:
-            return f"{rest[0].strip()!r} is one word too many; give flags as --name value"
+            return f"{rest[0].strip()!r} is unexpected; pass flags as --name value"
         word = word.split("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
         near = difflib.get_close_matches(word, known, n=1)
@@ -132,7 +132,7 @@ def default_values(cls: type) -> dict[str, Any]:
     """Return the defaults of a dataclass by field name.
 
     Raises:
-        AgentlabError: where ``cls`` is no dataclass or a field has no default.
+        AgentlabError: if ``cls`` is not a dataclass or a field has no default.
     """
     try:
         made = cls()
@@ -145,13 +145,13 @@ def default_values(cls: type) -> dict[str, Any]:
 
 
 def _range_of(field: dataclasses.Field[Any]) -> str:
-    """Return the range of a field's values for the help, where it has two ends."""
+    """Return the range of a field for the help; empty unless it has a minimum and a maximum."""
     bounds = field.metadata.get("bounds", {})
     low, high = (next((bounds[k] for k in pair if k in bounds), None) for pair in _ENDS)
     if low is None or high is None:
         return ""
     without = [f"{end:g}" for end, k in ((low, "gt"), (high, "lt")) if k in bounds]
-    excluded = f" without {' and '.join(without)}" if without else ""
+    excluded = f" excluding {' and '.join(without)}" if without else ""
     return f"{low:g} to {high:g}{excluded}; "
 
 

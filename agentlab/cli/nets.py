@@ -1,4 +1,4 @@
-"""``agentlab nets``: list the networks, summarize one, and draw it."""
+"""``agentlab nets``: list all networks, or summarize or draw one."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from agentlab.nets import SHAPES, TORSOS, make_net, make_torso
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DESCRIPTION = """List all networks with an example of their inputs and their parameters; or show the
-layers of NET, and draw them with --diagram."""
-VOCABULARY = 10_000  # of networks that take token ids, where none is given
+DESCRIPTION = """List all networks with an example input shape and their number of parameters, or
+show the layers of NET and draw them with --diagram."""
+VOCABULARY = 10_000  # default size for networks that take token ids
 SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
 class NetsOptions(Options):
-    """Which network is shown, and what is drawn."""
+    """Options of the network to show, and of drawings."""
 
     input_shape: tuple[int, ...] | None = option(
-        None, "shape of one input, such as 28,28,1; none takes an example", ge=1
+        None, "shape of one input, such as 28,28,1; none for an example shape", ge=1
     )
-    outputs: int = option(10, "outputs of the network's head: classes or numbers", ge=1)
+    outputs: int = option(10, "outputs of the network's head: classes or values", ge=1)
     vocabulary: int | None = option(
-        None, "size of the vocabulary; then the inputs are token ids", ge=1
+        None, "vocabulary size, for networks whose inputs are token ids", ge=1
     )
-    diagram: str | None = option(None, "draw the network's layers to this .png, .pdf or .svg")
+    diagram: str | None = option(None, "draw the network's layers to this .png, .pdf or .svg file")
     activations: str | None = option(
-        None, "draw activation functions and their derivatives to this .png, .pdf or .svg"
+        None, "draw activation functions and their derivatives to this .png, .pdf or .svg file"
     )
 
     def check(self) -> None:
         super().check()
         if self.input_shape == ():
-            raise InvalidArgument("input_shape is empty; give the shape of one input, as 28,28,1")
+            raise InvalidArgument("input_shape=() must be the shape of one input, such as 28,28,1")
         for name in ("diagram", "activations"):
             path = getattr(self, name)
             if path is None:
@@ -52,7 +52,7 @@ class NetsOptions(Options):
             if Path(path).suffix.lower() not in SUFFIXES:
                 raise InvalidArgument(f"{name}={path!r} must end in {', '.join(SUFFIXES)}")
             if Path(path).exists():
-                raise InvalidArgument(f"{name}={path!r} exists already; name a new file")
+                raise InvalidArgument(f"{name}={path!r} already exists; choose a new file")
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Whole:
     """A network that is not a torso with a head.
 
     Attributes:
-        takes: what its inputs are.
-        text: what it is, in a line.
-        make: builds one.
+        takes: description of the inputs.
+        text: one-line description of the network.
+        make: builds the network.
     """
 
     takes: str
@@ -98,16 +98,16 @@ def _built_for_texts(net: Any) -> Any:
 
 
 WHOLE = {
-    "siamese": Whole("pairs of images", "twin LeNets, a distance (Bromley et al. 1993)", _siamese),
+    "siamese": Whole("pairs of images", "distance of twin LeNets (Bromley et al. 1993)", _siamese),
     "seq2seq": Whole("pairs of texts", "recurrent, with attention (Luong et al. 2015)", _seq2seq),
-    "transformer": Whole("pairs of texts", "attention alone (Vaswani et al. 2017)", _transformer),
+    "transformer": Whole("pairs of texts", "attention only (Vaswani et al. 2017)", _transformer),
 }
 
 
 def run(words: list[str]) -> int:
-    """List networks, or show one, as ``words`` say, and return the exit code."""
+    """List all networks or show one, and return the exit code."""
     parser = Parser(program("nets"), DESCRIPTION, words="[NET]")
-    parser.add_argument("net", nargs="?", metavar="NET", help="the name of a network")
+    parser.add_argument("net", nargs="?", metavar="NET", help="name of a network")
     parser.add_fields(NetsOptions, "flags")
     given = parser.given(words)
     if given.pop("help", False):
@@ -117,10 +117,10 @@ def run(words: list[str]) -> int:
     options = NetsOptions(**given)
     if name is None and options.diagram is not None:
         raise AgentlabError(
-            f"--diagram {options.diagram} needs a network: `{program('nets')} lenet --diagram ...`"
+            f"--diagram {options.diagram} needs NET: `{program('nets')} lenet --diagram ...`"
         )
     with without_banners():
-        tf.__version__  # noqa: B018 - loads it
+        tf.__version__  # noqa: B018 - loads TensorFlow
     if options.activations is not None:
         from agentlab.plots.activations import draw_activations
 
@@ -133,7 +133,7 @@ def run(words: list[str]) -> int:
 
 
 def _listing(options: NetsOptions) -> str:
-    rows = [("net", "takes", "such as", "parameters", "")]
+    rows = [("net", "inputs", "example", "parameters", "")]
     for name, torso in TORSOS.items():
         size = _make(name, NetsOptions(outputs=options.outputs)).count_params()
         rows.append((name, torso.takes, str(list(torso.example)), f"{size:,}", torso.text))
@@ -144,8 +144,8 @@ def _listing(options: NetsOptions) -> str:
     for name, takes, example, size, text in rows:
         cells = (name.ljust(widths[0]), takes.ljust(widths[1]), example.ljust(widths[2]))
         lines.append("  ".join((*cells, size.rjust(widths[3]), text)).rstrip())
-    heads = f"with {options.outputs} outputs where the network is a torso with a head"
-    return "\n".join([*lines, "", f"Parameters are counted for the example inputs, {heads}."])
+    note = f"example inputs and, for torsos, a head with {options.outputs} outputs"
+    return "\n".join([*lines, "", f"Numbers of parameters are for the {note}."])
 
 
 def _show(name: str, options: NetsOptions) -> None:
@@ -156,7 +156,7 @@ def _show(name: str, options: NetsOptions) -> None:
     text = TORSOS[name].text if name in TORSOS else WHOLE[name].text
     takes = SHAPES[TORSOS[name].takes][0] if name in TORSOS else WHOLE[name].takes
     nodes = layer_graph(net)
-    _print(f"{name}: {text}\ntakes {takes}\n\n{summary(nodes)}")
+    _print(f"{name}: {text}\ninputs: {takes}\n\n{summary(nodes)}")
     if options.diagram is not None:
         total = sum(node.parameters for node in nodes)
         _save(draw_nodes(nodes, f"{name} · {total:,} parameters"), options.diagram)
@@ -167,7 +167,7 @@ def _make(name: str, options: NetsOptions) -> Any:
         return WHOLE[name].make(options)
     if name not in TORSOS:
         known = [*TORSOS, *WHOLE]
-        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"; choose from {', '.join(known)}"
         raise AgentlabError(f"net={name!r} is unknown{hint}")
     torso = TORSOS[name]
     arguments = {}
@@ -188,5 +188,5 @@ def _save(figure: Figure, path: str) -> None:
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
-    except BrokenPipeError:  # `agentlab nets | head` has seen enough
+    except BrokenPipeError:  # `agentlab nets | head` closes the pipe early
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -26,20 +26,20 @@ from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
 
-DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder that
-agent.save wrote. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""
+DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder written
+by agent.save. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""
 
 
 @dataclass(frozen=True)
 class PlayOptions(Options):
-    """Which episodes are run, and what is shown of them."""
+    """Options of the episodes."""
 
     episodes: int = option(10, "episodes to run", ge=1)
-    video: str | None = option(None, "record the first episode to this .mp4 or .gif")
-    explore: bool = option(False, "act as in training instead of by the best known actions")
-    seed: int = option(0, "seeds the episodes; equal seeds give equal episodes", ge=0)
-    env: str | None = option(None, "the environment to act in instead of the run's own")
-    algo: str | None = option(None, "an algorithm by name, or module:Class for your own")
+    video: str | None = option(None, "record the first episode to this .mp4 or .gif file")
+    explore: bool = option(False, "act as in training instead of greedily")
+    seed: int = option(0, "random seed; equal seeds give equal episodes", ge=0)
+    env: str | None = option(None, "environment to act in instead of the run's")
+    algo: str | None = option(None, "name of an algorithm, or module:Class for a custom one")
 
     def check(self) -> None:
         super().check()
@@ -48,11 +48,9 @@ class PlayOptions(Options):
 
 
 def run(words: list[str]) -> int:
-    """Run episodes as ``words`` say and return the exit code."""
+    """Run episodes with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("play"), DESCRIPTION, words="[RUN]")
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="the folder of a run or of a saved agent"
-    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or of a saved agent")
     parser.add_fields(PlayOptions, "flags")
     given = parser.given(words)
     if given.pop("help", False):
@@ -86,9 +84,9 @@ def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
 
 
 def _untrained(options: PlayOptions) -> tuple[Agent, VectorEnv]:
-    """Make an untrained agent and the environment that ``options`` name."""
+    """Create an untrained agent and its environment from ``options``."""
     if options.env is None or options.algo is None:
-        raise AgentlabError("no agent is named: give a run's folder, or --env and --algo")
+        raise AgentlabError("RUN is missing; pass the folder of a run, or --env and --algo")
     chosen = preset(options.algo, options.env)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
     envs = _screen(options.env, preprocessing, options)
@@ -97,7 +95,7 @@ def _untrained(options: PlayOptions) -> tuple[Agent, VectorEnv]:
 
 
 def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
-    """Load the agent of a run, or one saved by itself, and make its environment."""
+    """Load the agent of a run or of a folder written by ``save``, and create its environment."""
     saved = find_saved(folder)
     described = read_description(saved)
     if described["kind"] != "agent":

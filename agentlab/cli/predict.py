@@ -16,39 +16,37 @@ from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs.files import reporting, write_text
 
-DESCRIPTION = """Predict with the trainer of a run, or of a folder that trainer.save wrote. INPUT is
-a CSV, an image, a folder of images, a text, or a file with a text on each line; for a forecaster a
-CSV whose last rows are the past, for a language model the beginning of the text."""
+DESCRIPTION = """Predict with the trainer of a run, or of a folder written by trainer.save. INPUT is
+a CSV file, an image, a folder of images, a text, or a file with one text per line; for a
+forecaster, a CSV file whose last rows are the past; for a language model, the start of a text."""
 
 
 @dataclass(frozen=True)
 class Presentation(Options):
-    """How predictions are made and shown; each trainer takes what concerns it."""
+    """How predictions are made and shown; a trainer ignores options that do not apply to it."""
 
-    top: int = option(3, "classes to show with their probabilities", ge=1)
-    length: int = option(500, "characters that a language model generates", ge=1)
-    temperature: float = option(
-        0.7, "randomness of a language model's choices; 0 always takes the likeliest", ge=0
-    )
-    top_k: int | None = option(None, "choose among the k likeliest only; none among all", ge=1)
-    beam: int = option(5, "beam width of a translator; 1 is greedy", ge=1)
-    seed: int = option(0, "seeds the choices of a language model", ge=0)
+    top: int = option(3, "number of most likely classes to show, for classifiers", ge=1)
+    length: int = option(500, "characters to generate, for language models", ge=1)
+    temperature: float = option(0.7, "sampling temperature, for language models; 0 is greedy", ge=0)
+    top_k: int | None = option(None, "sample from the k most likely characters; none for all", ge=1)
+    beam: int = option(5, "beam width, for translators; 1 is greedy", ge=1)
+    seed: int = option(0, "random seed, for language models", ge=0)
 
 
 @dataclass(frozen=True)
 class Output(Options):
-    """Where predictions go."""
+    """Where to write predictions."""
 
-    out: str | None = option(None, "write the predictions to this CSV instead of printing them")
+    out: str | None = option(None, "write predictions to this CSV file instead of printing them")
 
 
 def run(words: list[str]) -> int:
-    """Predict as ``words`` say and return the exit code."""
+    """Predict with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("predict"), DESCRIPTION, words="RUN INPUT")
     parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="the folder of a run or of a saved trainer"
+        "run", nargs="?", metavar="RUN", help="folder of a run or of a saved trainer"
     )
-    parser.add_argument("input", nargs="*", metavar="INPUT", help="what to predict on")
+    parser.add_argument("input", nargs="*", metavar="INPUT", help="inputs to predict on")
     parser.add_fields(Output, "output")
     parser.add_fields(Presentation, "predictions")
     given = parser.given(words)
@@ -58,7 +56,7 @@ def run(words: list[str]) -> int:
     folder, inputs, out = (given.pop(name, None) for name in ("run", "input", "out"))
     presentation = Presentation(**given)
     if folder is None or not inputs:
-        raise AgentlabError(f"RUN and INPUT are missing: {program('predict')} RUN INPUT")
+        raise AgentlabError(f"RUN or INPUT is missing; usage: {program('predict')} RUN INPUT")
     with without_banners():
         trainer = _load(Path(folder))
         options = configs.to_dict(presentation)
@@ -73,11 +71,11 @@ def run(words: list[str]) -> int:
 
 
 def _load(folder: Path) -> Any:
-    """Load the trainer or estimator of a run, or one saved by itself."""
+    """Load the trainer or estimator of a run or of a folder written by ``save``."""
     saved = find_saved(folder)
     if read_description(saved)["kind"] == "agent":
         raise AgentlabError(
-            f"{str(folder)!r} holds an agent, which makes no predictions; run episodes with it: "
+            f"{str(folder)!r} holds an agent, not a trainer; run episodes with it: "
             f"`{program('play')} {folder}`"
         )
     return load(saved)

@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""Output of the commands."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from agentlab.errors import printable
 
 
 def show(what: str, value: object) -> None:
-    """Print a value beside its name, above a progress line where there is one."""
+    """Print a name and a value, above the progress bar if there is one."""
     tqdm.write(printable(f"{what:<12}{value}"))
     sys.stdout.flush()
 
 
 def show_run(path: Path) -> None:
-    """Print where a run is recorded, and how to watch it."""
+    """Print the run's folder, and the TensorBoard command that monitors it."""
     show("run", path)
-    show("watch it", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
+    show("monitor", f"tensorboard --logdir {shlex.quote(str(path.parent))}")
 
 
 def print_settings(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
-    """Print every setting, its value and where the value comes from."""
+    """Print the name, value and origin of every setting."""
     rows = [
         (flag_of(name)[2:], printable(format_value(value)), origins.get(name, "default"))
         for name, value in values.items()

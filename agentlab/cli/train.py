@@ -28,18 +28,20 @@ DESCRIPTION = "Train an agent, or resume a run."
 
 @dataclass(frozen=True)
 class Choice:
-    """Which run it is."""
+    """Options of the run itself."""
 
-    env: str | None = option(None, "an id that `agentlab envs` lists, gym:ID or module:ID")
-    algo: str | None = option(None, "an algorithm by name, or module:Class for your own")
-    preset: str = option("auto", "defaults by name; auto takes the ones for env, none takes none")
-    name: str | None = option(None, "the run's folder in runs-dir; none names it by env and algo")
-    runs_dir: str = option("runs", "the folder that holds the runs")
+    env: str | None = option(None, "environment: an id from `agentlab envs`, gym:ID or module:ID")
+    algo: str | None = option(None, "name of an algorithm, or module:Class for a custom one")
+    preset: str = option(
+        "auto", "preset of defaults; auto for the environment's, none for no preset"
+    )
+    name: str | None = option(None, "name of the run's folder; none for the names of env and algo")
+    runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
 
 
 def run(words: list[str]) -> int:
-    """Train as ``words`` say and return the exit code."""
+    """Train with the command line arguments ``words`` and return the exit code."""
     choices = Parser(program("train"), DESCRIPTION)
     choices.add_fields(Choice, "run")
     given = choices.given_among_others(words)
@@ -51,7 +53,7 @@ def run(words: list[str]) -> int:
         if "help" in parser.given(words):
             parser.print_help()
             return 0
-        raise AgentlabError(f"--algo is missing; there are {', '.join(ALGORITHMS)}")
+        raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
     name = given.get("preset", "auto")
     chosen = preset(algo, env or "", None if name == "auto" else name)
     parser = make_parser(algo, chosen)
@@ -74,7 +76,7 @@ def run(words: list[str]) -> int:
 
 
 def make_parser(algo: str | None = None, chosen: Preset = NO_PRESET, epilog: str = "") -> Parser:
-    """Make the parser of all flags; those of the algorithm only where it is known."""
+    """Create the parser of all flags, including those of the algorithm if it is known."""
     parser = Parser(program("train"), DESCRIPTION, epilog)
     notes = dict.fromkeys(_preset_origins(chosen), f"preset {chosen.name}")
     parser.add_fields(Choice, "run")
@@ -86,11 +88,11 @@ def make_parser(algo: str | None = None, chosen: Preset = NO_PRESET, epilog: str
 
 
 def _resume(words: list[str], given: Mapping[str, Any]) -> int:
-    """Resume the run that ``--resume`` names, exactly as it was set up."""
+    """Resume the run that ``--resume`` names, with its own settings."""
     with Run.open(given["resume"], writing=True) as record:
         if (kind := kind_of(record)) != "agent":
             raise AgentlabError(
-                f"run={str(record.path)!r} holds no agent but a {kind}; resume it with "
+                f"run={str(record.path)!r} trains a {kind}, not an agent; resume it with "
                 f"`{program('fit')} --resume {record.path}`"
             )
         stored = AgentPlan.from_json(record.config, given.get("env"), given.get("algo"))
@@ -112,7 +114,7 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
 
 
 def _announce(plan: AgentPlan, record: Run, origins: Mapping[str, str]) -> None:
-    """Show what is trained, and where."""
+    """Print the settings and the run's folder."""
     values = plan.values()
     if plan.preprocessing == Preprocessing():
         values = {name: values[name] for name in values if not hasattr(plan.preprocessing, name)}
@@ -123,7 +125,7 @@ def _announce(plan: AgentPlan, record: Run, origins: Mapping[str, str]) -> None:
 
 
 def _report(name: str, value: object) -> None:
-    """Show a result of the run."""
+    """Print a result of the run."""
     if name == "summary":
         print(f"\n{printable(value)}\n")
     else:
@@ -131,15 +133,15 @@ def _report(name: str, value: object) -> None:
 
 
 def _conclude(plan: AgentPlan, result: AgentResult, stored: AgentPlan) -> int:
-    """Show what can be done with the run now, and return the exit code."""
+    """Print the commands to run next, and return the exit code."""
     if result.interrupted:
         steps = plan.training.steps
         changed = steps != stored.training.steps
         again = _command("train", plan, result.path) + (f" --steps {steps}" if changed else "")
         print(printable(f"stopped at step {result.steps} and saved; resume with: {again}"))
         return 130
-    show("play it", _command("play", plan, result.path))
-    show("train on", f"{_command('train', plan, result.path)} --steps N")
+    show("play", _command("play", plan, result.path))
+    show("continue", f"{_command('train', plan, result.path)} --steps N")
     return 0
 
 
@@ -153,9 +155,9 @@ def _command(verb: str, plan: AgentPlan, path: Path) -> str:
 
 
 def _preset_origins(chosen: Preset) -> dict[str, str]:
-    """Return the source of each setting that a preset makes."""
+    """Return the source of each setting of a preset."""
     source = chosen.source
-    origins = {"preset": "the one for this env"} if chosen.name != "none" else {}
+    origins = {"preset": "default of this env"} if chosen.name != "none" else {}
     return origins | {
         name: f"preset {chosen.name}: {source.get(name, source.get('', ''))}".removesuffix(": ")
         for values in (chosen.config, chosen.preprocessing, chosen.training)
@@ -164,7 +166,7 @@ def _preset_origins(chosen: Preset) -> dict[str, str]:
 
 
 def _overview() -> str:
-    """Return a line for each algorithm, and how to see its flags."""
+    """Return a description of all algorithms and their presets."""
     lines = ["algorithms:"]
     for name in ALGORITHMS:
         module = sys.modules[agent_class(name).__module__]

@@ -1,4 +1,4 @@
-"""``agentlab tune``: search for the hyperparameters with which `fit` or `train` does best."""
+"""``agentlab tune``: search for the best hyperparameters of `fit` or `train`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from agentlab.lazy import without_banners
 from agentlab.runs.files import refuse_links
 from agentlab.supervised import trainer_class
 
-DESCRIPTION = """Search for the hyperparameters with which `fit` or `train` does best. All flags
-that are not listed here are those of `fit` or `train`; each trial is a run of its own.
+DESCRIPTION = """Search for the best hyperparameters of `fit` or `train`. All flags that are not
+listed here are passed on to `fit` or `train`. Each trial is a separate run.
 
   FIELD=A|B|C          one of several values, such as hidden=64|128,128
-  FIELD=LOW..HIGH      any number between two, such as dropout=0..0.5
+  FIELD=LOW..HIGH      any number in a range, such as dropout=0..0.5
   FIELD=LOW..HIGH:log  the same on a logarithmic scale, such as learning_rate=1e-4..1e-2:log
 
-Trials of `fit` are judged by the held-out metric of their best epoch, never by the test split;
-those of `train` by the mean return of the evaluation at their end."""
-BEST = 5  # trials that are shown
-LINKS = ("best", "study.log.lock")  # made by a search: to its best trial, and Optuna's lock
+Trials of `fit` are compared by the validation metric of their best epoch, never by the test split;
+trials of `train` by the mean return of their final evaluation."""
+BEST = 5  # number of best trials to show
+LINKS = ("best", "study.log.lock")  # links that a search creates: the best trial and Optuna's lock
 RUN_FIELDS = {
     field.name for cls in (fit.Choice, Fitting, Source, train.Choice) for field in fields(cls)
 }
@@ -46,23 +46,25 @@ RUN_FIELDS |= {"log_every", "checkpoint_every"}
 
 @dataclass(frozen=True)
 class Choice(Options):
-    """Which search it is."""
+    """Options of the search."""
 
-    trials: int | None = option(None, f"settings to try; none is {TRIALS}, or all of a grid", ge=1)
-    sampler: Sampler = option("tpe", "how they are chosen: tpe learns from finished trials")
-    points: int = option(5, "values that a grid takes from each range", ge=2)
-    workers: int = option(1, "trials that run at a time, each in a process of its own", ge=1)
-    seed: int = option(0, "seeds the sampler and every trial", ge=0)
-    name: str | None = option(None, "the search's folder in runs-dir; none names it by the data")
-    runs_dir: str = option("runs", "the folder that holds the runs")
+    trials: int | None = option(
+        None, f"number of trials; none for {TRIALS}, or for the whole grid", ge=1
+    )
+    sampler: Sampler = option("tpe", "how settings are sampled; tpe learns from finished trials")
+    points: int = option(5, "number of values from each range, for grid", ge=2)
+    workers: int = option(1, "number of parallel trials", ge=1)
+    seed: int = option(0, "seed of the sampler and of every trial", ge=0)
+    name: str | None = option(None, "name of the search's folder; none for a default name")
+    runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the search in this folder")
 
 
 def run(words: list[str]) -> int:
-    """Search as ``words`` say and return the exit code."""
+    """Search with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("tune"), DESCRIPTION, words="fit|train")
     parser.add_argument(
-        "--search", nargs="+", action="extend", metavar="FIELD=VALUES", help="the fields to search"
+        "--search", nargs="+", action="extend", metavar="FIELD=VALUES", help="fields to search"
     )
     parser.add_fields(Choice, "search")
     verb = words[0] if words else "--help"
@@ -71,13 +73,15 @@ def run(words: list[str]) -> int:
         parser.print_help()
         return 0
     if verb not in ("fit", "train"):
-        raise AgentlabError(f"tune {verb} is unknown; give `tune fit ...` or `tune train ...`")
+        raise AgentlabError(f"tune {verb} is unknown; use `tune fit ...` or `tune train ...`")
     rest = [re.sub(r"^ (?=-\.?\d)", "", word) for word in rest]
     choice = fill(Choice, {}, given)
     if choice.resume is not None:
         return _resume(verb, rest, given, choice)
     if "search" not in given:
-        raise AgentlabError("--search is missing, such as --search learning_rate=1e-4..1e-2:log")
+        raise AgentlabError(
+            "--search is missing; pass fields, such as --search learning_rate=1e-4..1e-2:log"
+        )
     task = _task(verb, rest)
     about = {"verb": verb, "words": rest, "search": given["search"]}
     about |= {name: getattr(choice, name) for name in ("trials", "sampler", "points", "seed")}
@@ -85,12 +89,14 @@ def run(words: list[str]) -> int:
     for dimension in space:
         if any(word.split("=")[0] == dimension.words("yes")[0] for word in rest):
             raise AgentlabError(
-                f"{dimension.words('yes')[0]} is given and searched; leave out one of them"
+                f"{dimension.words('yes')[0]} cannot be both given and searched; leave out one"
             )
     folder = Path(choice.runs_dir) / re.sub(r"[^\w.+=-]+", "-", choice.name or task.title)
     if folder.exists():
         again = f"{program('tune')} {verb} --resume {shlex.quote(str(folder))}"
-        raise AgentlabError(f"{folder} exists; choose another --name, or resume it with `{again}`")
+        raise AgentlabError(
+            f"{folder} already exists; choose another --name, or resume it with `{again}`"
+        )
     folder.mkdir(parents=True)
     study = Study(folder, new=True)
     study.describe(about)
@@ -116,12 +122,11 @@ def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -
     changed = set(given) - {"resume", "trials", "workers"}
     if changed or rest not in ([], stored):
         raise AgentlabError(
-            "a resumed search keeps its settings; only --trials and --workers may be given"
+            "a resumed search keeps its settings; only --trials and --workers can be changed"
         )
     if not rest and any(is_foreign(word) for word in stored) and verb == "train":
         raise AgentlabError(
-            "this search runs code from outside agentlab: if you trust it, add its flags: "
-            + shlex.join(stored)
+            f"{folder} runs code from outside agentlab: if you trust it, add " + shlex.join(stored)
         )
     task = _task(verb, stored)
     study.set_up(
@@ -132,7 +137,7 @@ def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -
 
 
 def _run(search: Search) -> int:
-    """Try all settings and show the best; returns the exit code."""
+    """Run all trials, print the best ones and return the exit code."""
     if search.run():
         _show_best(search)
         return 0
@@ -163,11 +168,11 @@ def _show_best(search: Search) -> None:
         show("test", ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     show("best run", f"{link}, a link to {path.name}")
     words = [*task.words, *search.settings(best[0]), "--seed", str(search.seed)]
-    show("run it", f"{program(task.verb)} {shlex.join(words)}")
+    show("command", f"{program(task.verb)} {shlex.join(words)}")
 
 
 def _task(verb: str, words: list[str]) -> Task:
-    """Check the trials' flags, and return what they do and how they are judged."""
+    """Check the flags of the trials, and return the command that they run and its metric."""
     make = _fit_task if verb == "fit" else _train_task
     return make(words)
 
@@ -177,14 +182,14 @@ def _train_task(words: list[str]) -> Task:
     parser.add_fields(train.Choice, "run")
     given = parser.given_among_others(words)
     if "algo" not in given:
-        raise AgentlabError(f"--algo is missing; there are {', '.join(ALGORITHMS)}")
+        raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
     if "env" not in given:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
     parser = train.make_parser(given["algo"])
     given = parser.given(words)
     if fill(Training, {}, given).eval_episodes == 0:
         raise AgentlabError(
-            "eval_episodes=0 leaves nothing to judge trials by; it must be 1 or more"
+            "eval_episodes=0 must be 1 or more, since trials are compared by their evaluation"
         )
     names = [name for name in ("env", "algo") if is_foreign(given[name])]
     foreign = [word for name in names for word in (f"--{name}", given[name])]

@@ -1,4 +1,4 @@
-"""What the commands do, callable from Python too: runs, recipes and searches.
+"""The functions behind the commands, for use from Python: runs, recipes and searches.
 
 ::
 

@@ -1,4 +1,4 @@
-"""An agent's run: its plan, and what is done before and after the training."""
+"""Runs of agents: their plan, and the steps before and after training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from agentlab.training.callbacks import Callback
 
 @dataclass(frozen=True)
 class AgentPlan(Plan):
-    """Everything that decides the numbers of an agent's run.
+    """The settings that determine the results of an agent's run.
 
     ::
 
@@ -40,10 +40,10 @@ class AgentPlan(Plan):
     Attributes:
         env: the environment's id.
         algo: the algorithm's name, or ``module:Class``.
-        preset: the name of the preset that filled the defaults.
-        config: the algorithm's own configuration.
-        preprocessing: what is done to observations and rewards.
-        training: the rest.
+        preset: the name of the preset that supplied the defaults.
+        config: the algorithm's configuration.
+        preprocessing: the preprocessing of observations and rewards.
+        training: settings that do not depend on the algorithm.
     """
 
     changeable: ClassVar[tuple[str, ...]] = (
@@ -63,13 +63,13 @@ class AgentPlan(Plan):
 
     @classmethod
     def make(cls, env: str, algo: str, preset_name: str | None = None, **settings: Any) -> Self:
-        """Make a plan of what is given and, for the rest, of a preset and the defaults.
+        """Create a plan; settings that are not given come from a preset or the defaults.
 
         Args:
             env: the environment's id.
             algo: the algorithm's name, or ``module:Class``.
-            preset_name: a preset by name; ``"none"`` for no preset; ``None`` for the one that is
-                meant for the environment, if any.
+            preset_name: name of a preset; ``"none"`` for no preset; ``None`` for the environment's
+                default preset, if any.
             settings: fields of the algorithm's configuration, ``Preprocessing`` and ``Training``.
 
         Raises:
@@ -80,7 +80,7 @@ class AgentPlan(Plan):
 
     @classmethod
     def of_preset(cls, env: str, algo: str, chosen: Preset, given: Mapping[str, Any]) -> Self:
-        """Make a plan of what is given and, for the rest, of ``chosen`` and the defaults."""
+        """Create a plan; settings that are not given come from ``chosen`` or the defaults."""
         return cls(
             env,
             algo,
@@ -94,21 +94,25 @@ class AgentPlan(Plan):
     def from_json(
         cls, described: Mapping[str, Any], env: str | None = None, algo: str | None = None
     ) -> Self:
-        """Read back what ``to_json`` returned. Imports nothing that only the file names.
+        """Create a plan from a dictionary returned by ``to_json``.
+
+        Code from outside agentlab is imported only if the user names it.
 
         Args:
-            described: the content of a ``config.json``.
-            env: the environment that the user names; ``None`` takes the file's.
-            algo: the algorithm that the user names; ``None`` takes the file's.
+            described: the contents of a ``config.json``.
+            env: the environment given by the user; ``None`` uses the file's.
+            algo: the algorithm given by the user; ``None`` uses the file's.
 
         Raises:
-            AgentlabError: for a file that is damaged or names code of its own that the user
-                did not name.
+            AgentlabError: if the file is damaged, or if it names code from outside agentlab that
+                the user did not name.
         """
         try:
             for what, given in (("env", env), ("algo", algo)):
                 if given not in (None, described[what]):
-                    raise InvalidArgument(f"{what}={given!r} is not the run's: {described[what]!r}")
+                    raise InvalidArgument(
+                        f"{what}={given!r} differs from the run's {what}={described[what]!r}"
+                    )
             algo = algo or trusted("algo", described["algo"])
             return cls(
                 env or trusted("env", described["env"]),
@@ -155,7 +159,7 @@ class AgentPlan(Plan):
         return re.sub(r"[^\w.-]+", "-", f"{self.env}-{self.algo}")
 
     def make_envs(self, n: int | None = None, *, render: bool = False) -> VectorEnv:
-        """Make ``n`` environments (``None``: as many as are trained in)."""
+        """Create ``n`` environments; ``None`` for the number used in training."""
         return make_envs(
             self.env,
             self.training.n_envs if n is None else n,
@@ -165,12 +169,12 @@ class AgentPlan(Plan):
         )
 
     def make_agent(self, envs: VectorEnv) -> Agent:
-        """Make a new agent for ``envs``, and seed everything that is random beside it."""
+        """Create a new agent for ``envs``, and seed all global random number generators."""
         seed, config = self.training.seed, configs.to_dict(self.config)
         seed_everything(seed)
         with without_banners():
             agent = make_agent(self.algo, envs, seed=seed, **config)
-        seed_everything(seed)  # once more, for TensorFlow: making the agent may have loaded it
+        seed_everything(seed)  # again, since creating the agent may have loaded TensorFlow
         return agent
 
     @contextmanager
@@ -184,9 +188,9 @@ class AgentResult(Result):
     """The result of an agent's run.
 
     Attributes:
-        steps: environment steps made in all.
-        evaluation: the episodes at the end, where there were any.
-        best: the folder of the agent that evaluations while training found best, if there were any.
+        steps: total number of environment steps.
+        evaluation: the final evaluation, or ``None``.
+        best: the folder of the best agent in evaluations during training, or ``None``.
     """
 
     steps: int = 0
@@ -227,12 +231,12 @@ class _AgentTraining:
             report("best agent", best)
         try:
             report("plot", plot_returns(path))
-        except AgentlabError as error:  # too short a training for a whole episode
+        except AgentlabError as error:  # no episode was completed
             report("plot", f"none: {error}")
         played, seed = None, derive_seed(training.seed, EVALUATION)
         if training.eval_episodes:
             played = evaluate(self.agent, self.envs, training.eval_episodes, seed=seed)
-            report("evaluation", _keep(played, path / "evaluation.json"))
+            report("evaluation", _write_evaluation(played, path / "evaluation.json"))
         if summary := self.agent.summary():
             report("summary", summary)
         if training.video:
@@ -240,7 +244,7 @@ class _AgentTraining:
         return AgentResult(path, False, saved, result.steps, played, best)
 
     def _evaluating(self, stack: ExitStack, report: Report) -> EvalCallback:
-        """Make the callback that evaluates while training, with environments of its own."""
+        """Create the callback that evaluates during training, in separate environments."""
         training = self.plan.training
         envs = self.plan.make_envs(min(training.n_envs, training.eval_episodes))
         return EvalCallback(
@@ -253,7 +257,7 @@ class _AgentTraining:
         )
 
     def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
-        """Record one episode, or say why that is impossible: no reason to fail after training."""
+        """Record one episode; on failure return the reason, since training has succeeded."""
         path = run.path / "videos" / "episode.mp4"
         try:
             with self.plan.make_envs(1, render=True) as screen, open_video(path) as video:
@@ -262,12 +266,12 @@ class _AgentTraining:
             if video.last is not None:
                 run.image("episode/end", step, video.last)
             return path
-        except Exception as error:  # whatever drawing packages raise without a display
+        except Exception as error:  # rendering without a display can raise anything
             return f"none: {' '.join(str(error).split())}"
 
 
-def _keep(played: Evaluation, path: Path) -> str:
-    """Write an evaluation to ``path`` and return it in a line."""
+def _write_evaluation(played: Evaluation, path: Path) -> str:
+    """Write an evaluation to ``path`` and return a one-line summary."""
     metrics = {
         "mean": played.mean,
         "std": played.std,

@@ -1,4 +1,4 @@
-"""The settings of an agent's run, whatever the algorithm."""
+"""Settings of an agent's run that do not depend on the algorithm."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from agentlab.errors import InvalidArgument
 
 @dataclass(frozen=True)
 class Training(Options):
-    """How a run trains, whatever the algorithm."""
+    """Settings of training that do not depend on the algorithm."""
 
     steps: int = option(1_000_000, "steps to train for, summed over the environments", ge=1)
-    n_envs: int = option(8, "environments that are stepped together", ge=1, le=MAX_ENVS)
+    n_envs: int = option(8, "number of environments, stepped in parallel", ge=1, le=MAX_ENVS)
     workers: int | None = option(
-        None, "processes that step them: 0 is this one only, none chooses", ge=0
+        None, "processes that step the environments; 0 for no workers, none for automatic", ge=0
     )
-    seed: int = option(0, "seeds everything random; equal seeds give equal runs", ge=0)
+    seed: int = option(0, "random seed; runs with equal seeds have equal results", ge=0)
     log_every: int = option(10_000, "steps between rows of metrics", ge=1)
     checkpoint_every: int = option(500_000, "steps between checkpoints", ge=1)
-    eval_every: int = option(0, "steps between evaluations while training; 0 is off", ge=0)
+    eval_every: int = option(0, "steps between evaluations during training; 0 for none", ge=0)
     eval_episodes: int = option(
-        100, "episodes of each evaluation, also of the one at the end; 0 is none", ge=0
+        100, "episodes per evaluation, during and after training; 0 for no evaluation", ge=0
     )
     stop_at_return: float | None = option(
-        None, "stop once an evaluation while training has this mean return; none never stops"
+        None, "stop once an evaluation during training reaches this mean return"
     )
     video: bool = option(True, "record a video of one episode at the end")
 
@@ -34,10 +34,9 @@ class Training(Options):
         super().check()
         if self.eval_every and not self.eval_episodes:
             raise InvalidArgument(
-                f"eval_every={self.eval_every} needs eval_episodes=1 or more, not 0"
+                f"eval_every={self.eval_every} needs eval_episodes to be 1 or more, not 0"
             )
         if self.stop_at_return is not None and not self.eval_every:
             raise InvalidArgument(
-                f"stop_at_return={self.stop_at_return:g} needs evaluations while training: set "
-                "eval_every to 1 or more"
+                f"stop_at_return={self.stop_at_return:g} needs eval_every to be 1 or more, not 0"
             )

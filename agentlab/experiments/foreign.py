@@ -1,4 +1,4 @@
-"""Names in saved files that stand for code from outside agentlab."""
+"""Names in saved files that refer to code from outside agentlab."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from agentlab.errors import AgentlabError
 
 
 def is_foreign(name: str) -> bool:
-    """Whether making what ``name`` names imports a module from outside agentlab."""
+    """Return whether ``name`` refers to a module from outside agentlab."""
     return ":" in name.removeprefix("gym:")
 
 
 def trusted(what: str, stored: Any) -> str:
-    """Return a name that a file holds, where nothing foreign is imported for it.
+    """Return a name stored in a file, if it refers to no code from outside agentlab.
 
     Raises:
-        AgentlabError: where the user must give the name, because it stands for other code, or
-            because the file holds none.
+        AgentlabError: if the user must give the name, because it refers to code from outside
+            agentlab or is missing from the file.
     """
     if not isinstance(stored, str):
-        raise AgentlabError(f"--{what} is missing: the saved files do not say which")
+        raise AgentlabError(f"--{what} is missing, and the saved files do not contain it")
     if is_foreign(stored):
         raise AgentlabError(
             f"the saved {what}={stored!r} is code from outside agentlab: if you trust it, "

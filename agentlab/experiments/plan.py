@@ -1,4 +1,4 @@
-"""Plans: everything that decides the numbers of a run; starting and resuming one."""
+"""Plans: the settings that determine the results of a run; starting and resuming runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentlab.registry import KINDS
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 
-Report = Callable[[str, object], None]  # is given the name of each result, and the result
+Report = Callable[[str, object], None]  # called with the name and value of each result
 
 
 def silent(name: str, value: object) -> None:
@@ -29,9 +29,9 @@ class Result:
     """The result of a run.
 
     Attributes:
-        path: its folder.
-        interrupted: whether it was stopped before its end; then only its checkpoints are there.
-        saved: the folder that the trained learner was saved to.
+        path: the run's folder.
+        interrupted: whether it was stopped early; then it contains only checkpoints.
+        saved: the folder of the trained learner; ``None`` if interrupted.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class Result:
 
 
 class Training(Protocol):
-    """Trains in a run what a plan has prepared, and returns the result."""
+    """Trains the learner that a plan has prepared, and returns the result."""
 
     def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> Result:
         """Train in ``run``; see ``start``."""
@@ -48,10 +48,10 @@ class Training(Protocol):
 
 @dataclass(frozen=True)
 class Plan(ABC):
-    """Everything that decides the numbers of a run, as ``config.json`` keeps it.
+    """The settings that determine the results of a run, stored in ``config.json``.
 
     Attributes:
-        changeable: the settings that a resumed run may change.
+        changeable: the settings that can be changed when a run is resumed.
     """
 
     changeable: ClassVar[tuple[str, ...]] = ()
@@ -64,7 +64,7 @@ class Plan(ABC):
     @property
     @abstractmethod
     def default_name(self) -> str:
-        """The name of the run's folder where none is given."""
+        """The default name of the run's folder."""
 
     @abstractmethod
     def values(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Plan(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as ``config.json`` keeps it."""
+        """Return the contents of ``config.json``."""
 
     @abstractmethod
     def changed(self, **settings: Any) -> Self:
@@ -80,21 +80,20 @@ class Plan(ABC):
 
     @abstractmethod
     def prepare(self) -> AbstractContextManager[Training]:
-        """Make all that the training needs, before there is a run."""
+        """Create everything that training needs, before the run is created."""
 
     def resumed_with(self, settings: Mapping[str, Any]) -> Self:
-        """Return the plan of a resumed run for which ``settings`` were given.
+        """Return the plan of a resumed run with ``settings`` changed.
 
         Raises:
-            InvalidArgument: where one that cannot be changed differs from the run's.
+            InvalidArgument: if a setting that cannot be changed differs from the run's.
         """
         known = self.values()
         for name, value in settings.items():
             if name not in self.changeable and value != known.get(name):
                 raise InvalidArgument(
                     f"{flag_of(name)} {configs.format_value(value)} cannot be changed: a resumed "
-                    f"run keeps its settings, only {', '.join(map(flag_of, self.changeable))} may "
-                    "be given"
+                    f"run accepts only {', '.join(map(flag_of, self.changeable))}"
                 )
         return self.changed(**{n: settings[n] for n in self.changeable if n in settings})
 
@@ -108,21 +107,21 @@ def start(
     report: Report = silent,
     callbacks: Sequence[Callback] = (),
 ) -> Any:
-    """Train from the beginning, in a new run.
+    """Start a new run.
 
     Args:
-        plan: everything that decides the numbers of the run.
-        runs_dir: the folder that holds the runs.
-        name: the run's folder; ``None`` makes it from the plan.
+        plan: the settings of the run.
+        runs_dir: the folder that contains the runs.
+        name: name of the run's folder; ``None`` for the plan's default.
         on_start: called with the run before the first step.
-        report: called with the name and the value of each result after the training.
-        callbacks: called at fixed moments of the training.
+        report: called with the name and value of each result after training.
+        callbacks: called at fixed points of training; see ``Callback``.
 
     Returns:
         An ``AgentResult`` or a ``TrainerResult``.
 
     Raises:
-        AgentlabError: where the learner, its environments or its data cannot be made.
+        AgentlabError: if the learner, its environments or its data cannot be created.
     """
     with (
         plan.prepare() as train,
@@ -133,7 +132,7 @@ def start(
             return train(run, report, callbacks)
         except AgentlabError:
             if not (run.path / "metrics.csv").exists():
-                shutil.rmtree(run.path)  # what cannot be trained leaves no run behind
+                shutil.rmtree(run.path)  # remove the run if training failed before its first row
             raise
 
 
@@ -145,11 +144,11 @@ def resume(
     report: Report = silent,
     callbacks: Sequence[Callback] = (),
 ) -> Any:
-    """Resume a run exactly as it was set up.
+    """Resume a run with its own settings.
 
     Args:
-        plan: the one that ``read_plan`` read from ``run``, or what ``resumed_with`` made of it.
-        run: the run, opened.
+        plan: the plan that ``open_run`` returned, possibly changed by ``resumed_with``.
+        run: the run that ``open_run`` returned.
         on_start: as for ``start``.
         report: as for ``start``.
         callbacks: as for ``start``.
@@ -163,9 +162,9 @@ def resume(
 
 
 def fill(cls: type, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
-    """Make the dataclass ``cls`` from ``given`` and, where that has no value, ``defaults``.
+    """Create the dataclass ``cls`` from ``given``, with missing values from ``defaults``.
 
-    Names that ``cls`` has no field for are left out of ``given``.
+    Names in ``given`` that are not fields of ``cls`` are ignored.
     """
     names = {field.name for field in fields(cls)}
     return configs.from_dict(
@@ -174,18 +173,18 @@ def fill(cls: type, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> An
 
 
 def check_names(given: Mapping[str, Any], *groups: type) -> None:
-    """Raise ``InvalidArgument`` for a name that is no field of any of ``groups``."""
+    """Raise ``InvalidArgument`` for a name that is not a field of any of ``groups``."""
     known = [field.name for group in groups for field in fields(group)]
     for name in given:
         if name not in known:
-            raise InvalidArgument(f"there is no setting {name!r}{did_you_mean(name, known)}")
+            raise InvalidArgument(f"setting {name!r} is unknown{did_you_mean(name, known)}")
 
 
 def kind_of(run: Run) -> str:
     """Return the kind of learner that a run trains: ``"agent"``, ``"trainer"`` or ``"estimator"``.
 
     Raises:
-        AgentlabError: where ``config.json`` does not say.
+        AgentlabError: if ``config.json`` is damaged.
     """
     kind = run.config.get("kind")
     if kind not in KINDS:

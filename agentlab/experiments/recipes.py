@@ -1,4 +1,4 @@
-"""Recipes: named trainings on public data sets, with their settings and results."""
+"""Recipes: named training settings for public data sets, with their expected results."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from agentlab.errors import AgentlabError
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training that is ready to run, by name.
+    """A trainer, its settings and its data set, under a name.
 
     Attributes:
         name: the value of ``--recipe``.
-        about: the network and the task, in a line.
+        about: one-line description of the network and the task.
         data: the data set's name in ``agentlab.data.sets``.
-        size: the size of the data set, in words.
-        trainer: the trainer by its name in ``agentlab.supervised``.
+        size: description of the data set's size.
+        trainer: the trainer's name in ``agentlab.supervised``.
         config: fields of the trainer's configuration.
-        expected: its result on the test split.
+        expected: expected result on the test split.
         source: the source of the settings.
     """
 
@@ -84,7 +84,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-cnn",
-        "LeNet on handwritten digits: two 5x5 convolutions, pooled, and a layer of 1,024",
+        "LeNet on handwritten digits: two 5x5 convolutions with pooling, a dense layer of 1,024",
         "mnist",
         MNIST,
         "classifier",
@@ -101,7 +101,7 @@ RECIPES = [
     ),
     Recipe(
         "cifar10-cnn",
-        "three 3x3 convolutions, pooled, and a layer of 512, on augmented images of ten classes",
+        "3x3 convolutions with pooling, a dense layer of 512, on augmented images of ten classes",
         "cifar10",
         "50,000 + 10,000 images 32x32x3, 170 MB",
         "classifier",
@@ -114,7 +114,7 @@ RECIPES = [
             "rotate": 15.0,
             "shift": 0.1,
         },
-        "accuracy 0.68 with 10,000 of the images",
+        "accuracy 0.68 on 10,000 training images",
     ),
     Recipe(
         "cifar10-resnet",
@@ -147,7 +147,7 @@ RECIPES = [
     ),
     Recipe(
         "boston-linear-sgd",
-        "the same by stochastic gradient descent",
+        "linear regression on house prices by stochastic gradient descent",
         "boston",
         BOSTON,
         "regressor",
@@ -179,7 +179,7 @@ RECIPES = [
     ),
     Recipe(
         "imdb-textcnn",
-        "sentiment of movie reviews by convolutions over words (Kim 2014)",
+        "sentiment of movie reviews with convolutions over words (Kim 2014)",
         "imdb",
         "25,000 + 25,000 reviews, 84 MB",
         "classifier",
@@ -230,7 +230,7 @@ RECIPES = [
     ),
     Recipe(
         "siamese-mnist",
-        "a siamese network that embeds digits in a plane",
+        "a siamese network that embeds digits in two dimensions",
         "mnist",
         MNIST,
         "siamese",
@@ -242,7 +242,7 @@ RECIPES = [
             "schedule": "cosine",
             "warmup_steps": 200,
         },
-        "accuracy 0.977 by 5 nearest neighbors",
+        "accuracy 0.977 with 5 nearest neighbors",
         "Hadsell, Chopra & LeCun 2006",
     ),
     Recipe(
@@ -252,7 +252,7 @@ RECIPES = [
         "4 rows",
         "perceptron",
         {},
-        "all 4 rows right",
+        "accuracy 1 on all 4 rows",
     ),
 ]
 
@@ -261,11 +261,11 @@ def find_recipe(name: str) -> Recipe:
     """Return the recipe ``name``.
 
     Raises:
-        AgentlabError: where there is none.
+        AgentlabError: if it does not exist.
     """
     for recipe in RECIPES:
         if recipe.name == name:
             return recipe
     names = [recipe.name for recipe in RECIPES]
-    hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+    hint = did_you_mean(name, names) or f"; choose from {', '.join(names)}"
     raise AgentlabError(f"recipe={name!r} is unknown{hint}")

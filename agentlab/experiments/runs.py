@@ -1,4 +1,4 @@
-"""Opening a run: its plan is read by what its ``config.json`` says of its kind."""
+"""Opening runs of any kind, with their plans."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def open_run(
 
     Args:
         path: the run's folder.
-        env: an agent's environment, where it is code from outside agentlab.
-        algo: an agent's algorithm, where it is code from outside agentlab.
+        env: an agent's environment; required if it is code from outside agentlab.
+        algo: an agent's algorithm; required if it is code from outside agentlab.
 
     Raises:
-        AgentlabError: for a missing, damaged or foreign run, or one that another process trains.
+        AgentlabError: for a missing or damaged run, or one that another process is training.
     """
     run = Run.open(path, writing=True)
     try:

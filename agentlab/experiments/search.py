@@ -1,4 +1,4 @@
-"""Searching for hyperparameters with Optuna: the space, and the trials in one text file."""
+"""Hyperparameter search with Optuna: the search space, and the trials in a log file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOG = "study.log"
 
 
 class Field(NamedTuple):
-    """A field that can be searched: its type, and the field with its bounds."""
+    """A searchable field: its type, and the dataclass field with its bounds."""
 
     hint: Any
     declared: dataclasses.Field[Any]
@@ -38,14 +38,14 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Dimension:
-    """The values of one field: texts to choose from, or all numbers from ``low`` to ``high``.
+    """The search space of one field: a list of choices, or a range of numbers.
 
     Attributes:
-        name: the field.
-        hint: its type.
-        choices: texts as a flag takes them; empty for a range.
-        low: the least number, of type int where the field holds whole numbers.
-        high: the greatest.
+        name: the field's name.
+        hint: the field's type.
+        choices: values as written on the command line; empty for a range.
+        low: lower end of the range; an int if the field is an integer.
+        high: upper end of the range.
         log: whether the range is searched on a logarithmic scale.
     """
 
@@ -57,7 +57,7 @@ class Dimension:
     log: bool = False
 
     def distribution(self) -> Any:
-        """Return it as Optuna takes it."""
+        """Return the dimension as an Optuna distribution."""
         from optuna import distributions
 
         if self.choices:
@@ -67,7 +67,7 @@ class Dimension:
         return distributions.FloatDistribution(self.low, self.high, log=self.log)
 
     def points(self, count: int) -> list[Value]:
-        """Return all choices, or up to ``count`` evenly spaced numbers with both ends."""
+        """Return all choices, or up to ``count`` evenly spaced numbers including both ends."""
         if self.choices:
             return list(self.choices)
         space = np.geomspace if self.log else np.linspace
@@ -75,7 +75,7 @@ class Dimension:
         return sorted({round(x) for x in numbers}) if isinstance(self.low, int) else numbers
 
     def words(self, value: Value) -> list[str]:
-        """Return ``value`` as words of a command line."""
+        """Return ``value`` as command line arguments."""
         flag = flag_of(self.name)
         if self.hint is bool:
             yes = parse_value(flag, str(value), bool)
@@ -84,15 +84,14 @@ class Dimension:
 
 
 def read_space(texts: Sequence[str], searchable: Mapping[str, Field]) -> list[Dimension]:
-    """Read the values of ``--search``, such as ``learning_rate=1e-4..1e-2:log hidden=64|128,128``.
+    """Parse the values of ``--search``, such as ``learning_rate=1e-4..1e-2:log hidden=64|128,128``.
 
     Args:
-        texts: one for each field.
-        searchable: all fields that can be searched, by name.
+        texts: one string for each field.
+        searchable: all searchable fields, by name.
 
     Raises:
-        AgentlabError: for an unknown field, or values that are not of its type or out of its
-            bounds.
+        AgentlabError: for an unknown field, or values of the wrong type or out of bounds.
     """
     space: dict[str, Dimension] = {}
     for text in texts:
@@ -104,9 +103,9 @@ def read_space(texts: Sequence[str], searchable: Mapping[str, Field]) -> list[Di
             )
         if name not in searchable:
             near = did_you_mean(name, searchable)
-            raise AgentlabError(f"--search {text!r}: there is no field {name!r} to search{near}")
+            raise AgentlabError(f"--search {text!r}: field {name!r} is unknown{near}")
         if name in space:
-            raise AgentlabError(f"--search names {name} twice; give all its values at once")
+            raise AgentlabError(f"--search has {name} twice; pass all its values in one FIELD=A|B")
         space[name] = _read_dimension(name, values, searchable[name])
     return list(space.values())
 
@@ -116,37 +115,36 @@ def _read_dimension(name: str, text: str, field: Field) -> Dimension:
     choices = tuple(part.strip() for part in text.split("|"))
     if len(choices) > 1:
         if len(set(choices)) < len(choices):
-            raise AgentlabError(f"{flag} {text!r} has a value twice")
+            raise AgentlabError(f"{flag} {text!r} contains a value twice; remove duplicates")
         for choice in choices:
             _check(flag, field, parse_value(flag, choice, hint))
         return Dimension(name, hint, choices)
     low_text, dots, high_text = text.partition("..")
     if not dots:
         raise AgentlabError(
-            f"{flag} {text!r} is only one value; give several, as A|B, or a range, as LOW..HIGH"
+            f"{flag} {text!r} is only one value; pass several, A|B, or a range, LOW..HIGH"
         )
     kinds = typing.get_args(hint) if is_union(hint) else (hint,)
     kind = next((kind for kind in (float, int) if kind in kinds), None)
     if kind is None:
         raise AgentlabError(
-            f"{flag} {text!r} is a range, but the field is {describe_type(hint)}; list its values, "
-            "as A|B"
+            f"{flag} {text!r} is a range, but the field is {describe_type(hint)}; list values, A|B"
         )
     high_text, colon, spacing = high_text.partition(":")
     if colon and spacing != "log":
-        raise AgentlabError(f"{flag} {text!r} ends in {':' + spacing!r}; only ':log' is known")
+        raise AgentlabError(f"{flag} {text!r} ends in {':' + spacing!r}; it must end in ':log'")
     low, high = (parse_value(flag, number, kind) for number in (low_text, high_text))
     if not (low < high and math.isfinite(low) and math.isfinite(high)):
         raise AgentlabError(f"{flag} {text!r} must go from a lower to a higher number")
     if colon and low <= 0:
-        raise AgentlabError(f"{flag} {text!r} must begin above 0 for a logarithmic scale")
+        raise AgentlabError(f"{flag} {text!r} must start above 0 for a logarithmic scale")
     for end in (low, high):
         _check(flag, field, end)
     return Dimension(name, hint, (), low, high, bool(colon))
 
 
 def _check(flag: str, field: Field, value: Any) -> None:
-    """Raise ``InvalidArgument`` where a value that would be tried is out of the field's bounds."""
+    """Raise ``InvalidArgument`` if a value of the search space is out of the field's bounds."""
     try:
         check_bounds(field.declared, value)
     except InvalidArgument as error:
@@ -155,7 +153,7 @@ def _check(flag: str, field: Field, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that is tried, with its number, and its value where it has one."""
+    """A trial: its number, its settings, and its value if it is complete."""
 
     number: int
     settings: dict[str, Value]
@@ -163,15 +161,15 @@ class Trial:
 
 
 class Study:
-    """The trials of one search, kept in ``study.log``: lines of JSON that Optuna writes.
+    """The trials of one search, stored in ``study.log``, an Optuna journal of JSON lines.
 
-    Each trial draws from a seed of its own, so that a study that was stopped tries the same
-    settings as one that never was. With several trials at a time that holds for ``random`` and
-    ``grid`` only, because ``tpe`` (Bergstra et al. 2011) learns from those that are done.
+    Each trial is sampled with its own seed, so an interrupted study tries the same settings as an
+    uninterrupted one. With parallel trials this holds only for ``random`` and ``grid``, since
+    ``tpe`` (Bergstra et al. 2011) learns from the trials that are complete.
 
     Args:
-        folder: where ``study.log`` lies or is made.
-        new: whether it is made.
+        folder: the folder of ``study.log``.
+        new: whether to create ``study.log`` rather than read it.
 
     Raises:
         AgentlabError: for a missing or damaged study.
@@ -185,7 +183,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         path = folder / LOG
         if not new and not path.is_file():
-            raise AgentlabError(f"{folder} holds no study: there is no {LOG}")
+            raise AgentlabError(f"{folder} contains no study: {LOG} is missing")
         try:
             storage = JournalStorage(JournalFileBackend(str(path)))
             if new:
@@ -200,11 +198,11 @@ class Study:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What ``describe`` kept."""
+        """The description stored by ``describe``."""
         return dict(self._study.user_attrs)
 
     def describe(self, about: Mapping[str, Any]) -> None:
-        """Keep what a later process needs to resume the search; what JSON holds."""
+        """Store JSON values that are needed to resume the search."""
         for name, value in about.items():
             self._study.set_user_attr(name, value)
 
@@ -214,11 +212,11 @@ class Study:
         """Set the space and the sampler.
 
         Args:
-            space: all fields that are searched.
-            sampler: how the next setting is chosen.
+            space: the dimensions of the search space.
+            sampler: the method that samples settings.
             seed: seeds the sampler.
-            points: values of each range, for ``grid``.
-            at_once: trials that run at a time.
+            points: number of values from each range, for ``grid``.
+            at_once: number of parallel trials.
         """
         self.space, self._sampler, self._seed = space, sampler, seed
         self._points, self._at_once = points, at_once
@@ -229,13 +227,13 @@ class Study:
 
     @property
     def size(self) -> int | None:
-        """How many different settings there are; ``None`` for infinitely many."""
+        """The number of settings in the grid; ``None`` for other samplers."""
         if self._sampler != "grid":
             return None
         return math.prod(len(values) for values in self._grid.values())
 
     def trials(self, *states: str) -> list[Trial]:
-        """Return the trials in some of the states COMPLETE, FAIL, RUNNING, in their order."""
+        """Return the trials in the given states (COMPLETE, FAIL, RUNNING), in order."""
         return [
             Trial(trial.number, dict(trial.params), trial.value if trial.values else None)
             for trial in self._study.get_trials(deepcopy=False)
@@ -243,15 +241,15 @@ class Study:
         ]
 
     def cut(self) -> list[Trial]:
-        """Return the trials that an earlier process left unfinished."""
+        """Return the trials that an earlier process did not finish."""
         left = self.trials("RUNNING")
         for trial in left:
-            if len(trial.settings) < len(self.space):  # interrupted while it was being drawn
+            if len(trial.settings) < len(self.space):  # interrupted while it was being sampled
                 self.tell(trial.number, None)
         return [trial for trial in left if len(trial.settings) == len(self.space)]
 
     def ask(self) -> Trial:
-        """Begin a new trial."""
+        """Sample a new trial."""
         from optuna import samplers
 
         seed = derive_seed(self._seed, len(self._study.get_trials(deepcopy=False)))
@@ -265,24 +263,24 @@ class Study:
         return Trial(asked.number, dict(asked.params))
 
     def tell(self, number: int, value: float | None) -> None:
-        """End a trial with its value, of which more is better; ``None``: it failed."""
+        """Finish a trial with its value (higher is better), or with ``None`` if it failed."""
         from optuna.samplers import RandomSampler
         from optuna.trial import TrialState
 
-        self._study.sampler = RandomSampler()  # an exhausted grid would stop a loop of Optuna's
+        self._study.sampler = RandomSampler()  # an exhausted GridSampler calls study.stop()
         if value is None:
             self._study.tell(number, state=TrialState.FAIL)
         else:
             self._study.tell(number, value)
 
     def best(self, count: int) -> list[Trial]:
-        """Return the best trials, best first; of equals the earliest."""
+        """Return the ``count`` best trials, best first; ties in order of their numbers."""
         return sorted(self.trials("COMPLETE"), key=lambda trial: -(trial.value or 0.0))[:count]
 
     def importance(self) -> dict[str, float]:
-        """Return how much each field matters; empty where too few trials are done to tell.
+        """Return the importance of each field; empty if fewer than 10 trials are complete.
 
-        That of PED-ANOVA (Watanabe et al. 2023), in fractions of 1.
+        Importances are computed by PED-ANOVA (Watanabe et al. 2023), and sum to 1.
         """
         from optuna.importance import get_param_importances
 

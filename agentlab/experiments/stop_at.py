@@ -1,4 +1,4 @@
-"""Stopping a training once it is good enough."""
+"""Stopping training at a target score."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from agentlab.training.callbacks import Callback
 
 
 class StopAt(Callback):
-    """Stops a training once the held-out metric by which epochs are judged is good enough.
+    """Stops training once the trainer's ``monitor`` metric on validation data reaches a value.
 
     Args:
-        score: the value to reach: at least this of an accuracy, at most this of an error.
+        score: the target: a minimum for metrics to maximize, a maximum for those to minimize.
     """
 
     def __init__(self, score: float) -> None:
         self.score = score
 
     def on_start(self, learner: Learner, run: Run | None) -> None:
-        """Look up the metric, and stop where an interrupted run has reached the score already."""
+        """Stop at once if a resumed run has already reached the score."""
         self._learner: Any = learner
         if history := getattr(learner, "history", None):
             self.on_metrics(len(history), history[-1])

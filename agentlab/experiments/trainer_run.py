@@ -1,4 +1,4 @@
-"""A trainer's run: its plan, and what is done before and after the training."""
+"""Runs of trainers: their plan, and the steps before and after training."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from agentlab.training.callbacks import Callback
 
 @dataclass(frozen=True)
 class Fitting(Options):
-    """How a run trains, whatever the trainer."""
+    """Settings of training that do not depend on the trainer."""
 
-    seed: int = option(0, "seeds everything random; equal seeds give equal runs", ge=0)
+    seed: int = option(0, "random seed; runs with equal seeds have equal results", ge=0)
     stop_at: float | None = option(
-        None, "stop once the held-out metric by which epochs are judged is as good as this"
+        None, "stop once the validation metric that selects the best epoch reaches this"
     )
 
 
 @dataclass(frozen=True)
 class TrainerPlan(Plan):
-    """Everything that decides the numbers of a trainer's run.
+    """The settings that determine the results of a trainer's run.
 
     ::
 
@@ -45,12 +45,12 @@ class TrainerPlan(Plan):
         print(start(plan).metrics["accuracy"])
 
     Attributes:
-        recipe: the recipe that filled the defaults; ``None`` for data of one's own.
-        source: where the data come from.
+        recipe: the recipe that supplied the defaults; ``None`` for the user's own data.
+        source: the source of the data.
         trainer: the trainer's name.
-        config: its configuration.
-        fitting: the rest.
-        data: the data, where they have been loaded already.
+        config: the trainer's configuration.
+        fitting: settings that do not depend on the trainer.
+        data: the data, if already loaded.
     """
 
     changeable: ClassVar[tuple[str, ...]] = ("epochs", "patience", "data_dir", "stop_at")
@@ -64,16 +64,16 @@ class TrainerPlan(Plan):
 
     @classmethod
     def make(cls, recipe: str | None = None, **settings: Any) -> Self:
-        """Make a plan of what is given and, for the rest, of a recipe and the defaults.
+        """Create a plan; settings that are not given come from a recipe or the defaults.
 
         Args:
-            recipe: a recipe by name; ``None`` for data of one's own, such as ``csv=`` and
-                ``target=``.
+            recipe: name of a recipe; ``None`` for your own data, given by ``csv=`` and ``target=``,
+                for example.
             settings: fields of ``Source``, ``Fitting`` and the trainer's configuration.
 
         Raises:
             InvalidArgument: for an unknown recipe or setting, or a value out of range.
-            AgentlabError: for missing or unfit files.
+            AgentlabError: for missing or unsuitable files.
         """
         chosen = None if recipe is None else find_recipe(recipe)
         source = fill(Source, {}, settings)
@@ -90,17 +90,17 @@ class TrainerPlan(Plan):
         given: Mapping[str, Any],
         data: TrainingData | None = None,
     ) -> Self:
-        """Make a plan of what is given and, for the rest, of ``recipe`` and the defaults."""
+        """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
         defaults = {} if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
         return cls(recipe, source, trainer, config, fill(Fitting, {}, given), data)
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Read back what ``to_json`` returned.
+        """Create a plan from a dictionary returned by ``to_json``.
 
         Raises:
-            AgentlabError: for a file that is damaged.
+            AgentlabError: if the dictionary is malformed.
         """
         try:
             trainer, recipe = str(described["trainer"]), described["recipe"]
@@ -148,12 +148,12 @@ class TrainerPlan(Plan):
         return Path(value[0] if isinstance(value, tuple) else value).stem
 
     def load_data(self) -> TrainingData:
-        """Return the data, loaded unless they have been already."""
+        """Return the data, loading them if necessary."""
         validation = getattr(self.config, "validation_split", 0.0)
         return self.data or load_data(self.source, self.recipe, self.fitting.seed, validation)
 
     def with_data(self, data: TrainingData) -> Self:
-        """Return the plan with its data at hand, so that they are loaded once."""
+        """Return the plan with ``data``, so that they are not loaded again."""
         return replace(self, data=data)
 
     @contextmanager
@@ -164,7 +164,7 @@ class TrainerPlan(Plan):
 def choose_trainer(
     recipe: Recipe | None, source: Source, given: Mapping[str, Any]
 ) -> tuple[str, TrainingData | None]:
-    """Return the trainer for some data by name, and the data where only they could tell."""
+    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
     if (name := trainer_of(source, recipe)) is not None:
         return name, None
     data = load_data(source, recipe, given.get("seed", 0), given.get("validation_split", 0.1))
@@ -176,8 +176,8 @@ class TrainerResult(Result):
     """The result of a trainer's run.
 
     Attributes:
-        epochs: how many ended.
-        metrics: what was reached on data never used before, by name; empty where interrupted.
+        epochs: number of completed epochs.
+        metrics: metrics on the test split, by name; empty if interrupted.
     """
 
     epochs: int = 0
@@ -190,7 +190,7 @@ class _TrainerTraining:
     data: TrainingData
 
     def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> TrainerResult:
-        """Train, test once, save and plot."""
+        """Train, evaluate on the test split, save and plot."""
         from agentlab.plots.curves import plot_history
 
         data, path = self.data, run.path
@@ -207,7 +207,7 @@ class _TrainerTraining:
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
-        _keep(metrics, data, path)
+        _write_test(metrics, data, path)
         report("test", _in_words(metrics))
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
@@ -230,19 +230,18 @@ def cross_validate(
     *,
     report: Report = silent,
 ) -> dict[str, float]:
-    """Train once for each fold left out, record what was reached on it, and return the means.
+    """Cross-validate: train once per fold, save the metrics on each fold, and return the means.
 
     Args:
-        plan: everything that decides the numbers.
-        folds: how many folds.
-        runs_dir: the folder that holds the runs.
-        name: the run's folder; ``None`` makes it from the data.
-        report: called with the name and the value of each result: ``fold 1``, ..., ``mean``,
-            ``saved``.
+        plan: the settings of training.
+        folds: number of folds.
+        runs_dir: the folder that contains the runs.
+        name: name of the run's folder; ``None`` for a name based on the plan's default.
+        report: called with the name and value of each result: ``fold 1``, ..., ``mean``, ``saved``.
 
     Raises:
-        InvalidArgument: for less than 2 folds.
-        AgentlabError: where the data do not lie in memory whole.
+        InvalidArgument: for fewer than 2 folds.
+        AgentlabError: if the data are not arrays in memory.
     """
     from agentlab.supervised import folds as supervised_folds
 
@@ -250,7 +249,7 @@ def cross_validate(
         raise InvalidArgument(f"folds={folds} must be 2 or more")
     data = plan.load_data()
     if len(data.train) != 2:
-        raise AgentlabError(f"folds={folds} needs data that lie in memory whole, as a recipe's")
+        raise AgentlabError(f"folds={folds} needs data in memory, such as those of a recipe")
     x, y = (np.concatenate(parts) for parts in zip(data.train, data.test, strict=True))
     described = {**plan.to_json(), "folds": folds}
     with Run.create(runs_dir, name or f"{plan.default_name}-{folds}-folds", described) as run:
@@ -262,7 +261,7 @@ def cross_validate(
             report(f"fold {len(rows)}", _in_words(row))
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         report("mean", _in_words(metrics))
-        _keep(metrics, data, run.path, folds=rows)
+        _write_test(metrics, data, run.path, folds=rows)
         report("saved", run.path / "test.json")
     return metrics
 
@@ -279,15 +278,15 @@ def _in_words(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def _keep(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
-    """Write what was reached on data never used before, and on which, to ``test.json``."""
-    kept = {"metrics": metrics, "data": data.notes, **more}
+def _write_test(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
+    """Write the metrics on the test split, and a description of the data, to ``test.json``."""
+    content = {"metrics": metrics, "data": data.notes, **more}
     with reporting(f"{path / 'test.json'} cannot be written"):
-        write_json(path / "test.json", kept)
+        write_json(path / "test.json", content)
 
 
 def _draw(figure: Any, run: Run, name: str, step: int) -> Path:
-    """Write a figure to the run's plots and show it in TensorBoard."""
+    """Write a figure to the run's plots and to TensorBoard."""
     from agentlab.plots.style import figure_to_array, save_figure
 
     run.image(name, step, figure_to_array(figure))

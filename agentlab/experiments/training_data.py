@@ -1,4 +1,4 @@
-"""What a supervised training learns from: a public set, or files of the user's own."""
+"""Training data of supervised runs: a public data set, or the user's own files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentlab.data import Preprocessor
 from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe
 
-# What becomes of (0, 0), (0, 1), (1, 0) and (1, 1).
+# Outputs for the inputs (0, 0), (0, 1), (1, 0) and (1, 1).
 BOOLEAN = {
     "and": [0, 0, 0, 1],
     "or": [0, 1, 1, 1],
@@ -25,39 +25,37 @@ OWN = ("csv", "images", "text", "series", "pairs")
 
 @dataclass(frozen=True)
 class Source(Options):
-    """Where the data come from."""
+    """The source of the data."""
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
-    target: str | None = option(None, "the column of the CSV that is to be predicted")
+    target: str | None = option(None, "CSV column to predict")
     task: Literal["regression", "classification"] | None = option(
-        None, "what the CSV's target is; none decides by its values"
+        None, "task of the CSV's target; none infers it from the target's values"
     )
-    images: str | None = option(None, "a folder with a folder of images for each class")
+    images: str | None = option(None, "folder with one subfolder of images per class")
     size: int | None = option(
-        None, "height and width that images are resized to; none takes the first's", ge=1
+        None, "height and width to resize images to; none for the size of the first image", ge=1
     )
-    text: str | None = option(None, "a text file to train a language model on")
-    series: str | None = option(None, "a CSV of numbers over time to forecast")
+    text: str | None = option(None, "text file to train a language model on")
+    series: str | None = option(None, "CSV file with a time series to forecast")
     columns: tuple[str, ...] | None = option(
-        None, "columns of the series; none takes all numeric ones"
+        None, "columns of the series; none for all numeric ones"
     )
-    pairs: str | None = option(
-        None, "a file with a sentence, a tab and its translation on each line"
-    )
+    pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
     test: float = option(
-        0.1, "fraction kept for the test at the end, where the data name no test split", gt=0, lt=1
+        0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
     )
     function: Literal["and", "or", "nand", "nor", "xor"] = option(
-        "and", "the function of two truth values that the recipe perceptron learns"
+        "and", "Boolean function for the recipe perceptron"
     )
     data_dir: str | None = option(
-        None, "a folder with copies of public data sets, instead of a download"
+        None, "folder with copies of public data sets, to use instead of downloading"
     )
-    stand_in: bool = option(False, "use the small data set that an installed package ships instead")
+    stand_in: bool = option(False, "use a small data set from an installed package instead")
 
     @property
     def own(self) -> str | None:
-        """Which of the user's own files it is: a name in ``OWN``, or ``None``."""
+        """The option that names the user's own data, one of ``OWN``, or ``None``."""
         given = [name for name in OWN if getattr(self, name) is not None]
         if len(given) > 1:
             raise AgentlabError(
@@ -68,16 +66,16 @@ class Source(Options):
 
 @dataclass
 class TrainingData:
-    """Data in the splits that a trainer takes.
+    """The data of a run, in splits.
 
     Attributes:
-        trainer: which trainer they suit, by name.
-        train: what ``fit`` takes.
-        test: what ``evaluate`` takes, never used before the end.
-        validation: held out for choosing; ``None`` lets the trainer split it off.
-        options: further arguments of ``fit``.
-        preprocessor: what made numbers of files.
-        notes: lines to print: what was loaded, from where, how much.
+        trainer: name of the trainer for the data.
+        train: arguments of ``fit``.
+        test: arguments of ``evaluate``, used only after training.
+        validation: validation data; ``None`` lets the trainer split them off.
+        options: keyword arguments of ``fit``.
+        preprocessor: converts the contents of files to network inputs.
+        notes: lines to print about what was loaded.
     """
 
     trainer: str
@@ -90,7 +88,7 @@ class TrainingData:
 
 
 def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
-    """Return the trainer for some data by name; ``None`` where only the data can tell."""
+    """Return the name of the trainer for some data; ``None`` if it depends on the data."""
     if recipe is not None:
         return recipe.trainer
     if source.own == "csv":
@@ -103,19 +101,19 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
     """Load the data of a recipe or of the user's own files.
 
     Args:
-        source: where they come from.
-        recipe: whose set to load; ``None`` for own files.
-        seed: of the splits.
-        validation: fraction of the training split to hold out, where files are split here.
+        source: the source of the data.
+        recipe: the recipe whose data set to load; ``None`` for the user's own files.
+        seed: seeds the splits.
+        validation: fraction of the training split to use for validation, for own files.
 
     Raises:
-        AgentlabError: for missing or unfit files, naming file, row and column.
+        AgentlabError: for missing or unsuitable files, naming the file, row and column.
     """
     if recipe is not None:
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "there are no data: give --recipe NAME (--list shows them), or --csv, --images, "
+            "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
             "--text, --series or --pairs"
         )
     loaders = {
@@ -155,7 +153,7 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.table import Table
 
     if source.target is None:
-        raise AgentlabError("--target is missing: which column of the CSV is to be predicted?")
+        raise AgentlabError("--target is missing; pass the name of the CSV column to predict")
     assert source.csv is not None
     table = Table(source.csv, source.target, source.task, seed, validation, source.test)
     classification = table.task == "classification"
@@ -193,7 +191,7 @@ def _text(source: Source, seed: int, validation: float) -> TrainingData:
     middle = round(begin * (1 - validation))
     parts = [text[:middle], text[middle:begin], text[begin:]]
     if not all(parts):
-        raise AgentlabError(f"--text {source.text} holds {len(text)} characters, which are too few")
+        raise AgentlabError(f"--text {source.text} is too short to split: {len(text)} characters")
     note = f"{source.text}: {len(text):,} characters; the last {len(parts[2]):,} are the test split"
     return TrainingData("language_model", (parts[0],), (parts[2],), parts[1], notes=[note])
 
@@ -207,7 +205,7 @@ def _series(source: Source, seed: int, validation: float) -> TrainingData:
     note = (
         f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test split"
     )
-    before = np.concatenate([train, held_out])  # what the first forecasts of the test start from
+    before = np.concatenate([train, held_out])  # the past of the first forecasts of the test split
     return TrainingData(
         "forecaster", (train,), (test, before), held_out, {"names": names}, notes=[note]
     )

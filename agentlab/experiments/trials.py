@@ -1,4 +1,4 @@
-"""The trials of ``agentlab tune``: started, judged, and the best one linked."""
+"""The trials of ``agentlab tune``, run as subprocesses."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from agentlab.runs.files import open_append
 from agentlab.runs.reading import open_regular, read_bytes, read_json
 
 TRIALS = 20
-LOG_BYTES = 64 << 20  # of what a trial prints
+LOG_BYTES = 64 << 20  # maximum size of a trial's output
 
 
 @dataclass(frozen=True)
 class Task:
-    """What every trial does, but for its settings.
+    """The command that all trials run, without the searched settings.
 
     Attributes:
         verb: ``fit`` or ``train``.
-        words: the words after it.
-        fields: the fields that can be searched, by name.
-        metric: the metric by which trials are judged.
-        sign: 1 where more of it is better, -1 where less is.
-        foreign: flags that name code from outside agentlab, which a resumed trial needs again.
-        title: the search's name where none is given.
+        words: the arguments of the command.
+        fields: the searchable fields, by name.
+        metric: the metric to optimize.
+        sign: 1 to maximize the metric, -1 to minimize it.
+        foreign: flags that name code from outside agentlab; a resumed trial needs them again.
+        title: the default name of the search.
     """
 
     verb: str
@@ -48,16 +48,16 @@ class Task:
 
 
 class Search:
-    """Runs the trials of a study as processes of their own.
+    """Runs the trials of a study as subprocesses.
 
     Args:
-        task: what every trial does.
-        study: the space, and the trials so far.
-        folder: the folder that holds the trials' runs.
-        trials: how many settings are tried; ``None`` for all of a grid, or 20.
-        workers: how many run at a time.
-        seed: seeds every trial.
-        report: called with the name and the value of each result, trial by trial.
+        task: the command that all trials run.
+        study: the search space, and the trials so far.
+        folder: the folder that contains the trials' runs.
+        trials: number of trials; ``None`` for the whole grid, or 20 with other samplers.
+        workers: number of parallel trials.
+        seed: the seed of every trial.
+        report: called with the name and value of each result.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Search:
         self.last_failure = ""
 
     def run(self) -> bool:
-        """Run all trials; returns ``False`` where that was interrupted."""
+        """Run all trials; return ``False`` if interrupted."""
         self.report("search", self.folder)
         of = f" of {self.study.size} in the grid" if self.study.size else ""
-        self.report("trials", f"{self.wanted}{of}, {self.workers} at a time")
+        self.report("trials", f"{self.wanted}{of}, {self.workers} in parallel")
         running: dict[int, tuple[Trial, Any]] = {}
         with stop_signals() as stop:
             signaled = False
@@ -98,7 +98,7 @@ class Search:
                     if stop.is_set() and not signaled:
                         signaled = True
                         for _, process in running.values():
-                            process.terminate()  # they save, so that they can be resumed
+                            process.terminate()  # trials save a checkpoint on SIGTERM
                     time.sleep(0.05)
                     for trial, process in list(running.values()):
                         if process.poll() is not None:
@@ -122,28 +122,28 @@ class Search:
         return self.folder / f"trial-{trial.number:03d}"
 
     def settings(self, trial: Trial) -> list[str]:
-        """Return a trial's settings as words of a command line."""
+        """Return a trial's settings as command line arguments."""
         space = self.study.space
         return [word for field in space for word in field.words(trial.settings[field.name])]
 
     def _start(self, trial: Trial) -> Any:
-        """Start a trial, or resume it where it was interrupted."""
+        """Start a trial, or resume it if it was interrupted."""
         path = self.path(trial)
         if (path / "config.json").exists():
             words = ["--resume", str(path), *self.task.foreign]
         else:
-            shutil.rmtree(path, ignore_errors=True)  # made, but nothing in it yet
+            shutil.rmtree(path, ignore_errors=True)  # left by a trial that was killed at its start
             place = ["--name", path.name, "--runs-dir", str(self.folder)]
             seed = ["--seed", str(self.seed)]
             words = [*self.task.words, *self.settings(trial), *seed, *place]
             if self.task.verb == "train" and self.workers > 1:
-                words += ["--workers", "0"]  # the trials themselves keep the cores busy
+                words += ["--workers", "0"]  # parallel trials already use all cores
         return start([self.task.verb, *words], path.with_suffix(".txt"))
 
     def _finish(self, trial: Trial, code: int, stopped: bool) -> None:
-        """Judge a trial whose process has ended, and print a line on it."""
+        """Record the value of a trial whose process has ended, and report it."""
         if stopped and code != 0:
-            return  # it stays a running one, and is resumed with the search
+            return  # it stays in state RUNNING and is resumed with the search
         path, value, result = self.path(trial), None, ""
         try:
             if code != 0:
@@ -157,7 +157,7 @@ class Search:
         self.report(path.name, f"{result}   {in_words(trial)}")
 
     def _value(self, path: Path) -> float:
-        """Return the metric by which a finished trial is judged."""
+        """Return the metric of a finished trial."""
         if self.task.verb == "train":
             value = float(read_json(path / "evaluation.json")["mean"])
         else:
@@ -167,14 +167,14 @@ class Search:
             column = f"validation/{self.task.metric}"
             values = [float(row[column]) for row in rows if row.get(column)]
             if not values:
-                raise AgentlabError(f"{path} has no held-out {self.task.metric}")
+                raise AgentlabError(f"{path / 'metrics.csv'} has no column {column!r}")
             value = max(values) if self.task.sign > 0 else min(values)
         if not math.isfinite(value):
-            raise AgentlabError(f"its {self.task.metric} is not a finite number")
+            raise AgentlabError(f"its {self.task.metric} is {value}")
         return value
 
     def keep_best(self) -> Path:
-        """Make the link ``best`` to the run of the best trial, and return its path."""
+        """Create a symbolic link ``best`` to the run of the best trial, and return its path."""
         link = self.folder / "best"
         link.unlink(missing_ok=True)
         link.symlink_to(self.path(self.study.best(1)[0]).name)
@@ -182,9 +182,9 @@ class Search:
 
 
 def start(words: Sequence[str], log: Path) -> Any:
-    """Start ``agentlab WORDS`` in a process whose output goes to ``log``.
+    """Start ``agentlab WORDS`` as a subprocess whose output is appended to ``log``.
 
-    It has a session of its own, so that Ctrl-C reaches it through the search, once.
+    It runs in a new session, so that Ctrl-C reaches only the search, which then stops its trials.
     """
     with open_append(log) as file:
         return subprocess.Popen(
@@ -197,7 +197,7 @@ def start(words: Sequence[str], log: Path) -> Any:
 
 
 def _last_words(log: Path, code: int) -> str:
-    """Return why a process failed: the last error that it printed."""
+    """Return the last error that a failed process printed."""
     lines = read_bytes(log, LOG_BYTES).decode("utf-8", errors="replace").split("\n")
     printed = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
     errors = [line for line in printed if line.startswith("agentlab: error: ")]
@@ -205,7 +205,7 @@ def _last_words(log: Path, code: int) -> str:
 
 
 def in_words(trial: Trial) -> str:
-    """Return a trial's settings in a line."""
+    """Return a trial's settings as one line."""
     return "  ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in trial.settings.items()

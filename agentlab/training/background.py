@@ -1,4 +1,4 @@
-"""Learning in a thread of its own while environments are stepped."""
+"""Learning in a background thread while environments are stepped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class BackgroundLearner:
-    """Runs one piece of learning at a time beside the thread that steps environments.
+    """Runs one update at a time in a background thread while the main thread steps environments.
 
-    Results are taken at moments that follow from the steps made alone, never from the clock, so
-    that a run repeats bit for bit under its seed.
+    When results are collected depends only on the number of steps, never on elapsed time, so a run
+    is bit-for-bit reproducible.
 
     Args:
         name: of the thread.
@@ -28,17 +28,17 @@ class BackgroundLearner:
 
     @property
     def busy(self) -> bool:
-        """Whether learning was started whose result has not been taken."""
+        """Whether an update was started whose result has not been collected."""
         return self._running is not None
 
     def start(self, learn: Callable[..., Any], *arguments: Any) -> None:
-        """Let ``learn(*arguments)`` run in the learner's thread.
+        """Run ``learn(*arguments)`` in the background thread.
 
         Raises:
-            RuntimeError: where the result of what was started before has not been taken.
+            RuntimeError: if the result of the previous update has not been collected.
         """
         if self._running is not None:
-            raise RuntimeError("finish() must take the last result before learning starts again")
+            raise RuntimeError("call finish() to collect the last result before calling start()")
         self._running = self._pool.submit(learn, *arguments)
 
     def wait(self) -> Any:

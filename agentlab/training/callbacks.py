@@ -1,4 +1,4 @@
-"""Callbacks: code of one's own at fixed moments of a training, of agents and trainers alike."""
+"""Callbacks: custom code called at fixed points of training, for agents and trainers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from agentlab.runs import Run
 
 
 class Callback:
-    """Called by the loop that trains a learner; override what is needed.
+    """Base class of callbacks; override the methods you need.
 
-    A callback that only looks changes no number of a run.
+    A callback that only reads does not change the results of a run.
 
     Attributes:
-        stop_training: set it to ``True`` to end the training after the current step or epoch; all
-            is saved as usual.
+        stop_training: set to ``True`` to end training after the current step or epoch; checkpoints
+            are saved as usual.
 
     ::
 
@@ -28,39 +28,39 @@ class Callback:
     stop_training: bool = False
 
     def on_start(self, learner: Learner, run: Run | None) -> None:
-        """Called before the first step, also of a resumed run."""
+        """Called before the first step, and when a run is resumed."""
 
     def on_step(self, step: int) -> None:
-        """Called after each step of an agent in all its environments; trainers do not call it.
+        """Called after each step of all environments; agents only.
 
         Args:
-            step: steps made so far, summed over the environments.
+            step: number of steps so far, summed over the environments.
         """
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Called with each row of metrics that is logged.
+        """Called with each logged row of metrics.
 
         Args:
             step: environment steps of an agent, epochs of a trainer.
-            metrics: what the row holds, timings excluded.
+            metrics: metrics by name, without timings.
         """
 
     def on_checkpoint(self, path: Path) -> None:
-        """Called when a checkpoint has been written to ``path``."""
+        """Called after a checkpoint has been written to ``path``."""
 
     def on_end(self) -> None:
-        """Called after the last step, also where the training was interrupted."""
+        """Called after the last step, and when training is interrupted or fails."""
 
 
 class Callbacks(Callback):
-    """Several callbacks as one, called in order."""
+    """A list of callbacks, called in order."""
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = list(callbacks)
 
     @property
     def stopped(self) -> bool:
-        """Whether one of them asks to stop."""
+        """Whether any callback has set ``stop_training``."""
         return any(callback.stop_training for callback in self._callbacks)
 
     def on_start(self, learner: Learner, run: Run | None) -> None:

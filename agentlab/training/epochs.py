@@ -1,4 +1,4 @@
-"""The loop that trains every trainer: epochs, held-out metrics, early stopping, checkpoints."""
+"""The training loop of all trainers: epochs, validation, early stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def train_epochs(
 ) -> None:
     """Train the built ``trainer``; see ``Trainer.train``.
 
-    Where ``run`` holds a checkpoint, training is resumed from it, and every later metric equals,
-    bit for bit, that of a run that was never stopped. Ctrl-C saves within an epoch, too.
+    If ``run`` holds a checkpoint, training resumes from it, and every later metric is bit-for-bit
+    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
@@ -63,7 +63,7 @@ def train_epochs(
 
 
 class _Session:
-    """The counters of a training, and what is done with them."""
+    """The state of a training loop: an epoch, a checkpoint, and the counters that they share."""
 
     def __init__(
         self,
@@ -91,25 +91,25 @@ class _Session:
 
     @property
     def updates(self) -> int:
-        """Updates made since the very start."""
+        """Number of updates so far, including those before a resume."""
         return self.epoch * self.per_epoch + self.batches
 
     @property
     def done(self) -> bool:
-        """Whether all epochs are over, metrics no longer improve, or a callback asks to stop."""
+        """Whether all epochs are over, patience ran out, or a callback stopped training."""
         patience = self.trainer.config.patience
         stale = patience is not None and self.epoch - self.best_epoch >= patience
         return self.epoch >= self.epochs or stale or self.callbacks.stopped
 
     def begin_stage(self, number: int) -> None:
-        """Begin the stage ``number``, unless it is under way."""
+        """Begin the stage ``number``, unless it has begun already."""
         if number != self.stage:
             self.stage, stage = number, self.stages[number]
             updates = stage.epochs * self.per_epoch
             self.trainer.begin_stage(stage, updates, self.example, self.train.ragged)
 
     def rest_of_epoch(self) -> Iterator[Batch]:
-        """Go through what is left of the current epoch, in an order that its number decides."""
+        """Yield the remaining batches of the current epoch; its number determines their order."""
         self.begin_stage(next(i for i, end in enumerate(self.ends) if self.epoch < end))
         seed = derive_seed(self.trainer.seed, self.epoch)
         batches = self.train.epoch(self.trainer.config.batch_size, seed)
@@ -126,31 +126,31 @@ class _Session:
         self._last = batch
 
     def check_count(self, stopped: bool) -> None:
-        """See that an epoch had as many batches as its data had said."""
+        """Raise ``AgentlabError`` if an epoch's number of batches differs from ``count()``."""
         if self.batches > self.per_epoch or (self.batches < self.per_epoch and not stopped):
             raise AgentlabError(
-                f"the data give {self.batches} batches in an epoch, but count() says that there "
-                f"are {self.per_epoch}"
+                f"the data yielded {self.batches} batches in an epoch, but count() returned "
+                f"{self.per_epoch}"
             )
 
     def _diverged(self) -> AgentlabError:
-        kept = self.run and self.run.latest_checkpoint()
-        last = f"the last good checkpoint is {kept.path}" if kept else "no checkpoint was saved yet"
+        saved = self.run and self.run.latest_checkpoint()
+        last = f"the last good checkpoint is {saved.path}" if saved else "no checkpoint was saved"
         return AgentlabError(
             f"training diverged in epoch {self.epoch + 1}, batch {self.batches + 1}: the loss is "
-            f"no finite number; {last}; try a smaller learning_rate"
+            f"NaN or infinite; {last}; try a smaller learning_rate"
         )
 
     def note(self) -> str:
-        """Say for the progress line how it goes."""
-        said = f"epoch {min(self.epoch + 1, self.epochs)}"
+        """Return the text of the progress bar."""
+        text = f"epoch {min(self.epoch + 1, self.epochs)}"
         means = self.trainer.reduce_metrics(self.means.means()) if self.batches else {}
         for name in [name for name in means if name == "loss"] or list(means)[:1]:
-            said += f", {name} {means[name]:.4g}"
-        return said
+            text += f", {name} {means[name]:.4g}"
+        return text
 
     def end_epoch(self) -> str:
-        """Measure, log and judge an epoch, and say in a line how it went."""
+        """Evaluate and log an epoch, update the best state, and return a line of metrics."""
         trainer, run = self.trainer, self.run
         spent = time.perf_counter() - self._since
         parts = {"train": trainer.reduce_metrics(self.means.means())}
@@ -179,10 +179,9 @@ class _Session:
         )
 
     def _judge(self, metrics: Mapping[str, float]) -> None:
-        """Keep the weights if the epoch is the best so far.
+        """Remember the weights if the epoch is the best so far.
 
-        Of epochs that are equally good the one with the least loss is the best, and the last one
-        where nothing is held out to tell.
+        Ties are decided by the loss. Without validation data, the last epoch is the best.
         """
         name, direction = self.trainer.monitor
         reached, loss = (
@@ -190,9 +189,9 @@ class _Session:
             for n in (name, "loss")
         )
         better = [reached if direction == "min" else -reached, loss]
-        told = any(key.startswith("validation/") for key in metrics)
-        if better < self.best or not told or math.isnan(self.best[0]) or not self.best_state:
-            self.best, self.best_epoch, self.improved = better, self.epoch, told
+        validated = any(key.startswith("validation/") for key in metrics)
+        if better < self.best or not validated or math.isnan(self.best[0]) or not self.best_state:
+            self.best, self.best_epoch, self.improved = better, self.epoch, validated
             training_only = self.trainer.training_only()
             self.best_state = {
                 key: value
@@ -207,7 +206,7 @@ class _Session:
         return {"learning_rate": float(np.asarray(optimizer.learning_rate))}
 
     def checkpoint(self) -> None:
-        """Keep the best trainer so far, and everything that a resumed run needs."""
+        """Save the best trainer so far, and everything needed to resume."""
         if self.run is None:
             return
         self.number += 1
@@ -244,34 +243,34 @@ class _Session:
         self.callbacks.on_checkpoint(path)
 
     def restore_best(self) -> None:
-        """Give the trainer the weights that did best, if an epoch has ended."""
+        """Restore the best weights so far, if an epoch has ended."""
         if self.best_state:
             self.trainer.restore(self.best_state)
 
     def resume(self) -> None:
-        """Resume from the run's newest checkpoint, if there is one."""
-        kept = None if self.run is None else self.run.latest_checkpoint()
-        self.begin_stage(int(kept.state.get("stage", 0)) if kept else 0)
+        """Resume from the run's latest checkpoint, if there is one."""
+        saved = None if self.run is None else self.run.latest_checkpoint()
+        self.begin_stage(int(saved.state.get("stage", 0)) if saved else 0)
         if self.run is None:
             return
-        self.run.rewind(kept)
-        if kept is None:
+        self.run.rewind(saved)
+        if saved is None:
             if (graph := self.trainer.graph()) is not None:
                 self.run.graph(graph)
             return
-        state = kept.state
+        state = saved.state
         if state.get("per_epoch") != self.per_epoch:
             raise AgentlabError(
-                f"the data have changed since run={str(self.run.path)!r} was begun: an epoch had "
-                f"{state.get('per_epoch')} batches and has {self.per_epoch} now; start a new run"
+                f"the data have changed since run={str(self.run.path)!r} was started: an epoch had "
+                f"{state.get('per_epoch')} batches and now has {self.per_epoch}; start a new run"
             )
         try:
-            self.number, self.epoch, self.batches = kept.number, state["epoch"], state["batches"]
+            self.number, self.epoch, self.batches = saved.number, state["epoch"], state["batches"]
             self.best, self.best_epoch = state["best"], state["best_epoch"]
             self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
             self.means = BatchMeans(state["means"])
             self.trainer.rng.bit_generator.state = state["rng"]
-            arrays = read_arrays(kept.path / ARRAYS)
+            arrays = read_arrays(saved.path / ARRAYS)
             best = {name for name in arrays if name.startswith(f"{BEST}/")}
             self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
             self.best_state |= state["best_state"]
@@ -279,18 +278,18 @@ class _Session:
             self.trainer.restore({**now, **state["state"]})
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
-                f"checkpoint {kept.path} is not one of this net: {error}; start a new run"
+                f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error
 
 
 def _parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arrays of a state, and what JSON holds."""
+    """Split a state into its arrays and its JSON values."""
     arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
     return arrays, {name: value for name, value in state.items() if name not in arrays}
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """Make the next item in another thread while the last one is worked on."""
+    """Prefetch the next item in another thread while the current one is processed."""
     iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         coming = pool.submit(next, iterator, None)

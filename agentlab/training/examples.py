@@ -1,4 +1,4 @@
-"""Examples on their way to a network: arrays as batches, and errors that name their shape."""
+"""Conversion of arrays to batches, and errors that name the shape of an example."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def is_batches(x: Any) -> TypeGuard[Batches]:
 
 
 def as_batches(x: Any, y: Any = None) -> Batches:
-    """Return an array of inputs, or a tuple of them, and targets as ``Batches``.
+    """Return an array of inputs, or a tuple of arrays, and targets as ``Batches``.
 
-    Without targets (``None``) there are zeros, ``[n]``. ``Batches`` are returned unchanged.
+    Missing targets (``None``) become zeros, ``[n]``. ``Batches`` are returned unchanged.
     """
     if is_batches(x):
         return x
@@ -32,14 +32,14 @@ def as_batches(x: Any, y: Any = None) -> Batches:
 def as_parts(
     x: Any, y: Any, validation: Any, fraction: float, seed: int
 ) -> tuple[Batches, Batches | None]:
-    """Return the training part and what is held out.
+    """Return the training data and the validation data, or ``None`` without validation data.
 
     Args:
-        x: an array, several as a tuple, or ``Batches``.
+        x: an array, a tuple of arrays, or ``Batches``.
         y: targets; ``None`` for none.
-        validation: ``(x, y)`` or ``Batches``; ``None`` holds out a random fraction of arrays.
-        fraction: of the examples.
-        seed: of the split.
+        validation: ``(x, y)`` or ``Batches``; ``None`` splits off a random fraction of arrays.
+        fraction: fraction of the examples to split off.
+        seed: seeds the split.
     """
     data = as_batches(x, y)
     if validation is not None:
@@ -52,7 +52,7 @@ def as_parts(
 
 
 def batch_spec(batch: Batch, ragged: bool) -> Any:
-    """Return TensorFlow's type of batches like ``batch``, of any size (and time)."""
+    """Return the TensorSpecs of batches like ``batch``, of any size and, if ragged, length."""
 
     def spec(array: Array) -> Any:
         free = 2 if ragged and array.ndim > 1 else 1
@@ -62,17 +62,17 @@ def batch_spec(batch: Batch, ragged: bool) -> Any:
 
 
 def applied(step: Any, given: Any) -> Any:
-    """Return what ``step`` makes of inputs, or of a batch, which begins with its inputs.
+    """Return ``step(given)`` for inputs, or for a batch, whose first field is its inputs.
 
     Raises:
-        AgentlabError: for inputs of a shape that the network does not take.
+        AgentlabError: if the network cannot be called with inputs of this shape.
     """
     try:
         return step(given)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         shape = list(tf.nest.flatten(given)[0].shape[1:])
         raise AgentlabError(
-            f"the net cannot be called with an example of the shape {shape}"
+            f"the network cannot be called with examples of shape {shape}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What TensorBoard's histograms show of a network: its weights, and their gradients."""
+"""Weights and gradients of a network, for TensorBoard's histograms."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def network_histograms(
     """Return the trainable weights of a network and their gradients, by name.
 
     Args:
-        net: a built Keras model; ``None`` has nothing to show.
-        update: what changes exactly these weights, in their order; ``None`` shows no gradients.
-        batch: what to compute the gradients on; ``None`` shows no gradients.
+        net: a built Keras model; ``None`` returns an empty dictionary.
+        update: the update of exactly these weights, in their order; ``None`` for no gradients.
+        batch: the batch to compute gradients on; ``None`` for no gradients.
 
     Returns:
         ``weights/PATH`` and ``gradients/PATH`` for each weight.

@@ -24,44 +24,49 @@ SCHEDULES = get_args(ScheduleName)
 
 
 def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
-    """Make the Keras optimizer ``name`` (``adam``, ``rmsprop``, ``sgd``, ...; case is ignored).
+    """Create a Keras optimizer by name (``adam``, ``rmsprop``, ``sgd``, ...; case is ignored).
 
     Args:
-        name: a Keras optimizer's class name.
-        learning_rate: step size, or a schedule that ``make_schedule`` made.
-        arguments: passed to its class.
+        name: class name of a Keras optimizer.
+        learning_rate: a float, or a schedule from ``make_schedule``.
+        arguments: further arguments of the class.
 
     Raises:
-        AgentlabError: for a name that Keras does not know, or arguments that it does not take.
+        AgentlabError: for an unknown optimizer, or arguments that it does not accept.
     """
-    known = {  # the base class, and optimizers that wrap others, take no learning rate
+    known = {  # the base class and wrappers of other optimizers have no learning_rate argument
         key.lower(): cls
         for key, cls in vars(keras.optimizers).items()
         if isinstance(cls, type) and "learning_rate" in signature(cls).parameters
     }
     if name.lower() not in known:
-        raise AgentlabError(f"optimizer={name!r} is unknown; there are {', '.join(sorted(known))}")
+        names = ", ".join(sorted(known))
+        raise AgentlabError(f"optimizer={name!r} is unknown; choose from {names}")
     name = name.lower()
     taken = signature(known[name]).parameters
     for argument, value in arguments.items():
         if argument not in taken:
-            raise AgentlabError(f"{argument}={value!r} is nothing that optimizer={name!r} takes")
+            raise AgentlabError(
+                f"optimizer={name!r} has no argument {argument!r}; leave out {argument}={value!r}"
+            )
     return known[name](learning_rate=learning_rate, name=name, **arguments)
 
 
 @dataclass(frozen=True)
 class OptimizerOptions(Options):
-    """Which optimizer descends the gradient, and how fast."""
+    """The optimizer and its options."""
 
-    optimizer: str = option("adam", "a Keras optimizer by name")
-    learning_rate: float = option(1e-3, "step size of the optimizer, at its highest", gt=0)
-    optimizer_epsilon: float | None = option(None, "its epsilon; none for Keras' default", gt=0)
+    optimizer: str = option("adam", "name of a Keras optimizer")
+    learning_rate: float = option(1e-3, "peak learning rate", gt=0)
+    optimizer_epsilon: float | None = option(
+        None, "epsilon of the optimizer; none for its default", gt=0
+    )
     max_grad_norm: float | None = option(
-        None, "bound on the norm of the gradient; none for no bound", gt=0
+        None, "clip the global gradient norm to this; none for no clipping", gt=0
     )
 
     def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
-        """Make the optimizer, with a schedule as ``learning_rate`` where one is given."""
+        """Create the optimizer; ``learning_rate``, a float or a schedule, overrides the option."""
         if self.optimizer_epsilon is not None:
             arguments["epsilon"] = self.optimizer_epsilon
         rate = self.learning_rate if learning_rate is None else learning_rate
@@ -69,27 +74,28 @@ class OptimizerOptions(Options):
 
 
 def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> Any:
-    """Make a learning rate that changes from update to update.
+    """Create a learning rate schedule.
 
-    ``constant``; ``linear`` and ``cosine`` (Loshchilov & Hutter 2017) fall to 0 at the last
-    update; ``exponential`` falls to a hundredth; ``inverse_time`` to a tenth; ``step`` is divided
-    by ten at half and again at three quarters; ``restarts`` is cosine with warm restarts, each
-    twice as long; ``inverse_sqrt`` falls with the root of the updates made (Vaswani et al. 2017).
+    ``constant``; ``linear`` and ``cosine`` (Loshchilov & Hutter 2017) decay to 0 at the last
+    update; ``exponential`` decays to 1/100; ``inverse_time`` to 1/10; ``step`` divides by ten after
+    one half and again after three quarters of the updates; ``restarts`` is cosine with warm
+    restarts, each cycle twice as long as the last; ``inverse_sqrt`` is inversely proportional to
+    the square root of the number of updates (Vaswani et al. 2017).
 
     Args:
-        name: one of these, ``SCHEDULES``.
-        learning_rate: at its highest.
-        steps: how many updates there will be, those of the warm-up included.
-        warmup_steps: updates over which it first rises from 0, in a straight line.
+        name: one of ``SCHEDULES``.
+        learning_rate: peak learning rate.
+        steps: total number of updates, including the warm-up.
+        warmup_steps: updates over which the learning rate rises linearly from 0.
 
     Returns:
-        A Keras schedule, or ``learning_rate`` itself where it stays.
+        A Keras schedule, or ``learning_rate`` itself if it is constant.
 
     Raises:
-        AgentlabError: for an unknown name, or a warm-up that leaves no updates.
+        AgentlabError: for an unknown name, or a warm-up that is not shorter than ``steps``.
     """
     if name not in SCHEDULES:
-        raise AgentlabError(f"schedule={name!r} is unknown; there are {', '.join(SCHEDULES)}")
+        raise AgentlabError(f"schedule={name!r} is unknown; choose from {', '.join(SCHEDULES)}")
     if not 0 <= warmup_steps < max(steps, 1):
         raise AgentlabError(
             f"warmup_steps={warmup_steps} must be less than the {steps} updates of the training"
@@ -104,16 +110,16 @@ def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int
 def compiled_apply(
     optimizer: Any, variables: list[Any], max_norm: float | None, xla: bool = True
 ) -> Any:
-    """Return a compiled function that applies gradients, bounded in norm, and returns that norm.
+    """Return a compiled function that clips and applies gradients, and returns their global norm.
 
     Args:
         optimizer: a built Keras optimizer.
-        variables: what it changes.
-        max_norm: bound on the norm of all gradients together (Pascanu et al. 2013); ``None`` for
-            no bound.
-        xla: let XLA pass once over the weights instead of a dozen times. Without it Adam, the
-            usual choice for large nets, runs by TensorFlow's own kernel, quicker still as it
-            uses all cores.
+        variables: the variables to update.
+        max_norm: maximum global norm of the gradients (Pascanu et al. 2013); ``None`` for no
+            clipping.
+        xla: compile with XLA, which makes one pass over the weights instead of a dozen. Without
+            XLA, Adam uses TensorFlow's fused kernel, which runs on all cores and is faster for
+            large networks.
     """
     plain_adam = type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad
     fused = plain_adam and optimizer.weight_decay is None and not xla
@@ -125,7 +131,7 @@ def compiled_apply(
             scale = max_norm / tf.maximum(norm, max_norm)
             if xla:
                 gradients = [gradient * scale for gradient in gradients]
-            else:  # a pass over all weights that is seldom needed
+            else:  # skip a pass over all gradients if no clipping is needed
                 gradients = tf.cond(
                     scale < 1, lambda: [g * scale for g in gradients], lambda: gradients
                 )
@@ -136,7 +142,7 @@ def compiled_apply(
 
 
 def _sum_of_squares(gradient: Any, xla: bool) -> Any:
-    """Return the sum by one kernel, or by a product with ones: XLA's sums add number by number."""
+    """Return the sum of squares by a fused kernel or, since XLA's sums are slow, by a product."""
     if not xla:
         return 2 * tf.nn.l2_loss(gradient)
     if len(gradient.shape) != 2:
@@ -149,7 +155,7 @@ def _fused_adam(optimizer: Any, count: int) -> Any:
     moments = optimizer.variables[-2 * count :]
 
     def update(gradients: list[Any], variables: list[Any]) -> None:
-        learning_rate = tf.convert_to_tensor(optimizer.learning_rate)  # of a schedule: before
+        learning_rate = tf.convert_to_tensor(optimizer.learning_rate)  # before iterations changes
         optimizer.iterations.assign_add(1)
         steps = tf.cast(optimizer.iterations, tf.float32)
         beta_1, beta_2 = tf.constant(optimizer.beta_1), tf.constant(optimizer.beta_2)

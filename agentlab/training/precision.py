@@ -1,4 +1,4 @@
-"""The number format of layers that are made."""
+"""The dtype in which new layers compute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agentlab.lazy import keras
 
 @contextmanager
 def layers_of(precision: str) -> Iterator[None]:
-    """Make layers within that compute in ``"float32"`` or ``"bfloat16"``; weights stay float32."""
+    """Make new layers compute in ``"float32"`` or ``"bfloat16"``; their weights are float32."""
     before = keras.config.dtype_policy()
     if precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{precision}")

@@ -1,4 +1,4 @@
-"""Torsos that were trained before: finding one, and starting from its weights."""
+"""Initialization of torsos from pretrained weights."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from agentlab.errors import AgentlabError
 from agentlab.learner import load
 from agentlab.nets.files import load_net
 
-# Arguments of torsos that alter initial weights and the form of inputs and outputs, but no layer.
+# Arguments of torsos that may differ: they affect initial weights, inputs or outputs, not layers.
 FREE = ("name", "seed", "gain", "scale", "signed", "dropout", "dtype", "trainable")
 FREE_OF_SEQUENCES = ("return_sequences", "mask_zero")
 
 
 def start_from(source: str, torsos: Sequence[Any]) -> None:
-    """Give each of ``torsos`` the weights of the torso that was trained before.
+    """Copy the weights of a pretrained torso to each of ``torsos``.
 
     Args:
-        source: a run of a trainer or an agent (its newest checkpoint), a folder that either's
-            ``save`` wrote, or a ``.keras`` file. Runs no code from it.
+        source: a run of a trainer or an agent (its latest checkpoint), a folder that the ``save``
+            of either wrote, or a ``.keras`` file. No code in it is run.
         torsos: built torsos.
 
     Raises:
-        AgentlabError: where nothing of that kind is there, it is damaged, or is built otherwise
-            than ``torsos``, naming the first layer that differs.
+        AgentlabError: if ``source`` is missing, damaged or has no torso, or if its architecture
+            differs from ``torsos``; the message names the first layer that differs.
     """
     try:
         found = getattr(_read_net(Path(source)), "torso", None)
         if found is None:
-            raise AgentlabError("it holds no network with a torso")
+            raise AgentlabError("it has no network with a torso")
     except AgentlabError as error:
         raise AgentlabError(f"pretrained={source!r} cannot be used: {error}") from error
     for torso in torsos:
@@ -50,8 +50,8 @@ def _read_net(path: Path) -> Any:
     learner = load(directory, **options)
     if getattr(getattr(learner, "preprocessor", None), "mean", None) is not None:
         raise AgentlabError(
-            "it was trained on standardized numbers, which observations are not; train it with "
-            "standardize=False"
+            "it was trained on standardized inputs, but observations are not standardized; train "
+            "it with standardize=False"
         )
     return getattr(learner, "net", None)
 
@@ -66,24 +66,24 @@ def _take_over(torso: Any, found: Any, source: str) -> None:
         if theirs != own:
             raise AgentlabError(
                 f"pretrained={source!r} has {theirs or 'no more layers'} where the network to "
-                f"train has {own or 'no more layers'}; both must be built alike, for inputs of one "
-                "shape"
+                f"train has {own or 'no more layers'}; both must have the same architecture and "
+                "input shape"
             )
     known = found.get_config()
     for name, value in torso.get_config().items():
         if name not in FREE + FREE_OF_SEQUENCES and _plain(value) != _plain(known.get(name)):
             raise AgentlabError(
                 f"pretrained={source!r} has {name}={known.get(name)!r}, but the network to train "
-                f"{name}={value!r}; both must be built alike"
+                f"has {name}={value!r}; both must have the same architecture"
             )
     for own, theirs in zip(torso.weights, found.weights, strict=True):
         own.assign(theirs)
 
 
 def _describe(weight: Any) -> str:
-    """Return the layer's name, the weight's, and its shape in words."""
-    return f"{'/'.join(weight.path.split('/')[-2:])} of the shape {list(weight.shape)}"
+    """Return the names of the layer and the weight, and the weight's shape, as text."""
+    return f"{'/'.join(weight.path.split('/')[-2:])} of shape {list(weight.shape)}"
 
 
 def _plain(value: Any) -> str:
-    return json.dumps(value, default=str)  # lists and tuples alike
+    return json.dumps(value, default=str)  # lists and tuples compare equal

@@ -1,4 +1,4 @@
-"""Learning rates that change from update to update."""
+"""Learning rate schedules."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("agentlab")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A rise in a straight line, then a fall of the named shape; see ``make_schedule``.
+    """A linear warm-up followed by the decay ``name``; see ``make_schedule``.
 
     Args:
         name: one of ``agentlab.training.optimizers.SCHEDULES``.
-        learning_rate: at its highest.
-        steps: how many updates there will be, those of the warm-up included.
-        warmup_steps: updates of the rise.
+        learning_rate: peak learning rate.
+        steps: total number of updates, including the warm-up.
+        warmup_steps: number of updates of the warm-up.
     """
 
     def __init__(self, name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> None:
@@ -25,7 +25,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         self.steps, self.warmup_steps = steps, warmup_steps
 
     def __call__(self, step: Any) -> Any:
-        """Return the learning rate of the update that follows ``step`` updates."""
+        """Return the learning rate of the next update after ``step`` updates."""
         done = tf.cast(step, tf.float32)
         rise = tf.minimum(1.0, (done + 1) / max(self.warmup_steps, 1))
         past = tf.maximum(0.0, done - self.warmup_steps)
@@ -51,7 +51,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return tf.where(share < 0.5, 1.0, tf.where(share < 0.75, 0.1, 0.01))
 
     def _restarts(self, past: Any, share: Any) -> Any:
-        # Three rounds of 1, 2 and 4 sevenths of all updates.
+        # Three cycles of 1/7, 2/7 and 4/7 of all updates.
         begin = tf.where(share < 1 / 7, 0.0, tf.where(share < 3 / 7, 1 / 7, 3 / 7))
         length = tf.where(share < 1 / 7, 1 / 7, tf.where(share < 3 / 7, 2 / 7, 4 / 7))
         return (1 + tf.cos(math.pi * tf.minimum(1.0, (share - begin) / length))) / 2

@@ -1,4 +1,4 @@
-"""Stages: parts of a training, each with what it trains, for how long and how fast."""
+"""Stages of training, each with its own trainable layers, epochs and learning rate."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from agentlab.lazy import keras
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a training.
+    """A stage of training.
 
     ::
 
-        def stages(self):  # fine-tuning: first the new head, then all of the network, slowly
+        def stages(self):  # fine-tuning: first the new head, then the whole network, slowly
             return [Stage("head", 5, trainable=("head",)), Stage("all", 3, learning_rate=1e-5)]
 
     Attributes:
-        name: for messages and checkpoints.
-        epochs: how long it lasts.
-        trainable: names of the layers that are trained, or a predicate of a weight's path, such as
-            ``"net/torso/dense_0/kernel"``; ``None`` trains whatever the network says.
-        learning_rate: in place of the configured one.
+        name: name in error messages.
+        epochs: number of epochs.
+        trainable: names of the layers to train, or a predicate of a weight's path, such as
+            ``"net/torso/dense_0/kernel"``; ``None`` leaves the network's ``trainable`` unchanged.
+        learning_rate: peak learning rate; ``None`` for the configured one.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Stage:
             raise InvalidArgument(f"epochs={self.epochs} of stage {self.name!r} must be 1 or more")
 
     def freeze(self, net: Any) -> None:
-        """Make the layers of ``net`` trainable that this stage trains, and freeze all others.
+        """Make the layers that this stage trains trainable, and freeze all others.
 
         Raises:
-            InvalidArgument: where nothing would be trained.
+            InvalidArgument: if no layer would be trained.
         """
         if self.trainable is None:
             return
@@ -48,14 +48,15 @@ class Stage:
         self._freeze_inside(net)
         if not net.trainable_variables:
             raise InvalidArgument(
-                f"trainable={self.trainable!r} of stage {self.name!r} names no layer of the network"
+                f"trainable={self.trainable!r} of stage {self.name!r} matches no layer of the "
+                "network"
             )
 
     def _freeze_inside(self, model: Any) -> None:
         for layer in model.layers:
             if isinstance(layer, keras.Model):
                 self._freeze_inside(layer)
-            elif layer.weights:  # which a batch normalization obeys in how it computes, too
+            elif layer.weights:  # batch normalization also computes differently when frozen
                 layer.trainable = any(self._trains(weight.path) for weight in layer.weights)
         inner = {id(weight) for layer in model.layers for weight in layer.weights}
         for weight in model.weights:

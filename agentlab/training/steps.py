@@ -1,4 +1,4 @@
-"""The steps of a trainer whose network learns by one gradient, compiled."""
+"""The compiled training, test and prediction steps of a trainer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class LearningStep:
-    """A gradient step on a trainer's ``losses`` with the penalties of its configuration.
+    """A gradient step on a trainer's ``losses`` plus L1 and L2 penalties.
 
     Args:
-        trainer: with its network and its optimizer.
-        example: a batch, which shows shapes and types.
+        trainer: a trainer with its network and optimizer.
+        example: a batch with the shapes and dtypes of all batches.
         ragged: whether the length of the second axis (time) differs between batches.
     """
 
@@ -42,11 +42,11 @@ class LearningStep:
             )
 
         self._update = make(True)
-        # Without dropout, so that drawing histograms does not change what is drawn next.
+        # Without dropout, so that computing histograms does not advance its random state.
         self.still = make(False)
 
     def __call__(self, batch: Batch) -> dict[str, float]:
-        """Learn from a batch and return the means of its metrics, and ``grad_norm``."""
+        """Train on a batch and return the means of its metrics, and ``grad_norm``."""
         norm, (sums,) = self._update.tensors([batch])
         return {**self._sums.means(sums.numpy()), "grad_norm": float(norm[0])}
 
@@ -58,7 +58,7 @@ class LearningStep:
         return Loss(lost, {}, self._sums.of(found, weights))
 
     def _penalties(self) -> list[Any]:
-        """Return the L1 and L2 penalties on all kernels, beside those that the net itself has."""
+        """Return the L1 and L2 penalties on all kernels, without the network's own."""
         config = self._trainer.config
         if not config.l1 and not config.l2:
             return []
@@ -67,7 +67,7 @@ class LearningStep:
 
 
 class TestStep:
-    """The metrics of a trainer's ``losses`` on a batch that is not learned from."""
+    """The metrics of a trainer's ``losses``, without training."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._sums = sums = Sums()
@@ -101,19 +101,19 @@ class OutputStep:
 
 
 class Sums:
-    """Turns metrics by name into one tensor of sums within a compiled step, and back outside."""
+    """Packs metrics into one tensor of sums inside a compiled step, and unpacks it outside."""
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
 
     def of(self, found: Mapping[str, Any], weights: Any) -> Any:
-        """Return the sum of the weights and those of all metrics, float32 ``[1 + metrics]``."""
+        """Return the sum of the weights and the weighted sums of all metrics, ``[1 + metrics]``."""
         metrics = {name: value for name, value in found.items() if name != "objective"}
         self._names = tuple(metrics)
         sums = [tf.reduce_sum(tf.cast(metric, tf.float32) * weights) for metric in metrics.values()]
         return tf.stack([tf.reduce_sum(weights), *sums])
 
     def means(self, sums: Any) -> dict[str, float]:
-        """Return the means that the sums come to."""
+        """Return the weighted means by name, from the sums that ``of`` returned."""
         means = sums[1:].astype(np.float64) / max(float(sums[0]), 1e-9)
         return dict(zip(self._names, means.tolist(), strict=True))

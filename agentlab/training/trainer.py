@@ -1,4 +1,4 @@
-"""The trainer: networks that learn from examples, in scikit-learn's manner."""
+"""The base class of trainers: supervised learning with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 class Trainer(Learner):
     """Fits networks to examples.
 
-    A subclass writes ``build`` and ``losses``, or ``train_step`` where it learns otherwise than by
-    one gradient; one loop logs, keeps checkpoints and resumes from them.
+    A subclass overrides ``build`` and ``losses``, or ``train_step`` if a training step is not a
+    single gradient step. The training loop logs metrics, saves checkpoints and resumes from them.
 
     Attributes:
-        component_names: attributes that hold what learning changes: models, optimizers, lists of
-            variables. Checkpoints keep them; all but optimizers are saved.
-        monitor: the held-out metric by which the best epoch is chosen, and its direction; where
-            nothing is held out the last epoch is kept.
+        component_names: attributes that training changes: models, optimizers, lists of variables.
+            All are in checkpoints; ``save`` leaves out optimizers.
+        monitor: the validation metric that selects the best epoch, and its direction; without
+            validation data the last epoch is selected.
         score_metric: the metric that ``score`` returns.
-        net, optimizer: a Keras model, and its optimizer in training; ``None`` before.
-        given_net: whether ``net`` was given rather than built here.
-        preprocessor: what turns raw inputs into the network's; ``None`` for none.
+        net, optimizer: the Keras model and its optimizer; ``None`` before they are built.
+        given_net: whether ``net`` was passed to the constructor.
+        preprocessor: converts raw inputs to network inputs; ``None`` for none.
         history: the metrics of each epoch.
-        interrupted: whether Ctrl-C (or SIGTERM) stopped the last ``fit``.
+        interrupted: whether Ctrl-C or SIGTERM stopped the last ``fit``.
 
     Args:
-        net: a Keras model to train; ``None`` calls ``build``. A text is the option ``net``.
-        config: an instance of ``Config``; ``None`` makes one of ``options``.
-        seed: of everything random.
+        net: a Keras model to train; ``None`` calls ``build``; a string sets the option ``net``.
+        config: an instance of ``Config``; ``None`` creates one from ``options``.
+        seed: seeds initial weights, the order of examples and dropout.
         options: fields of ``Config`` by name.
     """
 
@@ -66,9 +66,9 @@ class Trainer(Learner):
         if isinstance(net, str):
             net, options = None, {"net": net, **options}
         elif net is not None and not isinstance(net, keras.Model):
-            raise InvalidArgument(f"net={net!r} is neither a net's name nor a Keras model")
+            raise InvalidArgument(f"net={net!r} must be a network's name or a Keras model")
         if config is not None and options:
-            raise InvalidArgument(f"options {', '.join(options)} are given beside a whole config")
+            raise InvalidArgument(f"pass either config or {', '.join(options)}, not both")
         config = configs.from_dict(self.Config, options) if config is None else config
         super().__init__(config, seed)
         self.net: Any = net
@@ -79,50 +79,50 @@ class Trainer(Learner):
         self.interrupted = False
         self._functions: dict[Any, Any] = {}
         self._learn: LearningStep | None = None
-        tf.config.experimental.enable_op_determinism()  # a seed repeats a run bit for bit
-        tf.random.set_seed(seed)  # without one Keras' own fit now refuses to shuffle
+        tf.config.experimental.enable_op_determinism()  # for bit-for-bit reproducible runs
+        tf.random.set_seed(seed)  # with determinism on, Keras' own fit cannot shuffle without it
 
     def build(self, data: Batches) -> None:
-        """Make ``net``, or whatever ``component_names`` names, unless a network was given."""
-        raise AgentlabError(f"give {type(self).__name__} a net, or write its build(data)")
+        """Create ``net`` and other components; not called if a network was given."""
+        raise AgentlabError(f"pass a net to {type(self).__name__}, or override build(data)")
 
     def check_net(self, data: Batches) -> None:
-        """Raise ``AgentlabError`` where the network does not suit the training data."""
+        """Raise ``AgentlabError`` if the network does not fit the training data."""
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
         """Return the loss and further metrics of each example of a batch of tensors, by name.
 
         All have the shape of ``batch.weights``. ``"loss"`` is minimized, unless there is an
-        ``"objective"``, which is not reported. ``training`` turns on dropout and the like.
+        ``"objective"``, which is not reported. ``training`` turns on dropout and similar layers.
         """
-        raise AgentlabError(f"write {type(self).__name__}.losses(batch, training) or its steps")
+        raise AgentlabError(f"override {type(self).__name__}.losses, or train_step and test_step")
 
     def train_step(self, batch: Batch) -> Mapping[str, Any]:
-        """Learn from a batch of NumPy arrays, by default by one gradient of losses and penalties.
+        """Train on a batch of NumPy arrays; by default one gradient step on losses and penalties.
 
-        Called as it is, not compiled: what takes time in it should be a ``make_update`` or a
-        ``tf.function``. Returns means over the batch, by name.
+        It is not compiled: use ``make_update`` or ``tf.function`` for expensive computations.
+        Returns means over the batch, by name.
         """
         assert self._learn is not None
         return self._learn(batch)
 
     def test_step(self, batch: Batch) -> Mapping[str, Any]:
-        """Return means over a batch that is not learned from; by default those of ``losses``."""
+        """Return means over a batch without training; by default those of ``losses``."""
         step: TestStep = self.compiled("test_step", lambda: TestStep(self))
         return step(batch)
 
     def stages(self) -> Sequence[Stage]:
-        """Return the parts of the training, in order; by default one of ``epochs``."""
+        """Return the stages of training in order; by default a single one of ``epochs`` epochs."""
         return [Stage("train", self.config.epochs)]
 
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
-        """Make the optimizer and the compiled step for a stage that begins.
+        """Create the optimizer and the compiled training step of a stage.
 
         Args:
-            stage: which.
-            updates: how many it has.
-            example: a batch, which shows shapes and types.
-            ragged: whether the second axis (time) differs between batches.
+            stage: the stage that begins.
+            updates: number of updates in the stage.
+            example: a batch with the shapes and dtypes of all batches.
+            ragged: whether the length of the second axis (time) differs between batches.
         """
         if self.net is not None:
             stage.freeze(self.net)
@@ -131,27 +131,27 @@ class Trainer(Learner):
 
     @property
     def uses_xla(self) -> bool:
-        """Whether XLA compiles the step: faster for small dense networks, not for convolutions."""
+        """Whether to compile the step with XLA, which is faster only for small dense networks."""
         from agentlab.nets.mlp import MLP
 
         return isinstance(getattr(self.net, "torso", None), MLP)
 
     def forward(self, inputs: Any, training: bool) -> Any:
-        """Return the network's outputs for inputs, in float32."""
+        """Return the network's outputs in float32."""
         return tf.nest.map_structure(
             lambda output: tf.cast(output, tf.float32), self.net(inputs, training=training)
         )
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return what to report, of the means of the metrics over an epoch."""
+        """Return the metrics to report, computed from means over an epoch."""
         return means
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Return further metrics after an epoch (1 is the first)."""
+        """Return further metrics after an epoch (epochs count from 1)."""
         return {}
 
     def plots(self, *data: Any) -> dict[str, Figure]:
-        """Draw what the network does on held-out data, by file name."""
+        """Return plots of the network's results on held-out data, by file name."""
         return {}
 
     def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
@@ -159,9 +159,9 @@ class Trainer(Learner):
         return None
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return lines that show the predictions for a file, a folder or a text.
+        """Return the predictions for a file, a folder or a text as lines of text.
 
-        Of ``options``, how they are shown, each trainer takes those that concern it.
+        ``options`` control the presentation; a trainer ignores those that do not apply to it.
         """
         rows = np.asarray(self.predict(self.read(source)))
         return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
@@ -176,15 +176,15 @@ class Trainer(Learner):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn from examples. A second call begins anew, but for a network that was given.
+        """Train on examples. Each call starts from new weights, unless a network was given.
 
         Args:
-            x: inputs ``[n, ...]``, several as a tuple, or ``Batches``.
-            y: targets ``[n, ...]``; ``None`` where there are none.
+            x: inputs ``[n, ...]``, a tuple of inputs, or ``Batches``.
+            y: targets ``[n, ...]``; ``None`` for none.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` splits off ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
-            quiet: show no progress.
-            callbacks: called while training.
+            run: the run that stores metrics and checkpoints, and from which training resumes.
+            quiet: show no progress bar.
+            callbacks: called at fixed points of training; see ``Callback``.
         """
         fraction = self.config.validation_split
         data, held_out = as_parts(x, y, validation_data, fraction, self.seed)
@@ -198,7 +198,7 @@ class Trainer(Learner):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Build the network and go through ``data`` for all epochs: what ``fit`` ends in."""
+        """Build the network and train it on ``data`` for all epochs; called by ``fit``."""
         if not self.given_net:
             self.net = None
         self._functions.clear()
@@ -214,11 +214,11 @@ class Trainer(Learner):
         return self.outputs(as_batches(x))
 
     def evaluate(self, *data: Any) -> dict[str, float]:
-        """Return metrics on data that were not learned from, by name."""
+        """Return metrics on test data, by name."""
         return self.evaluate_batches(as_batches(*data))
 
     def score(self, *data: Any) -> float:
-        """Return the metric of ``evaluate`` that ``score_metric`` names."""
+        """Return the metric ``score_metric`` of ``evaluate``."""
         return self.evaluate(*data)[self.score_metric]
 
     def evaluate_batches(self, batches: Batches) -> dict[str, float]:
@@ -236,19 +236,19 @@ class Trainer(Learner):
         return step(batches.epoch(max(self.config.batch_size, 256)))
 
     def read(self, source: str) -> Any:
-        """Return the raw inputs in a file, a folder or a text that the user names."""
+        """Return the raw inputs in a file, a folder or a text given by the user."""
         if self.preprocessor is None:
-            raise AgentlabError("the net was trained on arrays; predict for them in Python")
+            raise AgentlabError("the network was trained on arrays; call predict in Python instead")
         return self.preprocessor.read(source)
 
     def compiled(self, name: Any, make: Callable[[], Any]) -> Any:
-        """Return what ``make`` made when first called under ``name`` since the last ``fit``."""
+        """Return ``make()``, cached under ``name`` until the next ``fit``."""
         if name not in self._functions:
             self._functions[name] = make()
         return self._functions[name]
 
     def check_fitted(self) -> None:
-        """Raise ``AgentlabError`` before ``fit``."""
+        """Raise ``AgentlabError`` if ``fit`` has not been called."""
         parts = [part for part in self.components().values() if part is not None]
         if not parts or not all(getattr(part, "built", True) for part in parts):
             raise AgentlabError(f"this {type(self).__name__} has not been fitted; call fit first")
@@ -266,11 +266,11 @@ class Trainer(Learner):
         return None if self._learn is None else self._learn.still.graph()
 
     def components(self) -> dict[str, Any]:
-        """Return all that learning changes, by name."""
+        """Return the components that training changes, by name."""
         return {name: getattr(self, name, None) for name in self.component_names}
 
     def training_only(self) -> Collection[str]:
-        """Return the components that checkpoints keep but ``save`` does not: the optimizers."""
+        """Return the components that are in checkpoints but not saved: the optimizers."""
         components = self.components().items()
         return {n for n, c in components if isinstance(c, keras.optimizers.Optimizer)}
 
@@ -280,7 +280,7 @@ class Trainer(Learner):
         super().save(directory)
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights: the preprocessor, and the history."""
+        """Return what was learned besides weights: the preprocessor and the history."""
         fitted = self.preprocessor
         described = None if fitted is None else {fitted.kind: fitted.to_json()}
         return {"preprocessor": described, "history": self.history}
@@ -289,7 +289,7 @@ class Trainer(Learner):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the trainer that ``specification`` described; a subclass adds what it learned."""
+        """Create the trainer from its specification; subclasses add what they learned."""
         trainer = cls(config=config, seed=seed)
         for kind, fitted in (specification["preprocessor"] or {}).items():
             trainer.preprocessor = load_preprocessor(kind, fitted)

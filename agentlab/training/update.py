@@ -1,4 +1,4 @@
-"""The one compiled gradient step: epochs over minibatches in a single call."""
+"""Compiled gradient descent: epochs over minibatches in a single TensorFlow call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from agentlab.training.optimizers import compiled_apply
 
 
 class Loss(NamedTuple):
-    """What a loss function returns for a minibatch.
+    """The return value of a loss function for a minibatch.
 
     Attributes:
         loss: the scalar to minimize.
         metrics: scalars to report, by name.
-        per_example: float32 ``[b]`` to hand back, such as errors that priorities follow.
+        per_example: float32 ``[b]`` to return, such as TD errors for priorities.
     """
 
     loss: Any
@@ -32,7 +32,7 @@ class Update:
         metrics, _ = update([batch])
 
     Attributes:
-        metrics: names of what a call reports; the gradient's norm, ``grad_norm``, comes last.
+        metrics: names of the reported metrics; the last is the gradient's norm, ``grad_norm``.
     """
 
     def __init__(
@@ -71,26 +71,26 @@ class Update:
         )
 
     def __call__(self, batches: Any) -> tuple[dict[str, float], Any]:
-        """Go through all minibatches, ``epochs`` times.
+        """Train on all minibatches, ``epochs`` times.
 
         Args:
-            batches: a list of minibatches, or (where ``spec`` is no list) a nest of arrays
+            batches: a list of minibatches or, if ``spec`` is not a list, a nest of arrays
                 ``[minibatches, b, ...]``.
 
         Returns:
             The mean of each metric, and the per-example values ``[minibatches, b]`` of the last
-            epoch. Of a list of minibatches they are a list, empty after several epochs.
+            epoch. For a list of minibatches these are a list, which is empty if ``epochs > 1``.
         """
         means, per_example = self.tensors(batches)
         return dict(zip(self.metrics, means.numpy().tolist(), strict=True)), per_example
 
     def tensors(self, batches: Any) -> tuple[Any, Any]:
-        """Return what a call does with the means as one tensor, in the order of ``metrics``."""
+        """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
         means, per_example = self._compiled(batches)
         return means, per_example
 
     def gradients(self, batch: Any) -> list[Any]:
-        """Return the gradients of one minibatch, for histograms; changes nothing."""
+        """Return the gradients of one minibatch without applying them, for histograms."""
         found: list[Any] = self._gradients(batch)
         return found
 
@@ -113,7 +113,7 @@ class Update:
         return tf.stack([*values, self._apply(gradients)]), found.per_example
 
     def _run_list(self, batches: Any) -> tuple[Any, Any]:
-        """Minibatches of unlike sizes, one after the other."""
+        """Train on a list of minibatches, which may differ in size."""
         prepared = [self._prepared(batch) for batch in batches]
         if self._epochs == 1:
             return self._run_once(batches, prepared)
@@ -135,7 +135,7 @@ class Update:
         return () if self._prepare is None else (self._prepare(batch),)
 
     def _run_stacked(self, batches: Any) -> tuple[Any, Any]:
-        """Minibatches of one size, along the first axis of every array."""
+        """Train on minibatches of equal size, stacked along the first axis of every array."""
         rows = tf.shape(tf.nest.flatten(batches)[0])[:2]
         starts: Any = ()
         if self._prepare is not None:
@@ -168,19 +168,20 @@ def make_update(
     """Compile gradient descent on ``loss``; nothing is traced before the first call.
 
     Args:
-        loss: a pure function of a minibatch (and of what ``prepare`` gave for it).
+        loss: a pure function of a minibatch and, if ``prepare`` is given, its return value.
         metrics: the names in ``Loss.metrics`` to report.
-        variables: what is changed.
-        optimizer: a Keras optimizer; built here if it is not.
-        spec: TensorFlow's types of the batches: a list with one for each minibatch, or a nest
-            whose arrays begin with the axis of minibatches. ``None`` takes lists of any types.
+        variables: the variables to update.
+        optimizer: a Keras optimizer; it is built if necessary.
+        spec: TensorSpecs of the batches: a list with one for each minibatch, or a nest whose first
+            axis enumerates minibatches. ``None`` accepts lists of any shapes and dtypes.
         epochs: passes over the minibatches.
-        max_grad_norm: bound on the norm of all gradients together; ``None`` for no bound.
-        xla: compile by XLA: several times faster for small dense networks, slower for
+        max_grad_norm: maximum global norm of the gradients; ``None`` for no clipping.
+        xla: compile with XLA: several times faster for small dense networks, slower for
             convolutions on a CPU.
-        xla_apply: compile the optimizer's step alone by XLA, too; ``None`` as ``xla`` says.
-        prepare: computed for each minibatch by the weights before the first step, float32 ``[b]``,
-            and passed to ``loss`` as its second argument: PPO's old log-probabilities.
+        xla_apply: compile the optimizer's step with XLA; ``None`` for the value of ``xla``.
+        prepare: a function of a minibatch, evaluated with the weights before the first step. Its
+            value, float32 ``[b]``, is the second argument of ``loss``, such as PPO's old
+            log-probabilities.
     """
     return Update(
         loss,
@@ -201,14 +202,14 @@ def _without_first_axis(spec: Any) -> Any:
 
 
 def _dense(gradient: Any, variable: Any) -> Any:
-    """Return a gradient as a tensor: unused weights have none, embeddings a sparse one."""
+    """Return a gradient as a dense tensor: zeros for ``None``, or converted from sparse."""
     if gradient is None:
         return tf.zeros(variable.shape, variable.dtype)
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
 
 
 def stacked_spec(count: int | None, spec: Any) -> Any:
-    """Return the types of ``count`` minibatches of the types ``spec``, along a first axis."""
+    """Return the TensorSpecs of ``count`` stacked minibatches, each described by ``spec``."""
     return tf.nest.map_structure(lambda one: tf.TensorSpec((count, *one.shape), one.dtype), spec)
 
 

@@ -372,9 +372,9 @@ def test_an_agent_that_is_loaded_and_saved_again_keeps_its_memory(tmp_path):
         ({"v_min": 3.0, "v_max": 2.0}, "v_min=3.0 must be less than v_max=2.0"),
         ({"epsilon_end": 2.0}, "epsilon_end=2.0 must be between 0 and 1"),
         ({"train_freq": 0}, "train_freq=0 must be more than 0"),
-        ({"buffer_size": 100, "n_step": 30}, "buffer_size=100 is too small for 4 environments"),
+        ({"buffer_size": 100, "n_step": 30}, "buffer_size=100 must be 128 or more for 4 env"),
         ({"noisy": True, "hidden": (16,), "net": "small_cnn"}, "needs images"),
-        ({"precision": "bfloat16"}, "is for convolutions, and net=.mlp. has none"),
+        ({"precision": "bfloat16"}, "needs a convolutional network; net='mlp'"),
     ],
 )
 def test_bad_settings_are_refused_by_name(options, says):

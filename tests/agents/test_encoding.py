@@ -27,5 +27,5 @@ def test_discrete_observations_become_one_hot():
 
 
 def test_a_space_without_arrays_is_refused():
-    with pytest.raises(AgentlabError, match="neither Box, Discrete nor MultiBinary"):
+    with pytest.raises(AgentlabError, match="must be Box, Discrete or MultiBinary"):
         Encoding(spaces.Text(5))

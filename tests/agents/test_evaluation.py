@@ -136,7 +136,7 @@ def test_it_needs_an_agent_and_positive_counts():
     envs = agentlab.make_envs(Clock, 1)
     with pytest.raises(AgentlabError, match="every=0 must be 1 or more"):
         agentlab.EvalCallback(envs, 0)
-    with pytest.raises(AgentlabError, match="evaluates agents"):
+    with pytest.raises(AgentlabError, match="needs an agent"):
         agentlab.EvalCallback(envs).on_start(agentlab.Learner.__new__(_Other), None)
 
 

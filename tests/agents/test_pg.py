@@ -238,7 +238,7 @@ def _with_agent_of(run, agent):
         ({"clip_range": -1.0}, "clip_range=-1.0 must be more than 0, or none"),
         ({"hidden": ()}, r"hidden=\(\) must be"),
         ({"baseline": "mean"}, "baseline='mean' is not one of value, none"),
-        ({"n_epochs": "three"}, "n_epochs='three' is not a whole number"),
+        ({"n_epochs": "three"}, "n_epochs='three' is not an integer"),
         ({"lerning_rate": 1.0}, "did you mean 'learning_rate'"),
         ({"activation": "tahn"}, "activation='tahn' is unknown"),
     ],

@@ -41,7 +41,7 @@ def test_a_preset_can_be_named_or_refused():
 
 def test_an_unknown_preset_is_refused_with_the_nearest():
     with pytest.raises(
-        AgentlabError, match="preset='cookbok' is unknown for pg; did you mean 'cookbook2017'"
+        AgentlabError, match="preset='cookbok' is unknown for algo='pg'; did you mean 'cookbook"
     ):
         preset("pg", "Pong-v0", "cookbok")
 

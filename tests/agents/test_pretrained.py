@@ -132,7 +132,7 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
          r"network to train has conv_0/kernel of the shape \[8, 8, 1, 32\]"),
         ({"net": "mlp"}, "is a CNN, but the network to train is a MLP; choose the same net for both"),
         ({"pretrained": "nowhere"}, "pretrained='nowhere' .* there is no such folder"),
-        ({"env": lambda: Bars(side=52)}, r"has dense/kernel of the shape \[288, 256\] where .* "
+        ({"env": lambda: Bars(side=52)}, r"has dense/kernel of shape \[288, 256\] where .* "
          r"\[800, 256\]"),
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_net_for_standardized_numbers_is_refused(tmp_path):
         classifier = Classifier("mlp", standardize=standardize, **options)
         classifier.fit(x, x[:, 0] > 0, quiet=True).save(tmp_path / str(standardize))
     agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "True"))
-    with pytest.raises(AgentlabError, match="it was trained on standardized numbers"):
+    with pytest.raises(AgentlabError, match="it was trained on standardized inputs"):
         agent.on_train_start()
     agent, _ = make(env=Clock, net="mlp", hidden=(8,), pretrained=str(tmp_path / "False"))
     agent.on_train_start()

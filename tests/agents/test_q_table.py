@@ -290,9 +290,9 @@ def test_without_arrows_a_policy_is_drawn_in_numbers():
         ({"epsilon_start": 2.0}, "epsilon_start=2.0 must be between 0 and 1"),
         ({"initial_value": np.inf}, "initial_value=inf must be finite"),
         ({"bins": 0}, "bins=0 must be 1 or more"),
-        ({"grid": (4,)}, r"grid=\(4,\) must be two positive numbers"),
-        ({"grid": (2, 3)}, r"grid=\(2, 3\) must have as many cells as there are states"),
-        ({"arrows": "←"}, "arrows='←' must be one sign for each of 2 actions"),
+        ({"grid": (4,)}, r"grid=\(4,\) must be two positive integers"),
+        ({"grid": (2, 3)}, r"grid=\(2, 3\) must have one cell for each of the 4 states"),
+        ({"arrows": "←"}, "arrows='←' must be one symbol for each of the 2 actions"),
     ],
 )
 def test_bad_settings_are_refused_by_name(options, says):
@@ -308,8 +308,8 @@ UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,))
     [
         (None, spaces.Box(-1, 1), {}, "algo='q_table' needs Discrete actions, but .* has Box"),
         (spaces.Dict(a=spaces.Discrete(2)), None, {}, "needs Discrete, MultiDiscrete or Box"),
-        (UNBOUNDED, None, {}, r"low=\(\) must be set, since .* has no finite bounds"),
-        (UNBOUNDED, None, {"low": (1.0,)}, r"low=\(1.0,\) must hold a number for each dimension"),
+        (UNBOUNDED, None, {}, r"low=\(\) must be set, since .* is unbounded"),
+        (UNBOUNDED, None, {"low": (1.0,)}, r"low=\(1.0,\) must have one number for each dimension"),
         (UNBOUNDED, None, {"low": (0.0, 1.0), "high": (1.0, 1.0)}, r"low=.* must be less than"),
         (
             spaces.Box(0, 255, (210, 160)),

@@ -35,7 +35,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("train --stepps 3", ["did you mean --steps?"]),
         (f"{TRAIN} --steps", ["--steps"]),
         (f"{TRAIN} --steps 0", ["steps=0 must be 1 or more"]),
-        (f"{TRAIN} --steps many", ["--steps 'many' is not a whole number"]),
+        (f"{TRAIN} --steps many", ["--steps 'many' is not an integer"]),
         (f"{TRAIN} --n-envs 0", ["n_envs=0"]),
         (f"{TRAIN} --workers -1", ["workers=-1"]),
         (f"{TRAIN} --seed -1", ["seed=-1"]),
@@ -56,7 +56,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("check-env", ["ID is missing"]),
         ("check-env Nope-v0", ["Nope-v0"]),
         ("trian", ["did you mean train?"]),
-        ("fly", ["there are train, play, fit, predict, tune, nets, envs, check-env"]),
+        ("fly", ["choose from train, play, fit, predict, tune, nets, envs, check-env"]),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(refused, words, parts):

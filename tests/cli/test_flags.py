@@ -63,16 +63,16 @@ def test_values_are_read_by_the_type_of_their_field(words, value):
     [
         ("--rate abc", "--rate 'abc' is not a number"),
         ("--rate nan", "--rate 'nan' is not a number"),
-        ("--count 1.5", "--count '1.5' is not a whole number"),
-        ("--count inf", "--count 'inf' is not a whole number"),
+        ("--count 1.5", "--count '1.5' is not an integer"),
+        ("--count inf", "--count 'inf' is not an integer"),
         ("--kind c", "--kind 'c' is not one of a, b"),
         ("--clip x", "--clip 'x' is not a number or none"),
-        ("--units 1,x", "--units '1,x' is not a list of items that are each a whole number"),
+        ("--units 1,x", "--units '1,x' is not a list whose items are each an integer"),
         ("--rat 1", "--rat is unknown; did you mean --rate?"),
         ("--ratee=1", "--ratee is unknown; did you mean --rate?"),
         ("--zzz", "--zzz is unknown; see agentlab --help"),
         ("--rate", "--rate: expected one argument"),
-        ("word", "'word' is one word too many; give flags as --name value"),
+        ("word", "'word' is unexpected; pass flags as --name value"),
     ],
 )
 def test_unfit_words_are_refused_in_a_sentence(words, message):
@@ -149,7 +149,7 @@ def test_help_shows_a_range_that_has_two_ends(call):
     parser.add_fields(Bounded, "bounded")
     text = " ".join(parser.format_help().split())
     assert "discount (0 to 1; default: 0.99)" in text
-    assert "fraction (0 to 1 without 0 and 1; default: 0.1)" in text
+    assert "fraction (0 to 1 excluding 0 and 1; default: 0.1)" in text
     assert "how many (default: 3)" in text
 
 

@@ -27,7 +27,7 @@ def test_the_list_has_a_line_for_each_net_with_its_inputs_and_parameters(call):
 def test_a_net_is_shown_layer_by_layer_with_its_total(call):
     out = call("nets lenet").out
     assert out.startswith("lenet: two 5x5 convolutions")
-    assert "takes images [height, width, channels] or [height, width]" in out
+    assert "inputs: images [height, width, channels] or [height, width]" in out
     assert re.search(r"torso/conv_1 +Conv2D 5x5 relu +\[·, 14, 14, 64\] +51,264", out)
     assert out.splitlines()[-1].split() == ["total", "3,274,634"]
 
@@ -64,8 +64,8 @@ def test_images_are_written(call, tmp_path):
 
 def test_what_is_there_is_never_overwritten(refused, tmp_path):
     (tmp_path / "a.png").write_text("mine")
-    refused("nets lenet --diagram a.png", "diagram='a.png' exists already")
-    refused("nets --activations a.png", "activations='a.png' exists already")
+    refused("nets lenet --diagram a.png", "diagram='a.png' already exists")
+    refused("nets --activations a.png", "activations='a.png' already exists")
     assert (tmp_path / "a.png").read_text() == "mine"
 
 
@@ -80,7 +80,7 @@ def test_what_is_there_is_never_overwritten(refused, tmp_path):
         ("nets lenet --diagram lenet.doc", "diagram='lenet.doc' must end in .png, .pdf, .svg"),
         ("nets --diagram lenet.png", "--diagram lenet.png needs a network"),
         ("nets lenet --diagram no/such/folder.png", "cannot be written"),
-        ("nets lenet vgg", "'vgg' is one word too many"),
+        ("nets lenet vgg", "'vgg' is unexpected"),
     ],
 )
 def test_mistakes_are_answered_in_one_sentence(refused, words, says):

@@ -73,12 +73,12 @@ def test_it_prints_settings_with_their_origin_and_where_everything_lies(call):
     assert settings["seed"] == ("0", "default")
     for line in (
         r"run +runs/CartPole-v1-random",
-        r"watch it +tensorboard --logdir runs",
+        r"monitor +tensorboard --logdir runs",
         r"agent +runs/CartPole-v1-random/learner",
         r"plot +runs/CartPole-v1-random/plots/returns.png",
         r"evaluation +2 episodes: return mean [\d.]+, std [\d.]+, min \d+, max \d+",
-        r"play it +agentlab play runs/CartPole-v1-random",
-        r"train on +agentlab train --resume runs/CartPole-v1-random --steps N",
+        r"play +agentlab play runs/CartPole-v1-random",
+        r"continue +agentlab train --resume runs/CartPole-v1-random --steps N",
     ):
         assert re.search(f"^{line}$", result.out, re.M), line
     run = Path("runs/CartPole-v1-random")
@@ -102,7 +102,7 @@ def test_presets_fill_defaults_and_flags_win(call):
     )
     assert result.code == 0, result.err
     settings = table(result.out)
-    assert settings["preset"] == ("cartpole", "the one for this env")
+    assert settings["preset"] == ("cartpole", "default of this env")
     assert settings["checkpoint-every"][1].startswith("preset cartpole: ")
     assert settings["n-envs"] == ("2", "flag")
     assert settings["hidden"] == ("8", "flag")
@@ -156,7 +156,7 @@ def test_resuming_accepts_equal_settings_and_refuses_others(call, refused, run):
     assert call("train --resume runs/done --seed 0 --algo random --no-video").code == 0
     refused("train --resume runs/done --seed 1", "--seed 1 cannot be changed", "--steps")
     refused("train --resume runs/done --grayscale", "--grayscale yes cannot be changed")
-    refused("train --resume runs/done --env Pong-v0", "env='Pong-v0' is not the run's")
+    refused("train --resume runs/done --env Pong-v0", "env='Pong-v0' differs from the run")
     refused("train --resume runs/done --name other", "--name other cannot be changed")
 
 

@@ -204,14 +204,14 @@ def test_real_trials_are_runs_of_their_own(call, tmp_path):
         (f"{FIT} --search lerning_rate=1e-4..1e-2", ("'lerning_rate'", "'learning_rate'")),
         (f"{FIT} --search hidden=1..5", ("hidden", "range", "A|B")),
         (f"{FIT} --search learning_rate=low..high", ("learning_rate", "'low'", "a number")),
-        (f"{FIT} --search batch_size=1.5..3", ("batch_size", "'1.5'", "a whole number")),
-        (f"{FIT} --search batch_size=8|many", ("batch_size", "'many'", "a whole number")),
+        (f"{FIT} --search batch_size=1.5..3", ("batch_size", "'1.5'", "an integer")),
+        (f"{FIT} --search batch_size=8|many", ("batch_size", "'many'", "an integer")),
         (f"{FIT} --search learning_rate=0..1:log", ("learning_rate", "above 0")),
         (f"{FIT} --search learning_rate=1..0.1", ("from a lower to a higher",)),
         (f"{FIT} --search dropout=0..1.5", ("dropout=1.5",)),
         (f"{FIT} --search learning_rate=0.1", ("only one value",)),
         (f"{FIT} --search learning_rate", ("FIELD=LOW..HIGH",)),
-        (f"{FIT} --search epochs=1|2", ("--epochs is given and searched",)),
+        (f"{FIT} --search epochs=1|2", ("--epochs cannot be both given and searched",)),
         (f"{FIT} --hiden 3 --search batch_size=8|16", ("--hiden", "did you mean --hidden?")),
         (f"{FIT} --folds 3 --search batch_size=8|16", ("--folds",)),
         (
@@ -243,6 +243,6 @@ def test_a_resumed_search_keeps_its_settings(call, faked, refused):
     refused("tune fit --resume runs/k --sampler random", "keeps its settings", "--trials")
     refused("tune fit --resume runs/k --epochs 9", "keeps its settings")
     refused("tune train --resume runs/k", "tunes fit, not train")
-    refused(f"{FIT} --search batch_size=8|16 --name k", "runs/k exists", "--resume runs/k")
+    refused(f"{FIT} --search batch_size=8|16 --name k", "runs/k already exists", "--resume runs/k")
     (Path("runs/k") / "study.log").write_text("{broken\n{}\n")
     refused("tune fit --resume runs/k", "study.log is damaged")

@@ -69,7 +69,7 @@ def test_a_preset_fills_what_is_not_given():
 
 
 def test_unknown_settings_are_refused_with_the_nearest():
-    with pytest.raises(InvalidArgument, match="no setting 'step'; did you mean 'steps'"):
+    with pytest.raises(InvalidArgument, match="setting 'step' is unknown; did you mean 'steps'"):
         AgentPlan.make("CartPole-v1", "random", step=3)
 
 

@@ -86,5 +86,5 @@ def test_an_estimator_is_its_own_kind(tmp_path):
 
 
 def test_unknown_settings_are_refused_with_the_nearest(table):
-    with pytest.raises(InvalidArgument, match="no setting 'epoch'; did you mean 'epochs'"):
+    with pytest.raises(InvalidArgument, match="setting 'epoch' is unknown; did you mean 'epochs'"):
         TrainerPlan.make("mnist-mlp", epoch=3)

@@ -313,7 +313,7 @@ def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str
         ),
         (
             lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]),
-            "the net cannot be called with an example of the shape [5]",
+            "the network cannot be called with examples of shape [5]",
         ),
     ],
 )

@@ -29,7 +29,7 @@ def test_the_starting_thread_goes_on_while_learning_is_under_way():
 def test_a_result_that_was_not_taken_is_never_dropped():
     learner = BackgroundLearner("toy")
     learner.start(lambda: "first")
-    with pytest.raises(RuntimeError, match="finish.* must take the last result"):
+    with pytest.raises(RuntimeError, match="call finish.* to collect the last result"):
         learner.start(lambda: "second")
     assert learner.finish() == "first"
 

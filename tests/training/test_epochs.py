@@ -272,7 +272,7 @@ def test_a_diverged_training_names_the_last_good_checkpoint(tmp_path: Path) -> N
 
 def test_a_training_that_diverges_at_once_says_that_nothing_was_saved() -> None:
     trainer = Regressor(linear(), optimizer="sgd", learning_rate=1e30, epochs=50)
-    with pytest.raises(AgentlabError, match=r"no checkpoint was saved yet; try a smaller learning"):
+    with pytest.raises(AgentlabError, match=r"no checkpoint was saved; try a smaller learning"):
         trainer.fit(ROWS, SUMS, quiet=True)
 
 
@@ -281,15 +281,17 @@ def test_data_that_give_fewer_batches_than_they_say_are_refused() -> None:
         def count(self, batch: int) -> int:
             return super().count(batch) + 1
 
-    with pytest.raises(AgentlabError, match=r"give 5 batches in an epoch, but count\(\) says .* 6"):
+    with pytest.raises(
+        AgentlabError, match=r"yielded 5 batches in an epoch, but count\(\) returned 6"
+    ):
         Regressor(linear(), batch_size=BATCH).fit(Short(Arrays(ROWS, SUMS)), quiet=True)
 
 
 @pytest.mark.parametrize(
     ("options", "rows", "says"),
     [
-        ({}, 32, "an epoch had 5 batches and has 4 now"),
-        ({"optimizer": "sgd"}, 40, "is not one of this net"),
+        ({}, 32, "an epoch had 5 batches and now has 4"),
+        ({"optimizer": "sgd"}, 40, "does not match this network"),
     ],
 )
 def test_a_run_of_other_data_or_another_net_is_not_gone_on_with(
@@ -301,7 +303,7 @@ def test_a_run_of_other_data_or_another_net_is_not_gone_on_with(
     with pytest.raises(AgentlabError, match=says):
         trainer.fit(Arrays(ROWS[:rows], SUMS[:rows]), run=run, quiet=True)
     wider = keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(1)])
-    with pytest.raises(AgentlabError, match="is not one of this net"):
+    with pytest.raises(AgentlabError, match="does not match this network"):
         Regressor(wider, batch_size=8, epochs=2).fit(Arrays(ROWS, SUMS), run=run, quiet=True)
 
 

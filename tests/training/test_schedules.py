@@ -72,7 +72,7 @@ def test_a_schedule_survives_a_journey_through_json():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("sawtooth", 0.1, 10), "schedule='sawtooth' is unknown; there are constant, linear"),
+        (("sawtooth", 0.1, 10), "schedule='sawtooth' is unknown; choose from constant, linear"),
         (("linear", 0.1, 10, 10), "warmup_steps=10 must be less than the 10 updates"),
         (("linear", 0.1, 10, -1), "warmup_steps=-1 must be less"),
     ],

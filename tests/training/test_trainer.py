@@ -252,20 +252,20 @@ def test_an_unknown_trainer_is_refused() -> None:
     [
         ({"epoch": 3}, "has no option 'epoch'; did you mean 'epochs'"),
         ({"epochs": 0}, "epochs=0 must be 1 or more"),
-        ({"epochs": "3"}, "epochs='3' is not a whole number"),
+        ({"epochs": "3"}, "epochs='3' is not an integer"),
         ({"batch_size": -1}, "batch_size=-1 must be 1 or more"),
         ({"learning_rate": 0}, "learning_rate=0.0 must be more than 0"),
         ({"schedule": "sawtooth"}, "schedule='sawtooth' is not one of constant"),
         ({"warmup_steps": -1}, "warmup_steps=-1 must be 0 or more"),
         ({"momentum": 1.0}, "momentum=1.0 must be at least 0 and less than 1"),
-        ({"nesterov": True}, "nesterov=True needs a momentum"),
+        ({"nesterov": True}, "nesterov=True needs momentum greater than 0"),
         ({"l2": -0.1}, "l2=-0.1 must be 0 or more"),
         ({"max_grad_norm": 0.0}, "max_grad_norm=0.0 must be more than 0, or none"),
         ({"patience": 0}, "patience=0 must be 1 or more, or none"),
         ({"precision": "int8"}, "precision='int8' is not one of float32, bfloat16"),
         ({"validation_split": 1.0}, "validation_split=1.0 must be at least 0 and less than 1"),
-        ({"net": 5}, "net=5 is neither a net's name nor a Keras model"),
-        ({"config": Line.Config(), "epochs": 2}, "options epochs are given beside a whole config"),
+        ({"net": 5}, "net=5 must be a network's name or a Keras model"),
+        ({"config": Line.Config(), "epochs": 2}, "pass either config or epochs, not both"),
     ],
 )
 def test_an_unfit_option_is_refused_by_name(options: dict[str, Any], says: str) -> None:
@@ -277,8 +277,8 @@ def test_an_unfit_option_is_refused_by_name(options: dict[str, Any], says: str) 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"optimizer": "slide"}, "optimizer='slide' is unknown; there are adadelta"),
-        ({"momentum": 0.9}, "momentum=0.9 is nothing that optimizer='adam' takes"),
+        ({"optimizer": "slide"}, "optimizer='slide' is unknown; choose from adadelta"),
+        ({"momentum": 0.9}, "optimizer='adam' has no argument 'momentum'"),
         ({"warmup_steps": 9}, "warmup_steps=9 must be less than the 2 updates of the training"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Copies of nets that act while the originals learn."""
+"""Copies of networks that act while the originals learn."""

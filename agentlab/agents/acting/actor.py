@@ -1,4 +1,4 @@
-"""Actors: copies of a network that act while the network itself learns."""
+"""Actors: copies of a network that act while the network is trained."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Weights = dict[str, Array]
 
 
 class Actor(ABC):
-    """A network's forward pass, made from a specification and weights alone.
+    """A network's forward pass, built from a specification and weights.
 
-    Both are plain data, so that an actor can be sent to another process and fed new weights there.
-    It holds no reference to the network that it copies.
+    Both are plain data, so an actor can be sent to another process and updated there. It holds no
+    reference to the network that it copies.
 
     Args:
-        specification: the network's form, as a function in ``specifications.py`` describes it.
-        weights: arrays by name, as ``network_weights`` returns them.
+        specification: the network's architecture, from a function in ``specifications.py``.
+        weights: arrays by name, from ``network_weights``.
     """
 
     def __init__(self, specification: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
@@ -31,25 +31,25 @@ class Actor(ABC):
 
     @abstractmethod
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Act by these weights from now on."""
+        """Replace the actor's weights."""
 
     @abstractmethod
     def weights(self) -> Weights:
-        """Return the weights that it acts by, by name."""
+        """Return the actor's weights by name."""
 
     def update(self, net: Any) -> None:
-        """Take over the weights of ``net``."""
+        """Copy the weights of ``net`` to the actor."""
         self.set_weights(network_weights(net))
 
     def copy_to(self, net: Any) -> None:
-        """Give ``net`` the weights that the actor acts by."""
+        """Copy the actor's weights to ``net``."""
         weights = self.weights()
         for name, variable in _variables(net).items():
             variable.assign(weights[name])
 
 
 class NumpyActor(Actor):
-    """An actor that computes in NumPy: on small networks ten times faster than TensorFlow."""
+    """An actor that computes in NumPy, ten times faster than TensorFlow on small networks."""
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
         self._weights = dict(weights)
@@ -60,7 +60,7 @@ class NumpyActor(Actor):
 
     @abstractmethod
     def load(self, weights: Weights) -> None:
-        """Prepare what a call needs of the weights."""
+        """Set up the forward pass with new weights."""
 
 
 def network_weights(net: Any) -> Weights:
@@ -73,6 +73,6 @@ def _variables(net: Any) -> dict[str, Any]:
 
 
 def names_of(net: Any, variables: Any) -> list[str]:
-    """Return the names that ``network_weights`` gives to some variables of ``net``."""
+    """Return the names of some variables of ``net`` in ``network_weights``."""
     by_id = {id(variable): name for name, variable in _variables(net).items()}
     return [by_id[id(variable)] for variable in variables]

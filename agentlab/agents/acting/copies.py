@@ -1,4 +1,4 @@
-"""Copies of networks, which act or serve as targets while the originals learn."""
+"""Copies of Keras networks, used as actors and as target networks."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Net = TypeVar("Net", bound=keras.Model)
 
 
 def clone(net: Net) -> Net:
-    """Return a network of its own with the weights that ``net`` has now."""
+    """Return an independent copy of ``net`` with the same weights."""
     copy: Net = type(net).from_config(net.get_config())
     copy_weights(net, copy)
     return copy
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give ``target`` the weights of ``source``, a network of the same form."""
+    """Copy the weights of ``source`` to ``target``, a network of the same architecture."""
     for old, new in zip(target.variables, source.variables, strict=True):
         old.assign(new)
 
 
 def make_target_update(target: keras.Model, net: keras.Model) -> Any:
-    """Return a compiled function of ``tau`` that moves ``target``'s weights towards ``net``'s.
+    """Return a compiled function of ``tau`` that moves ``target``'s weights toward ``net``'s.
 
-    ``w' <- w' + tau (w - w')`` (Lillicrap et al. 2016, algorithm 1); with ``tau=1`` an exact copy.
+    ``w' <- w' + tau (w - w')`` (Lillicrap et al. 2016, algorithm 1); ``tau=1`` copies exactly.
     """
     pairs = list(zip(target.variables, net.variables, strict=True))
 
@@ -40,12 +40,12 @@ def make_target_update(target: keras.Model, net: keras.Model) -> Any:
 
 
 def over_minibatches(call: Callable[[Any], Any], spec: Any, xla: bool) -> Any:
-    """Return a compiled function that applies ``call`` to minibatches ``[n, b, ...]`` at once.
+    """Return a compiled function that applies ``call`` once to all minibatches ``[n, b, ...]``.
 
     Args:
-        call: from ``[m, ...]`` to ``[m, ...]``.
-        spec: TensorFlow's type of the minibatches.
-        xla: whether to compile by XLA.
+        call: a function from ``[m, ...]`` to ``[m, ...]``.
+        spec: the TensorSpec of the minibatches.
+        xla: whether to compile with XLA.
     """
 
     def apply(minibatches: Any) -> Any:

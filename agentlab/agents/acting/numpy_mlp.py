@@ -1,4 +1,4 @@
-"""The multilayer perceptron in NumPy."""
+"""The forward pass of a multilayer perceptron in NumPy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from agentlab.agents.acting.actor import Array, Floats
 
 
 def relu(x: Any) -> Any:
-    """Rectify ``x`` in place."""
+    """Apply ReLU to ``x`` in place."""
     return np.maximum(x, 0, out=x)
 
 
-# Named functions, so that actors pickle.
+# Named functions, since lambdas cannot be pickled.
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
 
 
@@ -23,8 +23,8 @@ class NumpyMLP:
     """The forward pass of an ``MLP`` torso.
 
     Args:
-        specification: ``activation`` (a key of ``ACTIVATIONS``), ``scale`` that inputs are divided
-            by, and ``layers``: the names of each layer's kernel and bias.
+        specification: ``activation`` (a key of ``ACTIVATIONS``), ``scale`` (the divisor of inputs)
+            and ``layers`` (the names of each layer's kernel and bias).
         weights: arrays by name.
     """
 
@@ -42,7 +42,7 @@ class NumpyMLP:
         if features.dtype != np.float32:
             if not layers:
                 return np.asarray(features * self._scale, np.float32)
-            # Most pixels are 0 in all rows at once: leave those out of the product.
+            # Most pixels are 0 in all rows: leave their columns out of the product.
             (kernel, bias), *layers = layers
             used = np.flatnonzero(features.any(axis=0))
             features = self.activation((features[:, used] * self._scale) @ kernel[used] + bias)

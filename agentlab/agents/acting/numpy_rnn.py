@@ -48,13 +48,13 @@ CELLS: dict[str, Callable[..., State]] = {
 
 
 class NumpyRNN:
-    """One step of an ``RNN`` torso of one direction, many times faster than TensorFlow's call.
+    """One step of a unidirectional ``RNN`` torso, many times faster than in TensorFlow.
 
     Attributes:
-        widths: of the arrays that its state consists of.
+        widths: widths of the arrays of its state.
 
     Args:
-        specification: ``scale`` that inputs are divided by, and ``layers``: each with its ``cell``
+        specification: ``scale`` (the divisor of inputs) and ``layers``: for each layer its ``cell``
             (a key of ``CELLS``), the ``widths`` of its states, and the names of its ``kernel``,
             ``recurrent_kernel``, ``bias`` and ``extra`` (or ``None``).
         weights: arrays by name.
@@ -72,7 +72,7 @@ class NumpyRNN:
 
     @property
     def states(self) -> int:
-        """How many arrays its state has."""
+        """The number of arrays in its state."""
         return len(self.widths)
 
     def __call__(self, inputs: Array, state: Sequence[Floats]) -> tuple[Floats, list[Floats]]:

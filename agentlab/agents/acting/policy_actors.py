@@ -1,4 +1,4 @@
-"""A ``PolicyValue`` network in NumPy, feed-forward and recurrent."""
+"""The forward pass of a ``PolicyValue`` network in NumPy, feed-forward or recurrent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class NumpyPolicyActor(NumpyActor):
     """The forward pass of a ``PolicyValue`` on ``MLP`` torsos; see ``policy_specification``.
 
     Attributes:
-        log_std: of a Gaussian policy, float32 ``[outputs]``, else ``None``.
-        recurrent_inputs: the recurrent state and the episode starts that the last call used, by
-            name; empty where there are none.
+        log_std: log standard deviations of a Gaussian policy, float32 ``[outputs]``, or ``None``.
+        recurrent_inputs: the recurrent state and episode starts used by the last call, by name;
+            empty for feed-forward networks.
     """
 
     log_std: Floats | None
@@ -44,11 +44,11 @@ class NumpyPolicyActor(NumpyActor):
         return self.heads([torso(inputs) for torso in self._torsos])
 
     def values(self, inputs: Array, envs: npt.NDArray[Any] | None = None) -> Floats:
-        """Return the values of what comes next in ``envs`` (in all); changes no state."""
+        """Return the values of next observations in ``envs`` (default: all); changes no state."""
         return self(inputs)[1]
 
     def reset(self, episode_starts: Bools) -> None:
-        """Clear the recurrent state of some environments; there is none here."""
+        """Do nothing, since there is no recurrent state."""
 
     def heads(self, features: list[Floats]) -> tuple[Floats, Floats]:
         """Return policy parameters and values from the torsos' features."""
@@ -58,11 +58,11 @@ class NumpyPolicyActor(NumpyActor):
 
 
 class RecurrentPolicyActor(NumpyPolicyActor):
-    """The same on ``RNN`` torsos, with a recurrent state for each environment.
+    """The forward pass of a ``PolicyValue`` on ``RNN`` torsos, one step at a time.
 
     Attributes:
-        recurrent_state: float32 ``[n, units]`` each, before the next call.
-        episode_starts: bool ``[n]``, true where the state is cleared before the next call.
+        recurrent_state: the state of each environment, a list of float32 ``[n, units]``.
+        episode_starts: bool ``[n]``, true if the next call must clear the environment's state.
     """
 
     def __init__(self, specification: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
@@ -93,7 +93,7 @@ class RecurrentPolicyActor(NumpyPolicyActor):
         return self.heads(features)[1]
 
     def reset(self, episode_starts: Bools) -> None:
-        """Clear the state of some environments before the next step; a new ``n`` clears all."""
+        """Clear the state of some environments before the next step; of all if ``n`` changed."""
         if len(episode_starts) != len(self.episode_starts):
             widths = [width for torso in self._torsos for width in torso.widths]
             shapes = [(len(episode_starts), width) for width in widths]
@@ -114,7 +114,7 @@ class RecurrentPolicyActor(NumpyPolicyActor):
     def _step(
         self, inputs: Array, state: list[Floats], episode_starts: Bools
     ) -> tuple[list[Floats], list[Floats]]:
-        """Return the features of each torso, and the recurrent state afterwards."""
+        """Return the features of each torso, and the new recurrent state."""
         state = [np.where(episode_starts[:, None], np.float32(0), part) for part in state]
         features, new_state = [], list[Floats]()
         for torso in self._torsos:

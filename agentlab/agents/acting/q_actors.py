@@ -1,4 +1,4 @@
-"""A ``QNetwork`` in NumPy."""
+"""The forward pass of a ``QNetwork`` in NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NumpyQActor(NumpyActor):
         ]
 
     def __call__(self, inputs: Array, rng: np.random.Generator | None = None) -> Floats:
-        """Return outputs ``[n, actions, n_outputs]``; with noise from ``rng`` if it is noisy."""
+        """Return outputs ``[n, actions, n_outputs]``; ``rng`` generates the noise, if any."""
         shape = (-1, self.specification["actions"], self.specification["n_outputs"])
         features = self._torso(inputs)
         advantage, value = self._streams
@@ -44,11 +44,11 @@ class NumpyQActor(NumpyActor):
 
 
 def noisy_weights(weights: list[Floats], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw a kernel and a bias from the weights of a ``NoisyDense`` layer.
+    """Sample a noisy kernel and bias of a ``NoisyDense`` layer.
 
     Args:
-        weights: its kernel, bias, and the sigmas of both.
-        rng: draws the noise.
+        weights: the layer's kernel and bias, and the sigmas of both.
+        rng: generates the noise.
     """
     kernel, bias, kernel_sigma, bias_sigma = weights
     normal = rng.standard_normal(sum(kernel.shape), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What an actor is made from: a network's form as plain data, and the fastest actor for it."""
+"""Specifications of actors, a network's architecture as plain data, and the choice of actor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PolicyActor = NumpyPolicyActor | TensorFlowPolicyActor
 
 
 def runs_in_numpy(torso: Any) -> bool:
-    """Return whether ``NumpyMLP`` computes the same as ``torso``."""
+    """Return whether ``NumpyMLP`` can compute ``torso``."""
     return isinstance(torso, mlp.MLP) and torso.activation in ACTIVATIONS
 
 
@@ -32,7 +32,7 @@ def mlp_specification(net: Any, torso: Any) -> dict[str, Any]:
 
 
 def rnn_specification(net: Any, torso: Any) -> dict[str, Any]:
-    """Describe the ``RNN`` torso of ``net``, of one direction, for ``NumpyRNN``."""
+    """Describe the unidirectional ``RNN`` torso of ``net`` for ``NumpyRNN``."""
     layers, states = [], torso.initial_state(1)
     for (layer,) in torso.recurrents:
         own, states = states[: layer.states], states[layer.states :]
@@ -73,7 +73,7 @@ def policy_specification(net: Any) -> dict[str, Any]:
 
 
 def keras_specification(net: Any, encoding: Encoding) -> dict[str, Any]:
-    """Describe any network for an actor in TensorFlow."""
+    """Describe any network for a TensorFlow actor."""
     inputs = [list(encoding.shape), encoding.dtype.name]
     return {"class": type(net).__name__, "config": net.get_config(), "inputs": inputs}
 

@@ -1,4 +1,4 @@
-"""Networks that are too large for NumPy, on a copy of their own in TensorFlow."""
+"""Actors that run a copy of the network in TensorFlow, for networks too large for NumPy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NETWORKS = Registry(
 
 
 class TensorFlowActor(Actor):
-    """A copy of a network, compiled for inputs of one shape; see ``keras_specification``."""
+    """A compiled copy of a network, for inputs of one shape; see ``keras_specification``."""
 
     def __init__(self, specification: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
         cls = NETWORKS.load(specification["class"])
@@ -35,7 +35,7 @@ class TensorFlowActor(Actor):
         self.compile()
 
     def compile(self) -> None:
-        """Compile what a call needs."""
+        """Compile the forward pass."""
         self._call = tf.function(lambda inputs: self.net.call(inputs), [self.inputs])
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
@@ -46,7 +46,7 @@ class TensorFlowActor(Actor):
         return network_weights(self.net)
 
     def update(self, net: Any) -> None:
-        copies.copy_weights(net, self.net)  # without a detour over NumPy
+        copies.copy_weights(net, self.net)  # without converting to NumPy
 
     def __getstate__(self) -> dict[str, Any]:
         return {"specification": self.specification, "weights": self.weights()}
@@ -56,7 +56,7 @@ class TensorFlowActor(Actor):
 
 
 class TensorFlowQActor(TensorFlowActor):
-    """Acts by a copy of a ``QNetwork``."""
+    """Acts with a copy of a ``QNetwork``."""
 
     def compile(self) -> None:
         super().compile()
@@ -64,7 +64,7 @@ class TensorFlowQActor(TensorFlowActor):
         self._noisy = tf.function(self.net.call, [self.inputs, seed])
 
     def __call__(self, inputs: Array, rng: np.random.Generator | None = None) -> Floats:
-        """Return outputs ``[n, actions, n_outputs]``; with noise from ``rng`` if it is noisy."""
+        """Return outputs ``[n, actions, n_outputs]``; ``rng`` generates the noise, if any."""
         if self.net.noisy and rng is not None:
             outputs = self._noisy(inputs, rng.integers(2**31, size=2, dtype=np.int32))
         else:
@@ -73,13 +73,13 @@ class TensorFlowQActor(TensorFlowActor):
 
 
 class TensorFlowPolicyActor(TensorFlowActor):
-    """Acts by a copy of a ``PolicyValue`` that is not recurrent."""
+    """Acts with a copy of a feed-forward ``PolicyValue``."""
 
     recurrent_inputs: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def log_std(self) -> Floats | None:
-        """Of a Gaussian policy, float32 ``[outputs]``, else ``None``."""
+        """Log standard deviations of a Gaussian policy, float32 ``[outputs]``, or ``None``."""
         return None if self.net.log_std is None else np.asarray(self.net.log_std.numpy())
 
     def __call__(self, inputs: Array) -> tuple[Floats, Floats]:
@@ -88,8 +88,8 @@ class TensorFlowPolicyActor(TensorFlowActor):
         return policy.numpy(), values.numpy()
 
     def values(self, inputs: Array, envs: npt.NDArray[Any] | None = None) -> Floats:
-        """Return the values of what comes next in ``envs`` (in all)."""
+        """Return the values of next observations in ``envs`` (default: all)."""
         return self(inputs)[1]
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Clear the recurrent state of some environments; there is none here."""
+        """Do nothing, since there is no recurrent state."""

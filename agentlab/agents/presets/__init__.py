@@ -1,4 +1,4 @@
-"""Presets: settings for an algorithm in some environments, as data with the source of each."""
+"""Presets: default settings of an algorithm for certain environments, with their sources."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ WITH_PRESETS = ("dqn", "pg", "q_linear", "q_table", "rainbow", "random_search")
 
 @dataclass(frozen=True)
 class Preset:
-    """Defaults for one algorithm in some environments.
+    """Defaults of one algorithm for certain environments.
 
     Attributes:
         name: the value of ``--preset``.
         config: fields of the algorithm's configuration.
         preprocessing: fields of ``Preprocessing``.
-        training: how long and on how many environments: ``steps``, ``n_envs``, ...
-        source: the source of each value, by field; the key ``""`` holds that of all others.
-        env: a regular expression that matches the whole id of its environments.
-        automatic: whether it is the default for these environments.
+        training: fields of ``Training``, such as ``steps`` and ``n_envs``.
+        source: the source of each value, by field; ``""`` is the source of all other fields.
+        env: a regular expression that matches the full ids of the environments.
+        automatic: whether the preset is the default for these environments.
     """
 
     name: str
@@ -40,7 +40,7 @@ NO_PRESET = Preset("none")
 
 
 def load_presets(algo: str) -> list[Preset]:
-    """Return all presets of an algorithm; an empty list where it has none."""
+    """Return all presets of an algorithm; an empty list if it has none."""
     if algo not in WITH_PRESETS:
         return []
     found: list[Preset] = import_module(f"{__name__}.{algo}").PRESETS
@@ -51,10 +51,10 @@ def preset(algo: str, env_id: str, name: str | None = None) -> Preset:
     """Return the preset of an algorithm for an environment.
 
     Args:
-        algo: the algorithm.
-        env_id: the environment.
-        name: a preset by name, whatever the environment; ``"none"`` for no preset; ``None`` for
-            the default for the environment, if any.
+        algo: the algorithm's name.
+        env_id: the environment's id.
+        name: name of a preset, which may be meant for other environments; ``"none"`` for no
+            preset; ``None`` for the environment's default preset, if any.
 
     Returns:
         The preset, or an empty one named ``"none"``.
@@ -69,8 +69,8 @@ def preset(algo: str, env_id: str, name: str | None = None) -> Preset:
             if found.name == name:
                 return found
         known = [*presets(algo), "none"]
-        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-        raise AgentlabError(f"preset={name!r} is unknown for {algo}{hint}")
+        hint = did_you_mean(name, known) or f"; choose from {', '.join(known)}"
+        raise AgentlabError(f"preset={name!r} is unknown for algo={algo!r}{hint}")
     for found in load_presets(algo):
         if found.automatic and re.fullmatch(found.env, env_id):
             return found

@@ -1,4 +1,4 @@
-"""The games, preprocessing and training that the presets for Atari games share."""
+"""Games, preprocessing and training settings shared by the Atari presets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAMES = "|".join(
     if not id.startswith("ALE/") and "-ram" not in id
 )
 
-# Preprocessing of the DQN papers: Mnih et al. 2015, "Methods"; signs of rewards, lives as episodes.
+# Mnih et al. 2015, "Methods": rewards are clipped to their sign, losing a life ends an episode.
 DQN_FRAMES = {
     "grayscale": True,
     "resize": 84,
@@ -23,16 +23,17 @@ DQN_FRAMES = {
     "life_loss": True,
     "noop_max": 30,
 }
-SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}  # random skips or sticky actions vary episodes
-FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # where the id itself skips none
+# Ids that skip frames vary episodes by random skips or sticky actions instead of no-op starts.
+SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}
+FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # for NoFrameskip ids
 
 
 def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset]:
-    """Return the presets for all games: for ids that skip no frames, and for ids that do.
+    """Return the presets for all games: one for ``NoFrameskip`` ids, one for ids that skip frames.
 
     Args:
         config: fields of the algorithm's configuration.
-        source: the source of each, by field.
+        source: the source of each value, by field.
     """
     return [
         Preset(

@@ -51,7 +51,7 @@ PRESETS = [
         training={"steps": 5_000_000, "n_envs": 8},
         source={
             "": "Gulli and Kapoor, TensorFlow 1.x Deep Learning Cookbook, 2017, recipe 9.5",
-            "cut_at_reward": "Karpathy 2016, which the recipe follows",
+            "cut_at_reward": "Karpathy 2016, on which the recipe is based",
         },
     ),
     Preset(
