@@ -61,7 +61,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(server, tmp_path):
 def test_another_checksum_is_refused_and_nothing_is_kept(server, tmp_path):
     url = f"{server.url}/good.bin"
     with pytest.raises(
-        AgentlabError, match=f"{url} gave another file than expected: its SHA-256 is not 0000"
+        AgentlabError, match=f"the file at {url} has changed: its SHA-256 must be 0000"
     ):
         fetch(url, "0" * 64, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -84,14 +84,14 @@ def test_without_a_network_the_sentence_says_what_to_do_instead(server, tmp_path
     server.server_close()
     url = f"{server.url}/good.bin"
     with pytest.raises(AgentlabError) as told:
-        fetch(url, SHA256, tmp_path, "; name a folder")
-    assert str(told.value) == f"{url} cannot be downloaded: Connection refused; name a folder"
+        fetch(url, SHA256, tmp_path, "; pass a folder")
+    assert str(told.value) == f"{url} cannot be downloaded: Connection refused; pass a folder"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(AgentlabError, match=r"file/good\.bin cannot be kept: "):
+    with pytest.raises(AgentlabError, match=r"file/good\.bin cannot be written: "):
         fetch("http://127.0.0.1/good.bin", SHA256, tmp_path / "file")
 
 

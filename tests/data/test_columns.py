@@ -167,7 +167,7 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
     text = rows_of(
         lambda i: "12O" if i == 20 else i * i, lambda i: i / 2, names=("size", "y"), n=60
     )
-    said = r"train.csv, row 22, column 'size' holds '12O', where nearly all others are numbers"
+    said = r"train.csv, row 22, column 'size' contains '12O', but nearly all others are numbers"
     with pytest.raises(AgentlabError, match=said):
         fit(tmp_path, text)
     assert kinds(fit(tmp_path, text, kinds={"size": "category"})) == {"size": "category"}
@@ -176,13 +176,13 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is not a number"),
+        ("old,Rome,yes,2020-01-01", "row 3, column 'age' contains 'old', which is not a number"),
         (
             "inf,Rome,yes,2020-01-01",
-            "row 3, column 'age' holds 'inf', which is not a finite number",
+            "row 3, column 'age' contains 'inf', which is not a finite number",
         ),
-        ("1,Rome,maybe,2020-01-01", "row 3, column 'member' holds 'maybe', which is neither no"),
-        ("1,Rome,yes,yesterday", "row 3, column 'since' holds 'yesterday', which is not a date"),
+        ("1,Rome,maybe,2020-01-01", "row 3, column 'member' contains 'maybe', which is neither no"),
+        ("1,Rome,yes,yesterday", "row 3, column 'since' contains 'yesterday', which is not a date"),
         ("1,Rome,yes,2020-01-01,9", "row 3 has more cells than the header"),
     ],
 )
@@ -210,10 +210,10 @@ def test_the_table_shown_to_the_user(tmp_path):
     ]
     assert shown[1].split() == [
         *("age", "number", "1", "30,", "40,", "50", "standardized:", "mean", "40,"),
-        *("deviation", "7.071;", "one", "more", "input", "for", "missing"),
+        *("deviation", "7.071;", "one", "more", "input", "for", "missing", "cells"),
     ]
-    assert shown[5].endswith("left out: as requested")
-    assert shown[6].endswith("left out: it is the same everywhere")
+    assert shown[5].endswith("dropped: as requested")
+    assert shown[6].endswith("dropped: it is the same everywhere")
     assert shown[8].endswith("the number to predict: mean 1.95")
 
 

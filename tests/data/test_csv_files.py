@@ -92,9 +92,9 @@ def test_a_row_is_named_by_its_line_whatever_precedes_it(tmp_path):
     assert files.names == ["a\nx", "b"]
     assert files.place(0, 0).endswith("a.csv, row 4")
     assert files.place(0, 1).endswith("a.csv, row 7")
-    assert "a.csv, row 8, column 'b' holds 'y'" in str(files.find_text(["b"]))
+    assert "a.csv, row 8, column 'b' contains 'y'" in str(files.find_text(["b"]))
     with pytest.raises(
-        AgentlabError, match="a.csv, row 8, column 'b' holds 'y', which is not a num"
+        AgentlabError, match="a.csv, row 8, column 'b' contains 'y', which is not a num"
     ):
         list(files.chunks({"b": float}))
 
@@ -111,8 +111,8 @@ def test_a_row_is_named_by_its_line_whatever_precedes_it(tmp_path):
         ('a,b\n"1\n2",2\n\n3,4,5,6\n', "a.csv, row 5 has more cells"),
         ("\n\na,b\n3,4,5\n", "a.csv, row 4 has more cells"),
         ('a,b\n"1,2\n', "a.csv cannot be read as CSV: EOF inside string"),
-        (b"a,b\n\xe9t\xe9,2\n", "a.csv is not text in UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00", "a.csv is not text in UTF-8"),
+        (b"a,b\n\xe9t\xe9,2\n", "a.csv is not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00", "a.csv is not UTF-8"),
     ],
 )
 def test_damaged_files_are_refused_in_a_sentence(tmp_path, text, said):
@@ -130,9 +130,9 @@ def test_an_end_that_is_missing_in_a_compressed_file(tmp_path):
 def test_sources_that_are_not_there(tmp_path):
     with pytest.raises(AgentlabError, match="there is no CSV file .*nope.csv"):
         CSVFiles(tmp_path / "nope.csv")
-    with pytest.raises(AgentlabError, match=r"holds no CSV file \(\.csv"):
+    with pytest.raises(AgentlabError, match=r"contains no CSV file \(\.csv"):
         CSVFiles(tmp_path)
-    with pytest.raises(AgentlabError, match="no CSV file is given"):
+    with pytest.raises(AgentlabError, match="source is empty"):
         CSVFiles([])
 
 
@@ -148,7 +148,7 @@ def test_files_of_other_columns(tmp_path):
     [
         ("age,city", "no column 'agee'; did you mean 'age'"),
         ("x,y", "no column 'agee'; it has x, y"),
-        ("5.1,3.5", "its first row, 5.1, 3.5, seems to hold values; it must name"),
+        ("5.1,3.5", "its first row, 5.1, 3.5, seems to be data; it must name"),
     ],
 )
 def test_a_column_that_is_not_there(tmp_path, header, said):

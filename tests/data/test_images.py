@@ -145,7 +145,7 @@ def test_files_that_are_not_images_are_skipped_and_counted(tmp_path):
     assert folder.describe().splitlines() == [
         "classes: 3: ant, bee, cat",
         "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
-        "skipped: 2 files whose names are not those of images",
+        "skipped: 2 files without an image suffix",
     ]
 
 
@@ -232,24 +232,24 @@ def test_programs_in_image_formats_are_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
-        (lambda p: None, {}, "the folder .* holds no images in folders of classes, such as cat"),
-        (lambda p: (p / "cat").mkdir(), {}, "holds no images in folders of classes"),
-        (lambda p: save(p / "1.png", gray(1)), {}, "holds no images in folders of classes"),
+        (lambda p: None, {}, "the folder .* has no images in a subfolder per class, such as cat"),
+        (lambda p: (p / "cat").mkdir(), {}, "has no images in a subfolder per class"),
+        (lambda p: save(p / "1.png", gray(1)), {}, "has no images in a subfolder per class"),
         (
             lambda p: zoo(p, classes=["cat"]),
             {},
-            "the folder .* holds images of only one class, 'cat'; at least two are",
+            "the folder .* has images of only one class, 'cat'; at least two classes",
         ),
         (lambda p: zoo(p, 2), {}, "has too few images of the class 'ant' to split: 2"),
         (
             lambda p: (zoo(p / "train"), zoo(p / "test", classes=["elk"])),
             {},
-            r"test has a class 'elk', but .*train has none",
+            r"test has a class 'elk' that .*train lacks",
         ),
         (
             lambda p: (zoo(p / "train"), (p / "test").mkdir()),
             {},
-            "the folder .*test holds no images in folders of classes",
+            "the folder .*test has no images in a subfolder per class",
         ),
         (zoo, {"size": 0}, "height=0 of images must be 1 or more"),
         (zoo, {"test": 1.0}, "test=1.0 must be a fraction"),
@@ -264,11 +264,11 @@ def test_mistakes_are_told_in_one_sentence(tmp_path, make, options, said):
 
 
 def test_paths_that_are_not_there(tmp_path):
-    with pytest.raises(AgentlabError, match="images='.*nothing' is not a folder"):
+    with pytest.raises(AgentlabError, match="images='.*nothing' must be a folder"):
         ImageFolder(tmp_path / "nothing")
     with pytest.raises(AgentlabError, match=r"there is no image .*nothing\.png"):
         read(tmp_path / "nothing.png")
-    with pytest.raises(AgentlabError, match="the folder .* holds no image"):
+    with pytest.raises(AgentlabError, match="the folder .* contains no image"):
         Images(4, 6, 1).read(tmp_path)
     with pytest.raises(AgentlabError, match="trained on images with 4 channels"):
         Images(4, 6, 4).read(save(tmp_path / "a.png", gray(1)))

@@ -68,17 +68,17 @@ def test_a_model_fitted_on_bytes_takes_the_same_bytes_in_other_dtypes(dtype):
 def test_a_model_fitted_on_bytes_refuses_what_is_not_bytes():
     images = make_preprocessor(PIXELS)
     refused(lambda: images.transform(PIXELS / 255.0), "float64", "uint8", "from 0 to 255")
-    refused(lambda: images.transform(PIXELS.astype(int) + 1), "int64", "holds 256")
+    refused(lambda: images.transform(PIXELS.astype(int) + 1), "int64", "contains 256")
     refused(lambda: images.transform((PIXELS > 9) * 1.0), "only 0 and 1", "white is 255")
     refused(lambda: images.transform(PIXELS[:, :7]), "[5, 7, 6]", "[n, 8, 6, 1] or [n, 8, 6]")
-    refused(lambda: images.transform(["a"]), "x holds the text 'a'")
+    refused(lambda: images.transform(["a"]), "x contains the text 'a'")
 
 
 def test_images_of_floats_can_be_named_and_have_no_files():
     images = make_preprocessor(PIXELS / 255, "images")
     assert images.scale == 1 and images.dtype == "float32"
     assert images.transform(PIXELS).max() > 1
-    refused(lambda: images.read("a.png"), "a.png holds bytes", "float images")
+    refused(lambda: images.read("a.png"), "a.png has uint8 pixels", "floats of unknown scale")
 
 
 def test_wrong_shapes_are_named():
@@ -94,7 +94,7 @@ def test_texts_are_no_numbers_and_numbers_are_no_texts():
     assert isinstance(words, Words)
     refused(lambda: numbers.transform(["a b"]), "the text 'a b'", "numbers")
     refused(lambda: numbers.transform(np.array([["1", "2", "3", "4"]])), "the text '1'")
-    refused(lambda: words.transform(ROWS), "x holds numbers (int64 [30, 4])", "texts")
+    refused(lambda: words.transform(ROWS), "x contains numbers (int64 [30, 4])", "texts")
     refused(lambda: words.transform(np.array(["a", None], object)), "x[1]=None must be a text")
     refused(lambda: words.transform(np.array([["a"]])), "[1, 1]", "flat list")
     for texts in (np.array(["a b"], object), pd.Series(["a b"]), ("a b",), "a b"):
@@ -118,8 +118,8 @@ def test_whole_numbers_are_ids_only_where_the_network_takes_ids():
     refused(lambda: ids.transform(ROWS + 100), "vocabulary=200", "from 0 to 199")
     refused(lambda: ids.transform(ROWS + 0.5), "whole number")
     refused(lambda: make_preprocessor(ROWS, takes="ids", vocabulary=50), "from 0 to 49")
-    refused(lambda: make_preprocessor(ROWS / 2, takes="ids"), "ids of words")
-    refused(lambda: make_preprocessor(["a"], takes="numeric"), "x holds texts", "text_cnn")
+    refused(lambda: make_preprocessor(ROWS / 2, takes="ids"), "word ids")
+    refused(lambda: make_preprocessor(["a"], takes="numeric"), "x contains texts", "text_cnn")
 
 
 def test_sequences_of_numbers_may_have_any_length():
@@ -149,7 +149,7 @@ def test_columns_of_a_frame_are_found_by_name():
     refused(lambda: columns.transform({"rooms": [1], "size": [1, 2]}), "equal length")
     refused(
         lambda: columns.transform({"rooms": [1, 2], "size": [5, "big"]}),
-        "x, row 1, column 'size' holds 'big'",
+        "x, row 1, column 'size' contains 'big'",
     )
 
 
@@ -197,8 +197,8 @@ def test_rows_as_a_csv_reader_gives_them_are_read_like_the_file(tmp_path):
 def test_a_column_that_cannot_be_learned_from_is_named():
     names = pd.DataFrame({"name": [f"name {i}" for i in range(50)]})
     refused(lambda: make_preprocessor(names), "column 'name' of x", "50 different", "drop it")
-    refused(lambda: make_preprocessor({"a": ["x", "x"]}), "no column to learn from")
-    refused(lambda: make_preprocessor({"a": [1.0, np.inf]}), "'a' of x holds an infinite number")
+    refused(lambda: make_preprocessor({"a": ["x", "x"]}), "no usable column")
+    refused(lambda: make_preprocessor({"a": [1.0, np.inf]}), "'a' of x contains an infinite number")
     two = pd.DataFrame([[1, 2]], columns=["a", "a"])
     refused(lambda: make_preprocessor(two), "two columns 'a'")
 

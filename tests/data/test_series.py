@@ -48,19 +48,19 @@ def test_missing_values_can_be_put_on_the_line_between_their_neighbors(tmp_path)
 def test_a_text_among_numbers_is_named_with_row_and_column(tmp_path):
     path = write(tmp_path, "day,price\n1,10\n2,x9\n")
     with pytest.raises(
-        AgentlabError, match="row 3, column 'price' holds 'x9', which is not a number"
+        AgentlabError, match="row 3, column 'price' contains 'x9', which is not a number"
     ):
         read_series(path)
-    with pytest.raises(AgentlabError, match="row 2, column 'day' holds 'Mo'"):
+    with pytest.raises(AgentlabError, match="row 2, column 'day' contains 'Mo'"):
         read_series(write(tmp_path, "day,price\nMo,10\n"), ["day"])
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to hold values; it must name the columns"),
-        ("day,price\n", "holds no time series"),
-        ("day,price\nMo,\nTu,\n", "holds no time series"),
+        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to be data; it must name the columns"),
+        ("day,price\n", "has no column of numbers"),
+        ("day,price\nMo,\nTu,\n", "has no column of numbers"),
         ("", "is empty"),
     ],
 )

@@ -140,7 +140,7 @@ def test_text_in_a_held_out_row_cannot_change_what_a_column_is(tmp_path):
     lines = path.read_text().splitlines()
     lines[row + 1] = "much" + lines[row + 1][5:]
     path.write_text("\n".join(lines))
-    with pytest.raises(AgentlabError, match=f"data.csv, row {row + 2}, column 'a' holds 'much'"):
+    with pytest.raises(AgentlabError, match=f"data.csv, row {row + 2}, column 'a' contains 'much'"):
         Table(path, "y")
 
 
@@ -177,7 +177,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     path = numbered(tmp_path, target=lambda i: "" if i % 100 < 3 else i + 0.5)
     table = Table(path, "y")
     assert sum(part.size for part in parts(table)) == 291
-    assert "left out: 9 rows without 'y'" in table.describe()
+    assert "dropped: 9 rows without 'y'" in table.describe()
 
 
 def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
@@ -189,8 +189,7 @@ def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
         assert table.columns.classes == ("a", "b")
         assert table.test.size == len(list(rows_of(table.test))[1]) == 59
         assert (
-            "left out: 1 test rows of classes that are not in the training split"
-            in table.describe()
+            "dropped: 1 test rows of classes that are not in the training split" in table.describe()
         )
 
 
@@ -207,39 +206,39 @@ def test_what_a_user_is_shown(tmp_path):
     ("target", "options", "said"),
     [
         (lambda i: i + 0.5, {"target": "z"}, "data.csv has no column 'z'; it has a, color"),
-        (lambda i: "one", {}, "target='y', a column of .*data.csv, holds only one class, 'one'"),
-        (lambda i: 7, {}, "holds only one class, '7'; at least two"),
-        (lambda i: "", {}, "target='y', a column of .*, holds no value in the training split"),
+        (lambda i: "one", {}, "target='y', a column of .*data.csv, contains only one class, 'one'"),
+        (lambda i: 7, {}, "contains only one class, '7'; at least two"),
+        (lambda i: "", {}, "target='y', a column of .*, contains no value in the training split"),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'much', which is not a number",
+            "data.csv, row 43, column 'y' contains 'much', which is not a number",
         ),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {},
-            "data.csv, row 43, column 'y' holds 'much', where nearly all others are numbers",
+            "data.csv, row 43, column 'y' contains 'much', but nearly all others are numbers",
         ),
         (
             lambda i: "ab"[i % 2],
             {"task": "regression"},
-            "data.csv, row 2, column 'y' holds 'a', which is not a number",
+            "data.csv, row 2, column 'y' contains 'a', which is not a number",
         ),
         (
             lambda i: "inf" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'inf', which is not a number",
+            "data.csv, row 43, column 'y' contains 'inf', which is not a number",
         ),
         (lambda i: i, {"task": "ranking"}, "task='ranking' is not one of regression, class"),
         (lambda i: i, {"kinds": {"a": "text"}}, "kind of column 'a'='text' is not one of number"),
         (lambda i: i, {"kinds": {"aa": "drop"}}, "no column 'aa'"),
         (lambda i: i, {"test": 1.5}, "test=1.5 must be a fraction"),
-        (lambda i: i, {"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        (lambda i: i, {"validation": 0.5, "test": 0.5}, "must sum to less than 1"),
         (lambda i: i, {"seed": -1}, "seed=-1 must be 0 or more"),
         (
             lambda i: i,
             {"kinds": dict.fromkeys(("a", "color", "square", "member", "day"), "drop")},
-            "data.csv has no column beside 'y' to learn from",
+            "data.csv has no usable column besides the target 'y'",
         ),
     ],
 )
@@ -260,7 +259,7 @@ def test_too_many_classes(tmp_path):
 def test_too_few_rows(tmp_path):
     with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ split"):
         Table(write(tmp_path, "a,y\n3,1.5\n5,2.5\n1,0\n"), "y", validation=0.01, test=0.01)
-    with pytest.raises(AgentlabError, match="holds no value in the training split"):
+    with pytest.raises(AgentlabError, match="contains no value in the training split"):
         Table(write(tmp_path, "a,y\n"), "y")
 
 
@@ -272,7 +271,9 @@ def test_cells_of_another_kind_are_found_before_training(tmp_path):
     lines = path.read_text().splitlines()
     lines[row + 1] = ",".join([*lines[row + 1].split(",")[:3], "perhaps", "2020-01-01", "0"])
     path.write_text("\n".join(lines))
-    said = f"data.csv, row {row + 2}, column 'member' holds 'perhaps', which is neither no nor yes"
+    said = (
+        f"data.csv, row {row + 2}, column 'member' contains 'perhaps', which is neither no nor yes"
+    )
     with pytest.raises(AgentlabError, match=said):
         Table(path, "y")
 

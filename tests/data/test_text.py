@@ -84,7 +84,7 @@ def test_long_texts_lose_their_end():
 
 
 def test_texts_without_words_are_refused():
-    with pytest.raises(AgentlabError, match="the training texts hold no words"):
+    with pytest.raises(AgentlabError, match="the training texts contain no words"):
         Words.fit(["?!", ""])
     with pytest.raises(AgentlabError, match="size=2 must be 3 or more"):
         Words.fit(["a"], size=2)
@@ -194,7 +194,7 @@ def test_files_that_hold_no_text_are_named(tmp_path):
     with pytest.raises(AgentlabError, match="empty.txt is empty"):
         words.read(str(tmp_path / "empty.txt"))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(AgentlabError, match="latin.txt is not text in UTF-8: byte 3 is 0xe9"):
+    with pytest.raises(AgentlabError, match="latin.txt is not UTF-8: byte 3 is 0xe9"):
         words.read(str(tmp_path / "latin.txt"))
     with pytest.raises(AgentlabError, match="the text ' ' is empty"):
         words.read(" ")

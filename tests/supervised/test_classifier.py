@@ -275,18 +275,18 @@ TWO_HEADS = keras.Input((5,))
         ((NAN, Y), "x[3, 2]=nan must be a finite number"),
         ((X[:9], Y), "x has 9 rows and y has 60; they must match"),
         ((5, Y), "x has no rows and y has 60"),
-        ((X, np.eye(2)[Y]), "y has the shape [60, 2]; it must be [n], a label each"),
-        ((X, [None, *WORDS[1:]]), "y lacks some labels: it holds None or nan"),
-        ((X, [1, *WORDS[1:].tolist()]), "y holds the class"),
-        ((X, np.array([1, *WORDS[1:].tolist()], object)), "y holds texts and numbers"),
+        ((X, np.eye(2)[Y]), "y has the shape [60, 2], but labels must be [n]"),
+        ((X, [None, *WORDS[1:]]), "y contains None or NaN"),
+        ((X, [1, *WORDS[1:].tolist()]), "y contains the class"),
+        ((X, np.array([1, *WORDS[1:].tolist()], object)), "y contains strings and numbers"),
         (([[1, 2], [3]], [0, 1]), "x must be an array of numbers"),
         (([["a", 2.0]] * 60, Y), "texts must be a flat list"),
-        ((WORDS, Y), "x holds texts, but the network takes numeric inputs"),
-        ((Stream(Arrays(X, Y)),), "classes=None: name the classes where x is Batches"),
+        ((WORDS, Y), "x contains texts, but the network takes numeric inputs"),
+        ((Stream(Arrays(X, Y)),), "classes=None must be the names of the classes if x is Batches"),
     ],
 )
 def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str) -> None:
-    if says == "y holds the class":  # NumPy has made texts of all labels, also of the number
+    if says == "y contains the class":  # NumPy has made texts of all labels, also of the number
         assert len(Classifier(dense(3), epochs=1).fit(*data, quiet=True).classes) == 3
         return
     with pytest.raises(AgentlabError) as caught:
@@ -299,17 +299,17 @@ def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str
     [
         (
             lambda: keras.Sequential([keras.layers.Dense(2, "softmax")]),
-            "the net ends in softmax, but must give logits",
+            "the net ends in softmax, but must return logits",
         ),
         (lambda: keras.Sequential([keras.layers.Softmax()]), "the net ends in softmax"),
         (
             lambda: keras.Sequential([keras.layers.Activation("softmax")]),
             "the net ends in softmax",
         ),
-        (lambda: dense(3), "the net gives the shape [1, 3] for one example, but [1, 2] is needed"),
+        (lambda: dense(3), "has the shape [1, 3], but must have the shape [1, 2]"),
         (
             lambda: keras.Model(TWO_HEADS, [keras.layers.Dense(2)(TWO_HEADS)] * 2),
-            "the net gives several parts for one example",
+            "the output of the net for one example has several tensors",
         ),
         (
             lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]),
@@ -345,13 +345,16 @@ def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda c: c.score(X, np.where(Y, "perhaps", "no")), "y holds the class 'perhaps', which"),
-        (lambda c: c.score(X, Y), "y holds the class 0, which was not trained; there are no, yes"),
+        (
+            lambda c: c.score(X, np.where(Y, "perhaps", "no")),
+            "y contains the class 'perhaps', which",
+        ),
+        (lambda c: c.score(X, Y), "y contains the class 0, which must be one of no, yes"),
         (lambda c: c.score(X, WORDS[:9]), "targets has 9 rows, but inputs has 60"),
         (lambda c: c.predict(NAN), "x[3, 2]=nan must be a finite number"),
         (lambda c: c.predict(X[:, :3]), "x has the shape [60, 3], but the model takes [n, 5]"),
         (lambda c: c.predict(X[:0]), "there are no examples"),
-        (lambda c: c.predict(["a text"]), "x holds the text 'a text'"),
+        (lambda c: c.predict(["a text"]), "x contains the text 'a text'"),
     ],
 )
 def test_unfit_data_are_refused_later_too(fitted: Classifier, call: Any, says: str) -> None:
@@ -371,7 +374,7 @@ def test_what_was_not_fitted_says_so(tmp_path: Path) -> None:
     [
         ({"net": "mpl"}, "net='mpl' is unknown; did you mean 'mlp'"),
         ({"net": "lenet"}, "net='lenet' needs images"),
-        ({"flip": True}, "flip, rotate, shift and zoom move images, but an example has"),
+        ({"flip": True}, "flip, rotate, shift and zoom need images, but an example has"),
     ],
 )
 def test_an_option_that_does_not_suit_the_data_is_refused(
@@ -393,7 +396,7 @@ def test_an_unfit_option_is_refused(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("y", [Y + 1, Y - 1, WORDS])
 def test_labels_beyond_the_names_given_are_refused(y: Any) -> None:
-    with pytest.raises(AgentlabError, match="which was not trained; there are 0, 1"):
+    with pytest.raises(AgentlabError, match="which must be one of 0, 1"):
         Classifier(dense(2)).fit(X, y, classes=["low", "high"], quiet=True)
 
 

@@ -144,28 +144,38 @@ def test_a_keras_net_of_ones_own_can_be_taught() -> None:
     )
     trainer = Forecaster(own, **TINY).fit(TRAIN, quiet=True)
     assert trainer.predict(TEST).shape == (3, 2)
-    with pytest.raises(AgentlabError, match=r"the net gives \[1, 3, 2\] .* but \[1, 5, 2\] is"):
+    with pytest.raises(
+        AgentlabError, match=r"the net returns \[1, 3, 2\] .* must return \[1, 5, 2\]"
+    ):
         Forecaster(own, **{**TINY, "horizon": 5}).fit(TRAIN, quiet=True)
 
 
 def test_what_cannot_be_learned_or_forecast_is_refused(forecaster: Forecaster) -> None:
     gap = WAVE.copy()
     gap[7, 1] = np.nan
-    with pytest.raises(AgentlabError, match=r"values\[7, 1\] is nan; every value must be a finite"):
+    with pytest.raises(AgentlabError, match=r"values\[7, 1\]=nan must be a finite"):
         Forecaster().fit(gap)
-    with pytest.raises(AgentlabError, match="values has 63 rows, but past=40 and horizon=40 need"):
+    with pytest.raises(
+        AgentlabError,
+        match="values has 63 rows, but needs 80 for past=40 and horizon=40",
+    ):
         Forecaster().fit(WAVE[:70])
-    with pytest.raises(AgentlabError, match="validation_data has 20 rows, but horizon=40 need 40"):
+    with pytest.raises(AgentlabError, match="validation_data has 20 rows, but needs 40"):
         Forecaster().fit(WAVE[:200])
-    with pytest.raises(AgentlabError, match="values has 19 rows, but past=20 are needed"):
+    with pytest.raises(
+        AgentlabError, match="values has 19 rows, but a forecast needs at least past=20"
+    ):
         forecaster.predict(WAVE[:19])
-    with pytest.raises(AgentlabError, match="values has 29 rows, but past=20 and horizon=10"):
+    with pytest.raises(
+        AgentlabError,
+        match="values has 29 rows, but needs 30 for past=20 and horizon=10",
+    ):
         forecaster.evaluate(WAVE[:29])
-    with pytest.raises(AgentlabError, match="values has 1 columns, but the net was trained on 2"):
+    with pytest.raises(AgentlabError, match="values has 1 columns, but must have 2 as in training"):
         forecaster.predict(WAVE[:, :1])
-    with pytest.raises(AgentlabError, match="names has 1 entries, but values has 2 columns"):
+    with pytest.raises(AgentlabError, match="names has 1 entries, but must have 2"):
         Forecaster().fit(WAVE, names=["one"])
-    with pytest.raises(AgentlabError, match="values holds something else than numbers"):
+    with pytest.raises(AgentlabError, match="values must contain only numbers"):
         Forecaster().fit(["a", "b"])
     with pytest.raises(AgentlabError, match="past=1 must be 2 or more"):
         Forecaster(past=1)

@@ -76,7 +76,7 @@ def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
         else:
             with pytest.raises(AgentlabError, match=f"must be Headed.*vocabulary={size}"):
                 model.fit(TEXT, quiet=True)
-    with pytest.raises(AgentlabError, match="net='mine' does not fit a text of"):
+    with pytest.raises(AgentlabError, match="net='mine' does not match a text of"):
         LanguageModel(net=keras.Sequential(name="mine"), **SMALL).fit(TEXT, quiet=True)
 
 

@@ -129,9 +129,9 @@ BAD[5] = np.inf
 @pytest.mark.parametrize(
     ("y", "says"),
     [
-        (["low"] * 80, "y holds 'low'; every target must be a finite number"),
-        ([*Y[1:].tolist(), None], "y holds None; every target must be a finite number"),
-        (BAD, "y holds inf; every target must be a finite number"),
+        (["low"] * 80, "y contains 'low'; every target must be a finite number"),
+        ([*Y[1:].tolist(), None], "y contains None; every target must be a finite number"),
+        (BAD, "y contains inf; every target must be a finite number"),
         (Y[:7], "x has 80 rows and y has 7; they must match"),
     ],
 )
@@ -143,8 +143,8 @@ def test_unfit_targets_are_refused(y: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("y", "says"),
     [
-        (["low"] * 80, "y holds 'low'; every target must be a finite number"),
-        (np.column_stack([Y, Y]), "y has 2 numbers for each example, but the net predicts 1"),
+        (["low"] * 80, "y contains 'low'; every target must be a finite number"),
+        (np.column_stack([Y, Y]), "y has 2 numbers per example, but the net predicts 1"),
         (Y[:7], "targets has 7 rows, but inputs has 80"),
     ],
 )
@@ -160,7 +160,7 @@ def test_numbers_kept_as_objects_are_numbers() -> None:
 
 
 def test_a_net_with_another_number_of_outputs_is_refused() -> None:
-    with pytest.raises(AgentlabError, match=r"the net gives the shape \[1, 2\] for one example"):
+    with pytest.raises(AgentlabError, match=r"for one example has the shape \[1, 2\]"):
         Regressor(dense(2)).fit(X, Y, quiet=True)
 
 

@@ -123,9 +123,9 @@ def test_what_cannot_be_learned_is_refused() -> None:
         SiameseTrainer().fit(np.zeros((4, 2)), [3, 3, 3, 3])
     with pytest.raises(AgentlabError, match="x has 4 rows and y has 3"):
         SiameseTrainer().fit(np.zeros((4, 2)), [3, 3, 2])
-    with pytest.raises(AgentlabError, match="pairs are drawn from arrays"):
+    with pytest.raises(AgentlabError, match="x is Batches, but must be arrays"):
         SiameseTrainer().fit(Pairs(np.arange(11), NUMBERS), None)
-    with pytest.raises(AgentlabError, match="the net embeds nothing"):
+    with pytest.raises(AgentlabError, match="the net must be an agentlab.nets.siamese.Siamese"):
         SiameseTrainer(keras.Sequential([keras.layers.Dense(2)])).fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(AgentlabError, match="SiameseConfig has no option 'flip'"):
         SiameseTrainer(flip=True)

@@ -163,10 +163,10 @@ LONG = "One " * 60
 @pytest.mark.parametrize(
     ("sources", "targets", "says"),
     [
-        (["One", "two"], ["eins"], "there are 2 sources and 1 targets"),
-        ([], [], "there are 0 sources"),
-        (["One", " "], ["eins", "zwei"], r"sources\[1\] is ' ', but must be a sentence"),
-        (["One", "two"], ["eins", 2], r"targets\[1\] is 2, but must be a sentence"),
+        (["One", "two"], ["eins"], "sources has 2 sentences and targets has 1"),
+        ([], [], "both must have the same number, at least 1"),
+        (["One", " "], ["eins", "zwei"], r"sources\[1\]=' ' must be a sentence"),
+        (["One", "two"], ["eins", 2], r"targets\[1\]=2 must be a sentence"),
         ([*TRAIN[0], LONG], [*TRAIN[1], "eins"], r"sources\[600\] has \d+ subwords, more than max"),
     ],
 )
