@@ -204,7 +204,7 @@ def decision_line(
     """
     figure = embedding_scatter(points, labels)
     axes = figure.axes[0]
-    tidy(axes, "where the prediction changes", *names)
+    tidy(axes, "decision boundary", *names)
     axes.margins(0.2)
     foot = -offset * normal / (normal @ normal)
     axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)

@@ -40,7 +40,7 @@ class ReplayBuffer:
         n_step: number of rewards summed before bootstrapping (Sutton & Barto 2018, section 7.1).
         gamma: discount factor per step.
         alpha: exponent of the priorities, from 0 (uniform sampling) to 1 (in proportion to the
-            priorities); ``None`` keeps no priorities. Schaul et al. 2016, "Prioritized Experience
+            priorities); ``None`` for none. Schaul et al. 2016, "Prioritized Experience
             Replay", section 3.3.
         compress: whether to compress observations with LZ4: smaller, but slower to sample.
         path: folder, created if it does not exist, for observations kept on disk instead of in

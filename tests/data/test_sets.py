@@ -64,7 +64,7 @@ def write_lines(path, *lines):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_without_network_and_copy_there_is_one_sentence(name):
+def test_without_network_and_copy_the_error_has_one_line(name):
     with pytest.raises(AgentlabError) as told:
         load(name)
     sentence = str(told.value)
@@ -77,12 +77,12 @@ def test_without_network_and_copy_there_is_one_sentence(name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_folder_without_copies_is_named_with_the_files_sought(name, tmp_path):
+def test_the_error_for_a_folder_without_copies_names_the_searched_files(name, tmp_path):
     with pytest.raises(AgentlabError, match=r"^data_dir='.*' must contain .* or in a subfolder "):
         load(name, tmp_path)
 
 
-def test_a_folder_that_does_not_exist_is_named():
+def test_the_error_for_a_missing_folder_names_it():
     with pytest.raises(AgentlabError, match="data_dir='nowhere' is not a folder"):
         load("mnist", "nowhere")
 
@@ -92,7 +92,7 @@ def test_an_unknown_name_is_refused():
         load("minst")
 
 
-def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
+def test_a_data_set_is_downloaded_verified_and_cached(monkeypatch, tmp_path):
     path = write_mnist(tmp_path)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -120,7 +120,7 @@ def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["", "mnist"])
-def test_a_copy_that_is_not_the_original_is_used_and_told(tmp_path, folder):
+def test_a_copy_that_differs_from_the_original_is_used_with_a_note(tmp_path, folder):
     write_mnist(tmp_path / folder)
     notes = load("mnist", tmp_path).notes
     assert notes[0].startswith(f"mnist: 6 training and 4 test images from {tmp_path / folder}")
@@ -130,7 +130,7 @@ def test_a_copy_that_is_not_the_original_is_used_and_told(tmp_path, folder):
     )
 
 
-def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
+def test_a_copy_that_equals_the_original_is_used_without_a_note(monkeypatch, tmp_path):
     become_the_original(monkeypatch, write_mnist(tmp_path))
     assert len(load("mnist", tmp_path).notes) == 1
 
@@ -147,7 +147,7 @@ def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
         ({"y_test": np.array([1, 2, 3, None])}, "Object arrays cannot be loaded"),
     ],
 )
-def test_a_damaged_copy_gets_one_sentence(tmp_path, content, told):
+def test_a_damaged_copy_raises_an_error_of_one_line(tmp_path, content, told):
     path = write_mnist(tmp_path, **(content if isinstance(content, dict) else {}))
     if not isinstance(content, dict):
         path.write_bytes(content or path.read_bytes()[:-100])
@@ -252,7 +252,7 @@ def test_the_last_tenth_of_shakespeare_is_the_test_split(monkeypatch, tmp_path, 
     assert len(shakespeare.notes) == 1  # compressed, it is still the original
 
 
-def test_another_text_than_the_original_is_told(tmp_path):
+def test_a_text_that_differs_from_the_original_has_a_note(tmp_path):
     (tmp_path / "input.txt").write_text("Words, words, words.")
     assert load("shakespeare", tmp_path).notes[1].startswith("input.txt is not the original file")
     (tmp_path / "input.txt").write_bytes(b"\xff\xfe")
@@ -271,7 +271,7 @@ def test_multi30k_has_three_parts_of_sentence_pairs(tmp_path):
         load("multi30k-en-de", tmp_path)
 
 
-def test_val_is_the_test_split_where_there_is_no_other(tmp_path):
+def test_val_is_the_test_split_if_there_is_no_other(tmp_path):
     for part in ("train", "val"):
         write_lines(tmp_path / f"{part}.en.gz", "a sentence ", "b")
         write_lines(tmp_path / f"{part}.de", "ein Satz", "B")
@@ -283,7 +283,7 @@ def test_val_is_the_test_split_where_there_is_no_other(tmp_path):
     )
 
 
-def test_damaged_sentences_are_told_by_their_file(tmp_path):
+def test_the_error_for_damaged_sentences_names_the_file(tmp_path):
     for language in ("en", "de"):
         for part in ("train", "val"):
             write_lines(tmp_path / f"{part}.{language}.gz", "a", "b")
@@ -322,7 +322,7 @@ def test_digits_replace_mnist_on_request():
     assert np.array_equal(again.test[0], mnist.test[0])
 
 
-def test_other_packages_stand_in_for_boston_shakespeare_and_sunspots():
+def test_boston_shakespeare_and_sunspots_have_replacements():
     boston = load("boston", stand_in=True)
     assert boston.train[0].shape == (354, 10) and boston.names[0] == "age"
     shakespeare = load("shakespeare", stand_in=True)

@@ -1,4 +1,4 @@
-"""Tables are split into parts that never mix, and learn nothing from what is held out."""
+"""Tables are split without leakage, and fitted on the training split only."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_fractions_of_0_make_no_split(tmp_path):
     assert (table.train.size, table.validation, table.test) == (300, None, None)
 
 
-def test_streamed_parts_give_the_rows_of_those_kept_in_memory(tmp_path):
+def test_streamed_splits_equal_those_in_memory(tmp_path):
     path = numbered(tmp_path)
     kept, streamed = Table(path, "y"), Table(path, "y", memory_budget=0)
     assert streamed.columns.to_json() == kept.columns.to_json()
@@ -68,7 +68,7 @@ def test_streamed_parts_give_the_rows_of_those_kept_in_memory(tmp_path):
             assert np.array_equal(a, b)
 
 
-def test_chunks_change_nothing(tmp_path, monkeypatch):
+def test_the_chunk_size_does_not_matter(tmp_path, monkeypatch):
     path = numbered(tmp_path)
     whole = Table(path, "y")
     monkeypatch.setattr("agentlab.data.csv_files.CELLS", 1)  # chunks of 100 rows
@@ -111,7 +111,7 @@ def test_several_files_are_one_table(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
-def test_nothing_is_learned_from_rows_that_are_held_out(tmp_path, task):
+def test_nothing_is_fitted_on_held_out_rows(tmp_path, task):
     def label(i):
         return i + 0.5 if task == "regression" else "abc"[i % 3]
 
@@ -133,7 +133,7 @@ def test_nothing_is_learned_from_rows_that_are_held_out(tmp_path, task):
     assert abs(list(rows_of(after.test))[0]).max() > 1e8 if task == "regression" else True
 
 
-def test_text_in_a_held_out_row_cannot_change_what_a_column_is(tmp_path):
+def test_text_in_a_held_out_row_cannot_change_the_kind_of_a_column(tmp_path):
     path = numbered(tmp_path)
     test = list(rows_of(Table(path, "y").test))[1]
     row = int(test[0] - 0.5)
@@ -173,14 +173,14 @@ def test_the_task_is_inferred_and_shown(tmp_path, target, task):
     assert f"task: {task} (inferred)" in table.describe()
 
 
-def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
+def test_rows_without_a_target_are_dropped_and_counted(tmp_path):
     path = numbered(tmp_path, target=lambda i: "" if i % 100 < 3 else i + 0.5)
     table = Table(path, "y")
     assert sum(part.size for part in parts(table)) == 291
     assert "dropped: 9 rows without 'y'" in table.describe()
 
 
-def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
+def test_rows_of_classes_not_in_the_training_split_are_dropped_and_counted(tmp_path):
     path = numbered(tmp_path)
     row = int(list(rows_of(Table(path, "y").test))[1][0] - 0.5)
     path = numbered(tmp_path, target=lambda i: "rare" if i == row else "ab"[i % 2])
@@ -193,7 +193,7 @@ def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
         )
 
 
-def test_what_a_user_is_shown(tmp_path):
+def test_the_summary_for_the_user(tmp_path):
     shown = Table(numbered(tmp_path), "y", "regression").describe().splitlines()
     assert len(shown) == 9
     assert shown[7:] == [
@@ -242,7 +242,7 @@ def test_what_a_user_is_shown(tmp_path):
         ),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(tmp_path, target, options, said):
+def test_invalid_arguments_raise_an_error_of_one_line(tmp_path, target, options, said):
     path = numbered(tmp_path, target=target)
     with pytest.raises(AgentlabError, match=said) as caught:
         Table(path, **{"target": "y", **options})
@@ -287,7 +287,7 @@ def pieces(sizes):
 
 
 @pytest.mark.parametrize("capacity", [1, 4, 10, 100])
-def test_the_shuffle_buffer_passes_on_every_row_once(capacity):
+def test_the_shuffle_buffer_yields_every_row_once(capacity):
     passed = list(shuffled(pieces([10, 3, 0, 8]), capacity, np.random.default_rng(0)))
     inputs, targets = (np.concatenate(part) for part in zip(*passed, strict=True))
     assert sorted(targets.tolist()) == list(range(21))
@@ -295,7 +295,7 @@ def test_the_shuffle_buffer_passes_on_every_row_once(capacity):
     assert (capacity == 1) or targets.tolist() != sorted(targets.tolist())
 
 
-def test_a_buffer_as_large_as_the_data_can_put_every_row_anywhere():
+def test_a_buffer_as_large_as_the_data_can_yield_any_row_first():
     firsts = {
         int(next(shuffled(pieces([5, 5]), 10, np.random.default_rng(seed)))[1][0])
         for seed in range(200)

@@ -81,5 +81,5 @@ def test_layers_that_nobody_registered_are_refused(tmp_path):
             return inputs
 
     keras.Sequential([keras.Input((1,)), Strange()]).save(tmp_path / "net.keras")
-    with pytest.raises(AgentlabError, match=r"read: it names the class .Strange. of the module"):
+    with pytest.raises(AgentlabError, match=r"net: it names the class .Strange. of the module"):
         load_net(tmp_path / "net.keras")

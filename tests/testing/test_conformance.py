@@ -1,4 +1,4 @@
-"""The conformance suites find what is wrong, and say it in one sentence each."""
+"""The conformance suites detect faults and report each in one sentence."""
 
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ class SharesItsPolicy(Tabular):
         return self.state()
 
 
-def test_an_agent_with_nothing_wrong_passes():
+def test_a_correct_agent_passes():
     agents.check_agent(Tabular)
 
 
@@ -212,7 +212,7 @@ class AddsUp(Means):
         return self
 
 
-def test_an_estimator_with_nothing_wrong_passes():
+def test_a_correct_estimator_passes():
     learners.check_estimator(Means, "classes")
 
 
