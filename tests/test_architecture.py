@@ -1,4 +1,4 @@
-"""The layers of the package, kept by its syntax trees: nothing is imported to check them."""
+"""The layers of the package, checked on its syntax trees without imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users build on top of agents, by the public API alone; each is shown in docs/ too."""
+"""Extensions of agents by the public API alone, each documented in docs/."""
 
 import importlib.util
 import json

@@ -279,7 +279,7 @@ def test_it_learns_and_resumes_exactly(name: str, at: int, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_comes_back_from_its_folder(name: str, tmp_path: Path) -> None:
+def test_it_is_saved_and_loaded(name: str, tmp_path: Path) -> None:
     cls, data, options, x = CASES[name]
     trainer = cls(**{**options, "epochs": 3}).fit(*data, quiet=True) if cls is not GAN else None
     if trainer is None:

@@ -1,4 +1,4 @@
-"""Every algorithm keeps to what the suite in agentlab.testing.agents asks of agents."""
+"""Every algorithm passes the conformance suite of agentlab.testing.agents."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every trainer and estimator keeps to what the suites in agentlab.testing.learners ask."""
+"""Every trainer and estimator passes the suites of agentlab.testing.learners."""
 
 import pytest
 

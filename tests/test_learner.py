@@ -1,4 +1,4 @@
-"""Saving and loading whatever is taught: what comes back, and what is refused."""
+"""Saving and loading of learners, and errors for damaged files."""
 
 import json
 import shutil
@@ -234,7 +234,7 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["learner.json", "arrays.npz"])
-def test_damaged_files_are_refused_in_a_sentence(tmp_path, name):
+def test_damaged_files_raise_an_error_of_one_line(tmp_path, name):
     taught(tmp_path / "toy")
     file = tmp_path / "toy" / name
     whole = file.read_bytes()

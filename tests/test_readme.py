@@ -1,4 +1,4 @@
-"""What the README shows is what runs."""
+"""The code and the commands of the README run."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
     assert (tmp_path / "my_agent" / "arrays.npz").exists()
 
 
-def test_the_replay_memory_draws_as_shown():
+def test_the_replay_buffer_samples_as_shown():
     code = next(block for block in blocks("python") if "ReplayBuffer" in block)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("(32, 4) ")
@@ -43,7 +43,7 @@ def test_the_classifier_learns_and_is_saved_as_shown(tmp_path):
     assert (tmp_path / "my_classifier" / "net.keras").exists()
 
 
-def test_the_callback_and_the_run_from_python_work_as_shown(tmp_path):
+def test_the_callback_and_the_run_in_python_work_as_shown(tmp_path):
     shown = [block for block in blocks("python") if "Callback" in block or "AgentPlan" in block]
     assert len(shown) == 2
     code = "\n".join(shown)

@@ -43,7 +43,7 @@ def test_every_kind_has_a_registry_of_classes_that_exist(kind):
         assert (cls.kind, registry.name_of(cls)) == (kind, name)
 
 
-def test_an_unknown_kind_is_refused():
+def test_an_unknown_kind_raises_an_error():
     with pytest.raises(InvalidArgument, match="kind='agnet' is unknown; did you mean 'agent'"):
         registry_of("agnet")
 

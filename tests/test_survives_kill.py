@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends with the numbers of one that never was."""
+"""A run that is killed repeatedly ends with the metrics of an uninterrupted one."""
 
 import random
 import shlex

@@ -36,12 +36,12 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
-        finished: set it to end training before all steps are made.
-        net: its network; ``None`` where it has none.
-        actor: a copy of ``net`` that acts while ``net`` learns; ``None`` where it has none.
-        update: the compiled gradient step of ``net``; ``None`` where it has none.
-        last_batch: the minibatch that ``update`` saw last, for histograms of gradients.
-        background: runs ``update`` while environments are stepped; ``None`` where it has none.
+        finished: set this to end training early.
+        net: its network, or ``None``.
+        actor: a copy of ``net`` that acts while ``net`` learns, or ``None``.
+        update: the compiled gradient step of ``net``, or ``None``.
+        last_batch: the last minibatch passed to ``update``, for histograms of gradients.
+        background: runs ``update`` while environments are stepped, or ``None``.
 
     Args:
         observation_space: the space of one environment's observations.
@@ -81,7 +81,7 @@ class Agent(Learner):
         super().__init__(config, seed)
         self.observation_space, self.action_space = observation_space, action_space
         self.num_envs = num_envs
-        self._pretrained = getattr(self.config, "pretrained", None)  # until it has been read
+        self._pretrained = getattr(self.config, "pretrained", None)  # until it is loaded
         self._check_spaces()
         self.build()
 
@@ -136,10 +136,11 @@ class Agent(Learner):
         return []
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
-        """Note that new episodes begin although the last step did not end the ones before.
+        """Truncate episodes that are abandoned: the next step belongs to new ones.
 
-        Called where a training starts, and where a resume could not bring episodes back: whatever
-        waits for the next step is truncated. The default is ``reset``.
+        Called when training starts, and when environments are reset although their last step did
+        not end an episode. Transitions that wait for the next step are truncated. The default calls
+        ``reset``.
 
         Args:
             envs: bool ``[num_envs]``, true where a new episode begins.
@@ -147,12 +148,12 @@ class Agent(Learner):
         self.reset(envs)
 
     def on_train_end(self) -> None:
-        """Take in learning under way; called after the last checkpoint of a training."""
+        """Finish the update in progress; called after the last checkpoint of a training."""
 
     # Monitoring
 
     def histograms(self) -> Mapping[str, Array]:
-        """Return weights and gradients to draw histograms of, by name."""
+        """Return weights and gradients by name, to plot as histograms."""
         if self.net is None:
             return {}
         if self.background is not None:
@@ -209,7 +210,7 @@ class Agent(Learner):
     def state(self) -> State:
         pending: State = {}
         if self.background is not None and self.background.busy:
-            # The network has learned; what it learned is not acted on yet.
+            # The network is updated, but the actor still acts by the weights before the update.
             result = self.background.wait()
             pending = {"pending/result": result}
             pending |= {f"pending/actor/{name}": w for name, w in self.actor.weights().items()}
@@ -217,7 +218,7 @@ class Agent(Learner):
 
     def restore(self, state: State) -> None:
         super().restore(state)
-        self._pretrained = None  # its weights, or what became of them, are among the state
+        self._pretrained = None  # the state includes its weights, or what became of them
         if self.actor is not None:
             self.actor.update(self.net)
         if self.background is not None:

@@ -92,7 +92,7 @@ class DQN(Agent):
         self.actor = make_q_actor(self.net, self.encoding)
         self.background = BackgroundLearner(self.name)
         self.steps = self.last_target_update = 0
-        self.errors: Any = None  # of the transitions sampled last, and where these lie
+        self.errors: Any = None  # of the last minibatches, and the indices of their transitions
         self.sampled: Any = None
 
     # Acting

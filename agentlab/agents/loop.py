@@ -23,7 +23,7 @@ from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
 
-EPISODES = "episodes.npz"  # in a checkpoint: how to bring the episodes under way back
+EPISODES = "episodes.npz"  # the unfinished episodes, in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def train(
 ) -> TrainResult:
     """Train ``agent`` in ``envs`` for ``steps`` steps, counted over all environments.
 
-    Where ``run`` holds a checkpoint, training is resumed from it: the agent takes back its state,
-    the episodes under way are replayed, and every later metric equals, bit for bit, that of a run
-    that was never stopped, whatever the spacing of its checkpoints. Only where the environments
-    cannot be replayed (``envs.repeatable``) a checkpoint resets them, and then comes at most once
+    If ``run`` holds a checkpoint, training resumes from it: the agent's state is restored and the
+    unfinished episodes are replayed. Every later metric is bit-for-bit equal to that of an
+    uninterrupted run, however the checkpoints are spaced. If episodes cannot be replayed
+    (``envs.repeatable`` is false), a checkpoint resets the environments, and is saved at most once
     in 20 episodes' worth of steps.
 
     Args:
@@ -104,7 +104,7 @@ def train(
                 progress.update(loop.steps, loop.episodes.describe)
             if loop.steps > loop.logged and not stop.is_set():
                 loop.log()
-            if loop.steps > loop.saved:  # else it had ended before it was resumed
+            if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
             agent.on_train_end()
         finally:
@@ -122,10 +122,10 @@ class _Loop:
     ) -> None:
         self.agent, self.envs, self.run, self.seed = agent, envs, run, seed
         self.callbacks = callbacks
-        self.steps = self.saved = self.logged = 0  # made, in the newest checkpoint, in a row
-        self.number = 0  # of the newest checkpoint
-        self.due = False  # a checkpoint
-        self.observations: Any = None  # what to act on next
+        self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
+        self.number = 0  # of the latest checkpoint
+        self.due = False  # whether a checkpoint is due
+        self.observations: Any = None  # the current observations
         self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
 
     def resume(self) -> None:
@@ -153,7 +153,7 @@ class _Loop:
         self.timer.start(self.steps)
 
     def restore_envs(self, path: Path) -> None:
-        """Bring back the episodes under way, or begin new ones where that is impossible."""
+        """Replay the unfinished episodes, or begin new ones if that is impossible."""
         if not self.envs.repeatable or not path.exists():
             self.reset()
             return
@@ -161,8 +161,8 @@ class _Loop:
         self.observations = self.envs.observations
         if lost.any():
             print(
-                f"env={self.envs.id!r} does not repeat its episodes under their seeds, so "
-                f"{int(lost.sum())} of {len(lost)} begin anew",
+                f"env={self.envs.id!r} is not reproducible from its seeds: {int(lost.sum())} of "
+                f"{len(lost)} unfinished episodes were replaced by new ones",
                 file=sys.stderr,
             )
             self.episodes.begin(lost)
@@ -178,7 +178,7 @@ class _Loop:
         return self.steps % every < self.envs.num_envs
 
     def checkpoint_is_due(self, every: int) -> bool:
-        """Whether a checkpoint is due, and may be made now."""
+        """Return whether to save a checkpoint now."""
         self.due = self.due or self.passed(every)
         if self.envs.repeatable or not self.due:
             return self.due
@@ -186,7 +186,7 @@ class _Loop:
         return self.steps - self.saved >= 20 * length * self.envs.num_envs
 
     def reset(self) -> None:
-        """Begin new episodes everywhere."""
+        """Reset all environments."""
         everywhere = np.ones(self.envs.num_envs, np.bool_)
         self.timer.start(self.steps)
         self.episodes.begin(everywhere)
@@ -194,7 +194,7 @@ class _Loop:
         self.observations = self.envs.reset(derive_seed(self.seed, self.number))
 
     def step(self) -> None:
-        """Make one step in all environments, and learn."""
+        """Step all environments, and learn."""
         clock = time.perf_counter
         start = clock()
         actions, extras = choose_actions(self.agent, self.observations)
@@ -244,7 +244,7 @@ class _Loop:
             self.callbacks.on_metrics(self.steps, metrics)
 
     def checkpoint(self) -> None:
-        """Save everything that resuming needs."""
+        """Save everything needed to resume."""
         histograms = self.agent.histograms()
         for name, array in histograms.items():
             if not np.isfinite(array).all():

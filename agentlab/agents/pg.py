@@ -243,7 +243,7 @@ class PolicyGradient(Agent):
 
     def restore(self, state: State) -> None:
         super().restore(state)
-        if self.rollout.num_envs not in (0, self.num_envs):  # it was trained in another number
+        if self.rollout.num_envs not in (0, self.num_envs):  # trained in a different number
             self.rollout = Rollout(self.config.rollout_length)
 
     def torsos(self) -> list[Any]:

@@ -208,10 +208,10 @@ class QTable(Agent):
         }
 
     def restore(self, state: State) -> None:
-        for own, kept in ((self.table, state["table"]), (self.visits, state["visits"])):
-            own[:] = kept
+        for own, saved in ((self.table, state["table"]), (self.visits, state["visits"])):
+            own[:] = saved
         self._steps, self._errors = int(state["steps"]), list(state["errors"])
-        if len(state["waiting"]) == self.num_envs:  # else it was trained in another number
+        if len(state["waiting"]) == self.num_envs:  # else it was trained in a different number
             self._waiting = state["waiting"].copy()
             self._last = (state["last_states"], state["last_actions"], state["last_rewards"])
 

@@ -53,7 +53,7 @@ class Rollout:
     def cut(self, envs: npt.NDArray[np.bool_]) -> None:
         """Truncate the episodes in ``envs`` at the last step, unless they ended there.
 
-        What followed is not known: the value before the last step stands in for the one after.
+        Their final observation is unknown, so they bootstrap from the value before the last step.
         """
         if not self._columns["cut"]:
             return
@@ -66,12 +66,12 @@ class Rollout:
             self._columns["final_values"][-1] = values
 
     def state(self) -> dict[str, Array]:
-        """Return the steps added so far, as arrays."""
+        """Return the steps so far as arrays, for a checkpoint."""
         columns = {name: np.stack(column) for name, column in self._columns.items() if column}
         return columns | {f"recurrent/{i}": part for i, part in enumerate(self.recurrent_state)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         self._columns = {name: list(state.get(name, ())) for name in self.FIELDS}
         parts = sorted((n for n in state if n.startswith("recurrent/")), key=_index)
         self.recurrent_state = [state[name] for name in parts]

@@ -38,7 +38,7 @@ class Episodes:
 
     @property
     def mean_length(self) -> float:
-        """Mean length of the last 100 episodes in steps; NaN before one has ended."""
+        """Mean length of the last 100 episodes in steps; NaN if none has ended."""
         return float(np.mean(self._lengths)) if self._lengths else math.nan
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
@@ -74,7 +74,7 @@ class Episodes:
         return f"{self.count:,} episodes, mean return {mean}"
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {
             "episodes": self.count,
             "returns": list(self._returns),
@@ -117,11 +117,11 @@ class Means:
             self._values[name].append(value)
 
     def state(self) -> dict[str, list[float]]:
-        """Return what a checkpoint keeps: the values since the last row."""
+        """Return the values since the last row, for a checkpoint."""
         return {name: list(values) for name, values in self._values.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         for name, values in state.items():
             self._values[name] = list(map(float, values))
 
@@ -165,7 +165,7 @@ class Timer:
 
     @property
     def total(self) -> float:
-        """Seconds of training up to now, over all resumes."""
+        """Seconds of training so far, including those before a resume."""
         return self.seconds + time.perf_counter() - self._since
 
     def take(self, steps: int) -> dict[str, float]:

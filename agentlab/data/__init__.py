@@ -1,4 +1,4 @@
-"""Data: public data sets, the user's own files, preprocessors, and batches.
+"""Public data sets, users' files, preprocessors and batches.
 
 Everything that is fitted (means, vocabularies, categories) is fitted on the training split only.
 """

@@ -15,12 +15,12 @@ ArrayOrTuple = Array | tuple[Array, ...]
 
 
 class Batch(NamedTuple):
-    """Some examples.
+    """A batch of examples.
 
     Attributes:
         inputs: an array ``[b, ...]``, or several as a tuple.
         targets: likewise.
-        weights: float32 ``[b]`` or ``[b, time]``: the weight of each loss; 0 masks it.
+        weights: float32 ``[b]`` or ``[b, time]``: the sample weights; 0 masks an example or step.
     """
 
     inputs: ArrayOrTuple
@@ -29,25 +29,25 @@ class Batch(NamedTuple):
 
 
 class Batches(Protocol):
-    """Data that can be iterated over again and again.
+    """Data that can be iterated over epoch by epoch.
 
     Attributes:
-        size: how many examples one epoch has.
-        ragged: whether the second axis (time) differs between batches.
+        size: number of examples per epoch.
+        ragged: whether the length of the second axis (time) varies between batches.
     """
 
     size: int
     ragged: bool
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
         """Iterate over all examples once, ``batch`` at a time; the last batch may be smaller.
 
         Args:
-            batch: examples in a batch.
-            seed: shuffles them; ``None`` keeps their order. Equal seeds give equal orders.
+            batch: batch size.
+            seed: seed of the shuffling; ``None`` does not shuffle. Equal seeds give equal orders.
         """
 
 
@@ -60,7 +60,7 @@ class Arrays:
         weights: float32 ``[n]`` or ``[n, time]``; ``None`` gives every example weight 1.
 
     Raises:
-        AgentlabError: where there are no examples, or the arrays differ in length.
+        AgentlabError: if there are no examples, or the arrays differ in length.
 
     >>> data = Arrays(np.arange(5.0)[:, None], np.arange(5))
     >>> [batch.targets.tolist() for batch in data.epoch(2)]
@@ -89,7 +89,7 @@ class Arrays:
                     )
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
@@ -114,14 +114,15 @@ def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[npt.NDA
 
     Args:
         n: number of examples.
-        fractions: of each split; they sum to 1. A fraction above 0 gets at least one example.
-        seed: of the split.
+        fractions: the fraction of each split; they sum to 1. A split with a fraction above 0 has
+            at least one example.
+        seed: of the random split.
 
     Returns:
         The indices of the examples, a sorted array for each split.
 
     Raises:
-        AgentlabError: where the fractions do not sum to 1, or there are fewer examples than splits.
+        AgentlabError: if the fractions do not sum to 1, or there are fewer examples than splits.
 
     >>> [len(rows) for rows in split_indices(10, (0.7, 0.1, 0.2), seed=0)]
     [7, 1, 2]

@@ -1,4 +1,4 @@
-"""Public files: downloaded once, verified by their checksums, and kept in a cache folder."""
+"""Downloads of public files, verified by checksum and cached in a folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from urllib3.exceptions import IncompleteRead
 
 from agentlab.errors import AgentlabError
 
-TIMEOUT = 30.0  # seconds to wait for an answer
+TIMEOUT = 30.0  # seconds without a response
 CHUNK = 1 << 18  # bytes
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: ``AGENTLAB_DATA``, else ``~/.cache/agentlab``."""
+    """Return the folder of downloads: ``AGENTLAB_DATA``, else ``~/.cache/agentlab``."""
     return Path(os.environ.get("AGENTLAB_DATA") or Path.home() / ".cache" / "agentlab")
 
 
@@ -31,21 +31,21 @@ def checksum(path: Path) -> str:
 def fetch(
     url: str, sha256: str, folder: Path | None = None, instead: str = "", quiet: bool = False
 ) -> Path:
-    """Return a verified copy of a public file, downloaded only where the cache has none.
+    """Return a verified copy of a public file, downloaded only if it is not cached.
 
-    A file appears in the folder whole or not at all, even where several processes fetch it at
-    once. A damaged copy is downloaded again.
+    Downloads are atomic, even if several processes download the same file at once. A damaged copy
+    is downloaded again.
 
     Args:
         url: of the file.
         sha256: its checksum.
-        folder: where it is kept; ``None`` takes ``cache_folder()``.
-        instead: what a user without a network can do; ends the sentence of the error.
+        folder: the cache folder; ``None`` is ``cache_folder()``.
+        instead: what a user without a network can do, appended to the error message.
         quiet: show no progress.
 
     Raises:
-        AgentlabError: where there is no network or no such file, the connection is cut, the
-            checksum differs, or the folder cannot be written to.
+        AgentlabError: if the download fails, the checksum differs, or the folder cannot be written
+            to.
     """
     folder = cache_folder() if folder is None else folder
     name = url.rpartition("/")[2]
@@ -61,26 +61,26 @@ def fetch(
             return path
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass  # so that a folder that cannot be written to is told from a failed download
+            pass  # distinguishes a folder that cannot be written to from a failed download
     except OSError as error:
-        raise AgentlabError(f"{path} cannot be kept: {error.strerror}") from error
-    pooch.get_logger().setLevel("WARNING")  # the bar says enough
+        raise AgentlabError(f"{path} cannot be written: {error.strerror}") from error
+    pooch.get_logger().setLevel("WARNING")  # the progress bar is enough
     try:
         with bar:
             download = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT)
             pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=download)
-        path.chmod(0o644)  # such a file is made for its owner alone, but a cache may be shared
+        path.chmod(0o644)  # temporary files are private to their owner, but a cache may be shared
     except ValueError as error:
         raise AgentlabError(
-            f"{url} gave another file than expected: its SHA-256 is not {sha256}"
+            f"the file at {url} has changed: its SHA-256 must be {sha256}"
         ) from error
-    except OSError as error:  # those of requests among them
+    except OSError as error:  # includes the errors of requests
         raise AgentlabError(f"{url} cannot be downloaded: {_reason(error)}{instead}") from error
     return path
 
 
 class _Bar(tqdm):  # type: ignore[misc]
-    """A progress bar that pooch takes for one although its total is not known yet."""
+    """A progress bar that is true, as pooch requires, even before its total is known."""
 
     def __bool__(self) -> bool:
         return True
@@ -92,7 +92,7 @@ def _reason(error: BaseException) -> str:
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"
     cause: BaseException | None = error
-    while cause is not None:  # requests and urllib3 wrap the error of the system several times
+    while cause is not None:  # requests and urllib3 wrap the operating system's error several times
         if isinstance(cause, IncompleteRead):
             total = cause.partial + (cause.expected or 0)
             return f"the connection was cut after {cause.partial:,} of {total:,} bytes"

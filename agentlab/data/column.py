@@ -1,4 +1,4 @@
-"""``Column`` and ``Target``: what a column of a table is, and its cells as numbers or texts."""
+"""``Column`` and ``Target``: fitted columns of a table, and their cells as numbers or texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 NumberArray = npt.NDArray[np.float64]
 
 INFINITE = "which is not a finite number"
-# Pairs of words, the false one first; a column of nothing else is a boolean.
+# Pairs of words, false first; a column with only the words of one pair is boolean.
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
 
 
@@ -26,16 +26,17 @@ class Column:
     """A column of a table, as fitted on the training split.
 
     Attributes:
-        name: in the header.
+        name: name in the header.
         kind: ``number`` and ``date`` (days since 1970) become one standardized input, ``boolean``
-            one that is 0 or 1, ``category`` one for each category, ``dropped`` none. One more
-            input says where cells are missing, if any are in the training split.
+            one input of 0 or 1, ``category`` one input per category, ``dropped`` none. If the
+            training split has missing cells, another input is 1 for missing cells.
         missing: number of missing cells in the training split.
         examples: some of its values.
         note: why it is dropped.
-        mean: of numbers or dates; it replaces missing ones.
-        deviation: standard deviation of numbers or dates, 1 where they are all equal.
-        categories: the texts, sorted; of a boolean the false and the true one in lower case.
+        mean: mean of numbers or dates; replaces missing cells.
+        deviation: standard deviation of numbers or dates, 1 if they are all equal.
+        categories: the categories, sorted; for a boolean, the false and the true word in lower
+            case.
         usual: index of the most frequent category, which replaces missing ones.
     """
 
@@ -51,7 +52,7 @@ class Column:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """A name for each input made from the column."""
+        """The names of the inputs made from the column."""
         if self.kind == "dropped":
             return ()
         values: tuple[str, ...] = (self.name,)
@@ -61,15 +62,15 @@ class Column:
 
     @property
     def becomes(self) -> str:
-        """What the network gets from it, in words."""
+        """The inputs made from the column, in words for the user."""
         word = {
             "number": f"standardized: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
             "date": f"days, standardized: deviation {self.deviation:.4g}",
             "boolean": f"{' and '.join(self.categories)} as 0 and 1",
-            "category": f"{len(self.categories)} inputs, one for each category",
-            "dropped": f"left out: {self.note}",
+            "category": f"{len(self.categories)} inputs, one per category",
+            "dropped": f"dropped: {self.note}",
         }[self.kind]
-        return f"{word}; one more input for missing" if self.inputs and self.missing else word
+        return f"{word}; one more input for missing cells" if self.inputs and self.missing else word
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ class Target:
     """The column to predict.
 
     Attributes:
-        name: in the header.
+        name: name in the header.
         task: ``regression`` predicts a number, ``classification`` one of ``classes``.
         classes: the labels in the training split as texts, sorted (numbers by value).
         missing: number of missing cells in the training split; their rows are left out.
         examples: some of its values.
-        mean, deviation: of the training split, for regression.
+        mean, deviation: mean and standard deviation of the training split, for regression.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What each column of a table is, inferred from the training split, chunk by chunk."""
+"""Inference of the kinds of columns from the training split, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.target_column import CLASSES, EXAMPLES, Moments, TargetColumn, refuse_mistakes
 from agentlab.errors import AgentlabError, InvalidArgument
 
-CATEGORIES = 100  # columns with more distinct texts are left out
+CATEGORIES = 100  # columns with more distinct texts are dropped
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 IDENTIFIER = re.compile(r"(?i:(.*[\s_.-])?(id|uuid|guid))|.*[a-z]I[dD]")
 Numbers = npt.NDArray[np.float64]
 
 
 class NumberColumn:
-    """A column that has held nothing but numbers so far."""
+    """A column that has contained only numbers so far."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -48,7 +48,7 @@ class NumberColumn:
             self.examples = list(dict.fromkeys(f"{value:.6g}" for value in values[:50]))[:EXAMPLES]
 
     def column(self, forced: bool) -> Column:
-        """Return what the column is; ``forced`` keeps it in any case."""
+        """Return the fitted column; with ``forced``, it is never dropped."""
         note = ""
         if not self.moments.count:
             note = "it is empty"
@@ -64,7 +64,7 @@ class NumberColumn:
 
 
 class TextColumn:
-    """A column of texts, perhaps mixed with numbers: categories, booleans or dates."""
+    """A column of texts, possibly mixed with numbers: categories, booleans or dates."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -90,14 +90,14 @@ class TextColumn:
                 self._dates.add(values)
 
     def column(self, files: CSVFiles | None, forced: bool) -> Column:
-        """Return what the column is.
+        """Return the fitted column.
 
         Args:
-            files: the source of the texts, to name cells that look like mistakes.
-            forced: whether it is to be categories in any case.
+            files: the source of the texts, to locate cells that look like mistakes.
+            forced: whether the column is categorical whatever its texts.
 
         Raises:
-            AgentlabError: where nearly all cells are numbers: the others look like mistakes.
+            AgentlabError: if nearly all cells are numbers, so that the others look like mistakes.
         """
         name, missing, different = self.name, self.missing, len(self.counts)
         examples = tuple(list(self.counts)[:EXAMPLES])
@@ -149,17 +149,17 @@ def fit_columns(
     kinds: Mapping[str, Literal["number", "category", "drop"]],
     parts_of: Callable[[Chunk], npt.NDArray[np.uint8]],
 ) -> tuple[list[Column], Target]:
-    """Infer what each column is, in one pass over the files and one more over columns of texts.
+    """Infer the kind of each column, in one pass over the files and another over text columns.
 
     Args:
         files: the table.
-        target: collects what the column to predict holds.
-        kinds: what some columns are, by name, where that is not to be inferred.
-        parts_of: returns the split of each row of a chunk; 0 is the training split, the only one
-            that is learned from.
+        target: collects the values of the column to predict.
+        kinds: the kinds of some columns by name, which are not inferred.
+        parts_of: returns the split of each row of a chunk; columns are fitted on split 0, the
+            training split.
 
     Raises:
-        AgentlabError: where no column is left to learn from, or cells look like mistakes.
+        AgentlabError: if no column is left as an input, or cells look like mistakes.
     """
     features = [name for name in files.names if name != target.name]
     kept = [name for name in features if kinds.get(name) != "drop"]
@@ -197,24 +197,26 @@ def fit_columns(
         else:
             columns.append(Column(name, "dropped", note="as requested"))
     if not any(column.inputs for column in columns):
-        raise AgentlabError(f"{files.paths[0]} has no column beside {target.name!r} to learn from")
+        raise AgentlabError(
+            f"{files.paths[0]} has no usable column besides the target {target.name!r}"
+        )
     return columns, goal
 
 
 def frame_columns(frame: Any, standardize: bool, as_written: bool) -> list[Column]:
-    """Infer what each column of a DataFrame is.
+    """Infer the kind of each column of a DataFrame.
 
     Args:
         frame: the training split.
-        standardize: whether numbers and dates are scaled.
-        as_written: whether texts that are numbers are numbers, as in a CSV file.
+        standardize: whether numbers and dates are standardized.
+        as_written: whether to parse strings as numbers, as in a CSV file.
 
     Raises:
         InvalidArgument: see ``Columns.fit``.
     """
     columns = [_frame_column(name, frame[name], as_written) for name in frame.columns]
     if not any(column.inputs for column in columns):
-        raise InvalidArgument(f"x has {len(frame)} rows and no column to learn from")
+        raise InvalidArgument(f"x has {len(frame)} rows and no usable column")
     if standardize:
         return columns
     return [
@@ -232,7 +234,7 @@ def _frame_column(name: str, cells: Any, as_written: bool) -> Column:
     if numeric:
         values = number_cells(cells)
         if np.isinf(values).any():
-            raise InvalidArgument(f"column {name!r} of x holds an infinite number")
+            raise InvalidArgument(f"column {name!r} of x contains an infinite number")
         numbers = NumberColumn(name)
         numbers.add(values, np.arange(len(values)))
         return numbers.column(forced=True)
@@ -241,7 +243,6 @@ def _frame_column(name: str, cells: Any, as_written: bool) -> Column:
     column = words.column(None, forced=cells.dtype == "category")
     if column.kind == "dropped" and len(words.counts) > 1:
         raise InvalidArgument(
-            f"column {name!r} of x cannot be made categories: {column.note}; drop it or make "
-            "numbers of it"
+            f"column {name!r} of x cannot be categorical: {column.note}; drop it or make it numeric"
         )
     return column

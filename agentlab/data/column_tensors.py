@@ -1,4 +1,4 @@
-"""What ``Columns`` does to the cells of a column, as TensorFlow operations for inference models."""
+"""The preprocessing of ``Columns`` as TensorFlow operations, for inference models."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, February's in
 
 
 def signature_names(names: Sequence[str]) -> dict[str, str]:
-    """Return a name for each column that the signature of a SavedModel can have.
+    """Return names for the columns that are valid in the signature of a SavedModel.
 
-    Such names are ASCII identifiers, and differ in more than upper and lower case.
+    Valid names are ASCII identifiers that differ in more than upper and lower case.
 
     >>> signature_names(["age", "age in years", "Age", "2nd (m²)"])
     {'age': 'age', 'age in years': 'age_in_years', 'Age': 'Age_2', '2nd (m²)': 'column_2nd__m__'}
@@ -41,12 +41,12 @@ def column_inputs(column: Column, cells: Any) -> Any:
     """Return a column's inputs, a float32 tensor ``[n, len(column.inputs)]``.
 
     Args:
-        column: as fitted.
-        cells: float32 ``[n]`` of numbers, else strings ``[n]``.
+        column: the fitted column.
+        cells: float32 ``[n]`` for numbers, else strings ``[n]``.
 
     Raises:
-        tf.errors.InvalidArgumentError: when the model runs, for a cell that is not of its column's
-            kind.
+        tf.errors.InvalidArgumentError: when the model is called, for a cell that does not match the
+            kind of its column.
     """
     if column.kind == "number":
         numbers = tf.cast(cells, tf.float64)
@@ -74,7 +74,7 @@ def column_inputs(column: Column, cells: Any) -> Any:
 
 
 def days_of_dates(texts: Any) -> tuple[Any, Any]:
-    """Return dates (ISO 8601, perhaps with a time) as days since 1970, and which are valid.
+    """Return dates (ISO 8601, optionally with a time) as days since 1970, and which are valid.
 
     Args:
         texts: strings ``[n]`` such as ``2024-12-31`` or ``2024-12-31T23:59:59+01:00``.
@@ -86,7 +86,7 @@ def days_of_dates(texts: Any) -> tuple[Any, Any]:
     texts = tf.where(written, texts, "1970-01-01")
 
     def number(group: int, dtype: str = "int64") -> Any:
-        # A group that is not there is empty, so the 0 before it stands alone.
+        # An optional group that does not match is empty, and the 0 before it makes it zero.
         digits = tf.strings.regex_replace(texts, DATE_AND_TIME, rf"0\{group}")
         return tf.strings.to_number(digits, getattr(tf, dtype))
 

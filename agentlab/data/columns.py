@@ -1,4 +1,4 @@
-"""``Columns``: columns of a table, by name, as a network's inputs and targets."""
+"""``Columns``: named columns of a table as a network's inputs and targets."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from agentlab.data.raw_inputs import as_frame
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 
-SHOWN = 50  # columns in the table that a user is shown
+SHOWN = 50  # columns in the table that is printed for the user
 Refuse = Callable[[int, str, str], AgentlabError]  # from a row, a column's name and a reason
 
 
 class Columns(Preprocessor):
-    """Columns of a DataFrame or of CSV files, found by their names.
+    """Columns of a DataFrame or of CSV files, matched by name.
 
-    Numbers and dates become one standardized input each, booleans 0 or 1, categories one input for
-    each; an unseen category sets none of them. Missing numbers become the mean and missing
-    categories the most frequent one; where the training split has missing cells, one more input
-    tells where they are.
+    Numbers and dates become one standardized input each, booleans 0 or 1, and categories are
+    one-hot encoded, all zeros for an unseen category. Missing numbers are replaced by the mean and
+    missing categories by the most frequent one; a column with missing cells in the training split
+    has another input that is 1 for missing cells.
 
     Args:
-        columns: all but the target, in the order of their inputs.
-        target: the column to predict, where it is one of the table's.
+        columns: all columns but the target, in the order of their inputs.
+        target: the column to predict, or ``None`` if it is not part of the table.
 
     Attributes:
-        inputs: a name for each input: ``age``, ``city=Rome``, ``age is missing``.
-        types: the columns that are needed, each ``float`` (numbers) or ``str``.
-        task, classes: the target's; ``None`` and none where there is no target.
+        inputs: the names of the inputs: ``age``, ``city=Rome``, ``age is missing``.
+        types: the required columns, each ``float`` (numbers) or ``str``.
+        task, classes: of the target; ``None`` and empty without a target.
 
     >>> columns = Columns.fit({"size": [20.0, 40.0], "city": ["Rome", "Oslo"]})
     >>> columns.inputs
@@ -84,15 +84,15 @@ class Columns(Preprocessor):
 
     @classmethod
     def fit(cls, x: Any, standardize: bool = True) -> Self:
-        """Learn what each column is from the training split; ``Table`` does so for CSV files.
+        """Infer and fit the columns on the training split; ``Table`` does so for CSV files.
 
         Args:
-            x: a DataFrame, a dict of columns, or a list of rows as ``csv.DictReader`` gives them.
-            standardize: whether numbers and dates are scaled to mean 0 and deviation 1.
+            x: a DataFrame, a dict of columns, or a list of dicts, one per row.
+            standardize: whether to scale numbers and dates to mean 0 and standard deviation 1.
 
         Raises:
-            InvalidArgument: for data without rows or columns to learn from, an infinite number, or
-                a column of too many different texts.
+            InvalidArgument: for data without rows or usable columns, an infinite number, or a
+                column of too many different texts.
         """
         frame = as_frame(x)
         return cls(frame_columns(frame, standardize, as_written=isinstance(x, list | tuple)))
@@ -101,12 +101,12 @@ class Columns(Preprocessor):
         """Return the inputs of rows, float32 ``[n, len(inputs)]``.
 
         Args:
-            x: a DataFrame, a dict of columns, or a list of rows as dicts. Columns are found by
-                name, in any order; others are ignored.
+            x: a DataFrame, a dict of columns, or a list of dicts, one per row. Columns are matched
+                by name, in any order; other columns are ignored.
 
         Raises:
-            InvalidArgument: for a column that is missing, or a cell that is not of its column's
-                kind.
+            InvalidArgument: for a missing column, or a cell that does not match the kind of its
+                column.
         """
         import pandas as pd
 
@@ -124,7 +124,7 @@ class Columns(Preprocessor):
 
         def refuse(row: int, name: str, why: str) -> AgentlabError:
             value = str(frame[name].iloc[row])
-            return InvalidArgument(f"x, row {row}, column {name!r} holds {value!r}, {why}")
+            return InvalidArgument(f"x, row {row}, column {name!r} contains {value!r}, {why}")
 
         return self._encode(pd.DataFrame(cells, range(len(frame))), refuse)
 
@@ -132,12 +132,12 @@ class Columns(Preprocessor):
         """Return the inputs of some rows of a chunk of CSV files, float32 ``[n, len(inputs)]``.
 
         Args:
-            chunk: read with ``types``.
-            rows: their numbers in the chunk.
+            chunk: a chunk read with ``types``.
+            rows: indices of the rows in the chunk.
 
         Raises:
-            AgentlabError: for an infinite number, or a text that is not a date or neither of a
-                boolean's two words.
+            AgentlabError: for an infinite number, or a text that is not a date or not one of the
+                two words of a boolean.
         """
         return self._encode(
             chunk.frame.take(rows), lambda row, name, why: chunk.refuse(int(rows[row]), name, why)
@@ -178,10 +178,11 @@ class Columns(Preprocessor):
         return inputs
 
     def targets(self, chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-        """Return a chunk's targets, and which rows have one.
+        """Return a chunk's targets, and a mask of the rows that have one.
 
-        Targets are float32 ``[n]`` for regression, else int32 ``[n]``: places in ``classes``. Rows
-        have none where the cell is missing, or its class is not in the training split.
+        Targets are float32 ``[n]`` for regression and int32 ``[n]``, indices into ``classes``, for
+        classification. A row has no target if the cell is missing or its class does not occur in
+        the training split.
         """
         assert self.target is not None
         cells = chunk.frame[self.target.name]
@@ -195,20 +196,20 @@ class Columns(Preprocessor):
 
     @property
     def target_type(self) -> dict[str, type | None]:
-        """How the target is to be read, beside ``types``."""
+        """The type with which to read the target, as in ``types``."""
         assert self.target is not None
         return {self.target.name: float if self.task == "regression" else str}
 
     def read(self, source: Source) -> Any:
-        """Return the columns that are needed of the rows of CSV files, a DataFrame.
+        """Return the required columns of CSV files, a DataFrame.
 
         Args:
-            source: a file, a folder of them or several; the target may be missing, other columns
-                may be there. Blank lines are skipped.
+            source: a file, several files or a folder of files; they may lack the target and have
+                other columns. Blank lines are skipped.
 
         Raises:
-            AgentlabError: for a missing column, or a cell that is not of its column's kind,
-                naming file, row and column.
+            AgentlabError: for a missing column, or a cell that does not match the kind of its
+                column; the message names file, row and column.
         """
         import pandas as pd
 
@@ -223,7 +224,7 @@ class Columns(Preprocessor):
         return pd.concat(frames, ignore_index=True)
 
     def describe(self) -> str:
-        """Return the table that a user is shown: each column and what becomes of it."""
+        """Return a table for the user: each column and the inputs made from it."""
         rows = [("column", "kind", "missing", "examples", "becomes")]
         for column in self.columns[:SHOWN]:
             kind = "-" if column.kind == "dropped" else column.kind
@@ -250,7 +251,7 @@ class Columns(Preprocessor):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         columns = [from_dict(Column, column) for column in described["columns"]]
         target = described["target"]
         return cls(columns, None if target is None else from_dict(Target, target))
@@ -261,11 +262,11 @@ class Columns(Preprocessor):
         return (len(self.inputs),)
 
     def inference_inputs(self) -> dict[str, Any]:
-        """Return a ``keras.Input`` for each column that is needed, by name.
+        """Return a ``keras.Input`` for each required column, by name.
 
-        Numbers are float32 ``[n]``, NaN where missing; categories, booleans and dates are strings
-        ``[n]`` as in a CSV file, "" where missing. The tensors have the columns' names, or, where a
-        name is not an identifier, one made of it by ``signature_names``, as SavedModel needs.
+        Numbers are float32 ``[n]``, NaN if missing; categories, booleans and dates are strings
+        ``[n]`` as in a CSV file, "" if missing. The tensors are named after the columns; names that
+        are not identifiers, as SavedModel requires, are converted by ``signature_names``.
         """
         names = signature_names(list(self.types))
         return {
@@ -274,7 +275,7 @@ class Columns(Preprocessor):
         }
 
     def transform_tensors(self, inputs: Any) -> Any:
-        """Do what ``transform`` does to a dict of tensors, one for each column."""
+        """Return the output of ``transform`` for a dict of tensors, one per column."""
         return tf.concat([column_inputs(c, inputs[c.name]) for c in self._used], axis=1)
 
 

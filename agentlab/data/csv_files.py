@@ -1,4 +1,4 @@
-"""CSV files: the names of their columns, and their rows in chunks."""
+"""``CSVFiles``: column names of CSV files, and their rows in chunks."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from agentlab.data.csv_form import (
 from agentlab.errors import AgentlabError
 
 MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "Null")
-CELLS = 200_000  # that a chunk holds, so that wide tables need no more memory than narrow ones
+CELLS = 200_000  # per chunk, so that wide tables need no more memory than narrow ones
 BLANK: tuple[list[str], ...] = ([], [""])
 BEYOND = "\n beyond the header"  # no column can have this name: names are stripped
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some successive rows of one file.
+    """Consecutive rows of one file.
 
     Attributes:
         frame: the requested columns, a pandas DataFrame; missing cells are NaN.
@@ -55,39 +55,39 @@ class Chunk:
         return self.files.to_numbers(self.frame[name])
 
     def refuse(self, row: int, name: str, why: str) -> AgentlabError:
-        """Return the error that says what is wrong with a cell.
+        """Return an error about a cell.
 
         Args:
-            row: its index in the chunk.
-            name: of the column.
-            why: follows the cell's value in the sentence.
+            row: index of the row in the chunk.
+            name: name of the column.
+            why: the relative clause that follows the cell's value in the message.
         """
         place = self.files.place(self.file, self.first + row)
         value = self.frame[name].iloc[row]
-        return AgentlabError(f"{place}, column {name!r} holds {str(value)!r}, {why}")
+        return AgentlabError(f"{place}, column {name!r} contains {str(value)!r}, {why}")
 
 
 class CSVFiles:
-    """One CSV file, or several of the same columns, read as one table in chunks.
+    """One or several CSV files with the same columns, read as one table in chunks.
 
-    The first row names the columns. Cells are separated by a comma, semicolon, tab or bar,
-    whichever the first file uses; a decimal comma is understood where the separator is not a comma.
-    Blank lines are skipped. Cells that are empty or one of ``MISSING`` are missing. Files are
-    UTF-8, and may be compressed by gzip (``.gz``). Messages give a row by its line number in the
-    file, as a spreadsheet does.
+    The first row names the columns. Cells are separated by a comma, semicolon, tab or bar, as
+    inferred from the first file; decimal commas are supported if the separator is not a comma.
+    Blank lines are skipped. Cells that are empty or in ``MISSING`` are missing. Files are UTF-8 and
+    may be compressed with gzip (``.gz``). Messages name a row by its line number in the file, as in
+    a spreadsheet.
 
     Args:
         source: a file, a folder (its ``.csv`` and ``.tsv`` files, by name) or several files.
-        separator: of cells; ``None`` infers it.
+        separator: the separator of cells; ``None`` infers it.
 
     Attributes:
         paths: the files.
-        names: of the columns, in the order of the first file.
-        rows: number of rows in a chunk.
+        names: the names of the columns, in the order of the first file.
+        rows: number of rows per chunk.
 
     Raises:
-        AgentlabError: for a missing or empty file or folder, a column name that occurs twice,
-            or files whose columns differ.
+        AgentlabError: for a missing or empty file or folder, a duplicate column name, or files
+            whose columns differ.
     """
 
     def __init__(self, source: Source, separator: str | None = None) -> None:
@@ -112,7 +112,7 @@ class CSVFiles:
         """Check that there are columns of these names.
 
         Raises:
-            AgentlabError: naming one that is missing, or saying that there is no header.
+            AgentlabError: for a missing column, or a file that seems to have no header.
         """
         for name in names:
             if name in self.names:
@@ -121,7 +121,7 @@ class CSVFiles:
             if any(_is_number(cell) for cell in self.names):
                 raise AgentlabError(
                     f"{self.paths[0]} has no column {name!r}: its first row, {listed}, seems to "
-                    "hold values; it must name the columns"
+                    "be data; it must name the columns"
                 )
             hint = did_you_mean(name, self.names) or f"; it has {listed}"
             raise AgentlabError(f"{self.paths[0]} has no column {name!r}{hint}")
@@ -132,9 +132,9 @@ class CSVFiles:
         """Read the columns that ``types`` names, ``rows`` rows at a time.
 
         Args:
-            types: ``float`` reads a column as numbers, ``str`` as texts as they are written,
-                ``None`` as numbers or texts, depending on the chunk.
-            order: of the files, by index; ``None`` keeps their order.
+            types: ``float`` reads a column as numbers, ``str`` as strings without conversion, and
+                ``None`` as numbers or strings, depending on the chunk.
+            order: the indices of the files in the order to read them; ``None`` for the original.
 
         Raises:
             AgentlabError: for text in a column of numbers, a row that is longer than the header,
@@ -160,11 +160,11 @@ class CSVFiles:
     def find_text(
         self, names: Sequence[str], why: str = "which is not a number"
     ) -> AgentlabError | None:
-        """Return the error that names the first cell that is not a finite number, if there is one.
+        """Return an error about the first cell that is not a finite number, if there is one.
 
         Args:
-            names: of the columns to search.
-            why: follows the cell's value in the sentence.
+            names: the columns to search.
+            why: the relative clause that follows the cell's value in the message.
         """
         for chunk in self.chunks(dict.fromkeys(names, str)):
             bad = np.stack([np.isinf(chunk.numbers(name)) for name in names], axis=1)
@@ -174,14 +174,14 @@ class CSVFiles:
         return None
 
     def place(self, file: int, row: int) -> str:
-        """Return the path and line of a row, which is counted after the header."""
+        """Return the path and line number of a row; row 0 follows the header."""
         for number, (line, _) in enumerate(self._rows(file)):
             if number == row:
                 return f"{self.paths[file]}, row {line}"
         return str(self.paths[file])
 
     def _rows(self, file: int) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of a file, slowly, with the lines at which they begin."""
+        """Yield the rows of a file and the lines at which they begin, by Python's slow reader."""
         with reading(self.paths[file]), open_text(self.paths[file]) as stream:
             rows = cells_of(stream, self.separator)
             header, line = True, 0
@@ -196,7 +196,7 @@ class CSVFiles:
         import pandas as pd
 
         names, dtypes = self._names[file], {float: "float64", str: object}
-        whole = set(types) == set(names)  # only then can longer rows be noticed
+        whole = set(types) == set(names)  # longer rows can be detected only if all columns are read
         with (
             reading(self.paths[file]),
             open_bounded(self.paths[file]) as stream,
@@ -230,7 +230,7 @@ class CSVFiles:
                 yield frame
 
     def _explain(self, error: Exception, file: int, types: Mapping[str, type | None]) -> Exception:
-        """Return what to raise where pandas cannot read a file."""
+        """Return the error for a file that pandas cannot read."""
         import pandas as pd
 
         if isinstance(error, pd.errors.ParserError | pd.errors.ParserWarning):
@@ -245,11 +245,11 @@ class CSVFiles:
         width = len(self.names)
         lines = (line for line, row in self._rows(file) if any(row[width:]))
         place = f"{self.paths[file]}, row {next(lines, 1)}"
-        return AgentlabError(f"{place} has more cells than the header has names")
+        return AgentlabError(f"{place} has more cells than the header")
 
 
 def _header(path: Path, separator: str) -> tuple[int, list[str]]:
-    """Return how many rows end with the header, blank lines counted, and the columns' names."""
+    """Return the number of rows up to the header, blank lines included, and the column names."""
     with reading(path), open_text(path) as stream:
         rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
         skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
@@ -259,12 +259,12 @@ def _header(path: Path, separator: str) -> tuple[int, list[str]]:
         raise AgentlabError(f"{path} has {len(row):,} columns; at most {MAX_COLUMNS:,} are read")
     names = [name.strip() or f"column {i + 1}" for i, name in enumerate(row)]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise AgentlabError(f"{path} has two columns {twice[0]!r}; give each a name of its own")
+        raise AgentlabError(f"{path} has two columns {twice[0]!r}; column names must be unique")
     return skip, names
 
 
 def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
-    """Yield the lines of the header, whose length is bounded."""
+    """Yield the lines of the header, up to a limit of their length."""
     left = MAX_LINE
     for line in stream:
         left -= len(line)
@@ -274,7 +274,7 @@ def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
 
 
 def _next_whole(reader: Any) -> Any:
-    """Return the next rows; raise a ``ParserWarning`` where their first is longer than names."""
+    """Return the next rows; raise a ``ParserWarning`` if the first is longer than the header."""
     import pandas as pd
 
     with warnings.catch_warnings():

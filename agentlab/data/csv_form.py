@@ -20,21 +20,21 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
 MAX_COLUMNS = 100_000
-MAX_UNPACKED = 1 << 28  # bytes that may be many times those they were packed in
-MAX_EXPANSION = 200  # beyond; tables of numbers shrink to a third, those of equal rows to more
-SAMPLE = 1 << 16  # characters that the separator is guessed from
+MAX_UNPACKED = 1 << 28  # unpacked bytes to which MAX_EXPANSION does not apply
+MAX_EXPANSION = 200  # tables of numbers compress to a third of their size, equal rows further
+SAMPLE = 1 << 16  # characters from which the separator is inferred
 Source = str | Path | Sequence[str | Path]
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn errors of reading a file into one sentence."""
+    """Convert errors of reading a file to an ``AgentlabError``."""
     import pandas as pd
 
     try:
         yield
     except UnicodeDecodeError:
-        raise AgentlabError(f"{path} is not text in UTF-8; save it as CSV in UTF-8") from None
+        raise AgentlabError(f"{path} is not UTF-8; save it as CSV in UTF-8") from None
     except pd.errors.ParserError as error:
         reason = str(error).rpartition("C error: ")[2].strip()
         raise AgentlabError(f"{path} cannot be read as CSV: {reason}") from None
@@ -46,17 +46,17 @@ def reading(path: Path) -> Iterator[None]:
 
 
 class BoundedLines(io.RawIOBase):
-    """The bytes of a file whose lines are bounded, decompressed where its name ends in ``.gz``.
+    """The bytes of a file with lines of limited length, decompressed if its name ends in ``.gz``.
 
-    Readers of CSV keep a whole line in memory, and each cell takes many times the space of a comma:
-    a small compressed file could otherwise use up all memory.
+    CSV readers hold a whole line in memory, and each cell takes many times the space of a comma: a
+    small compressed file could otherwise exhaust the memory.
 
     Args:
         path: the file.
 
     Raises:
-        OSError: for what is not a regular file, a line of more than ``MAX_LINE`` bytes, or a large
-            file that was packed to nearly nothing, which may be one endless cell.
+        OSError: if the file is not a regular file, has a line of more than ``MAX_LINE`` bytes, or
+            unpacks to much more than its size, possibly to one endless cell.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,20 +94,20 @@ def open_bounded(path: Path) -> BinaryIO:
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a CSV file, compressed or not, as bounded lines of text."""
+    """Open a CSV file, compressed or not, as text with lines of limited length."""
     return io.TextIOWrapper(open_bounded(path), encoding="utf-8-sig", newline="")
 
 
 def find_files(source: Source) -> list[Path]:
-    """Return the CSV files that ``source`` names: a file, several, or a folder of them."""
+    """Return the CSV files of ``source``: a file, several files or a folder."""
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
     if len(paths) == 1 and paths[0].is_dir():
         folder = paths[0]
         paths = sorted(path for path in folder.iterdir() if path.name.lower().endswith(SUFFIXES))
         if not paths:
-            raise AgentlabError(f"the folder {folder} holds no CSV file ({', '.join(SUFFIXES)})")
+            raise AgentlabError(f"the folder {folder} contains no CSV file ({', '.join(SUFFIXES)})")
     if not paths:
-        raise AgentlabError("no CSV file is given; name at least one")
+        raise AgentlabError("source is empty; it must name at least one CSV file")
     for path in paths:
         if not path.is_file():
             raise AgentlabError(f"there is no CSV file {path}")
@@ -115,7 +115,7 @@ def find_files(source: Source) -> list[Path]:
 
 
 def first_lines(path: Path) -> list[str]:
-    """Return the first whole lines of a file."""
+    """Return the first complete lines of a file."""
     with reading(path), open_text(path) as stream:
         text = stream.read(SAMPLE)
     lines = text.splitlines()
@@ -128,7 +128,7 @@ def cells_of(lines: Iterable[str], separator: str) -> Any:
 
 
 def guess_separator(sample: list[str]) -> str:
-    """Return the separator by which most rows are as wide as the header."""
+    """Return the separator with which most rows have as many cells as the header."""
 
     def fitness(separator: str) -> tuple[float, int]:
         widths = [len(row) for row in cells_of(sample, separator) if row]

@@ -1,4 +1,4 @@
-"""``DataSet``: training, validation and test split of a data set."""
+"""``DataSet``: training, validation and test splits of a data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from agentlab.data.batches import Array, split_indices
 
-HELD_OUT = (0.8, 0.2)  # training and test fraction of sets that name no test split
+HELD_OUT = (0.8, 0.2)  # training and test fractions of data sets without a test split
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,10 @@ class DataSet:
     Attributes:
         train: the training split.
         test: the test split; always the same examples.
-        validation: the validation split, if the set defines one; else a trainer splits it off
-            ``train``.
+        validation: the validation split, or ``None`` if a trainer is to split it off ``train``.
         classes: names of the classes by target, or ``None``.
-        names: of the columns of the inputs, or ``None``.
-        notes: lines about what was loaded, from where, and how it differs from the original.
+        names: names of the columns of the inputs, or ``None``.
+        notes: lines for the user about the source of the data and differences from the original.
     """
 
     train: tuple[Any, ...]
@@ -38,12 +37,12 @@ class DataSet:
 
 
 def split_set(x: Array, y: Array, **about: Any) -> DataSet:
-    """Return a data set whose test split is a fifth of the rows, always the same ones.
+    """Return a data set with a fixed random fifth of the rows as its test split.
 
     Args:
         x: inputs ``[n, ...]``.
         y: targets ``[n]``.
-        about: ``classes`` or ``names`` of the set.
+        about: ``classes`` or ``names`` of the data set.
 
     >>> import numpy as np
     >>> split_set(np.zeros((10, 2)), np.zeros(10)).sizes()
@@ -54,10 +53,10 @@ def split_set(x: Array, y: Array, **about: Any) -> DataSet:
 
 
 def text_set(text: str) -> DataSet:
-    """Return a text whose last tenth is the test split.
+    """Return a data set with the last tenth of a text as its test split.
 
     Raises:
-        ValueError: where that leaves a split empty.
+        ValueError: if a split would be empty.
     """
     begin = round(len(text) * 0.9)
     if not 0 < begin < len(text):

@@ -17,16 +17,18 @@ import numpy.typing as npt
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import open_regular
 
-# Formats that Pillow decodes itself; for others, such as EPS, it would start a program.
+# Formats that Pillow decodes itself; for others, such as EPS, it would run another program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
-MAX_PIXELS = 25_000_000  # that are decoded, in a few copies; of a large JPEG only a part is
+MAX_PIXELS = (
+    25_000_000  # decoded pixels, in a few copies; a large JPEG is decoded at a reduced size
+)
 LARGE = 4_000_000  # pixels from which images are decoded one at a time
-ORIENTATION = 0x0112  # the EXIF tag of a camera's orientation; 5 to 8 are a quarter turn
+ORIENTATION = 0x0112  # the EXIF tag of the orientation; 5 to 8 swap height and width
 _one_large = Lock()
 Bytes = npt.NDArray[np.uint8]
 
@@ -34,18 +36,18 @@ Bytes = npt.NDArray[np.uint8]
 def decode_images(paths: Sequence[Path], height: int, width: int, channels: int) -> Bytes:
     """Return the images in files, uint8 ``[n, height, width, channels]``.
 
-    Images of another size are resized to this one (bilinear, without keeping the aspect ratio);
-    transparent pixels become white; of 16 bits the upper 8 are kept; the orientation that a camera
-    recorded (EXIF) is applied.
+    Images of another size are resized (bilinear, the aspect ratio is not preserved); transparent
+    pixels become white; 16-bit images are reduced to their upper 8 bits; the EXIF orientation is
+    applied.
 
     Args:
-        paths: of the files.
+        paths: the image files.
         height: in pixels.
         width: in pixels.
         channels: 1 for grayscale, 3 for RGB.
 
     Raises:
-        AgentlabError: naming a file that is not a readable image.
+        AgentlabError: for a file that is not a readable image.
     """
     if channels not in (1, 3):
         raise AgentlabError(
@@ -59,7 +61,9 @@ def decode_images(paths: Sequence[Path], height: int, width: int, channels: int)
             images[i] = _decode(paths[i], height, width, channels)
 
     with ThreadPoolExecutor(threads or 1) as pool:
-        list(pool.map(decode, range(threads)))  # so that an error is raised here
+        list(
+            pool.map(decode, range(threads))
+        )  # iterates, so that errors of the threads are raised here
     return images
 
 
@@ -67,7 +71,7 @@ def _decode(path: Path, height: int, width: int, channels: int) -> Bytes:
     from PIL import Image, ImageOps
 
     with _opened(path) as image, _alone(image):
-        # A large JPEG is decoded at half its size, or less, where that will do.
+        # A large JPEG is decoded at 1/2 of its size or less if that is large enough.
         image.draft(None, (2 * max(width, height),) * 2)
         _check_size(image, path)
         image = _opaque(ImageOps.exif_transpose(image))
@@ -78,7 +82,7 @@ def _decode(path: Path, height: int, width: int, channels: int) -> Bytes:
 
 
 class Header(NamedTuple):
-    """What the header of an image file says: height and width, upright, and whether it is gray."""
+    """The header of an image file: height and width after orientation, and whether it is gray."""
 
     shape: tuple[int, int]
     gray: bool
@@ -87,7 +91,9 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header:
     """Return the header of an image file, without decoding the image."""
     with _opened(path) as image:
-        if image.format != "JPEG":  # of others, Pillow decodes all to find the EXIF data
+        if (
+            image.format != "JPEG"
+        ):  # for other formats, Pillow would decode the image to find the EXIF data
             _check_size(image, path)
         width, height = image.size
         turned = image.getexif().get(ORIENTATION, 1) >= 5
@@ -113,7 +119,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _check_size(image: Any, path: Path) -> None:
-    """Refuse an image that takes much memory, even if it is resized afterwards."""
+    """Raise an error for an image that needs much memory, even if it is resized afterwards."""
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise AgentlabError(
@@ -123,12 +129,12 @@ def _check_size(image: Any, path: Path) -> None:
 
 
 def _alone(image: Any) -> AbstractContextManager[Any]:
-    """Keep threads from decoding several large images at a time."""
+    """Prevent threads from decoding several large images at the same time."""
     return _one_large if image.size[0] * image.size[1] > LARGE else nullcontext()
 
 
 def _opaque(image: Any) -> Any:
-    """Return an image with 8 bits a channel, and white where it was transparent."""
+    """Return an image with 8 bits per channel and transparent pixels made white."""
     from PIL import Image
 
     if image.mode.startswith("I"):

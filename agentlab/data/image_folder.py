@@ -1,4 +1,4 @@
-"""``ImageFolder``: images to train on, validate with and test on, a folder for each class."""
+"""``ImageFolder``: training, validation and test images in one folder per class."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SUBFOLDERS = (("train",), ("val", "valid", "validation"), ("test",))
 
 
 class ImageFolder:
-    """Images in one folder for each class, split at random within each class.
+    """Images in one folder per class, split at random within each class.
 
-    ``path/cat/1.png`` is an image of the class ``cat``; subfolders belong to their class. Where
-    ``path`` holds the folders ``train`` and ``test`` or ``val``, with a folder for each class in
-    each, these are the splits; a split that has no folder is taken from ``train``. Splits that fit
-    into ``memory_budget`` are decoded once, others in each epoch. Files whose names do not end as
-    those of images are skipped.
+    ``path/cat/1.png`` is an image of the class ``cat``; subfolders belong to their class. If
+    ``path`` contains the folders ``train`` and ``test`` or ``val``, each with one folder per class,
+    these are the splits; a missing validation or test split is split off ``train``. Splits that fit
+    into ``memory_budget`` are decoded once, others in each epoch. Files without the suffix of an
+    image format are skipped.
 
     Args:
         path: the folder.
-        size: side, or height and width, to which images are resized; ``None`` takes the size of the
+        size: side, or height and width, to which images are resized; ``None`` uses the size of the
             first training image.
         seed: of the split.
         validation, test: fractions of the images; 0 makes no such split.
@@ -36,10 +36,10 @@ class ImageFolder:
 
     Attributes:
         classes: names of the folders, sorted.
-        preprocessor: height, width and channels: 1 if all training images are gray, else 3.
+        preprocessor: the fitted ``Images``, with 1 channel if all training images are gray, else 3.
         train: ``Batches``: uint8 inputs ``[b, height, width, channels]``, int32 targets ``[b]``,
             which are indices into ``classes``.
-        validation, test: likewise; ``None`` where there is no such split.
+        validation, test: likewise; ``None`` without such a split.
 
     Raises:
         AgentlabError: for a folder without images, one class only, a class with too few
@@ -59,7 +59,7 @@ class ImageFolder:
         self.path = Path(path)
         if not self.path.is_dir():
             raise AgentlabError(
-                f"images={str(path)!r} is not a folder; it must hold one folder for each class"
+                f"images={str(path)!r} must be a folder with one subfolder per class"
             )
         examples, self.classes = _split(self.path, seed, validation, test)
         headers = [[read_header(path) for path, _ in part] for part in examples]
@@ -94,12 +94,12 @@ class ImageFolder:
         if self._resized:
             lines.append(f"resized: {self._resized:,} images of another size")
         if self._skipped:
-            lines.append(f"skipped: {self._skipped:,} files whose names are not those of images")
+            lines.append(f"skipped: {self._skipped:,} files without an image suffix")
         return "\n".join(lines)
 
 
 class _Decoded:
-    """Images that are decoded whenever they are needed; ``Batches``."""
+    """``Batches`` of images that are decoded in each epoch."""
 
     ragged = False
 
@@ -110,7 +110,7 @@ class _Decoded:
         self._preprocessor, self._paths, self._labels = preprocessor, paths, labels
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
@@ -133,19 +133,19 @@ def _split(
     classes = sorted(found[0])
     if not classes:
         raise AgentlabError(
-            f"the folder {folders[0]} holds no images in folders of classes, such as cat/1.png"
+            f"the folder {folders[0]} has no images in a subfolder per class, such as cat/1.png"
         )
     if len(classes) == 1:
         raise AgentlabError(
-            f"the folder {folders[0]} holds images of only one class, {classes[0]!r}; at least two "
-            "are needed, each in a folder of its own"
+            f"the folder {folders[0]} has images of only one class, {classes[0]!r}; at least two "
+            "classes are needed, each in its own subfolder"
         )
     for folder, images in zip(folders[1:], found[1:], strict=True):
         if folder is not None and not images:
-            raise AgentlabError(f"the folder {folder} holds no images in folders of classes")
+            raise AgentlabError(f"the folder {folder} has no images in a subfolder per class")
         for name in images:
             if name not in found[0]:
-                raise AgentlabError(f"{folder} has a class {name!r}, but {folders[0]} has none")
+                raise AgentlabError(f"{folder} has a class {name!r} that {folders[0]} lacks")
     held, kept = (
         fraction if folder is None else 0.0
         for fraction, folder in zip((validation, test), folders[1:], strict=True)
@@ -162,12 +162,12 @@ def _split(
         for part, chosen in enumerate(split_indices(len(paths), fractions, own)):
             given = found[part].get(name, []) if part else []
             parts[part] += [(file, number) for file in [*(paths[i] for i in chosen), *given]]
-    rng = np.random.default_rng(seed)  # so that the first images are of several classes
+    rng = np.random.default_rng(seed)  # shuffled, so that the first images are of several classes
     return [[part[i] for i in rng.permutation(len(part))] for part in parts], classes
 
 
 def _part_folders(path: Path) -> list[Path | None]:
-    """Return the folders of the splits; without any, ``path`` is to be split."""
+    """Return the folders of the splits; if there are none, ``path`` itself is split."""
     inner = {entry.name.lower(): entry for entry in path.iterdir() if entry.is_dir()}
     folders = [next((inner[name] for name in names if name in inner), None) for names in SUBFOLDERS]
     train = folders[0]

@@ -1,4 +1,4 @@
-"""``Images``: arrays and files of images as a network's inputs."""
+"""``Images``: image arrays and image files as a network's inputs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Dtype = Literal["uint8", "float32"]
 class Images(Preprocessor):
     """Images of one shape, ``[n, height, width, channels]``.
 
-    Images fitted on bytes stay uint8, and the network divides them by ``scale``, 255; those fitted
-    on floats stay as they are.
+    If fitted on uint8 images, inputs are uint8 and the network divides them by ``scale``, 255; if
+    fitted on floats, images are not scaled.
 
     Args:
         height, width: in pixels.
@@ -91,11 +91,11 @@ class Images(Preprocessor):
         """Return images of the fitted dtype, ``[n, height, width, channels]``.
 
         Args:
-            x: images of the fitted shape; grayscale ones may lack the last axis. For a model fitted
-                on bytes, whole numbers from 0 to 255 in any dtype are bytes, too.
+            x: images of the fitted shape; grayscale images may lack the last axis. If fitted on
+                uint8 images, whole numbers from 0 to 255 in any dtype are accepted.
 
         Raises:
-            InvalidArgument: for another shape, or what is not bytes where bytes were fitted.
+            InvalidArgument: for another shape, or for other numbers if fitted on uint8 images.
         """
         x = as_numbers(x)
         shape = x.shape
@@ -117,7 +117,7 @@ class Images(Preprocessor):
         """Return the images in files, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: naming a file that is no readable image.
+            AgentlabError: for a file that is not a readable image.
         """
         return decode_images(paths, self.height, self.width, self.channels)
 
@@ -125,20 +125,20 @@ class Images(Preprocessor):
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
-            AgentlabError: for a folder without images, an unreadable file, or a model of float
+            AgentlabError: for a folder without images, an unreadable file, or if fitted on float
                 images, whose scale is unknown.
         """
         path = Path(source)
         if self.dtype != "uint8":
             raise AgentlabError(
-                f"{path} holds bytes, but the model was fitted on float images of unknown scale; "
+                f"{path} has uint8 pixels, but the model was fitted on floats of unknown scale; "
                 "fit it on uint8 images to predict on files"
             )
         if not path.is_dir():
             return self.decode([path])
         paths = find_images(path)
         if not paths:
-            raise AgentlabError(f"the folder {path} holds no image ({', '.join(SUFFIXES)})")
+            raise AgentlabError(f"the folder {path} contains no image ({', '.join(SUFFIXES)})")
         return self.decode(paths)
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Images(Preprocessor):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(**described)
 
     @property
@@ -161,17 +161,17 @@ class Images(Preprocessor):
 
 
 def _as_bytes(x: Array) -> npt.NDArray[np.uint8]:
-    """Return whole numbers from 0 to 255 as bytes; refuse all others."""
+    """Return whole numbers from 0 to 255 as uint8; raise an error for others."""
     images = x.astype(np.float64).clip(0, 255).astype(np.uint8)
     if not (images == x).all():
         value = x[images != x].flat[0]
         raise InvalidArgument(
-            f"x has the dtype {x.dtype} and holds {value}, but the model was fitted on images of "
-            "bytes; pass uint8, whole numbers from 0 to 255"
+            f"x has the dtype {x.dtype} and contains {value}, but the model was fitted on uint8 "
+            "images; pass whole numbers from 0 to 255"
         )
     if x.dtype.kind == "f" and images.max(initial=0) == 1:
         raise InvalidArgument(
-            f"x has the dtype {x.dtype} and holds only 0 and 1, but the model was fitted on images "
-            "of bytes; pass uint8, where white is 255"
+            f"x has the dtype {x.dtype} and contains only 0 and 1, but the model was fitted on "
+            "uint8 images; pass uint8, where white is 255"
         )
     return images

@@ -1,4 +1,4 @@
-"""``Numbers``: arrays of numbers as a network's inputs, standardized or as they are."""
+"""``Numbers``: arrays of numbers as a network's inputs, standardized or unchanged."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Numbers(Preprocessor):
     """Arrays of numbers, in any dtype; the same numbers always give the same inputs.
 
     Args:
-        shape: of one example; ``None`` for an axis of any size.
-        mean, std: ``[features]``, of the training split; ``None`` leaves numbers as they are.
+        shape: the shape of one example; ``None`` for an axis of any size.
+        mean, std: ``[features]``, of the training split; ``None`` leaves numbers unchanged.
 
     Attributes:
-        mean, std: float64, as JSON keeps them, so that a saved model predicts the same.
+        mean, std: float64, which JSON preserves, so that a loaded model predicts the same.
 
     Raises:
-        InvalidArgument: where ``mean`` and ``std`` do not fit ``shape``.
+        InvalidArgument: if the shapes of ``mean`` and ``std`` do not match ``shape``.
 
     >>> numbers = Numbers.fit(np.array([[0.0, 7.0], [4.0, 7.0]]))
     >>> numbers.mean.tolist(), numbers.std.tolist()  # a constant column has deviation 1
@@ -61,12 +61,12 @@ class Numbers(Preprocessor):
 
         Args:
             x: numbers ``[n, ...]``.
-            standardize: whether rows ``[n, features]`` are scaled to mean 0 and deviation 1; arrays
-                of more dimensions are left as they are.
+            standardize: whether to scale rows ``[n, features]`` to mean 0 and standard deviation 1;
+                arrays of more dimensions are not scaled.
             any_length: whether the first axis of an example (time) may have any size.
 
         Raises:
-            InvalidArgument: for what is not numeric or not finite, or has no features or rows.
+            InvalidArgument: if x is not numeric or not finite, or has no features or rows.
         """
         x = as_numbers(x)
         if x.ndim < 2:
@@ -82,14 +82,14 @@ class Numbers(Preprocessor):
         if not standardize or x.ndim != 2:
             return cls(shape)
         mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-        # Rounding may leave a little where all numbers are equal.
+        # The deviation of equal numbers may be a small rounding error instead of 0.
         return cls(shape, mean, np.where(std > 1e-12 * np.abs(mean), std, 1.0))
 
     def transform(self, x: Any) -> npt.NDArray[np.float32]:
-        """Return numbers as float32 ``[n, *shape]``, standardized if that was fitted.
+        """Return numbers as float32 ``[n, *shape]``, standardized if ``mean`` is not ``None``.
 
         Raises:
-            InvalidArgument: for what is not numeric or not finite, or another shape.
+            InvalidArgument: if x is not numeric or not finite, or has another shape.
         """
         x = as_numbers(x)
         check_shape(x.shape, self.shape)
@@ -102,15 +102,15 @@ class Numbers(Preprocessor):
         """Return the rows of a CSV file of numbers, float64 ``[n, features]``.
 
         Args:
-            source: a CSV file with a header and one column for each feature, in their order.
+            source: a CSV file with a header and one column per feature, in their order.
 
         Raises:
-            AgentlabError: where an example is not a row, or the file holds other columns.
+            AgentlabError: if an example is not a row, or the columns do not match the features.
         """
         if len(self.shape) != 1:
             raise AgentlabError(
                 f"source={source!r} cannot be read: the model takes arrays of the shape "
-                f"{list(self.shape)}, which no CSV file holds; predict from Python"
+                f"{list(self.shape)}, which a CSV file cannot contain; predict in Python"
             )
         files = CSVFiles(source)
         if len(files.names) != self.shape[0]:
@@ -133,7 +133,7 @@ class Numbers(Preprocessor):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(described["shape"], described["mean"], described["std"])
 
     @property
@@ -142,7 +142,7 @@ class Numbers(Preprocessor):
         return self.shape
 
     def transform_tensors(self, inputs: Any) -> Any:
-        """Do what ``transform`` does to a float32 tensor ``[n, *shape]``."""
+        """Return the output of ``transform`` for a float32 tensor ``[n, *shape]``."""
         if self.mean is None:
             return inputs
         # In float64, because a mean much larger than the deviation cancels digits in float32.

@@ -1,4 +1,4 @@
-"""The original files of public data sets: downloads, or copies in a folder of the user's."""
+"""The original files of public data sets: downloads, or copies in a user's folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from agentlab.data.cache import cache_folder, checksum, fetch
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import read_bytes
 
-MAX_TEXT = 1 << 28  # bytes; the largest text of these sets has 2 MB
+MAX_TEXT = 1 << 28  # bytes; the largest text of these data sets has 2 MB
 KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 
-# File names, where they are, and their SHA-256.
+# File names, URLs and SHA-256.
 FILES = {
     "mnist.npz": (KERAS, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"),
     "boston_housing.npz": (
@@ -62,21 +62,21 @@ FILES = {
 
 
 class Originals:
-    """Finds the files of one set: in a folder that the user names, or else by download.
+    """Finds the files of a data set in the user's folder, or downloads them.
 
     Args:
-        folder: the name of the set's folder in the cache, and perhaps in ``data_dir``.
-        data_dir: the user's folder with copies, which are in it or in its subfolder ``folder``;
-            ``None`` downloads.
-        instead: ends the message of a failed download.
+        folder: name of the data set's folder in the cache, and optionally in ``data_dir``.
+        data_dir: the user's folder with copies, in it or in its subfolder ``folder``; ``None``
+            downloads the files.
+        instead: appended to the error message of a failed download.
         quiet: show no progress of downloads.
 
     Attributes:
-        used: all files that were found, in that order.
-        altered: those of them that differ from the original.
+        used: the files found so far, in that order.
+        altered: the files among them that differ from the originals.
 
     Raises:
-        AgentlabError: where ``data_dir`` is not a folder.
+        AgentlabError: if ``data_dir`` is not a folder.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class Originals:
 
         Args:
             original: its name in ``FILES``.
-            others: further names, or patterns of names, under which a copy may be found.
+            others: other names, or patterns of names, of copies.
 
         Returns:
-            ``None`` where the folder of copies has none.
+            ``None`` if the folder of copies does not have the file.
         """
         base, sha256 = FILES[original]
         if self.data_dir is None:
@@ -119,7 +119,7 @@ class Originals:
         """Return the path of a file as ``find`` does.
 
         Raises:
-            AgentlabError: where the folder of copies has none.
+            AgentlabError: if the folder of copies does not have the file.
         """
         path = self.find(original, *others)
         if path is None:
@@ -127,15 +127,15 @@ class Originals:
         return path
 
     def missing(self, *names: str) -> AgentlabError:
-        """Return the error that says which file names were looked for."""
+        """Return an error with the file names that were searched."""
         return AgentlabError(
-            f"data_dir={str(self.data_dir)!r} holds no {' or '.join(names)}, neither itself nor "
-            f"in a folder {self.folder}"
+            f"data_dir={str(self.data_dir)!r} must contain {' or '.join(names)}, directly or in a "
+            f"subfolder {self.folder}"
         )
 
     @property
     def origin(self) -> str:
-        """The source of the files: a folder of copies, a URL, or the common prefix of several."""
+        """The source of the files: the folder of copies, a URL, or the common prefix of URLs."""
         if self.data_dir is not None:
             return str(self.used[0].parent)
         urls = [FILES[path.name][0] + path.name for path in self.used]
@@ -143,7 +143,7 @@ class Originals:
 
 
 def contents(path: Path) -> bytes:
-    """Return a file's bytes, decompressed where they are gzip's."""
+    """Return the bytes of a file, decompressed if it is a gzip file."""
     stored = read_bytes(path, MAX_TEXT)
     if not stored.startswith(b"\x1f\x8b"):
         return stored
@@ -155,10 +155,10 @@ def contents(path: Path) -> bytes:
 
 
 def _checksum_inside(path: Path) -> str:
-    """Return the SHA-256 of what a compressed text holds; "" for other files."""
+    """Return the SHA-256 of the content of a compressed text; "" for other files."""
     if path.suffixes[-2:] != [".txt", ".gz"]:
         return ""
     try:
         return hashlib.sha256(contents(path)).hexdigest()
-    except (OSError, EOFError):  # damaged, as its reader will say
+    except (OSError, EOFError):  # damaged; the reader of the file raises the error
         return ""

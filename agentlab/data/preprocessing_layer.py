@@ -1,4 +1,4 @@
-"""The Keras layer that a preprocessor becomes in an inference model; imported when it is used."""
+"""The Keras layer of a preprocessor in an inference model; imported only when it is used."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Preprocessing(keras.layers.Layer):  # type: ignore[misc]
     """Applies a preprocessor's ``transform_tensors`` to raw inputs.
 
     Args:
-        preprocessor: a fitted one.
-        name: of the layer.
+        preprocessor: a fitted preprocessor.
+        name: name of the layer.
     """
 
     def __init__(self, preprocessor: Preprocessor, name: str | None = None) -> None:
@@ -27,15 +27,15 @@ class Preprocessing(keras.layers.Layer):  # type: ignore[misc]
         self.preprocessor = preprocessor
 
     def call(self, inputs: Any) -> Any:
-        """Return the network's inputs for a batch of raw ones."""
+        """Return the network's inputs for a batch of raw inputs."""
         return self.preprocessor.transform_tensors(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the layer's name and all that the preprocessor learned."""
+        """Return the layer's name and the fitted preprocessor."""
         fitted = self.preprocessor.to_json()
         return {"name": self.name, "kind": self.preprocessor.kind, "fitted": fitted}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make the layer that ``get_config`` described."""
+        """Make a layer from the output of ``get_config``."""
         return cls(load_preprocessor(config["kind"], config["fitted"]), config["name"])

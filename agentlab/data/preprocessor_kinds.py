@@ -1,4 +1,4 @@
-"""The kinds of preprocessors by name, and loading one that was saved."""
+"""The kinds of preprocessors by name, and loading of saved ones."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PREPROCESSORS = Registry(
 
 
 def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
-    """Make the preprocessor of a kind that ``to_json`` described.
+    """Make a preprocessor of a kind from the output of ``to_json``.
 
     Raises:
-        AgentlabError: for a kind that is unknown, or a damaged description.
+        AgentlabError: for an unknown kind or damaged values.
 
     >>> numbers = make_preprocessor([[1.0], [3.0]])
     >>> load_preprocessor(numbers.kind, numbers.to_json()).transform([[5.0]])

@@ -1,6 +1,6 @@
-"""Preprocessors: they turn raw data into the inputs of a network, and are saved with it.
+"""Preprocessors turn raw data into the inputs of a network, and are saved with it.
 
-What data are is decided once, when a preprocessor is fitted on the training split::
+The kind of data is determined once, when a preprocessor is fitted on the training split::
 
     preprocessor = make_preprocessor(x_train)
     inputs = preprocessor.transform(x_test)
@@ -22,19 +22,24 @@ from agentlab.data.raw_inputs import as_numbers, as_texts, has_columns, has_text
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
 
-IDS = ("words", "characters", "subwords", "token_ids")  # the kinds that give int32 ids [n, time]
+IDS = (
+    "words",
+    "characters",
+    "subwords",
+    "token_ids",
+)  # the kinds whose outputs are int32 ids [n, time]
 
 
 class Preprocessor(ABC):
     """Turns raw data into the inputs of a network; fitted on the training split.
 
-    Instances are always fitted and do not change. ``inference_inputs`` and ``inference`` make the
+    Instances are always fitted and are immutable. ``inference_inputs`` and ``inference`` make the
     same transformation part of a Keras model, for export and serving.
 
     Attributes:
         kind: its name in ``PREPROCESSORS``.
-        dtype: of the network's inputs: ``"float32"``, ``"uint8"`` or ``"int32"``.
-        scale: what the network divides its inputs by: 255 for images of bytes, else 1.
+        dtype: dtype of the network's inputs: ``"float32"``, ``"uint8"`` or ``"int32"``.
+        scale: divisor that the network applies to its inputs: 255 for uint8 images, else 1.
     """
 
     kind: ClassVar[str]
@@ -42,7 +47,7 @@ class Preprocessor(ABC):
 
     @property
     def scale(self) -> float:
-        """What the network divides its inputs by."""
+        """The divisor that the network applies to its inputs."""
         return 1.0
 
     @classmethod
@@ -58,19 +63,19 @@ class Preprocessor(ABC):
     def transform(self, x: Any) -> Array:
         """Return the network's inputs, ``[n, *input_shape]`` of ``dtype``.
 
-        What ``x`` means is decided by what was fitted, never by its own dtype.
+        The fitted preprocessor determines how ``x`` is interpreted, never the dtype of ``x``.
 
         Raises:
-            AgentlabError: for data of another kind or shape, naming the first value that does not
-                fit.
+            AgentlabError: for data of another kind or shape; the message names the first invalid
+                value.
         """
 
     @abstractmethod
     def read(self, source: str) -> Any:
-        """Return the raw data, as ``transform`` takes it, of a file, a folder or a text.
+        """Return the raw data of a file, a folder or a text, as an argument of ``transform``.
 
         Raises:
-            AgentlabError: for what cannot be read, naming the file, row or column.
+            AgentlabError: for invalid data; the message names the file, row or column.
         """
 
     @abstractmethod
@@ -80,7 +85,7 @@ class Preprocessor(ABC):
     @classmethod
     @abstractmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
 
     @property
     @abstractmethod
@@ -104,7 +109,7 @@ class Preprocessor(ABC):
 
     @abstractmethod
     def transform_tensors(self, inputs: Any) -> Any:
-        """Do what ``transform`` does to tensors of raw data, with TensorFlow operations."""
+        """Return the output of ``transform`` for tensors of raw data, by TensorFlow operations."""
 
 
 def make_preprocessor(
@@ -122,14 +127,14 @@ def make_preprocessor(
         x: the raw inputs of the training split.
         kind: a name in ``PREPROCESSORS``; ``None`` chooses by ``x`` and ``takes``, see
             ``choose_kind``.
-        takes: what the network takes: ``numeric``, ``images``, ``sequences`` or ``ids``, as
-            ``TORSOS`` says; ``None`` if unknown.
+        takes: the network's kind of inputs: ``numeric``, ``images``, ``sequences`` or ``ids``, as
+            in ``TORSOS``; ``None`` if unknown.
         standardize: scale numbers to mean 0 and standard deviation 1.
-        vocabulary: how many ids there are at most (of texts), or exactly (of token ids).
-        length: ids of each text; ``None`` pads to the longest text.
+        vocabulary: the maximum number of ids (for texts) or their exact number (for token ids).
+        length: ids per text; ``None`` pads to the longest text.
 
     Raises:
-        InvalidArgument: for an unknown kind, or data that the kind or the network does not take.
+        InvalidArgument: for an unknown kind, or data that do not match the kind or the network.
 
     >>> make_preprocessor([[1.0, 5.0], [3.0, 5.0]]).transform([[3, 6]])
     array([[1., 1.]], dtype=float32)
@@ -141,12 +146,12 @@ def make_preprocessor(
     if kind in IDS and takes in ("numeric", "images"):
         what = "token ids" if kind == "token_ids" else "texts"
         raise InvalidArgument(
-            f"x holds {what}, but the network takes {takes} inputs; use one that takes ids of "
-            "words, such as net='text_cnn'"
+            f"x contains {what}, but the network takes {takes} inputs; use one that takes word "
+            "ids, such as net='text_cnn'"
         )
     if kind not in IDS and takes == "ids":
         raise InvalidArgument(
-            f"x holds {kind}, but the network takes ids of words; pass texts or whole numbers"
+            f"x contains {kind}, but the network takes word ids; pass texts or whole numbers"
         )
     any_length = takes == "sequences"
     options: dict[str, dict[str, Any]] = {
@@ -165,13 +170,13 @@ def make_preprocessor(
 def choose_kind(x: Any, takes: str | None = None) -> str:
     """Return the kind of preprocessor for raw training data.
 
-    Columns by name give ``columns``, texts ``words``, uint8 arrays ``[n, height, width]`` and
-    ``[n, height, width, channels]`` ``images``; whole numbers give ``token_ids`` where the network
+    Named columns give ``columns``, texts ``words``, uint8 arrays ``[n, height, width]`` and
+    ``[n, height, width, channels]`` ``images``; whole numbers give ``token_ids`` if the network
     takes ids, and everything else gives ``numbers``.
 
     Args:
         x: the raw inputs of the training split.
-        takes: what the network takes, see ``make_preprocessor``.
+        takes: the network's kind of inputs, see ``make_preprocessor``.
 
     >>> choose_kind(np.zeros((5, 8, 8), np.uint8)), choose_kind(np.zeros((5, 8), np.uint8))
     ('images', 'numbers')

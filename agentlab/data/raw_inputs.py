@@ -1,4 +1,4 @@
-"""What a user may pass as ``x``: arrays of numbers, texts, or columns by name."""
+"""Checks and conversions of ``x``: arrays of numbers, texts, or named columns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from agentlab.errors import InvalidArgument
 
 
 def has_columns(x: Any) -> bool:
-    """Return whether ``x`` has columns by name: a DataFrame, a dict, or a list of dicts."""
+    """Return whether ``x`` has named columns: a DataFrame, a dict, or a list of dicts."""
     if isinstance(x, Mapping) or (hasattr(x, "columns") and hasattr(x, "iloc")):
         return True
     return isinstance(x, list | tuple) and len(x) > 0 and isinstance(x[0], Mapping)
 
 
 def has_texts(x: Any) -> bool:
-    """Return whether ``x`` holds at least one text.
+    """Return whether ``x`` contains at least one text.
 
     >>> has_texts(["a fine movie"]), has_texts([[1.0, 2.0]])
     (True, False)
@@ -33,14 +33,14 @@ def has_texts(x: Any) -> bool:
 
 
 def as_numbers(x: Any) -> Array:
-    """Return ``x`` as an array of finite numbers (or of booleans), in the dtype that it has.
+    """Return ``x`` as an array of finite numbers or booleans, without changing its dtype.
 
     Args:
         x: an array, nested lists or a DataFrame; arrays of Python numbers become float64.
 
     Raises:
-        InvalidArgument: for texts, sparse matrices, ragged lists, or what is not finite; names the
-            first value that does not fit.
+        InvalidArgument: for texts, sparse matrices, ragged lists, or values that are not finite;
+            the message names the first invalid value.
 
     >>> as_numbers([[1, 2], [3, 4]]).shape
     (2, 2)
@@ -59,7 +59,7 @@ def as_numbers(x: Any) -> Array:
         raise InvalidArgument(f"x must be an array of numbers: {error}") from error
     if text is not None:
         raise InvalidArgument(
-            f"x holds the text {str(text)[:40]!r}; it must be an array of numbers"
+            f"x contains the text {str(text)[:40]!r}; it must be an array of numbers"
         )
     if array.dtype.kind not in "biuf":
         raise InvalidArgument(f"x has the dtype {array.dtype}; it must be an array of numbers")
@@ -86,7 +86,7 @@ def as_texts(x: Any) -> list[str]:
     array = x if isinstance(x, np.ndarray) else np.asarray(x, object)
     if array.dtype.kind not in "OUT":
         raise InvalidArgument(
-            f"x holds numbers ({array.dtype} {list(array.shape)}); it must be a list of texts"
+            f"x contains numbers ({array.dtype} {list(array.shape)}); it must be a list of texts"
         )
     if array.ndim != 1:
         raise InvalidArgument(f"x has the shape {list(array.shape)}; texts must be a flat list [n]")
@@ -97,20 +97,20 @@ def as_texts(x: Any) -> list[str]:
 
 
 def as_frame(x: Any) -> Any:
-    """Return columns by name as a pandas DataFrame whose names are texts.
+    """Return named columns as a pandas DataFrame with strings as column names.
 
     Args:
-        x: a DataFrame, a dict of columns, or a list of rows as dicts.
+        x: a DataFrame, a dict of columns, or a list of dicts, one per row.
 
     Raises:
-        InvalidArgument: for anything else, columns of different lengths, or two of one name.
+        InvalidArgument: for anything else, columns of different lengths, or duplicate names.
     """
     import pandas as pd
 
     if not has_columns(x):
         raise InvalidArgument(
-            f"x is a {type(x).__name__} without names of columns, but the model takes columns by "
-            "name; pass a DataFrame or a dict of columns"
+            f"x is a {type(x).__name__} without column names, but the model takes named columns; "
+            "pass a DataFrame or a dict of columns"
         )
     try:
         frame = x if hasattr(x, "iloc") else pd.DataFrame(x)
@@ -119,7 +119,7 @@ def as_frame(x: Any) -> Any:
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise InvalidArgument(f"x has two columns {twice!r}; give each a name of its own")
+        raise InvalidArgument(f"x has two columns {twice!r}; column names must be unique")
     return frame
 
 

@@ -15,10 +15,10 @@ Order = npt.NDArray[np.int64]
 
 
 class SentencePairs:
-    """Pairs of sentences as ids, in batches of similar lengths, which need little padding.
+    """Pairs of sentences as ids, batched by similar lengths to reduce padding.
 
-    The inputs of a batch are the source's ids and the target's shifted right, behind the start
-    token; its targets are the target's ids, with weight 0 on padding.
+    The inputs of a batch are the source ids, and the target ids shifted right after the start
+    token; its targets are the target ids, with weight 0 on padding.
 
     Args:
         sources: int32 ``[n, source_time]``, padded with 0.
@@ -32,12 +32,12 @@ class SentencePairs:
         self._lengths = (targets != PADDING).sum(axis=1), (sources != PADDING).sum(axis=1)
 
     def by_length(self) -> SentencePairs:
-        """Return the same pairs sorted by length, the shortest first."""
+        """Return the same pairs sorted by length, shortest first."""
         order = self._sorted(np.arange(self.size))
         return SentencePairs(self.sources[order], self.targets[order])
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:

@@ -21,23 +21,23 @@ def read_series(
     columns: Sequence[str] | None = None,
     missing: Literal["refuse", "interpolate"] = "refuse",
 ) -> tuple[Values, list[str]]:
-    """Read the time series in the columns of a CSV file, one row for each time step.
+    """Read the time series in the columns of a CSV file with one row per time step.
 
-    Rows keep their order. Blank lines at the end are ignored.
+    Rows are read in order. Blank lines at the end are ignored.
 
     Args:
-        path: the file; ``CSVFiles`` says which formats are understood.
-        columns: names of those to read, in that order; ``None`` takes every column except
-            those that begin with a text, such as dates, and empty ones.
-        missing: ``"interpolate"`` interpolates linearly between neighbors in time (at either end it
-            repeats the nearest value), and so uses later values; ``"refuse"`` raises.
+        path: the file; see ``CSVFiles`` for the supported formats.
+        columns: names of the columns to read, in that order; ``None`` reads all columns except
+            empty ones and those whose first value is a text, such as dates.
+        missing: ``"interpolate"`` interpolates linearly in time (and repeats the nearest value at
+            both ends), which uses later values; ``"refuse"`` raises an error.
 
     Returns:
         The values, float64 ``[time, columns]``, and the columns' names.
 
     Raises:
-        AgentlabError: naming the file, row and column of a missing value or of a text among
-            numbers, a column that does not exist, or a file without numbers.
+        AgentlabError: for a missing value or a text among numbers, with file, row and column; for
+            a column that does not exist; or for a file without numbers.
     """
     if missing not in ("refuse", "interpolate"):
         raise AgentlabError(f"missing={missing!r} must be refuse or interpolate")
@@ -46,8 +46,8 @@ def read_series(
         files.need(columns)
     elif all(map(_numeric, files.names)):
         raise AgentlabError(
-            f"{path}: the first row, {', '.join(files.names[:20])}, seems to hold values; it must "
-            "name the columns"
+            f"{path}: the first row, {', '.join(files.names[:20])}, seems to be data; it must name "
+            "the columns"
         )
     texts = dict.fromkeys(files.names, str)
     parts = [
@@ -60,9 +60,9 @@ def read_series(
     names = list(columns) if columns is not None else _numbers_only(values, files.names)
     values = values[:, [files.names.index(name) for name in names]]
     if not values.size:
-        raise AgentlabError(f"{path} holds no time series: it has no column of numbers")
+        raise AgentlabError(f"{path} has no column of numbers")
     if np.isinf(values).any():
-        raise files.find_text(names) or AgentlabError(f"{path} holds infinite values")
+        raise files.find_text(names) or AgentlabError(f"{path} contains infinite values")
     gaps = np.isnan(values)
     if gaps.all(axis=0).any():
         raise AgentlabError(f"{path}: column {names[gaps.all(axis=0).argmax()]!r} is empty")
@@ -78,18 +78,18 @@ def read_series(
 
 
 def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
-    """Split time series into parts that follow one another in time.
+    """Split time series into consecutive parts.
 
     Args:
         values: ``[time, ...]``.
-        fractions: of each split, the earliest first; they sum to 1. A fraction above 0 gets at
-            least one row.
+        fractions: the fraction of each split, the earliest first; they sum to 1. A split with a
+            fraction above 0 has at least one row.
 
     Returns:
         The splits, views of ``values``.
 
     Raises:
-        AgentlabError: where the fractions do not sum to 1, or there are fewer rows than splits.
+        AgentlabError: if the fractions do not sum to 1, or there are fewer rows than splits.
 
     >>> [part.tolist() for part in split_series(np.arange(5.0), (0.6, 0.4))]
     [[0.0, 1.0, 2.0], [3.0, 4.0]]
@@ -99,7 +99,7 @@ def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
 
 
 def _numbers_only(values: Values, names: Sequence[str]) -> list[str]:
-    """Return the names of the columns whose first value that is not missing is a number."""
+    """Return the names of the columns whose first non-missing value is a number."""
     first = [column[~np.isnan(column)][:1] for column in values.T]
     return [name for name, value in zip(names, first, strict=True) if np.isfinite(value).sum()]
 
@@ -119,11 +119,11 @@ def _numeric(name: str) -> bool:
 
 
 def as_series(name: str, values: Any) -> Values:
-    """Return values as float64 ``[time, columns]``; every one must be a finite number."""
+    """Return values as float64 ``[time, columns]``; all must be finite numbers."""
     try:
         series = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"{name} holds something else than numbers: {error}") from error
+        raise InvalidArgument(f"{name} must contain only numbers: {error}") from error
     if series.ndim == 1:
         series = series[:, None]
     if series.ndim != 2 or not series.size:
@@ -133,6 +133,6 @@ def as_series(name: str, values: Any) -> Values:
     if not np.isfinite(series).all():
         row, column = np.argwhere(~np.isfinite(series))[0]
         raise InvalidArgument(
-            f"{name}[{row}, {column}] is {series[row, column]}; every value must be a finite number"
+            f"{name}[{row}, {column}]={series[row, column]} must be a finite number"
         )
     return series

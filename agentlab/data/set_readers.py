@@ -1,7 +1,7 @@
-"""Readers of the files of each public data set: the originals, and copies in other formats.
+"""Readers of the files of public data sets: the originals, and copies in other formats.
 
-Each function takes the ``Originals`` that find its files, and returns the data set. Besides
-``AgentlabError`` it raises one of ``DAMAGE`` where the file found last is not what it should be.
+Each function takes ``Originals``, which finds its files, and returns the data set. Besides
+``AgentlabError`` it raises one of ``DAMAGE`` if the file found last is damaged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PRICE = "medv"
 
 
 def mnist(files: Originals) -> DataSet:
-    """Read MNIST: 28x28 gray levels."""
+    """Read MNIST: 28x28 grayscale images."""
     path = files.get("mnist.npz")
     train, test = (
         _images((28, 28), *_arrays(path, f"x_{part}", f"y_{part}")) for part in ("train", "test")
@@ -46,7 +46,7 @@ def mnist(files: Originals) -> DataSet:
 
 
 def cifar10(files: Originals) -> DataSet:
-    """Read CIFAR-10: 32x32x3, from the original's binary form or two npz files of x and y."""
+    """Read CIFAR-10: 32x32x3, from the original binary files or two npz files of x and y."""
     original, copies = "cifar-10-binary.tar.gz", ("cifar10_train*.npz", "cifar10_test*.npz")
     path, classes = files.get(original, copies[0]), THINGS.split()
     if path.suffix == ".npz":
@@ -61,7 +61,7 @@ def cifar10(files: Originals) -> DataSet:
 
 
 def _cifar10_batch(archive: tarfile.TarFile, name: str) -> tuple[Array, Array]:
-    """Read records of a class and an image, colors first."""
+    """Read records of a class and an image, channels first."""
     stored = _member(archive, f"cifar-10-batches-bin/{name}")
     records = np.frombuffer(stored, np.uint8).reshape(-1, 1 + 3 * 32 * 32)
     x = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -74,7 +74,7 @@ def _member(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> bytes:
         raise ValueError(f"{found.name} in it has {found.size:,} bytes")
     stored = archive.extractfile(found)
     if stored is None:
-        raise ValueError(f"{found.name} in it is no file")
+        raise ValueError(f"{found.name} in it is not a file")
     return stored.read()
 
 
@@ -86,16 +86,16 @@ def _arrays(path: Path, *names: str) -> list[Array]:
 def _images(shape: tuple[int, ...], x: Array, y: Array) -> tuple[Array, Array]:
     if x.shape[1:] != shape or x.dtype != np.uint8 or y.shape != x.shape[:1] or not len(x):
         raise ValueError(
-            f"images are {x.dtype} {list(x.shape)} and classes {list(y.shape)}, but uint8 "
-            f"{['n', *shape]} and ['n'] are needed".replace("'", "")
+            f"images are {x.dtype} {list(x.shape)} and classes {list(y.shape)}, but must be uint8 "
+            f"{['n', *shape]} and ['n']".replace("'", "")
         )
     if y.dtype.kind not in "iu" or y.min() < 0 or y.max() > 9:
-        raise ValueError("classes are not all from 0 to 9")
+        raise ValueError("classes must be from 0 to 9")
     return x, y.astype(np.int32)
 
 
 def boston(files: Originals) -> DataSet:
-    """Read the Boston houses, from Keras' npz or a CSV whose header names 13 features and medv."""
+    """Read the Boston houses, from Keras' npz or a CSV file with 13 features and medv."""
     path, names = files.get("boston_housing.npz", "boston_housing.csv"), HOUSES.split()
     if path.suffix == ".csv":
         rows, _ = read_series(path, [*names, PRICE])
@@ -103,12 +103,12 @@ def boston(files: Originals) -> DataSet:
     else:
         x, y = (array.astype(np.float64) for array in _arrays(path, "x", "y"))
     if x.shape != (len(y), len(names)):
-        raise ValueError(f"x has the shape {list(x.shape)}, but [{len(y)}, 13] is needed")
+        raise ValueError(f"x has the shape {list(x.shape)}, but must have [{len(y)}, 13]")
     return split_set(x, y, names=names)
 
 
 def imdb(files: Originals) -> DataSet:
-    """Read the movie reviews, texts with their line breaks made blanks."""
+    """Read the movie reviews, with line breaks replaced by spaces."""
     parts: dict[str, tuple[list[str], list[int]]] = {"train": ([], []), "test": ([], [])}
     with tarfile.open(files.get("aclImdb_v1.tar.gz")) as archive:
         for member in archive:
@@ -118,7 +118,7 @@ def imdb(files: Originals) -> DataSet:
                     parts[part][0].append(text)
                     parts[part][1].append(int(label == "pos"))
     if not all(x for x, _ in parts.values()):
-        raise ValueError("it holds no reviews such as aclImdb/train/pos/0_9.txt")
+        raise ValueError("it contains no reviews such as aclImdb/train/pos/0_9.txt")
     train, test = ((np.array(x, object), np.array(y, np.int32)) for x, y in parts.values())
     return DataSet(train, test, classes=["negative", "positive"])
 
@@ -130,7 +130,7 @@ def shakespeare(files: Originals) -> DataSet:
 
 
 def multi30k(source: str, target: str, files: Originals) -> DataSet:
-    """Read captions of images in two languages; val is the test split where there is no other."""
+    """Read image captions in two languages; val is the test split if there is no other."""
 
     def lines(part: str, language: str) -> list[str] | None:
         path = files.find(f"{part}.{language}.gz", f"{part}.{language}")

@@ -1,4 +1,4 @@
-"""Public data sets by name, downloaded or from a folder of copies.
+"""Public data sets by name, downloaded or read from a folder of copies.
 
 ::
 
@@ -28,11 +28,11 @@ class PublicSet:
     """A data set that can be loaded by name.
 
     Attributes:
-        read: makes the data set from its files.
-        folder: its name in the cache.
-        unit: of its size: images, rows, ...
-        sizes: of the original's splits.
-        credit: who made it, and the license.
+        read: reads the data set from its files.
+        folder: its folder in the cache.
+        unit: unit of its size: images, rows, ...
+        sizes: sizes of the original's splits.
+        credit: authors and license.
     """
 
     read: Callable[[Originals], DataSet]
@@ -48,7 +48,7 @@ def load(
     """Load a public data set from the cache, the internet or a folder of copies.
 
     Args:
-        name: one of ``SETS``. What ``train`` and ``test`` are:
+        name: one of ``SETS``, which have these examples:
 
             - ``mnist``, ``cifar10``: images uint8 ``[n, 28, 28]`` and ``[n, 32, 32, 3]``, and
               classes int32 ``[n]``.
@@ -60,9 +60,9 @@ def load(
               another. The test split is "flickr 2016".
             - ``sunspots``: monthly means from 1749, float64 ``[time, 1]``. The last fifth is the
               test split.
-        data_dir: a folder with copies, used instead of a download. One that is not the
-            original file is used too, but ``notes`` says so.
-        stand_in: load other, smaller data that ship with an installed package; ``notes`` says so.
+        data_dir: a folder with copies, used instead of a download. Copies that differ from the
+            original are accepted, with an entry in ``notes``.
+        stand_in: load other, smaller data from an installed package, with an entry in ``notes``.
         quiet: show no progress of downloads.
 
     Raises:
@@ -74,26 +74,26 @@ def load(
     ((1438, 28, 28), dtype('uint8'))
     """
     if name not in SETS:
-        hint = did_you_mean(name, SETS) or f"; there are {', '.join(SETS)}"
+        hint = did_you_mean(name, SETS) or f"; it must be one of {', '.join(SETS)}"
         raise AgentlabError(f"data set {name!r} is unknown{hint}")
-    public, instead = SETS[name], "; name a folder that holds a copy by --data-dir"
+    public, instead = SETS[name], "; pass a folder with a copy as --data-dir"
     if name in STAND_INS:
         what, unit, make = STAND_INS[name]
         if stand_in:
             found = make()
-            note = (
-                f"{what} stand in for {name}, so scores are not comparable: {_count(found, unit)}"
-            )
+            note = f"{what} replace {name}, so scores are not comparable: {_count(found, unit)}"
             return replace(found, notes=(note,))
-        instead += f", or take {what} by --stand-in"
+        instead += f", or use {what} with --stand-in"
     elif stand_in:
-        raise AgentlabError(f"no installed package ships data that could stand in for {name}")
+        raise AgentlabError(f"stand_in=True is not available for {name}")
     files = Originals(public.folder, data_dir, instead, quiet)
     try:
         found = public.read(files)
     except set_readers.DAMAGE as error:
         reason = str(error.args[0] if isinstance(error, KeyError) else error).partition("\n")[0]
-        raise AgentlabError(f"{files.used[-1]} is damaged or in another form: {reason}") from error
+        raise AgentlabError(
+            f"{files.used[-1]} is damaged or in another format: {reason}"
+        ) from error
     first = f"{name}: {_count(found, public.unit)} from {files.origin}; {public.credit}"
     return replace(found, notes=(first, *_altered(files, found, public), *found.notes))
 
@@ -103,7 +103,7 @@ def _count(found: DataSet, unit: str) -> str:
 
 
 def _altered(files: Originals, found: DataSet, public: PublicSet) -> list[str]:
-    """Return a note on files that differ from the original, and on how many examples they hold."""
+    """Return a note on files that differ from the original, and on their number of examples."""
     if not files.altered:
         return []
     less = [

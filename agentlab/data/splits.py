@@ -1,4 +1,4 @@
-"""The splits of a data set: their fractions, and which of them fit into memory."""
+"""Splits of a data set: checks of their fractions, and which of them fit into memory."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ def check_fractions(seed: int, validation: float, test: float) -> None:
     """Check the seed and the fractions of a split.
 
     Raises:
-        AgentlabError: for a negative seed, or fractions that leave nothing to train on.
+        AgentlabError: for a negative seed, or fractions that leave no training data.
     """
     if seed < 0:
         raise AgentlabError(f"seed={seed} must be 0 or more")
     for name, fraction in (("validation", validation), ("test", test)):
         if not 0 <= fraction < 1:
             raise AgentlabError(
-                f"{name}={fraction} must be a fraction of the data, from 0 to below 1"
+                f"{name}={fraction} must be a fraction of the data, at least 0 and less than 1"
             )
     if validation + test >= 1:
-        raise AgentlabError(
-            f"validation={validation} and test={test} leave nothing to train on; lower one"
-        )
+        raise AgentlabError(f"validation={validation} and test={test} must sum to less than 1")
 
 
 def choose_kept(sizes: Sequence[int], memory_budget: int) -> list[int]:
     """Return the indices of the splits that fit into ``memory_budget``, the smallest first.
 
     Args:
-        sizes: of each split, in bytes; splits of 0 bytes do not exist.
+        sizes: size of each split in bytes; splits of 0 bytes do not exist.
         memory_budget: bytes.
 
     >>> choose_kept([700, 100, 200], 400)

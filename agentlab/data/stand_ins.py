@@ -1,6 +1,6 @@
 """Small data sets that ship with installed packages, for use without a network or a copy.
 
-They are different data, not subsets of what they replace: scores are not comparable.
+They are not subsets of the data sets that they replace, so scores are not comparable.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from agentlab.data.series import split_series
 
 
 def digits() -> DataSet:
-    """Return scikit-learn's 1,797 digits, 8x8 gray levels from 0 to 16, as 28x28 bytes."""
+    """Return scikit-learn's 1,797 digits, 8x8 gray levels from 0 to 16, as 28x28 uint8 images."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    places = (np.arange(28) + 0.5) * 8 / 28 - 0.5  # of the new pixels' centers among the old
+    places = (
+        np.arange(28) + 0.5
+    ) * 8 / 28 - 0.5  # positions of the new pixel centers in the old image
     bilinear = np.stack([np.interp(places, np.arange(8), row) for row in np.eye(8)], axis=1)
     enlarged = bilinear @ x.reshape(-1, 8, 8) @ bilinear.T
     x, y = (enlarged * 255 / 16).round().astype(np.uint8), y.astype(np.int32)
@@ -28,7 +30,7 @@ def digits() -> DataSet:
 
 
 def diabetes() -> DataSet:
-    """Return scikit-learn's 442 patients: 10 features, and a measure of their disease."""
+    """Return scikit-learn's 442 diabetes patients: 10 features and the disease progression."""
     from sklearn.datasets import load_diabetes
 
     patients = load_diabetes(scaled=False)
@@ -36,7 +38,7 @@ def diabetes() -> DataSet:
 
 
 def help_texts() -> DataSet:
-    """Return the texts of Python's ``help`` on its topics, in the order of their names."""
+    """Return the texts of Python's ``help`` topics, sorted by name."""
     from pydoc_data.topics import topics
 
     return text_set("\n\n".join(topics[name] for name in sorted(topics)))
@@ -53,7 +55,7 @@ def share_prices() -> DataSet:
     return DataSet((train,), (test,), names=["IBM"])
 
 
-# For each set: what replaces it, in words; the unit of its size; the function that loads it.
+# For each data set: its replacement, in words; the unit of its size; the function that loads it.
 STAND_INS: dict[str, tuple[str, str, Callable[[], DataSet]]] = {
     "mnist": ("scikit-learn's digits of 8x8, enlarged to 28x28", "images", digits),
     "boston": ("scikit-learn's diabetes patients", "rows", diabetes),

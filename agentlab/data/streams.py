@@ -14,17 +14,17 @@ Ids = npt.NDArray[np.int32]
 
 
 class Streams:
-    """A sequence cut into equal streams, whose windows follow each other from batch to batch.
+    """A sequence cut into equal streams, whose windows continue from batch to batch.
 
     The inputs of a batch are ``(ids, starts)``, int32 and bool ``[streams, length]``, where
     ``starts`` marks the first id of a stream, at which recurrent states are reset. The targets are
-    the next ids, with weight 0 where there is none. Row ``i`` of a batch continues row ``i`` of the
-    batch before, for truncated backpropagation through time (Williams & Peng 1990).
+    the next ids, with weight 0 if there is none. Row ``i`` of a batch continues row ``i`` of the
+    previous batch, for truncated backpropagation through time (Williams & Peng 1990).
 
     Args:
         ids: the sequence.
         streams: number of parallel streams; fewer if the sequence is short.
-        length: ids of a window.
+        length: ids per window.
 
     Raises:
         AgentlabError: for a sequence shorter than two windows.
@@ -47,7 +47,7 @@ class Streams:
         self.size = self.windows * self.streams
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has, whatever ``batch`` is."""
+        """Return the number of batches per epoch, whatever ``batch`` is."""
         return self.windows
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
@@ -71,7 +71,7 @@ class Streams:
             yield Batch((self.ids[places], starts), self.ids[places + 1], weights)
 
     def _whole(self) -> Iterator[Batch]:
-        """Iterate over all ids; what pads the last windows has weight 0."""
+        """Iterate over all ids; padding of the last windows has weight 0."""
         last = len(self.ids) - 1
         each = -(-last // self.streams)
         firsts = each * np.arange(self.streams)[:, None]

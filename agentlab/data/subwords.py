@@ -1,4 +1,4 @@
-"""``Subwords``: pieces of words, found by sentencepiece."""
+"""``Subwords``: texts as ids of subwords, by sentencepiece."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ START, END, UNKNOWN = 1, 2, 3
 
 
 class Subwords(Vocabulary):
-    """Pieces of words, so that only characters that were never seen are unknown.
+    """One id per subword, so that only characters not in the training split are unknown.
 
-    Frequent words are one piece, rare ones several. 0 is padding, 1 the start of a sentence,
-    2 its end and 3 an unknown character. Unicode is normalized (NFKC), so that decoding gives
-    the text except for extra blanks and forms such as "…" for "...".
+    Frequent words are one subword, rare ones several. 0 is padding, 1 the start of a sentence,
+    2 its end and 3 an unknown character. Unicode is normalized (NFKC), so that decoding returns
+    the text except for extra spaces and forms such as "…" for "...".
 
-    sentencepiece has no TensorFlow operations here: the raw input of an inference model is not the
-    text but its ids, int32 ``[n, time]``, as ``transform`` gives them.
+    There are no TensorFlow operations for sentencepiece: the raw inputs of an inference model are
+    not texts but ids, int32 ``[n, time]``, as returned by ``transform``.
 
     Args:
-        model: a sentencepiece model, such as ``fit`` makes.
+        model: a sentencepiece model, as made by ``fit``.
         length: ids of every encoded text.
 
     Raises:
-        AgentlabError: where ``model`` is not one, or has other ids for padding, start and end.
+        AgentlabError: if ``model`` is invalid or has other ids for padding, start and end.
 
     >>> subwords = Subwords.fit(["a dog runs", "two dogs run"], size=20)
     >>> subwords.decode(subwords.encode("a dog runs"))
@@ -62,16 +62,16 @@ class Subwords(Vocabulary):
         method: Literal["unigram", "bpe"] = "unigram",
         length: int | None = None,
     ) -> Self:
-        """Learn the pieces of the training split; equal texts give equal pieces.
+        """Fit the subwords on the training split; equal texts give equal subwords.
 
         Args:
-            texts: sentences of the training split, of one language or of several together.
-            size: ids at most, the four special ones included; fewer if the texts hold fewer.
+            texts: sentences of the training split, of one or several languages.
+            size: maximum number of ids, including the four special ones.
             method: unigram (Kudo 2018) or bpe, byte-pair encoding (Sennrich et al. 2016).
             length: see the class.
 
         Raises:
-            AgentlabError: for texts without characters, or a size too small for all of them.
+            AgentlabError: for texts without characters, or a size too small for all characters.
         """
         from sentencepiece import SentencePieceTrainer
 
@@ -93,7 +93,7 @@ class Subwords(Vocabulary):
                 unk_id=UNKNOWN,
                 character_coverage=1.0,
                 hard_vocab_limit=False,
-                max_sentence_length=1 << 20,  # longer ones would be left out without a word
+                max_sentence_length=1 << 20,  # longer sentences would be ignored silently
                 num_threads=1,
                 minloglevel=2,
             )
@@ -110,12 +110,12 @@ class Subwords(Vocabulary):
         return ids
 
     def encode(self, texts: str | Sequence[str], start: bool = False, end: bool = False) -> Ids:
-        """Turn a text, or several, into ids; see ``Vocabulary``.
+        """Encode one text or several as ids; see ``Vocabulary``.
 
         Args:
-            texts: one or several.
-            start: whether each begins with the id 1.
-            end: whether each ends with the id 2; one that is cut to ``length`` has lost it.
+            texts: a text or several.
+            start: whether to prepend the id 1.
+            end: whether to append the id 2; truncation to ``length`` removes it.
         """
         several = [texts] if isinstance(texts, str) else list(texts)
         ids = pad([self.tokenize(text, start, end) for text in several], self.length, PADDING)
@@ -129,7 +129,7 @@ class Subwords(Vocabulary):
         return text
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
-        """Return each id's piece as it is written; ``▁`` marks the start of a word."""
+        """Return the subword of each id; ``▁`` marks the start of a word."""
         pieces: list[str] = self._processor.id_to_piece(self.check_ids(ids))
         return pieces
 
@@ -139,7 +139,7 @@ class Subwords(Vocabulary):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(base64.b64decode(described["model"], validate=True), described["length"])
 
     def inference_inputs(self) -> Any:
@@ -147,5 +147,5 @@ class Subwords(Vocabulary):
         return keras.Input(self.input_shape, dtype="int32", name="inputs")
 
     def transform_tensors(self, inputs: Any) -> Any:
-        """Return an int32 tensor ``[n, time]`` of ids as it is."""
+        """Return an int32 tensor ``[n, time]`` of ids unchanged."""
         return tf.identity(inputs)

@@ -19,40 +19,40 @@ from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_
 from agentlab.data.target_column import TargetColumn
 from agentlab.errors import AgentlabError
 
-BLOCK = 10  # successive rows, of which each split gets its fraction
-PAGE = 1000  # blocks that are split at once
+BLOCK = 10  # consecutive rows that are divided among the splits
+PAGE = 1000  # blocks that are divided at once
 Piece = tuple[Floats, npt.NDArray[Any]]
 
 
 class Table:
     """A table in CSV files, split at random; everything is fitted on the training split.
 
-    What each column is, its mean or its categories are inferred from the training rows alone; see
-    ``Columns``. Splits that fit into ``memory_budget`` are kept in memory; others are read from the
-    files in each epoch, through a shuffle buffer. A seed gives the same order each time.
+    The kind of each column and its mean or categories are inferred from the training rows alone;
+    see ``Columns``. Splits that fit into ``memory_budget`` are held in memory; others are read from
+    the files in each epoch, through a shuffle buffer. Equal seeds give equal orders.
 
     Args:
         files: a CSV file, a folder of them, or several with the same columns; see ``CSVFiles``.
-        target: the column to predict. Rows without it are left out.
-        task: ``None`` infers it: classification where the target holds texts, or whole numbers
+        target: the column to predict. Rows with a missing target are dropped.
+        task: ``None`` infers it: classification if the target contains texts, or whole numbers
             with few distinct values.
         seed: of the split.
         validation, test: fractions of the rows; 0 makes no such split.
-        memory_budget: bytes for encoded rows, kept or in the shuffle buffer.
-        kinds: what columns are, by name, where that is not inferred correctly: ``number``,
-            ``category`` or ``drop``.
-        separator: of cells; ``None`` infers it.
+        memory_budget: bytes for encoded rows, in memory or in the shuffle buffer.
+        kinds: kinds of columns by name that override the inferred ones: ``number``, ``category`` or
+            ``drop``.
+        separator: the separator of cells; ``None`` infers it.
 
     Attributes:
         columns: the fitted preprocessor.
         train: ``Batches``: float32 inputs ``[b, len(columns.inputs)]``, targets float32 ``[b]``
             (regression) or int32 ``[b]`` (classification).
-        validation, test: likewise; ``None`` where the fraction is 0.
+        validation, test: likewise; ``None`` if the fraction is 0.
         task: regression or classification.
 
     Raises:
-        AgentlabError: for files or columns that are missing, cells that are not of their column's
-            kind, a target of one class, or too few rows; naming file, row and column.
+        AgentlabError: for missing files or columns, cells that do not match the kind of their
+            column, a target of one class, or too few rows; the message names file, row and column.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Table:
         self.train: Batches = train
 
     def describe(self) -> str:
-        """Return a summary for the user: what each column becomes, the task and the splits."""
+        """Return a summary for the user: the inputs of each column, the task and the splits."""
         target, sizes = self._target, [part.size if part else 0 for part in self._batches]
         asked = "inferred" if self._inferred else "as requested"
         what = f"{target.name!r} is a number"
@@ -115,11 +115,11 @@ class Table:
             f"rows: {say_sizes(sizes)}",
         ]
         if self._missing:
-            lines.append(f"left out: {self._missing:,} rows without {target.name!r}")
+            lines.append(f"dropped: {self._missing:,} rows without {target.name!r}")
         for name, n in zip(SPLITS, self._unknown, strict=True):
             if n:
                 lines.append(
-                    f"left out: {n:,} {name} rows of classes that are not in the training split"
+                    f"dropped: {n:,} {name} rows of classes that are not in the training split"
                 )
         return "\n".join(lines)
 
@@ -151,7 +151,7 @@ class Table:
 
 
 class _Streamed:
-    """A split that is read from the files in each epoch; ``Batches``."""
+    """``Batches`` of a split that is read from the files in each epoch."""
 
     ragged = False
 
@@ -160,7 +160,7 @@ class _Streamed:
         self._table, self._part = table, part
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
@@ -177,7 +177,7 @@ class _Streamed:
 
 
 class _Splitter:
-    """Gives each row its split, by its file and index alone, so that all passes agree."""
+    """Assigns each row to a split by its file and index alone, so that all passes agree."""
 
     def __init__(self, seed: int, validation: float, test: float) -> None:
         self.seed, self.fractions = seed, (1 - validation - test, validation, test)
@@ -190,8 +190,8 @@ class _Splitter:
         return split[first % size :][: end - first]
 
     def _page(self, file: int, page: int) -> npt.NDArray[np.uint8]:
-        """Split the rows of ``PAGE`` blocks."""
-        # Rounding up or down from a random start gives each split its fraction, in short files too.
+        """Return the splits of the rows of ``PAGE`` blocks."""
+        # Rounding from a random offset gives each split its fraction on average, in short files too
         starts = np.random.default_rng([self.seed, file]).random(len(SPLITS))
         edges = np.arange(page * PAGE, (page + 1) * PAGE + 1) * BLOCK
         _, held, test = (
@@ -208,7 +208,7 @@ class _Splitter:
 def shuffled(pieces: Iterator[Piece], capacity: int, rng: np.random.Generator) -> Iterator[Piece]:
     """Yield rows in a random order, from a shuffle buffer of ``capacity`` rows.
 
-    Each new row takes the place of one drawn at random, which is yielded.
+    Each new row replaces a random row of the buffer, which is yielded.
     """
     waiting: Piece | None = None
     filled = 0

@@ -1,4 +1,4 @@
-"""What the column to predict holds: numbers or classes."""
+"""Inference of the task from the column to predict."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from agentlab.data.column import Target, Task
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.errors import AgentlabError
 
-CLASSES = 1000  # more distinct values are refused
-LEVELS = 20  # whole numbers with at most so many distinct values are taken as classes
+CLASSES = 1000  # more distinct values raise an error
+LEVELS = 20  # whole numbers with at most this many distinct values are classes
 EXAMPLES = 3
 
 
@@ -37,23 +37,23 @@ class Moments:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation (that of the training split itself), 1 where it is 0."""
+        """The (population) standard deviation, 1 if it is 0."""
         deviation = float(np.sqrt(self._squares / max(self.count, 1)))
         return deviation if deviation > 1e-12 * abs(self.mean) else 1.0
 
 
 class TargetColumn:
-    """The column to predict: counted in all splits, learned from the training split.
+    """The column to predict: counted in all splits, fitted on the training split.
 
     Args:
-        name: of the column.
+        name: name of the column.
         task: ``None`` infers it.
         parts: number of splits; the first is the training split.
 
     Attributes:
-        present: number of rows with a value, for each split.
-        missing: number of rows without one.
-        counts: how often each text occurs in each split, for the first ``CLASSES`` or so.
+        present: number of rows with a value, by split.
+        missing: number of rows without a value.
+        counts: number of occurrences of each text by split, for the first ``CLASSES`` or so.
     """
 
     def __init__(self, name: str, task: Task | None, parts: int) -> None:
@@ -62,7 +62,7 @@ class TargetColumn:
         self.counts: list[Counter[str]] = [Counter() for _ in range(parts)]
         self._moments = Moments()
         self._training_missing = 0
-        self._pure = self._whole = True  # nothing but numbers; nothing but whole ones
+        self._pure = self._whole = True  # only numbers so far; only whole numbers so far
 
     def add(self, chunk: Chunk, parts: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Add a chunk, given the split of each row; return which rows have a value."""
@@ -89,15 +89,15 @@ class TargetColumn:
         return present
 
     def target(self, files: CSVFiles) -> Target:
-        """Return what the target is, as the training split shows.
+        """Return the target as fitted on the training split.
 
         Raises:
-            AgentlabError: for text among numbers, one class only, or far too many.
+            AgentlabError: for texts among numbers, only one class, or too many classes.
         """
         counts = self.counts[0]
         where = f"target={self.name!r}, a column of {files.paths[0]},"
         if not counts:
-            raise AgentlabError(f"{where} holds no value in the training split")
+            raise AgentlabError(f"{where} contains no value in the training split")
         by_size = numbers_among(files, counts)
         numeric = len(by_size) == len(counts)
         task = self.task
@@ -112,12 +112,12 @@ class TargetColumn:
             return replace(target, mean=self._moments.mean, deviation=self._moments.deviation)
         if len(counts) == 1:
             raise AgentlabError(
-                f"{where} holds only one class, {next(iter(counts))!r}; at least two are needed"
+                f"{where} contains only one class, {next(iter(counts))!r}; at least two are needed"
             )
         if len(counts) > CLASSES:
             raise AgentlabError(
-                f"{where} holds more than {CLASSES:,} distinct values, too many for classes; "
-                + ("use task='regression'" if numeric else "name another target")
+                f"{where} contains more than {CLASSES:,} distinct values, too many for classes; "
+                + ("use task='regression'" if numeric else "choose another target")
             )
         classes = sorted(counts, key=lambda text: (by_size.get(text, np.inf), text))
         return replace(target, classes=tuple(classes))
@@ -133,13 +133,12 @@ def numbers_among(files: CSVFiles, texts: Iterable[str]) -> dict[str, float]:
 
 
 def refuse_mistakes(files: CSVFiles, name: str, counts: Counter[str]) -> None:
-    """Raise an error where nearly all values are numbers, so that the others look like mistakes."""
+    """Raise an error if nearly all values are numbers, so that the others look like mistakes."""
     numeric = len(numbers_among(files, counts))
     few = numeric <= LEVELS and numeric < len(counts)  # such as 0, 1, 2, 3+
     if not few and numeric > 0.9 * len(counts):
         why = (
-            "where nearly all others are numbers; correct it, or say what the column is by "
-            f"kinds={{{name!r}: 'category'}}"
+            f"but nearly all others are numbers; correct it or pass kinds={{{name!r}: 'category'}}"
         )
         if error := files.find_text([name], why):
             raise error

@@ -1,4 +1,4 @@
-"""``Characters`` and ``Words``: texts as ids of their characters or words, and back."""
+"""``Characters`` and ``Words``: texts as ids of characters or words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Characters", "Ids", "Subwords", "Vocabulary", "Words", "read_text", 
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 WORD_OR_MARK = re.compile(WORD.pattern + r"|[^\w\s]")
-# The same by TensorFlow's regular expressions, step by step, until blanks separate all words.
+# The same as TensorFlow regular expressions, applied in order until spaces separate all words.
 SPLIT = (
     (r"[^\pL\pN'’]+", " "),
     (r"['’]{2,}", " "),
@@ -30,19 +30,19 @@ SPLIT_MARKS = (
 
 
 class Characters(Vocabulary):
-    """One id for each character.
+    """One id per character.
 
-    The ids follow the order of ``characters``. With ``length``, id 0 is padding and comes before
-    them; with ``unknown``, so does one id for every other character. With neither, no id is wasted
-    on what a language model never sees.
+    The ids follow the order of ``characters``. With ``length``, they are preceded by id 0 for
+    padding; with ``unknown``, by an id for all other characters. Without both, as for a language
+    model, there are no unused ids.
 
     Args:
         characters: all known characters, each once.
         length: ids of every encoded text, as a convolutional network needs.
-        unknown: whether unknown characters share an id; else they are an error.
+        unknown: whether unknown characters share an id; otherwise they raise an error.
 
     Raises:
-        AgentlabError: for no characters, or one that is there twice.
+        AgentlabError: for no characters, or duplicates.
 
     >>> characters = Characters.fit("banana")
     >>> characters.encode("nab")
@@ -55,7 +55,9 @@ class Characters(Vocabulary):
 
     def __init__(self, characters: str, length: int | None = None, unknown: bool = False) -> None:
         if not characters or len(set(characters)) < len(characters):
-            raise AgentlabError(f"characters={characters!r} must be at least one, and each once")
+            raise AgentlabError(
+                f"characters={characters!r} must be one or more distinct characters"
+            )
         check_length(length)
         self.characters, self.length, self.unknown = characters, length, unknown
         special = [""] * (length is not None) + ["\ufffd"] * unknown
@@ -68,7 +70,7 @@ class Characters(Vocabulary):
     def fit(
         cls, texts: str | Iterable[str], length: int | None = None, unknown: bool = False
     ) -> Self:
-        """Learn the characters of the training split, a text or several, in their sorted order."""
+        """Fit the sorted characters of the training split, a text or several."""
         return cls("".join(sorted(set().union(*texts))), length, unknown)
 
     def tokenize(self, text: str) -> list[int]:
@@ -83,11 +85,11 @@ class Characters(Vocabulary):
             ) from None
 
     def encode(self, texts: str | Sequence[str]) -> Ids:
-        """Turn a text, or several, into ids; see ``Vocabulary``.
+        """Encode one text or several as ids; see ``Vocabulary``.
 
         Raises:
-            AgentlabError: for an unknown character, or texts that would need padding but have
-                no id for it.
+            AgentlabError: for an unknown character, or texts of different lengths without
+                ``length``, so that there is no id for padding.
         """
         rows = [texts] if isinstance(texts, str) else texts
         if self.length is None and len({len(row) for row in rows}) > 1:
@@ -99,7 +101,7 @@ class Characters(Vocabulary):
         return [text_of(source)] if self.length is None else super().read(source)
 
     def transform_tensors(self, inputs: Any) -> Any:
-        """Do what ``transform`` does to a tensor of strings ``[n]``."""
+        """Return the output of ``transform`` for a tensor of strings ``[n]``."""
         points = tf.strings.unicode_decode(inputs, "UTF-8")  # ragged [n, time]
         order = sorted(self._of)
         known = tf.constant([ord(character) for character in order], tf.int32)
@@ -128,12 +130,12 @@ class Characters(Vocabulary):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(described["characters"], described["length"], described["unknown"])
 
 
 class Words(Vocabulary):
-    """One id for each frequent word; 0 is padding and 1 any other word.
+    """One id per frequent word; 0 is padding and 1 any other word.
 
     A word is a run of letters and digits, apostrophes inside included: "don't" is one word.
 
@@ -141,10 +143,10 @@ class Words(Vocabulary):
         words: all known words, each once; their ids begin at 2.
         length: ids of every encoded text.
         lower: whether texts are lower-cased.
-        punctuation: whether each punctuation mark is a word; else marks are left out.
+        punctuation: whether each punctuation mark is a word; otherwise marks are ignored.
 
     Raises:
-        AgentlabError: for no words, or one that is there twice.
+        AgentlabError: for no words, or duplicates.
 
     >>> words = Words.fit(["a fine movie", "a dull movie"], length=4)
     >>> words.words
@@ -166,7 +168,7 @@ class Words(Vocabulary):
         self._of = {word: i for i, word in enumerate(self.words, 2)}
         if not words or len(self._of) < len(words):
             raise AgentlabError(
-                f"words holds {len(words)} words; there must be at least one, and each once"
+                f"words has {len(words)} entries; it must be one or more distinct words"
             )
         check_length(length)
         self.length, self.lower, self.punctuation = length, lower, punctuation
@@ -181,13 +183,13 @@ class Words(Vocabulary):
         lower: bool = True,
         punctuation: bool = False,
     ) -> Self:
-        """Learn the most frequent words of the training split.
+        """Fit the most frequent words of the training split.
 
         Args:
             texts: the training split.
-            size: maximum number of ids, including those of padding and of unknown words. Of equally
-                frequent words, those first in the alphabet are kept.
-            length: words that are read of each text; see the class.
+            size: maximum number of ids, including those of padding and of unknown words. Ties in
+                frequency are broken alphabetically.
+            length: maximum words per text; see the class.
             lower: whether words are lower-cased.
             punctuation: whether punctuation marks are words, too.
 
@@ -198,7 +200,7 @@ class Words(Vocabulary):
             raise AgentlabError(f"size={size} must be 3 or more: padding, unknown and a word")
         counts = Counter(word for text in texts for word in split_words(text, lower, punctuation))
         if not counts:
-            raise AgentlabError("the training texts hold no words")
+            raise AgentlabError("the training texts contain no words")
         frequent = sorted(counts, key=lambda word: (-counts[word], word))[: size - 2]
         return cls(frequent, length, lower, punctuation)
 
@@ -219,7 +221,7 @@ class Words(Vocabulary):
         return keras.ops.cast(lookup(super().inference(inputs)), "int32")
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the words of one sequence of ids with blanks between; see ``Vocabulary``."""
+        """Return the words of one sequence of ids, joined by spaces; see ``Vocabulary``."""
         known = ["", "<unknown>", *self.words]
         return " ".join(known[number] for number in self.check_ids(ids) if number != PADDING)
 
@@ -234,12 +236,12 @@ class Words(Vocabulary):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(
             described["words"], described["length"], described["lower"], described["punctuation"]
         )
 
 
 def split_words(text: str, lower: bool = True, punctuation: bool = False) -> list[str]:
-    """Return the words of a text as ``Words`` counts them."""
+    """Return the words of a text, as in ``Words``."""
     return (WORD_OR_MARK if punctuation else WORD).findall(text.lower() if lower else text)

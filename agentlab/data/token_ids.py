@@ -1,4 +1,4 @@
-"""``TokenIds``: texts that are integer ids already."""
+"""``TokenIds``: texts that are already encoded as integer ids."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from agentlab.lazy import tf
 
 
 class TokenIds(Preprocessor):
-    """Integer ids ``[n, time]`` of tokens, made elsewhere.
+    """Integer ids ``[n, time]`` of tokens from another tokenizer.
 
     Args:
-        size: how many ids there are; they are 0, ..., ``size - 1``.
-        length: ids of each example; ``None`` for any number.
+        size: number of ids; they are 0, ..., ``size - 1``.
+        length: ids per example; ``None`` for any number.
 
     Raises:
-        InvalidArgument: where ``size`` or ``length`` is below 1.
+        InvalidArgument: if ``size`` or ``length`` is below 1.
 
     >>> TokenIds(size=10, length=3).transform([[1, 9, 0]])
     array([[1, 9, 0]], dtype=int32)
@@ -39,11 +39,11 @@ class TokenIds(Preprocessor):
 
     @classmethod
     def fit(cls, x: Any, size: int, any_length: bool = False) -> Self:
-        """Learn the length of the training examples.
+        """Fit the length of the training examples.
 
         Args:
             x: integer ids ``[n, time]``.
-            size: how many ids there are.
+            size: number of ids.
             any_length: whether other examples may have another length.
 
         Raises:
@@ -75,16 +75,16 @@ class TokenIds(Preprocessor):
         return ids
 
     def read(self, source: str) -> Ids:
-        """Return the ids of a text file, or of a text: whole numbers, one example a line.
+        """Return the ids in a text file or a text: whole numbers, one example per line.
 
         Raises:
-            AgentlabError: for a file that cannot be read, or what is not a whole number.
+            AgentlabError: for a file that cannot be read, or text that is not a whole number.
         """
         try:
             rows = [[int(word) for word in line.split()] for line in text_of(source).splitlines()]
         except ValueError as error:
             raise AgentlabError(
-                f"source={source[:40]!r} must hold ids, whole numbers separated by blanks: {error}"
+                f"source={source[:40]!r} must be ids, whole numbers separated by spaces: {error}"
             ) from error
         return pad(rows, self.length, PADDING)
 
@@ -94,7 +94,7 @@ class TokenIds(Preprocessor):
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Make the preprocessor that ``to_json`` described."""
+        """Make a preprocessor from the output of ``to_json``."""
         return cls(described["size"], described["length"])
 
     @property
@@ -103,5 +103,5 @@ class TokenIds(Preprocessor):
         return (self.length,)
 
     def transform_tensors(self, inputs: Any) -> Any:
-        """Return an int32 tensor ``[n, time]`` of ids as it is."""
+        """Return an int32 tensor ``[n, time]`` of ids unchanged."""
         return tf.identity(inputs)

@@ -1,4 +1,4 @@
-"""``Vocabulary``: texts become ids of one length, and ids become texts again."""
+"""``Vocabulary``: encoding of texts as ids, and decoding."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def read_text(path: Path | str) -> str:
     r"""Return the content of a text file; all line ends become ``"\\n"``.
 
     Raises:
-        AgentlabError: where it cannot be read, is not UTF-8, or holds only blanks.
+        AgentlabError: if it cannot be read, is not UTF-8, or contains only whitespace.
     """
     try:
         with open_regular(path) as file:
             text = io.TextIOWrapper(file, encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise AgentlabError(
-            f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+            f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from error
     except OSError as error:
         raise AgentlabError(f"{path} cannot be read: {error.strerror}") from error
     if not text.strip():
-        raise AgentlabError(f"{path} is empty; it must hold text")
+        raise AgentlabError(f"{path} is empty; it must contain text")
     return text
 
 
@@ -49,7 +49,7 @@ def text_of(source: str) -> str:
     """Return the text of the file ``source``, or ``source`` itself if there is no such file.
 
     Raises:
-        AgentlabError: for a file that cannot be read, or a missing one named ``.txt``.
+        AgentlabError: for a file that cannot be read, or a missing file ending in ``.txt``.
     """
     if os.path.exists(source) or re.fullmatch(r"\S+\.txt", source):
         return read_text(source)
@@ -59,11 +59,11 @@ def text_of(source: str) -> str:
 
 
 class Vocabulary(Preprocessor):
-    """Texts as integer ids, and back; the base of ``Characters``, ``Words`` and ``Subwords``.
+    """The base class of ``Characters``, ``Words`` and ``Subwords``.
 
     Attributes:
-        size: how many ids there are; they are 0, ..., ``size - 1``.
-        length: every encoded text is cut or padded to so many ids; ``None`` pads to the longest.
+        size: number of ids; they are 0, ..., ``size - 1``.
+        length: ids to which texts are truncated or padded; ``None`` pads to the longest text.
     """
 
     dtype = "int32"
@@ -83,15 +83,15 @@ class Vocabulary(Preprocessor):
         """
 
     def encode(self, texts: str | Sequence[str]) -> Ids:
-        """Turn one text or several into ids.
+        """Encode one text or several as ids.
 
         Returns:
             int32 ``[time]`` for one text and ``[n, time]`` for several, where ``time`` is
-            ``length``; if that is ``None``, it is the number of ids of the (longest) text.
-            Shorter texts are padded with 0 at their end; longer ones lose their end.
+            ``length`` or, if that is ``None``, the number of ids of the (longest) text. Shorter
+            texts are padded with 0 at the end; longer ones are truncated at the end.
 
         Raises:
-            AgentlabError: for what the vocabulary cannot express.
+            AgentlabError: for texts that the vocabulary cannot encode.
         """
         several = [texts] if isinstance(texts, str) else texts
         ids = pad([self.tokenize(text) for text in several], self.length, PADDING)
@@ -104,12 +104,12 @@ class Vocabulary(Preprocessor):
             x: a text, or a flat list, array or Series of texts.
 
         Raises:
-            AgentlabError: for numbers, or what the vocabulary cannot express.
+            AgentlabError: for numbers, or texts that the vocabulary cannot encode.
         """
         return self.encode(as_texts(x))
 
     def read(self, source: str) -> list[str]:
-        """Return the texts of a file with one text a line, or the text itself.
+        """Return the texts of a file with one text per line, or the text itself.
 
         Raises:
             AgentlabError: for a file that cannot be read.
@@ -139,12 +139,12 @@ class Vocabulary(Preprocessor):
 
 
 def pad(rows: Sequence[Sequence[int]], length: int | None, padding: int) -> Ids:
-    """Return rows of ids as int32 ``[n, length]``, cut or padded at their end.
+    """Return rows of ids as int32 ``[n, length]``, truncated or padded at the end.
 
     Args:
-        rows: of any lengths.
-        length: ``None`` takes the longest row's.
-        padding: the id that fills short rows.
+        rows: rows of any lengths.
+        length: ``None`` is the length of the longest row.
+        padding: the id of padding.
 
     >>> pad([[5, 6, 7], [8]], 2, 0)
     array([[5, 6],

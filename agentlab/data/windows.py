@@ -1,4 +1,4 @@
-"""``Windows`` of time series: a past, and the future to forecast from it."""
+"""``Windows`` of time series: the past, and the future to be forecast."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agentlab.data.series import Values
 
 
 class Targets(NamedTuple):
-    """What follows some pasts.
+    """The targets of a batch of windows.
 
     Attributes:
         future: normalized like the past, float32 ``[b, horizon, columns]``.
-        last: the past's last values, the naive forecast, float32 ``[b, columns]``.
-        spread: factors that turn normalized errors into the series' units, divided by
+        last: the last values of the past, the naive forecast, float32 ``[b, columns]``.
+        spread: factors that convert normalized errors to the units of the series, divided by
             ``Windows.unit``, float32 ``[b, columns]``.
     """
 
@@ -29,13 +29,13 @@ class Targets(NamedTuple):
 class Windows:
     """All windows of ``past + horizon`` rows, as ``Batches`` of past and ``Targets``.
 
-    Each is normalized by the mean and standard deviation of its own past, column by column.
+    Each window is normalized by the mean and standard deviation of its past, column by column.
 
     Args:
         values: float64 ``[time, columns]``, at least ``past + horizon`` rows.
-        past: rows of the past.
-        horizon: rows to be forecast.
-        usual: float64 ``[columns]``, replaces the deviation of a constant past.
+        past: number of rows of the past.
+        horizon: number of rows to forecast.
+        usual: float64 ``[columns]``, the standard deviation for a constant past.
 
     >>> windows = Windows(np.arange(6.0)[:, None], past=3, horizon=2, usual=np.ones(1))
     >>> windows.size, windows.rows([1])[0, :, 0].tolist()
@@ -50,7 +50,7 @@ class Windows:
         self.size = len(values) - past - horizon + 1
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
@@ -77,7 +77,7 @@ def normalization(pasts: Values, usual: Values) -> tuple[Values, Values]:
     """Return mean and deviation of each past ``[n, past, columns]``, float64 ``[n, columns]``.
 
     The deviation of a constant past is ``usual``, float64 ``[columns]``; its normalized values are
-    zeros in any case.
+    always zero.
     """
     mean, std = pasts.mean(axis=1), pasts.std(axis=1)
     return mean, np.where(std > 1e-12 * np.abs(mean), std, usual)

@@ -93,7 +93,7 @@ def is_atari(id: str) -> bool:
 
 
 def _nearest(id: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'a', 'b' or 'c'?"``, ignoring case, or where all ids are listed."""
+    """Return the hint ``"; did you mean 'a', 'b' or 'c'?"``, or that `agentlab envs` lists ids."""
     by_lower_case = {name.lower(): name for name in known}
     near = difflib.get_close_matches(id.lower(), by_lower_case, n=3, cutoff=0.7)
     if not near:
@@ -103,7 +103,7 @@ def _nearest(id: str, known: Iterable[str]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return what the error says, and what to install where it does not say that."""
+    """Return the first sentence of the error, or for a missing module how to install it."""
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = error.name.partition(".")[0]
         return f"the module {package!r} is missing; pip install {package} may provide it"

@@ -1,4 +1,4 @@
-"""The environments of a vector that one process steps, and the arrays they write to."""
+"""The environments that one process steps, and the arrays that they write to."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class EnvGroup:
             self._begin(i)
 
     def _begin(self, i: int) -> None:
-        """Begin an episode, and note where it comes from."""
+        """Begin an episode and record its origin."""
         env, episode = self.envs[i], int(self.episodes[i])
         if self._emulated[i] and episode > 0:
             self.origins[i] = emulator_state(env)
@@ -128,7 +128,7 @@ class EnvGroup:
         self.observations[i], _ = env.reset(seed=seed)
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
-        """Begin new episodes in some environments."""
+        """Reset some environments."""
         for i in np.flatnonzero(envs):
             self.episodes[i] += 1
             self._begin(int(i))
@@ -141,7 +141,7 @@ class EnvGroup:
         lengths: npt.NDArray[np.int64],
         actions: Array,
     ) -> None:
-        """Go through the episodes under way again, up to where ``observations`` were seen."""
+        """Replay unfinished episodes; see ``ReplayedVector.replay``."""
         self.seed, self.episodes[:], self.origins = seed, episodes, list(origins)
         steps = actions.tolist() if self.discrete else actions
         for i, (env, origin) in enumerate(zip(self.envs, origins, strict=True)):

@@ -1,4 +1,4 @@
-"""Where episodes come from, and what was done in them: enough to replay them after a resume."""
+"""The seeds and actions of unfinished episodes, from which a resumed run replays them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Origin = int | dict[str, Any] | None  # a seed, an emulator's state, or neither
-MAX_LOGGED = 4_000_000  # actions in the log, of all environments together
+Origin = int | dict[str, Any] | None  # the seed of an episode, or the emulator's state before it
+MAX_LOGGED = 4_000_000  # actions in the log, over all environments
 
 
 def episode_seed(seed: int, env: int, episode: int) -> int:
-    """Return the seed of an episode: a function of the run's seed, the environment and a count.
+    """Derive the seed of an episode from the run's seed and the environment's and episode's index.
 
     >>> episode_seed(0, 0, 0) == episode_seed(0, 0, 1)
     False
@@ -29,7 +29,7 @@ def episode_seed(seed: int, env: int, episode: int) -> int:
 def emulator_of(env: gymnasium.Env[Any, Any]) -> Any:
     """Return the Arcade Learning Environment that ``env`` runs on, or ``None``.
 
-    Seeding it loads the game anew, which takes fifty times as long as a reset.
+    Seeding it reloads the game, which takes fifty times as long as a reset.
     """
     ale = getattr(env.unwrapped, "ale", None)
     return ale if isinstance(ale, ale_py.ALEInterface) else None
@@ -43,10 +43,10 @@ def emulator_state(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
 
 
 def restore_emulator(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> None:
-    """Take back what ``emulator_state`` returned.
+    """Restore a state returned by ``emulator_state``.
 
     Raises:
-        KeyError, TypeError, ValueError: for what it did not return.
+        KeyError, TypeError, ValueError: if ``state`` is malformed.
     """
     stored = ale_py.ALEState.__new__(ale_py.ALEState)
     stored.__setstate__(base64.b64decode(state["emulator"]))  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ def restore_emulator(env: gymnasium.Env[Any, Any], state: Mapping[str, Any]) -> 
 
 
 class ActionLog:
-    """The actions of the episodes under way in ``num_envs`` environments."""
+    """The actions of the unfinished episodes of ``num_envs`` environments."""
 
     def __init__(self, num_envs: int) -> None:
         self._lengths = np.zeros(num_envs, np.int64)
@@ -63,16 +63,16 @@ class ActionLog:
         self._actions: list[Array] = []
 
     def reset(self) -> None:
-        """Note that new episodes begin everywhere."""
+        """Start new episodes in all environments."""
         self._lengths[:], self._complete[:] = 0, True
         self._actions.clear()
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
-        """Note that new episodes begin in some environments."""
+        """Start new episodes in some environments."""
         self._lengths[envs], self._complete[envs] = 0, True
 
     def add(self, actions: Array, episode_over: npt.NDArray[np.bool_]) -> None:
-        """Note the actions of a step, and where it ended an episode."""
+        """Add the actions of a step, after which the episodes in ``episode_over`` are dropped."""
         self._actions.append(np.array(actions))
         self._lengths += 1
         if episode_over.any():
@@ -88,8 +88,8 @@ class ActionLog:
 
         Returns:
             ``lengths`` of the episodes in steps, int64 ``[n]``; ``complete``, bool ``[n]``, false
-            for those too long to be logged; and ``actions`` ``[max(lengths), n, ...]``, the last
-            rows of which are the episodes'.
+            for episodes too long to log; and ``actions`` ``[max(lengths), n, ...]``, whose last
+            ``lengths[i]`` rows belong to environment ``i``.
         """
         longest = int(np.where(self._complete, self._lengths, 0).max(initial=0))
         actions = self._actions[len(self._actions) - longest :]
@@ -97,7 +97,7 @@ class ActionLog:
         return {**arrays, "actions": np.array(actions)} if actions else arrays
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         self._lengths, self._complete = state["lengths"].copy(), state["complete"].copy()
         self._actions = list(state.get("actions", ()))
 
@@ -111,7 +111,7 @@ def origins_from_array(array: Array) -> list[Origin]:
     """Return what ``origins_to_array`` was given.
 
     Raises:
-        ValueError: for bytes that it did not return.
+        ValueError: if the bytes are not JSON.
     """
     origins: list[Origin] = json.loads(array.tobytes())
     return origins

@@ -1,4 +1,4 @@
-"""Environments that are stepped in this process."""
+"""Vectorized environments in the current process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors of environments whose episodes under way can be replayed."""
+"""Vectorized environments whose unfinished episodes can be replayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agentlab.envs.vector import Array, VectorEnv
 
 
 class ReplayedVector(VectorEnv):
-    """A vector whose episodes under way can be brought back by replaying them.
+    """A vector whose unfinished episodes can be replayed.
 
     A subclass sets ``_log`` and ``_observations``, and steps ``EnvGroup``s.
     """
@@ -33,17 +33,17 @@ class ReplayedVector(VectorEnv):
 
     @abstractmethod
     def group_states(self) -> list[tuple[int | None, Array, list[Origin]]]:
-        """Return the seed, the episode numbers and the episodes' origins of each group."""
+        """Return the seed, the indices of the episodes and their origins for each group."""
 
     @abstractmethod
     def replay(
         self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
     ) -> Array:
-        """Replay the episodes of all environments and return what they end in, ``[n, ...]``."""
+        """Replay the episodes of all environments and return the observations, ``[n, ...]``."""
 
     @abstractmethod
     def begin(self, envs: npt.NDArray[np.bool_]) -> Array:
-        """Begin new episodes in some environments and return all observations, ``[n, ...]``."""
+        """Reset some environments and return the observations of all, ``[n, ...]``."""
 
     def state(self) -> dict[str, Array]:
         groups = self.group_states()

@@ -82,7 +82,7 @@ class VectorEnv(ABC):
         num_envs: number of copies.
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
-        repeatable: whether ``state`` and ``restore`` can bring back episodes under way.
+        repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
     """
 
     repeatable: bool = False
@@ -108,26 +108,27 @@ class VectorEnv(ABC):
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
 
     def state(self) -> dict[str, Array]:
-        """Return what brings back the episodes under way: their origins, and the actions since."""
+        """Return what is needed to replay the unfinished episodes: their seeds and actions."""
         raise NotImplementedError(f"{type(self).__name__} cannot save its episodes")
 
     def restore(self, state: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
-        """Bring back the episodes under way by replaying them.
+        """Replay the unfinished episodes.
 
         Args:
-            state: what ``state`` returned.
+            state: a state returned by ``state``.
 
         Returns:
-            Bool ``[n]``, true for environments that did not repeat: a new episode begins there.
+            Bool ``[n]``, true for environments that did not reproduce their last observation. They
+            are reset.
 
         Raises:
-            KeyError, TypeError, ValueError: for the state of other environments.
+            KeyError, TypeError, ValueError: if ``state`` belongs to other environments.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot save its episodes")
 
     @property
     def observations(self) -> Array:
-        """What to act on next, ``[n, ...]``."""
+        """The current observations, ``[n, ...]``."""
         raise NotImplementedError(f"{type(self).__name__} does not keep its observations")
 
     def close(self) -> None:  # noqa: B027 - optional to override

@@ -228,7 +228,7 @@ def _check_arguments(net: str, cls: Any, arguments: dict[str, Any]) -> None:
     parameters = _parameters(cls)
     for name in arguments:
         if name not in (*parameters, "name", "dtype", "trainable"):
-            hint = did_you_mean(name, parameters) or f"; there are {', '.join(parameters)}"
+            hint = did_you_mean(name, parameters) or f"; its arguments are {', '.join(parameters)}"
             raise InvalidArgument(f"net={net!r} has no argument {name!r}{hint}")
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in arguments:

@@ -45,13 +45,13 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
             if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 raise AgentlabError(f"{path} is damaged: it is not the file that was saved")
             if path.suffix != ".keras":  # Keras chooses the format by the suffix
-                raise AgentlabError(f"{path} holds no net that can be read: it is no .keras file")
+                raise AgentlabError(f"{path} contains no readable net: it is not a .keras file")
             check_archive(file)
             _check_contents(file)
     except OSError as error:
         raise AgentlabError(f"{path} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise AgentlabError(f"{path} holds no net that can be read: {error}") from error
+        raise AgentlabError(f"{path} contains no readable net: {error}") from error
     for module in iter_modules(agentlab.nets.__path__, "agentlab.nets."):
         import_module(module.name)  # registers its layers with Keras
     try:
@@ -61,7 +61,7 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
         reason = str(error).rpartition("Exception encountered: ")[2].strip().partition("\n")[0]
         reason = reason or type(error).__name__
         reason = reason.partition(" Full object config")[0]
-        raise AgentlabError(f"{path} holds no net that can be read: {reason}") from error
+        raise AgentlabError(f"{path} contains no readable net: {reason}") from error
 
 
 def _check_contents(file: BinaryIO) -> None:
@@ -85,7 +85,7 @@ def _check_contents(file: BinaryIO) -> None:
     try:
         with h5py.File(io.BytesIO(stored), "r") as weights:
             weights.visititems(lambda _, item: sizes.append(_size(item)))
-    except OSError as error:  # so does HDF5 tell of any damage
+    except OSError as error:  # HDF5 raises it for any damage
         raise ValueError(f"its {WEIGHTS} is damaged: {error}") from None
     if sum(sizes) > limit:
         raise ValueError(f"its weights would take {sum(sizes):,} bytes")
@@ -102,7 +102,7 @@ def _check_modules(config: Any) -> None:
         registered = keras.saving.get_registered_object(str(config.get("registered_name")))
         if module is not None and registered is None and package not in ALLOWED_PACKAGES:
             found = f"{config['class_name']!r} of the module {module!r}"
-            raise ValueError(f"it names the class {found}, which is not Keras' and not registered")
+            raise ValueError(f"it names the class {found}, which is neither Keras' nor registered")
         for item in config.values():
             _check_modules(item)
 

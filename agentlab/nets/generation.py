@@ -13,7 +13,7 @@ def make_generator(net: Any) -> Any:
     """Compile the generation of a text, one character after the other.
 
     Args:
-        net: ``Headed`` on a recurrent torso that reads ids; the id 0 is never written.
+        net: ``Headed`` on a recurrent torso that takes ids; the id 0 is never generated.
 
     Returns:
         A function of a prompt ``[1, time]``, a length, a temperature, ``top_k`` (an integer or
@@ -25,7 +25,7 @@ def make_generator(net: Any) -> Any:
 
         def choose(features: Any, time: Any) -> Any:
             logits = tf.cast(head(features[:, -1]), tf.float32)
-            # The id 0 stands for characters that were never seen.
+            # The id 0 stands for unknown characters.
             logits = tf.concat([tf.fill((1, 1), logits.dtype.min), logits[:, 1:]], axis=1)
             return tf.cond(
                 temperature > 0,

@@ -89,7 +89,7 @@ def euclidean_distances(a: Any, b: Any) -> Any:
 def contrastive_loss(distances: Any, same: Any, margin: float = 1.0) -> Any:
     """Return ``Y d^2 / 2 + (1 - Y) max(0, margin - d)^2 / 2`` of each pair.
 
-    Hadsell, Chopra & LeCun 2006, equation 4, where ``Y`` is 0 for similar pairs and 1 for others.
+    Hadsell, Chopra & LeCun 2006, equation 4; in the paper, ``Y`` is 0 for similar pairs instead.
 
     Args:
         distances: distances ``d``, float ``[batch]``.

@@ -80,7 +80,7 @@ def plot_returns(run_path: Path | str) -> Path:
 
 
 def plot_history(run_path: Path | str) -> Path:
-    """Plot the metrics of a supervised run over its epochs, each in a subplot of its own.
+    """Plot the metrics of a supervised run over its epochs, each in its own subplot.
 
     Reads ``train/NAME`` and ``validation/NAME`` in ``metrics.csv``.
 

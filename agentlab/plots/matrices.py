@@ -123,7 +123,7 @@ def coefficients(
     Args:
         names: names of the inputs.
         values: float ``[inputs]``.
-        errors: their standard errors, float ``[inputs]``, if known.
+        errors: standard errors of the coefficients, float ``[inputs]``; ``None`` if unknown.
         unit: unit of the coefficients.
 
     >>> figure = coefficients(["rooms", "age"], np.array([9.1, -0.4]))

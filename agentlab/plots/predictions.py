@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-MAX_POINTS = 20_000  # in a scatter plot; more take longer and show nothing new
+MAX_POINTS = 20_000  # in a scatter plot; more take longer without showing more
 
 
 def example_images(images: Array, titles: Sequence[str], correct: Sequence[bool] | Array) -> Figure:
@@ -126,12 +126,12 @@ def forecast(
 
 
 def horizon_errors(net: Array, naive: Array, names: Sequence[str]) -> Figure:
-    """Draw how errors grow with the horizon, a panel for each column.
+    """Plot the error by forecast step, one subplot per column.
 
     Args:
         net: root mean squared errors of the forecast, ``[columns, horizon]``.
-        naive: those of the naive forecast, of that shape.
-        names: of the columns.
+        naive: root mean squared errors of the naive forecast, of that shape.
+        names: names of the columns.
     """
     count, steps = net.shape
     figure = new_figure(8, 0.8 + 2.8 * count)
@@ -193,18 +193,18 @@ def decision_line(
     offset: float,
     names: Sequence[str],
 ) -> Figure:
-    """Draw examples of two classes and the line ``normal @ x + offset = 0`` between them.
+    """Plot examples of two classes and the line ``normal @ x + offset = 0`` between them.
 
     Args:
         points: float ``[n, 2]``.
-        labels: each one's class, ``[n]``.
-        normal: float ``[2]``.
-        offset: of the line.
-        names: of the two inputs.
+        labels: class of each point, ``[n]``.
+        normal: normal vector of the line, float ``[2]``.
+        offset: offset of the line.
+        names: names of the two inputs.
     """
     figure = embedding_scatter(points, labels)
     axes = figure.axes[0]
-    tidy(axes, "where the prediction changes", *names)
+    tidy(axes, "decision boundary", *names)
     axes.margins(0.2)
     foot = -offset * normal / (normal @ normal)
     axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)

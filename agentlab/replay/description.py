@@ -1,4 +1,4 @@
-"""What is saved of a replay buffer besides its arrays."""
+"""The settings and counters of a saved replay buffer."""
 
 from __future__ import annotations
 

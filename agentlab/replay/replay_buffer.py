@@ -40,7 +40,7 @@ class ReplayBuffer:
         n_step: number of rewards summed before bootstrapping (Sutton & Barto 2018, section 7.1).
         gamma: discount factor per step.
         alpha: exponent of the priorities, from 0 (uniform sampling) to 1 (in proportion to the
-            priorities); ``None`` keeps no priorities. Schaul et al. 2016, "Prioritized Experience
+            priorities); ``None`` for none. Schaul et al. 2016, "Prioritized Experience
             Replay", section 3.3.
         compress: whether to compress observations with LZ4: smaller, but slower to sample.
         path: folder, created if it does not exist, for observations kept on disk instead of in
@@ -173,10 +173,10 @@ class ReplayBuffer:
             tree.update(slots.ravel(), values.repeat(self.num_envs))
 
     def cut(self, envs: npt.NDArray[np.bool_] | None = None) -> None:
-        """Truncate running episodes, since new ones begin although the last step ended none.
+        """Truncate unfinished episodes, because their environments are reset.
 
         Args:
-            envs: bool ``[num_envs]``, true where a new episode begins; ``None`` is everywhere.
+            envs: bool ``[num_envs]``, true for the environments that are reset; ``None`` for all.
         """
         self._segments.mark_changed((self._ring.count - 1) % self._ring.rows)
         self._ring.cut(np.ones(self.num_envs, np.bool_) if envs is None else envs)

@@ -136,7 +136,7 @@ class Ring:
         self.count += 1
 
     def cut(self, envs: npt.NDArray[np.bool_]) -> None:
-        """Truncate the episodes of some environments at the newest row."""
+        """Truncate the unfinished episodes of some environments at the newest row."""
         position = (self.count - 1) % self.rows
         running = envs & ~self._ended[position]
         if self.count and running.any():

@@ -1,4 +1,4 @@
-"""Run folders: the records of training runs, whatever is trained."""
+"""Run folders: the records of training runs of agents and trainers."""
 
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.progress import Progress

@@ -40,7 +40,7 @@ class Checkpoint:
 def write_checkpoint(
     folder: Path, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
 ) -> Path:
-    """Write a checkpoint atomically: its folder appears only when all of it is on disk.
+    """Write a checkpoint atomically: its folder appears only when it is complete on disk.
 
     Args:
         folder: folder of the run's checkpoints, created if it does not exist.
@@ -113,12 +113,12 @@ def numbered(folder: Path) -> list[Path]:
 
 
 def newest_whole(folder: Path) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole, or ``None`` where none was ever saved.
+    """Return the newest intact checkpoint, or ``None`` if none was ever saved.
 
-    Damaged ones are passed over, which one sentence on the standard error stream says.
+    Damaged checkpoints are skipped, with a warning on stderr.
 
     Raises:
-        AgentlabError: where all are damaged.
+        AgentlabError: if all checkpoints are damaged.
     """
     damage: AgentlabError | None = None
     for path in numbered(folder):

@@ -291,5 +291,5 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256_of_json(content: Any) -> str:
-    """Return the SHA-256 of what JSON holds, in hexadecimal digits."""
+    """Return the SHA-256 of a JSON value, in hexadecimal digits."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The lock that keeps a run to one writing process at a time."""
+"""The lock that allows only one process at a time to write to a run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from agentlab.runs.files import open_append
 
 
 def lock_run(path: Path) -> BinaryIO:
-    """Keep other processes from writing to a run until what is returned is closed.
+    """Lock a run against other writing processes until the returned file is closed.
 
     Raises:
-        AgentlabError: where another process writes to it.
-        OSError: where the folder cannot be written to.
+        AgentlabError: if another process writes to the run.
+        OSError: if the folder cannot be written to.
     """
     lock = open_append(path / ".lock")
     try:

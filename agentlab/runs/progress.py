@@ -79,7 +79,7 @@ class Progress:
 
 
 class _LineWriter(io.TextIOBase):
-    """Writes each update of the bar as a line of its own, where lines cannot be overwritten."""
+    """Writes each update of the bar to a new line, for outputs that cannot overwrite lines."""
 
     _last = ""
 

@@ -39,10 +39,10 @@ class Run:
         config.json             all settings, and the versions of the packages
         metrics.csv             reproducible metrics: equal runs give equal bytes
         timings.csv             metrics that depend on the clock
-        evaluations.csv         results of evaluations while training, if there were any
+        evaluations.csv         results of evaluations during training, if there were any
         tensorboard/            both, and histograms, the graph, images, texts
-        checkpoints/000012/     all that is needed to resume
-        learner/, best/         the learner at the end, and the one that evaluated best
+        checkpoints/000012/     everything needed to resume
+        learner/, best/         the final learner, and the one with the best evaluation
         plots/, videos/         created when needed
 
     Only one process at a time may write to a run; any number of processes may read it.
@@ -165,10 +165,10 @@ class Run:
         return self._evaluations.read()
 
     def save_learner(self, name: str, write: Callable[[Path], None]) -> Path:
-        """Save a learner to the folder ``name`` of the run, whole, with a copy of ``config.json``.
+        """Save a learner atomically to the folder ``name`` of the run, with ``config.json``.
 
         Args:
-            name: ``"learner"`` or ``"best"``; what was saved there before is replaced.
+            name: ``"learner"`` or ``"best"``; an earlier learner there is replaced.
             write: called with a folder, writes the files of the learner into it.
         """
         path = self.path / name
@@ -292,7 +292,7 @@ class Run:
             yield
 
     def _acquire_lock(self) -> None:
-        """Keep other processes from writing to this run until ``close`` or exit."""
+        """Lock this run against other writing processes until ``close`` or exit."""
         if self._lock is not None:
             return
         refuse_links(self.path)

@@ -1,4 +1,4 @@
-"""Trainers and estimators: what learns from examples with answers.
+"""Trainers and estimators for supervised learning.
 
 ::
 
@@ -40,7 +40,7 @@ def trainer_class(name: str) -> Any:
     """Return the trainer or estimator that is registered under ``name``.
 
     Raises:
-        InvalidArgument: for an unknown name.
+        InvalidArgument: if the name is unknown.
     """
     return Registry("trainer", {**_paths(TRAINERS), **_paths(ESTIMATORS)}).load(name)
 
@@ -50,7 +50,7 @@ def _paths(registry: Registry[str]) -> dict[str, str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Load a class when it is asked for, and TensorFlow with it."""
+    """Import a class, and TensorFlow with it, when it is first used."""
     for registry in (TRAINERS, ESTIMATORS):
         for key in registry:
             if registry[key].endswith(f":{name}"):

@@ -1,4 +1,4 @@
-"""Classification: which of several classes an example belongs to."""
+"""``Classifier``: classification of images, texts, rows of numbers and tables."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class ClassifierConfig(Augmentation, Standardization, Tokens, Network, Optimizat
     """Hyperparameters of ``classifier``."""
 
     label_smoothing: float = option(
-        0.0, "fraction of each target spread over all classes", ge=0, lt=1
+        0.0, "label smoothing: fraction of each target spread over all classes", ge=0, lt=1
     )
     class_weights: Literal["none", "balanced"] = option(
-        "none", "balanced: rare classes count for as much as frequent ones"
+        "none", "balanced weights examples by inverse class frequency"
     )
 
 
 class Classifier(FeatureTrainer):
-    """Minimizes the cross-entropy of softmax(net(x)) and the true class.
+    """Minimizes the cross-entropy between the true class and softmax(net(x)).
 
     Attributes:
-        classes: the classes' labels, in the order of the net's outputs.
+        classes: the labels of the classes, in the order of the net's outputs.
     """
 
     name = "classifier"
@@ -67,22 +67,21 @@ class Classifier(FeatureTrainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to tell classes apart.
+        """Train the network.
 
         Args:
-            x: inputs ``[n, ...]``: images, rows of numbers, texts, ids of words, or columns by
-                name; or ``Batches`` of the network's inputs, whose targets are the numbers of
-                classes.
-            y: labels ``[n]``, numbers or texts; with ``classes``, indices into them.
-            classes: names of the classes; needed where ``x`` is ``Batches``.
-            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
+            x: inputs ``[n, ...]``: images, rows of numbers, texts, word ids, or named columns; or
+                ``Batches`` of network inputs and class indices.
+            y: labels ``[n]``, numbers or strings; with ``classes``, class indices.
+            classes: names of the classes; required if ``x`` is ``Batches``.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
+                ``validation_split`` of the training data.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for one class only, data that do not fit together or do not fit the net.
+            AgentlabError: if there is only one class, or if x, y and the net do not match.
         """
         self._named = classes is not None
         if classes is not None:
@@ -91,24 +90,24 @@ class Classifier(FeatureTrainer):
             self.classes = [] if is_batches(x) else distinct_labels(y)
         if self.given_net and _ends_in_softmax(self.net):
             raise AgentlabError(
-                "the net ends in softmax, but must give logits; leave the last activation out"
+                "the net ends in softmax, but must return logits; remove the last activation"
             )
         train, held_out = self.prepare(x, y, validation_data)
         return self.train(train, held_out, run, quiet, callbacks)
 
     def learn_targets(self, x: Any, y: Any) -> int:
-        """Return how many classes there are."""
+        """Return the number of classes."""
         if not self.classes:
-            raise InvalidArgument("classes=None: name the classes where x is Batches")
+            raise InvalidArgument("classes=None must be the names of the classes if x is Batches")
         check_classes(self.classes)
         return len(self.classes)
 
     def encode_targets(self, y: Any) -> Array:
-        """Return the classes' numbers, int32 ``[n]``."""
+        """Return class indices, int32 ``[n]``."""
         return class_numbers(y, range(len(self.classes)) if self._named else self.classes)
 
     def example_weights(self, targets: Array) -> Array | None:
-        """Return what each training example counts for, by how frequent its class is."""
+        """Return the weight of each training example, by the frequency of its class."""
         if self.config.class_weights == "none":
             return None
         counts = np.bincount(targets, minlength=len(self.classes))
@@ -133,7 +132,7 @@ class Classifier(FeatureTrainer):
         return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
     def predict(self, x: Any) -> Array:
-        """Return the label of the likeliest class, ``[n]``."""
+        """Return the label of the most probable class, ``[n]``."""
         best = self.outputs_of(x).argmax(axis=-1)
         return np.asarray(np.asarray(self.classes)[best])
 
@@ -147,7 +146,7 @@ class Classifier(FeatureTrainer):
         return self.evaluate_batches(self.held_out(x, y))
 
     def format_prediction(self, source: str, *, top: int = 3, **options: Any) -> list[str]:
-        """Return a line for each example: its ``top`` likeliest classes with probabilities."""
+        """Return a line per example: its ``top`` most probable classes with probabilities."""
         lines = []
         for row in self.predict_proba(self.read(source)):
             best = np.argsort(-row, kind="stable")[:top]
@@ -158,7 +157,7 @@ class Classifier(FeatureTrainer):
         return [f"{file}: {line}" for file, line in zip(files, lines, strict=True)]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw the confusion matrix, and some images with their predicted labels."""
+        """Plot the confusion matrix, and some images with their predicted labels."""
         from agentlab.plots.matrices import confusion_matrix
         from agentlab.plots.predictions import example_images
 
@@ -187,14 +186,14 @@ class Classifier(FeatureTrainer):
         return self.features(inputs), labels, inputs if is_image(inputs) else None
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights."""
+        """Return the fitted state other than weights."""
         return {**super().specification(), "classes": self.classes, "named": self._named}
 
     @classmethod
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the classifier that ``specification`` described."""
+        """Make a classifier from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         trainer.classes = list(specification["classes"])
         trainer._named = bool(specification["named"])
@@ -202,42 +201,42 @@ class Classifier(FeatureTrainer):
 
 
 def class_numbers(y: Any, labels: Sequence[Any]) -> Array:
-    """Return the place of each label in ``labels``, int32 ``[n]``.
+    """Return the index of each label in ``labels``, int32 ``[n]``.
 
     Raises:
-        InvalidArgument: for a label that is none of them.
+        InvalidArgument: for a label that is not in ``labels``.
     """
     numbers = {label: number for number, label in enumerate(labels)}
     given = _flat(y).tolist()
     unknown = [label for label in given if label not in numbers]
     if unknown:
         known = ", ".join(map(str, labels[:10])) + (", ..." if len(labels) > 10 else "")
-        raise InvalidArgument(
-            f"y holds the class {unknown[0]!r}, which was not trained; there are {known}"
-        )
+        raise InvalidArgument(f"y contains the class {unknown[0]!r}, which must be one of {known}")
     return np.array([numbers[label] for label in given], np.int32)
 
 
 def distinct_labels(y: Any) -> list[Any]:
-    """Return all labels that occur, in order.
+    """Return the distinct labels of ``y``, sorted.
 
     Raises:
-        InvalidArgument: where some are missing, or of different kinds.
+        InvalidArgument: if labels are missing or of different types.
     """
     found = set(_flat(y).tolist())
     if any(label is None or label != label for label in found):
-        raise InvalidArgument("y lacks some labels: it holds None or nan")
+        raise InvalidArgument("y contains None or NaN; every example needs a label")
     try:
         return sorted(found)
     except TypeError:
-        raise InvalidArgument("y holds texts and numbers; labels must be of one kind") from None
+        raise InvalidArgument(
+            "y contains strings and numbers; all labels must be of one type"
+        ) from None
 
 
 def _flat(y: Any) -> Array:
     """Return labels as an array ``[n]``."""
     labels: Array = np.asarray(y)
     if labels.ndim != 1:
-        raise InvalidArgument(f"y has the shape {list(labels.shape)}; it must be [n], a label each")
+        raise InvalidArgument(f"y has the shape {list(labels.shape)}, but labels must be [n]")
     return labels
 
 

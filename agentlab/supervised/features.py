@@ -1,4 +1,4 @@
-"""What classification, regression and embeddings share: a head on a torso, inputs made ready."""
+"""The base of ``Classifier``, ``Regressor`` and ``SiameseTrainer``: preprocessing and networks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from agentlab.training.trainer import Trainer
 class FeatureTrainer(Trainer):
     """A trainer of ``Headed`` torsos on inputs ``[n, ...]``.
 
-    ``preprocessor`` alone turns raw inputs into the network's; it is fitted on the training split
-    unless one was set before.
+    ``preprocessor`` turns raw inputs into the network's inputs; it is fitted on the training split
+    unless it was set before.
 
     Attributes:
-        units: outputs of the network.
+        units: number of outputs of the network.
     """
 
     units: int
@@ -34,21 +34,21 @@ class FeatureTrainer(Trainer):
 
     @abstractmethod
     def learn_targets(self, x: Any, y: Any) -> int:
-        """Learn what the training split's targets are like, and return how many outputs they need.
+        """Fit the classes or scales of the training targets, and return the number of outputs.
 
-        ``x`` is ``Batches`` or else ``y`` an array.
+        If ``x`` is not ``Batches``, ``y`` is an array.
         """
 
     @abstractmethod
     def encode_targets(self, y: Any) -> Array:
-        """Return targets as the network is taught them."""
+        """Return targets as the loss uses them."""
 
     def example_weights(self, targets: Array) -> Array | None:
-        """Return what each training example counts for; ``None`` for once each."""
+        """Return the weight of each training example; ``None`` weights them equally."""
         return None
 
     def prepare(self, x: Any, y: Any, validation: Any) -> tuple[Batches, Batches | None]:
-        """Split off what is held out, and fit the preprocessor and targets on the rest."""
+        """Split off validation data, and fit the preprocessor and the targets on the rest."""
         if is_batches(x):
             self.units, train = self.learn_targets(x, y), x
             self._fit_preprocessor(next(iter(x.epoch(1))).inputs, standardize=False)
@@ -89,7 +89,7 @@ class FeatureTrainer(Trainer):
         """Build the network that the configuration names."""
         config, arguments = self.config, dict[str, Any]()
         assert self.preprocessor is not None
-        torso_class(config.net)  # so that an unknown name is refused in a sentence
+        torso_class(config.net)  # raises InvalidArgument for an unknown name
         takes = TORSOS[config.net].takes
         if config.net == "mlp":
             arguments = {"hidden": config.hidden, "activation": config.activation}
@@ -101,29 +101,31 @@ class FeatureTrainer(Trainer):
         self.net = make_net(config.net, shape, self.units, self.seed, config.dropout, **arguments)
 
     def check_net(self, data: Batches) -> None:
-        """Build a network that was given, and see that it takes and gives what it should."""
+        """Build a network that the user passed, and check its inputs and outputs."""
         first = np.asarray(next(iter(data.epoch(1))).inputs)
         if any(self._moves) and first.ndim not in (3, 4):
             raise InvalidArgument(
-                "flip, rotate, shift and zoom move images, but an example has the shape "
+                "flip, rotate, shift and zoom need images, but an example has the shape "
                 f"{list(first.shape[1:])}"
             )
         outputs = applied(lambda inputs: self.net(self._scaled(inputs)), tf.constant(first))
         if not tf.is_tensor(outputs) or tuple(outputs.shape) != (1, self.units):
-            given = f"the shape {list(outputs.shape)}" if tf.is_tensor(outputs) else "several parts"
+            is_tensor = tf.is_tensor(outputs)
+            given = f"the shape {list(outputs.shape)}" if is_tensor else "several tensors"
             raise AgentlabError(
-                f"the net gives {given} for one example, but [1, {self.units}] is needed"
+                f"the output of the net for one example has {given}, but must have the shape "
+                f"[1, {self.units}]"
             )
 
     def arrays(self, x: Any, y: Any, training: bool = False) -> Arrays:
-        """Return raw inputs and targets as the network is taught them."""
+        """Return raw inputs and targets as preprocessed ``Arrays``."""
         assert self.preprocessor is not None
         targets = self.encode_targets(y)
         weights = self.example_weights(targets) if training else None
         return Arrays(self.preprocessor.transform(x), targets, weights)
 
     def held_out(self, x: Any, y: Any = None) -> Batches:
-        """Return raw data that are not learned from as ``Batches``; ``Batches`` are unchanged."""
+        """Return raw validation or test data as ``Batches``; ``Batches`` are returned unchanged."""
         self.check_preprocessor()
         return x if is_batches(x) else self.arrays(x, y)
 
@@ -134,7 +136,7 @@ class FeatureTrainer(Trainer):
 
     @property
     def uses_xla(self) -> bool:
-        """See ``Trainer``; XLA does not know how to move images."""
+        """See ``Trainer``; XLA does not support the augmentation of images."""
         return super().uses_xla and not any(self._moves)
 
     @property
@@ -143,7 +145,7 @@ class FeatureTrainer(Trainer):
 
     @property
     def _divides(self) -> float:
-        """What inputs are divided by here, since only torsos do so themselves."""
+        """The divisor of the inputs; 1 if the net has a torso, which divides them itself."""
         if hasattr(self.net, "torso") or self.preprocessor is None:
             return 1.0
         return self.preprocessor.scale
@@ -154,12 +156,12 @@ class FeatureTrainer(Trainer):
         return tf.cast(inputs, tf.float32) / self._divides
 
     def forward(self, inputs: Any, training: bool) -> Any:
-        """Return the network's outputs in float32, in training of images that are moved."""
+        """Return the network's outputs in float32, with augmentation if ``training``."""
         inputs = self._scaled(inputs)
         if training and any(self._moves):
             from agentlab.nets.augment import augment
 
-            # The seed follows the updates, so that a resumed run moves images the same way.
+            # The seed depends on the number of updates, so that a resumed run augments identically.
             seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
             inputs = augment(inputs, seed, *self._moves)
         return super().forward(inputs, training)
@@ -178,7 +180,7 @@ class FeatureTrainer(Trainer):
         self.check_fitted()
         if getattr(self.net, "torso", None) is None:
             raise AgentlabError(
-                "the net has no torso to take features from; use one of `agentlab nets`"
+                "the net has no torso to compute features; use one of `agentlab nets`"
             )
         assert self.preprocessor is not None
         return self.features(self.preprocessor.transform(x))
@@ -196,7 +198,7 @@ class FeatureTrainer(Trainer):
         return np.concatenate(parts)
 
     def inference_model(self) -> Any:
-        """Return a Keras model from raw inputs to what ``infer`` makes of the outputs."""
+        """Return a Keras model from raw inputs to the predictions of ``infer``."""
         self.check_fitted()
         assert self.preprocessor is not None
         raw = self.preprocessor.inference_inputs()
@@ -212,19 +214,19 @@ class FeatureTrainer(Trainer):
 
 
 def check_classes(classes: Sequence[Any]) -> None:
-    """Raise ``InvalidArgument`` where there is nothing to tell apart."""
+    """Raise ``InvalidArgument`` for fewer than two classes."""
     if len(classes) < 2:
         only = "".join(map(repr, classes))
         raise InvalidArgument(f"there is only one class, {only}; at least 2 are needed")
 
 
 def is_image(inputs: Any) -> bool:
-    """Return whether the network's inputs are images of bytes, which can be drawn."""
+    """Return whether the network's inputs are uint8 images, which can be plotted."""
     return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim > 2
 
 
 def _rows(x: Any) -> Any:
-    """Return raw inputs in a form whose rows ``_take`` can choose."""
+    """Return raw inputs in a form from which ``_take`` can select rows."""
     if has_columns(x):
         return list(x) if isinstance(x, list | tuple) else as_frame(x)
     return np.array(as_texts(x), object) if has_texts(x) else as_numbers(x)

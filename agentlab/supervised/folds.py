@@ -1,4 +1,4 @@
-"""Cross-validation: every example is held out once."""
+"""Cross-validation."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from agentlab.training.trainer import Trainer
 def cross_validate(
     make: Callable[[], Trainer], x: Array, y: Array, folds: int, seed: int = 0, **options: Any
 ) -> Iterator[dict[str, float]]:
-    """Train once for each part left out, and yield what was reached on that part.
+    """Train once per fold on the other folds, and yield the metrics on the fold.
 
-    No part of it sees the examples left out: scaling is fitted, and the best epoch chosen, on the
-    others alone.
+    Everything is fitted without the fold's examples: preprocessing and the choice of the best
+    epoch, too.
 
     Args:
-        make: makes a fresh trainer.
+        make: returns an unfitted trainer.
         x: inputs ``[n, ...]``.
         y: targets ``[n, ...]``.
-        folds: parts of equal size.
+        folds: number of folds.
         seed: of the split.
         options: passed to ``fit``.
 
     Raises:
-        AgentlabError: where there are fewer examples than splits.
+        AgentlabError: if there are fewer examples than folds.
     """
     if not 2 <= folds <= len(x):
-        raise AgentlabError(f"folds={folds} must be from 2 to the {len(x)} examples")
+        raise AgentlabError(f"folds={folds} must be from 2 to {len(x)}, the number of examples")
     parts = np.array_split(np.random.default_rng(seed).permutation(len(x)), folds)
     for number, held_out in enumerate(parts):
         rest = np.concatenate(parts[:number] + parts[number + 1 :])

@@ -1,4 +1,4 @@
-"""Forecasting: nets that go on with series of numbers."""
+"""``Forecaster``: forecasting of time series."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ class ForecasterConfig(Optimization):
     learning_rate: float = override(Optimization, "learning_rate", 1e-2)
     schedule: ScheduleName = override(Optimization, "schedule", "cosine")
     max_grad_norm: float | None = override(Optimization, "max_grad_norm", 1.0)
-    past: int = option(40, "rows that a forecast is made from", ge=2)
-    horizon: int = option(40, "rows that are forecast", ge=1)
-    cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of the net")
-    units: int = option(32, "units of each layer", ge=1)
-    layers: int = option(1, "layers of the encoder, and of the decoder", ge=1)
-    dropout: float = option(0.0, "fraction of units that training drops", ge=0, lt=1)
+    past: int = option(40, "input rows of a forecast", ge=2)
+    horizon: int = option(40, "forecast rows", ge=1)
+    cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "recurrent cell")
+    units: int = option(32, "units per layer", ge=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", ge=1)
+    dropout: float = option(0.0, "dropout rate", ge=0, lt=1)
     loss: Literal["squared", "huber"] = option(
-        "huber", "of the normalized error; huber is squared below 1 and absolute above"
+        "huber", "loss of the normalized error; huber is quadratic up to 1, linear above"
     )
 
 
 class Forecaster(Trainer):
-    """Minimizes the error of net(past) against the future, normalized by the past.
+    """Minimizes the error between net(past) and the future, both normalized by the past.
 
-    Metrics are in the series' own units, over all rows of the horizon and all columns, and stand
-    beside those of the naive forecast, which says that the last value stays.
+    Metrics are in the units of the series, over all rows of the horizon and all columns, and are
+    compared with the naive forecast, which repeats the last value.
 
     Attributes:
-        names: of the columns, or ``None``.
+        names: names of the columns, or ``None``.
     """
 
     name = "forecaster"
@@ -76,32 +76,34 @@ class Forecaster(Trainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to go on with series.
+        """Train the network.
 
         Args:
             values: numbers ``[time, columns]``, or ``[time]`` for one series.
-            names: of the columns.
-            validation_data: the rows that follow, held out; ``None`` takes the fraction
-                ``validation_split`` from the end of ``values``. The past of a window may lie in
-                ``values``, what is to be forecast never does.
-            run: where metrics and checkpoints go, and where they are resumed from.
+            names: names of the columns.
+            validation_data: the rows after ``values``; ``None`` holds out the fraction
+                ``validation_split`` at the end of ``values``. The past of a validation window may
+                overlap the training rows; its horizon never does.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for numbers that are not finite, series that are too short, or a net
-                that does not fit them.
+            AgentlabError: for values that are not finite, series that are too short, or a net
+                whose inputs or outputs do not match the series.
         """
         config, values = self.config, as_series("values", values)
         columns = values.shape[1]
         if names is not None and len(names) != columns:
-            raise AgentlabError(f"names has {len(names)} entries, but values has {columns} columns")
+            raise AgentlabError(
+                f"names has {len(names)} entries, but must have {columns}, one per column"
+            )
         self.names = None if names is None else list(names)
         if validation_data is None and config.validation_split:
             values, validation_data = split_series(
                 values, (1 - config.validation_split, config.validation_split)
             )
-        # In float64, as JSON keeps it, so that a saved trainer says the same when it is loaded.
+        # In float64, which JSON preserves, so that a loaded trainer predicts the same.
         self._usual = deviation(values.mean(axis=0), values.std(axis=0))
         train = self._windows("values", values)
         held_out = None
@@ -122,7 +124,7 @@ class Forecaster(Trainer):
         self.net.build((None, c.past, len(self._usual)))
 
     def check_net(self, data: Batches) -> None:
-        """See that a net that was given takes and gives what it should."""
+        """Check the inputs and outputs of a net that the user passed."""
         if not self.given_net:
             return
         columns = len(self._usual)
@@ -130,21 +132,23 @@ class Forecaster(Trainer):
         try:
             given = self.net(tf.zeros(past)).shape
         except (ValueError, TypeError, AttributeError, tf.errors.InvalidArgumentError) as error:
-            raise AgentlabError(f"the net cannot be called with inputs {past}: {error}") from error
+            raise AgentlabError(f"the net must accept inputs {past}, but raises {error}") from error
         if list(given) != future:
-            raise AgentlabError(f"the net gives {list(given)} for {past}, but {future} is needed")
+            raise AgentlabError(
+                f"the net returns {list(given)} for {past}, but must return {future}"
+            )
 
     def _checked(self, name: str, values: Any) -> Values:
-        """Return rows of as many columns as the net was trained on."""
+        """Return ``values`` as a series, after a check of the number of columns."""
         series, columns = as_series(name, values), len(self._usual)
         if series.shape[1] != columns:
             raise AgentlabError(
-                f"{name} has {series.shape[1]} columns, but the net was trained on {columns}"
+                f"{name} has {series.shape[1]} columns, but must have {columns} as in training"
             )
         return series
 
     def _windows(self, name: str, values: Values, before: Values | None = None) -> Windows:
-        """Return all windows whose future lies in ``values``."""
+        """Return all windows whose horizon lies in ``values``."""
         past, horizon = self.config.past, self.config.horizon
         if before is None:
             before, needed, why = values[:0], past + horizon, f"past={past} and horizon={horizon}"
@@ -152,14 +156,11 @@ class Forecaster(Trainer):
             before, needed, why = before[-past:], horizon, f"horizon={horizon}"
             needed += past - len(before)
         if len(values) < needed:
-            raise AgentlabError(
-                f"{name} has {len(values)} rows, but {why} need {needed} at least; give more or "
-                "make them smaller"
-            )
+            raise AgentlabError(f"{name} has {len(values)} rows, but needs {needed} for {why}")
         return Windows(np.concatenate([before, values]), past, horizon, self._usual)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` and errors of each forecast and of the naive one, ``[b]``."""
+        """Return ``loss`` and the errors of each forecast and of the naive one, ``[b]``."""
         outputs = self.forward(batch.inputs, training)  # [b, horizon, columns]
         future, last, spread = Targets(*batch.targets)
         normalized = outputs - future
@@ -173,7 +174,7 @@ class Forecaster(Trainer):
         }
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return the means in the series' units, and ``ratio`` to the naive forecast."""
+        """Return the means in the units of the series, and ``ratio`` to the naive forecast."""
         if "rmse" not in means:
             return means
         unit = float(self._usual.max())
@@ -182,20 +183,20 @@ class Forecaster(Trainer):
         return {**means, **metrics, "ratio": _ratio(rmse, naive)}
 
     def predict(self, values: Any) -> Values:
-        """Say what follows.
+        """Forecast the next ``horizon`` rows.
 
         Args:
-            values: numbers ``[time, columns]``, of which the last ``past`` rows count, or
+            values: numbers ``[time, columns]``, of which the last ``past`` rows are used, or
                 ``[time]`` for one series.
 
         Returns:
-            float64 ``[horizon, columns]``, in the series' units.
+            float64 ``[horizon, columns]``, in the units of the series.
         """
         self.check_fitted()
         values, past = self._checked("values", values), self.config.past
         if len(values) < past:
             raise AgentlabError(
-                f"values has {len(values)} rows, but past={past} are needed to say what follows"
+                f"values has {len(values)} rows, but a forecast needs at least past={past}"
             )
         values = values[None, -past:]
         mean, std = normalization(values, self._usual)
@@ -203,18 +204,18 @@ class Forecaster(Trainer):
         return np.asarray(mean + outputs[0].astype(np.float64) * std)
 
     def evaluate(self, values: Any, before: Any = None) -> dict[str, float]:
-        """Compare forecasts from every moment with what came, and with the naive forecast.
+        """Evaluate forecasts of all windows, and compare them with the naive forecast.
 
         Args:
-            values: held out, ``[time, columns]``.
-            before: the rows before them, which serve as past only; where there are none, the first
-                ``past`` rows of ``values`` do so.
+            values: test data, ``[time, columns]``.
+            before: the rows before ``values``, used only as the past of windows; without it, the
+                first ``past`` rows of ``values`` are not forecast.
 
         Returns:
-            ``loss`` of the normalized errors; ``rmse`` and ``mae`` in the series' units;
-            ``rmse_naive`` of the forecast that the last value stays; and ``ratio``, rmse /
-            rmse_naive, which is below 1 where the net is better. Of several columns also
-            ``rmse/NAME`` and ``ratio/NAME`` of each, since their units may differ.
+            ``loss`` of the normalized errors; ``rmse`` and ``mae`` in the units of the series;
+            ``rmse_naive`` of the naive forecast, which repeats the last value; and ``ratio``, rmse
+            / rmse_naive, which is below 1 if the net is better. If there are several columns, also
+            ``rmse/NAME`` and ``ratio/NAME`` of each, because their units may differ.
         """
         windows = self._held_out(values, before)
         metrics = self.evaluate_batches(windows)
@@ -236,8 +237,8 @@ class Forecaster(Trainer):
         return self.names or [f"column {i}" for i in range(1, len(self._usual) + 1)]
 
     def _forecast(self, pasts: Any) -> Any:
-        # For any number of windows, so that a loaded net gives the same as the one saved, bit for
-        # bit: TensorFlow may round otherwise in a graph made for one window.
+        # One graph for any number of windows, so that a loaded net predicts the same bits as the
+        # saved one: TensorFlow may round differently in a graph for one window.
         spec = tf.TensorSpec((None, self.config.past, len(self._usual)), tf.float32)
         step = self.compiled(
             "forecast", lambda: tf.function(lambda pasts: self.forward(pasts, False), [spec])
@@ -250,19 +251,19 @@ class Forecaster(Trainer):
         raw = keras.Input((self.config.past, len(self._usual)), name="past")
         mean = keras.ops.mean(raw, axis=1, keepdims=True)
         std = keras.ops.std(raw, axis=1, keepdims=True)
-        changes = std > 1e-6 * keras.ops.abs(mean)  # beyond what rounding to float32 leaves
+        changes = std > 1e-6 * keras.ops.abs(mean)  # larger than a rounding error of float32
         std = keras.ops.where(changes, std, keras.ops.cast(self._usual, "float32"))
         outputs = keras.ops.cast(self.net((raw - mean) / std, training=False), "float32")
         return keras.Model(raw, {"predictions": outputs * std + mean}, name=self.name)
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the rows that follow those of a CSV file, below the names of their columns."""
+        """Return the forecast rows after those of a CSV file, below the names of the columns."""
         values, names = read_series(source, self.names)
         rows = [",".join(f"{value:.6g}" for value in row) for row in self.predict(values)]
         return [",".join(names), *rows]
 
     def plots(self, values: Any, before: Any = None) -> dict[str, Figure]:
-        """Draw some forecasts beside what came, and how errors grow with the horizon."""
+        """Plot some forecasts with the true values, and the error by forecast step."""
         from agentlab.plots.predictions import forecast, horizon_errors
 
         windows, names = self._held_out(values, before), self._names_of_columns()[:SHOWN_COLUMNS]
@@ -280,7 +281,7 @@ class Forecaster(Trainer):
         return drawn
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights."""
+        """Return the fitted state other than weights."""
         learned = {"names": self.names, "usual": self._usual.tolist()}
         return {**super().specification(), **learned}
 
@@ -288,7 +289,7 @@ class Forecaster(Trainer):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the forecaster that ``specification`` described."""
+        """Make a forecaster from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         trainer.names = specification["names"]
         trainer._usual = np.array(specification["usual"], np.float64)

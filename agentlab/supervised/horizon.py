@@ -1,4 +1,4 @@
-"""How wrong forecasts are, by how far ahead they look."""
+"""Errors of forecasts by step of the horizon."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def errors_by_horizon(forecast: Callable[[Any], Any], windows: Windows) -> tuple
     Args:
         forecast: returns tensors ``[b, horizon, columns]`` for pasts ``[b, past, columns]``, both
             normalized.
-        windows: on which.
+        windows: the windows to forecast.
 
     Returns:
-        Two arrays, float64 ``[columns, horizon]``, in the series' units.
+        Two arrays, float64 ``[columns, horizon]``, in squared units of the series.
     """
     shape = (windows.horizon, len(windows.usual))
     net, naive = np.zeros(shape), np.zeros(shape)

@@ -1,4 +1,4 @@
-"""Language models: nets that say which character comes next, and so write."""
+"""``LanguageModel``: recurrent character-level language models."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from agentlab.training.stages import Stage
 from agentlab.training.steps import Sums
 from agentlab.training.trainer import Trainer
 
-SHOWN = 400  # characters written after each epoch, for TensorBoard
-READ_AT_ONCE = 32  # streams of a held-out text
+SHOWN = 400  # characters generated after each epoch, for TensorBoard
+READ_AT_ONCE = 32  # streams of a validation or test text
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,25 @@ class LanguageModelConfig(Optimization):
     """Hyperparameters of ``language_model``."""
 
     epochs: int = override(Optimization, "epochs", 20)
-    batch_size: int = option(64, "streams of text that are read side by side", ge=1)
+    batch_size: int = option(64, "parallel streams of text", ge=1)
     learning_rate: float = override(Optimization, "learning_rate", 2e-3)
     schedule: ScheduleName = override(Optimization, "schedule", "cosine")
     max_grad_norm: float | None = override(Optimization, "max_grad_norm", 1.0)
-    cell: Literal["lstm", "gru", "peephole", "simple"] = option("lstm", "cell of the net")
-    units: tuple[int, ...] = option((512,), "units of each layer", ge=1)
-    embedding: int = option(64, "numbers that stand for a character", ge=1)
-    dropout: float = option(
-        0.3, "fraction of each layer's inputs and outputs dropped in training", ge=0, lt=1
+    cell: Literal["lstm", "gru", "peephole", "simple"] = option("lstm", "recurrent cell")
+    units: tuple[int, ...] = option((512,), "units of each layer, first to last", ge=1)
+    embedding: int = option(64, "dimensions of the character embedding", ge=1)
+    dropout: float = option(0.3, "dropout rate of the layers' inputs and outputs", ge=0, lt=1)
+    length: int = option(
+        128, "characters per window of truncated backpropagation through time", ge=1
     )
-    length: int = option(128, "characters that a gradient goes back through", ge=1)
 
 
 class LanguageModel(Trainer):
-    """Minimizes -log p(next character | all before it), in nats.
+    """Minimizes -log p(next character | all previous characters), in nats.
 
-    The text is read in parallel streams from beginning to end. What a layer remembers goes on from
-    window to window, and gradients end at a window's edge (Graves 2013, section 2; Karpathy 2015,
-    "The unreasonable effectiveness of recurrent neural networks").
+    The text is read in parallel streams from beginning to end. Recurrent states carry over from
+    window to window; gradients are truncated at the window's beginning (Graves 2013, section 2;
+    Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks").
 
     Attributes:
         preprocessor: the characters of the training text.
@@ -61,8 +61,8 @@ class LanguageModel(Trainer):
     component_names = (*Trainer.component_names, "carried")
     config: LanguageModelConfig
     preprocessor: Characters | None
-    carried: Any = None  # what layers remember from window to window
-    _reading: Any = None  # the same in an evaluation
+    carried: Any = None  # recurrent states between windows
+    _reading: Any = None  # the same during evaluation
 
     def fit(  # type: ignore[override]
         self,
@@ -73,18 +73,19 @@ class LanguageModel(Trainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to go on with texts like ``text``.
+        """Train the network.
 
         Args:
-            text: what to learn from.
-            validation_data: a text held out; ``None`` takes the fraction ``validation_split`` from
-                the beginning of ``text``, so that a test on what follows it is on what comes next.
-            run: where metrics, samples and checkpoints go, and where they are resumed from.
+            text: the training text.
+            validation_data: the validation text; ``None`` holds out the fraction
+                ``validation_split`` at the beginning of ``text``, so that a test text directly
+                follows the training text.
+            run: saves metrics, samples and checkpoints; training resumes from its newest one.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for a text that is too short, or a net that was given and does not fit.
+            AgentlabError: if the text is too short, or the net does not match its characters.
         """
         config = self.config
         if validation_data is None and config.validation_split:
@@ -96,7 +97,7 @@ class LanguageModel(Trainer):
         return self.train(train, held_out, run, quiet, callbacks)
 
     def build(self, data: Batches) -> None:
-        """Build a recurrent network with a head for the characters of the training text."""
+        """Build a recurrent network with one logit per character of the training text."""
         from agentlab.nets.headed import Headed
         from agentlab.nets.rnn import RNN
 
@@ -117,7 +118,7 @@ class LanguageModel(Trainer):
         self.net = Headed(torso, self.preprocessor.size, config.dropout, head_seed, name="net")
 
     def check_net(self, data: Batches) -> None:
-        """See that a net that was given reads and writes the characters of the text."""
+        """Check that a net that the user passed matches the characters of the text."""
         from agentlab.nets.headed import Headed
         from agentlab.nets.rnn import RNN
 
@@ -126,8 +127,8 @@ class LanguageModel(Trainer):
         fits = isinstance(self.net, Headed) and self.net.units == size
         if not (fits and isinstance(torso, RNN) and torso.vocabulary == size):
             raise AgentlabError(
-                f"net={self.net.name!r} does not fit a text of {size} characters: it must be "
-                f"Headed(RNN(vocabulary={size}), {size})"
+                f"net={self.net.name!r} does not match a text of {size} distinct characters; it "
+                f"must be Headed(RNN(vocabulary={size}), {size})"
             )
 
     def _stream(self, text: str) -> Streams:
@@ -135,17 +136,17 @@ class LanguageModel(Trainer):
         return Streams(self.preprocessor.encode(text), READ_AT_ONCE, self.config.length)
 
     def training_only(self) -> Collection[str]:
-        """Return what checkpoints keep but ``save`` does not."""
+        """Return the state that is part of checkpoints but not of ``save``."""
         return {*super().training_only(), "carried"}
 
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
-        """Make the optimizer, the compiled step and what is carried from window to window."""
+        """Make the optimizer, the compiled step and the recurrent states."""
         state = self.net.torso.initial_state(len(example.weights))
         self.carried = [tf.Variable(part, trainable=False) for part in state]
         super().begin_stage(stage, updates, example, ragged)
 
     def _go_on(self, inputs: Any, state: Any, training: bool) -> tuple[Any, Any]:
-        """Return logits of the next characters, and the state after the last one."""
+        """Return the logits of the next characters and the last recurrent state."""
         ids, begins = inputs
         net = self.net
         features, state = net.torso.run(ids, list(state), begins, training)
@@ -162,7 +163,7 @@ class LanguageModel(Trainer):
         return _measured(logits, batch.targets)
 
     def test_step(self, batch: Batch) -> Mapping[str, Any]:
-        """Return means over a batch that follows on the last one of an evaluation."""
+        """Return means over a batch that continues the previous one of an evaluation."""
         sums, step = self.compiled("test_step", self._make_test_step)
         if self._reading is None:
             self._reading = self.net.torso.initial_state(len(batch.weights))
@@ -185,9 +186,9 @@ class LanguageModel(Trainer):
         return super().evaluate_batches(batches)
 
     def evaluate(self, text: str) -> dict[str, float]:
-        """Return ``loss`` (nats a character), ``bits``, ``perplexity`` and ``accuracy``.
+        """Return ``loss`` (nats per character), ``bits``, ``perplexity`` and ``accuracy``.
 
-        All of ``text`` is read, in 32 streams (fewer of a short text) that remember all before.
+        The whole ``text`` is read in 32 streams (fewer for a short text) with recurrent states.
         """
         self.check_fitted()
         means = self.evaluate_batches(self._stream(text))
@@ -195,14 +196,14 @@ class LanguageModel(Trainer):
         return {**means, "bits": loss / math.log(2), "perplexity": math.exp(loss)}
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Let the net write something for TensorBoard."""
+        """Generate a sample text for TensorBoard."""
         if run is not None:
             written = self.generate("\n", SHOWN, seed=self.seed)
             run.text("written", epoch, f"```\n{written}\n```")
         return {}
 
     def predict(self, prompts: Sequence[str], length: int = 200) -> list[str]:
-        """Return how the net goes on with each of ``prompts``; see ``generate``."""
+        """Return a continuation of each of ``prompts``; see ``generate``."""
         return [self.generate(prompt, length) for prompt in prompts]
 
     def format_prediction(
@@ -215,14 +216,14 @@ class LanguageModel(Trainer):
         seed: int = 0,
         **options: Any,
     ) -> list[str]:
-        """Return the text in a file, or ``source`` itself, and how the net goes on with it."""
+        """Return the text in a file, or ``source`` itself, with a continuation."""
         written = self.generate(text_of(source), length, temperature, top_k, seed)
         return [written]
 
     def inference_model(self) -> Any:
-        """Return a Keras model from ids ``[n, time]`` to ``probabilities`` of what comes next.
+        """Return a Keras model from ids ``[n, time]`` to ``probabilities`` of the next character.
 
-        Float32 ``[n, characters]``, after all of each row.
+        They are float32 ``[n, characters]``, for the character after each row.
         """
         self.check_fitted()
         ids = keras.Input((None,), dtype="int32", name="ids")
@@ -237,35 +238,36 @@ class LanguageModel(Trainer):
         top_k: int | None = None,
         seed: int = 0,
     ) -> str:
-        """Write.
+        """Generate text.
 
         Args:
-            prompt: how the text begins; at least one character.
-            length: how many characters to add.
-            temperature: what logits are divided by: above 1 is bolder; 0 takes the likeliest.
-            top_k: draw among the so many likeliest only; ``None`` for all.
-            seed: equal seeds write equal texts.
+            prompt: the beginning of the text, at least one character.
+            length: number of characters to add.
+            temperature: divisor of the logits; higher values give more varied text, 0 always takes
+                the most probable character.
+            top_k: sample only from the ``top_k`` most probable characters; ``None`` for all.
+            seed: seed of the random generator.
 
         Returns:
-            The prompt and what follows it.
+            The prompt and its continuation.
 
         Raises:
-            AgentlabError: for an empty prompt, or a number that is too small or too large.
+            AgentlabError: for an empty prompt, or an argument out of range.
         """
         self.check_fitted()
         assert self.preprocessor is not None
         if not prompt:
             raise InvalidArgument(
-                "prompt='' is empty; give one character at least, such as a newline"
+                "prompt='' is empty; it must have at least one character, such as a newline"
             )
         if not temperature >= 0:
             raise InvalidArgument(f"temperature={temperature} must be 0 or more")
         if length < 1:
             raise InvalidArgument(f"length={length} must be 1 or more")
         if top_k is not None and top_k < 1:
-            raise InvalidArgument(f"top_k={top_k} must be 1 or more, or none for all")
+            raise InvalidArgument(f"top_k={top_k} must be 1 or more, or None for all")
         if not 0 <= seed < 2**31:
-            raise InvalidArgument(f"seed={seed} must be 0 or more and less than 2**31")
+            raise InvalidArgument(f"seed={seed} must be from 0 to 2**31 - 1")
         from agentlab.nets.generation import make_generator
 
         ids = self.compiled("generate", lambda: make_generator(self.net))(

@@ -1,4 +1,4 @@
-"""Linear regression in closed form."""
+"""``LinearRegression``: linear and ridge regression in closed form."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 class LinearRegressionConfig(Standardization):
     """Hyperparameters of ``linear_regression``."""
 
-    l2: float = option(0.0, "weight of the L2 penalty: ridge regression", ge=0)
+    l2: float = option(0.0, "weight of the L2 penalty (ridge regression)", ge=0)
     validation_split: float = option(
-        0.0, "fraction of the training data held out, where none is given", ge=0, lt=1
+        0.0, "fraction of the training data held out for validation", ge=0, lt=1
     )
 
 
 class LinearRegression(Estimator):
-    """Least squares, solved exactly: what ``Regressor`` without hidden layers converges to.
+    """The exact least squares solution, to which ``Regressor`` without hidden layers converges.
 
     Minimizes the mean squared error of standardized targets plus ``l2`` times the squared weights
-    of the (standardized) inputs. Data may stream: of all rows only a triangle is kept (Golub & Van
-    Loan 2013, section 5.3.2), never the less accurate normal equations.
+    of the (standardized) inputs. Data may be streamed: a QR decomposition is updated block by block
+    (Golub & Van Loan 2013, section 5.3.2), which is more accurate than the normal equations.
 
     Attributes:
-        kernel_: weights of the standardized inputs for targets in their own units, ``[inputs, k]``.
+        kernel_: weights of the standardized inputs for targets in original units, ``[inputs, k]``.
         bias_: ``[k]``.
-        errors_: standard errors of ``coef_``; a coefficient of more than about twice its error is
-            hardly there by chance. ``None`` with ``l2``, without spare rows, or where inputs follow
-            from each other.
-        preprocessor: what turns raw inputs into rows.
+        errors_: standard errors of ``coef_``; a coefficient larger than about twice its standard
+            error is significant at the 5 % level. ``None`` with ``l2``, with no more rows than
+            coefficients, or for linearly dependent inputs.
+        preprocessor: turns raw inputs into rows.
         history: the metrics of the fit, one row.
     """
 
@@ -77,19 +77,19 @@ class LinearRegression(Estimator):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Solve the least squares.
+        """Solve the least squares problem.
 
         Args:
-            x: numbers ``[n, ...]``, or ``Batches`` of inputs and numbers.
+            x: numbers ``[n, ...]``, or ``Batches`` of inputs and targets.
             y: numbers ``[n]`` or ``[n, k]``.
-            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics go.
-            quiet: taken like all ``fit`` take it; nothing is shown.
-            callbacks: are called with the metrics.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
+                ``validation_split`` of the training data.
+            run: saves the metrics.
+            quiet: ignored, since nothing is shown; for consistency with other ``fit`` methods.
+            callbacks: called with the metrics.
 
         Raises:
-            AgentlabError: for data that are no finite numbers or do not fit together.
+            AgentlabError: for values that are not finite numbers, or if x and y do not match.
         """
         split = self.config.validation_split
         x, y, validation_data = split_rows(x, y, validation_data, split, self.seed)
@@ -111,7 +111,7 @@ class LinearRegression(Estimator):
         told = Callbacks(callbacks)
         told.on_start(self, run)
         if run is not None:
-            run.rewind(None)  # it is sooner solved again than loaded
+            run.rewind(None)  # solving again is faster than loading
             run.log(1, metrics, {})
         told.on_metrics(1, metrics)
         told.on_end()
@@ -150,19 +150,19 @@ class LinearRegression(Estimator):
 
     @property
     def coef_(self) -> Array:
-        """What a target rises by as an input rises by 1, ``[inputs]``, or ``[k, inputs]``."""
+        """The coefficients of the raw inputs, ``[inputs]`` or ``[k, inputs]``."""
         self.check_fitted()
         return _single(self._rows().in_own_units(self.kernel_, self.bias_)[0])
 
     @property
     def intercept_(self) -> Any:
-        """The target where all inputs are 0, a float, or ``[k]``."""
+        """The prediction if all raw inputs are 0, a float or ``[k]``."""
         self.check_fitted()
         offsets = self._rows().in_own_units(self.kernel_, self.bias_)[1]
         return offsets if len(offsets) > 1 else float(offsets[0])
 
     def predict(self, x: Any) -> Array:
-        """Return numbers in the targets' own units, float64 ``[n]`` or ``[n, k]``."""
+        """Return predictions in the units of the targets, float64 ``[n]`` or ``[n, k]``."""
         self.check_fitted()
         numbers: Array = self._rows().of(x) @ self.kernel_ + self.bias_
         return numbers[:, 0] if numbers.shape[1] == 1 else numbers
@@ -173,7 +173,7 @@ class LinearRegression(Estimator):
         batches = self._batches(x, y)
         if (k := all_targets(batches).shape[1]) != len(self.bias_):
             raise InvalidArgument(
-                f"y has {k} numbers for each example, but {len(self.bias_)} were learned"
+                f"y has {k} numbers per example, but must have {len(self.bias_)} as in training"
             )
         means = self._metrics(batches)
         return {**means, "r2": r2(means["rmse"], batches)}
@@ -195,12 +195,12 @@ class LinearRegression(Estimator):
         return np.concatenate([rows @ weights for rows, _, _ in self._rows().blocks(batches)])
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the numbers predicted for the rows of a CSV file, a line each."""
+        """Return the predictions for the rows of a CSV file, one line per row."""
         rows = self.predict(self._rows().preprocessor.read(source))
         return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw residuals, and the coefficients of the rows' numbers, each in its deviations."""
+        """Plot the residuals and the coefficients of the (standardized) inputs."""
         from agentlab.plots.matrices import coefficients
         from agentlab.plots.predictions import residuals
 
@@ -208,7 +208,8 @@ class LinearRegression(Estimator):
         errors = None if self.errors_ is None else self.errors_.reshape(-1, len(kernel))[0]
         if errors is not None:
             errors = errors * rows.units[1]
-        unit = f"rise of the target for each {'deviation' if rows.scaled else 'unit'} of the input"
+        scale = "standard deviation" if rows.scaled else "unit"
+        unit = f"change in the target per {scale} of the input"
         drawn = coefficients(rows.names(len(kernel)), kernel, errors, unit)
         true, said = all_targets(batches)[:, 0], self._predicted(batches)[:, 0]
         return {"residuals": residuals(true, said, "target"), "coefficients": drawn}
@@ -232,7 +233,7 @@ class LinearRegression(Estimator):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the regression that ``specification`` described."""
+        """Make a regression from its ``specification``."""
         regression = cls(config=config, seed=seed)
         ((kind, fitted),) = specification["preprocessor"].items()
         regression.preprocessor = load_preprocessor(kind, fitted)
@@ -241,5 +242,5 @@ class LinearRegression(Estimator):
 
 
 def _single(columns: Array) -> Array:
-    """Return ``[inputs, k]`` as scikit-learn has it: by target, or flat where there is one."""
+    """Return ``[inputs, k]`` as in scikit-learn: ``[k, inputs]``, or ``[inputs]`` if k = 1."""
     return np.asarray(columns[:, 0] if columns.shape[1] == 1 else columns.T)

@@ -1,4 +1,4 @@
-"""What linear estimators share: rows of numbers, and weights in the inputs' own units."""
+"""Shared by the linear estimators: rows of numbers, and weights in the units of the inputs."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
 from agentlab.training.examples import is_batches
 
-BLOCK = 4096  # examples worked on at once
+BLOCK = 4096  # examples per block
 
 
 class Rows:
-    """Turns raw inputs into rows of numbers, one for each weight.
+    """Turns raw inputs into rows of numbers, one number per weight.
 
     Args:
-        preprocessor: a fitted one.
+        preprocessor: a fitted preprocessor.
     """
 
     def __init__(self, preprocessor: Preprocessor) -> None:
         self.preprocessor = preprocessor
 
     def of(self, x: Any) -> Array:
-        """Return rows, float64 ``[n, inputs]``, of raw inputs."""
+        """Return raw inputs as rows, float64 ``[n, inputs]``."""
         return self._flat(self.preprocessor.transform(x))
 
     def blocks(self, batches: Batches) -> Iterator[tuple[Array, Array, Array]]:
-        """Go through examples: float64 rows ``[b, inputs + 1]`` that end in 1, targets, weights."""
+        """Yield float64 rows ``[b, inputs + 1]`` that end in 1, targets and weights."""
         for batch in batches.epoch(BLOCK):
             rows = self._flat(np.asarray(batch.inputs))
             ones = np.ones(len(rows))
@@ -60,13 +60,13 @@ class Rows:
 
     @property
     def units(self) -> tuple[Any, Any]:
-        """The mean and the deviation that rows are standardized by."""
+        """The mean and the standard deviation by which rows are standardized."""
         mean = getattr(self.preprocessor, "mean", None)
         std = 1.0 if mean is None else getattr(self.preprocessor, "std", 1.0)
         return (0.0 if mean is None else mean), std * self.preprocessor.scale
 
     def in_own_units(self, kernel: Array, bias: Array) -> tuple[Array, Array]:
-        """Return ``[inputs, k]`` and ``[k]`` for raw inputs, of those for rows."""
+        """Convert weights ``[inputs, k]`` and biases ``[k]`` for rows to those for raw inputs."""
         mean, deviation = self.units
         own = (kernel.T / deviation).T
         return own, bias - (mean * own.T).sum(-1)
@@ -76,7 +76,7 @@ class Rows:
         return list(getattr(self.preprocessor, "inputs", None) or (f"x{i}" for i in range(count)))
 
     def model(self, kernel: Array, bias: Array) -> tuple[Any, Any]:
-        """Return the Keras inputs of raw data, and rows times ``kernel`` plus ``bias``."""
+        """Return the Keras inputs of raw data and the output rows @ ``kernel`` + ``bias``."""
         raw = self.preprocessor.inference_inputs()
         inputs = keras.ops.cast(self.preprocessor.inference(raw), "float32")
         rows = keras.layers.Flatten()(inputs) / self.preprocessor.scale
@@ -87,7 +87,7 @@ class Rows:
 
 
 def split_rows(x: Any, y: Any, validation: Any, fraction: float, seed: int) -> tuple[Any, Any, Any]:
-    """Return training inputs and targets, and what is held out, ``(x, y)`` or ``Batches``."""
+    """Return training inputs and targets, and validation data, ``(x, y)`` or ``Batches``."""
     if is_batches(x):
         return x, y, validation
     x, y = as_numbers(x), np.asarray(y)
@@ -101,12 +101,12 @@ def split_rows(x: Any, y: Any, validation: Any, fraction: float, seed: int) -> t
 
 
 def fit_preprocessor(x: Any, standardize: bool, known: Preprocessor | None) -> Preprocessor:
-    """Return the preprocessor of the training split's inputs.
+    """Return a preprocessor fitted on the training inputs.
 
     Args:
-        x: raw inputs, or ``Batches`` of what they became.
-        standardize: whether to scale them.
-        known: what made ``Batches``; ``None`` if nothing did.
+        x: raw inputs, or ``Batches`` of preprocessed inputs.
+        standardize: whether to standardize raw inputs.
+        known: the preprocessor of the ``Batches``; ``None`` if they are not preprocessed.
     """
     if not is_batches(x):
         return make_preprocessor(x, takes="numeric", standardize=standardize)

@@ -1,4 +1,4 @@
-"""Pairs of examples, of one class or of two, drawn anew each epoch."""
+"""``Pairs``: pairs of examples of the same class or of different ones, resampled each epoch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Pairs:
-    """Each example once with a partner, half of the time of its own class; new pairs each epoch.
+    """Each example once per epoch with a random partner, of its own class with probability 1/2.
 
-    A batch's inputs are two arrays ``[b, ...]``, its targets int32 ``[b]``: 1 for the same class.
+    The inputs of a batch are two arrays ``[b, ...]``, its targets int32 ``[b]``: 1 if both examples
+    are of the same class, else 0.
 
     Args:
         inputs: examples ``[n, ...]``.
-        numbers: their classes, int ``[n]``; where there is but one, all pairs are alike.
-        seed: of the pairs of an epoch without a seed of its own.
+        numbers: class indices, int ``[n]``; if there is only one class, all targets are 1.
+        seed: of the pairs of an epoch that is iterated without a seed.
     """
 
     ragged = False
@@ -36,11 +37,11 @@ class Pairs:
         self._place[self._by_class] = np.arange(self.size)
 
     def count(self, batch: int) -> int:
-        """Return how many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-self.size // batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Go through all examples once; see ``Batches``. Without a seed the pairs stay the same."""
+        """Iterate over all examples once; see ``Batches``. Without a seed, pairs do not change."""
         rng = np.random.default_rng(self.seed if seed is None else seed)
         first = rng.permutation(self.size)
         lone = self._count[first] == self.size  # its class is the only one
@@ -57,13 +58,13 @@ class Pairs:
         return Arrays(self.inputs, np.zeros(self.size, np.int64))
 
     def _alike(self, first: Numbers, rng: np.random.Generator) -> Numbers:
-        """Draw for each example another of its class (itself where it is the only one)."""
+        """Sample another example of the same class for each (itself if it is the only one)."""
         count, begin = self._count[first], self._begin[first]
         steps = 1 + rng.integers(np.maximum(count - 1, 1))
         return self._by_class[begin + (self._place[first] - begin + steps) % count]
 
     def _unlike(self, first: Numbers, rng: np.random.Generator) -> Numbers:
-        """Draw for each example one of another class."""
+        """Sample an example of another class for each."""
         count, begin = self._count[first], self._begin[first]
         places = rng.integers(np.maximum(self.size - count, 1))
         return self._by_class[(places + np.where(places >= begin, count, 0)) % self.size]

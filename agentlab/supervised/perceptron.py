@@ -1,4 +1,4 @@
-"""The perceptron: one threshold unit, taught by its mistakes."""
+"""``Perceptron``: Rosenblatt's perceptron for two classes."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 class PerceptronConfig(Standardization):
     """Hyperparameters of ``perceptron``."""
 
-    epochs: int = option(1000, "passes over the training data at most", ge=1)
-    learning_rate: float = option(0.4, "eta, what a mistake moves the weights by", gt=0)
+    epochs: int = option(1000, "maximum number of epochs", ge=1)
+    learning_rate: float = option(0.4, "eta, the factor of each weight update", gt=0)
     validation_split: float = option(
-        0.0, "fraction of the training data held out, where none is given", ge=0, lt=1
+        0.0, "fraction of the training data held out for validation", ge=0, lt=1
     )
 
 
 class Perceptron(Estimator):
-    """Predicts the second class where w x + b > 0 (Rosenblatt 1958).
+    """Predicts the second class if w x + b > 0 (Rosenblatt 1958).
 
-    An example that it gets wrong moves its weights by eta (target - output) x. That ends, with
-    every example right, if and only if a line (a hyperplane) parts the classes (Novikoff 1962).
-    Data that no line parts are refused, with a proof.
+    A misclassified example changes the weights by eta (target - output) x. This converges, with all
+    examples classified correctly, if and only if the classes are linearly separable (Novikoff
+    1962). Data that are not separable raise an error with a proof.
 
     Attributes:
         weights_: w and b of the standardized inputs, float64 ``[inputs + 1]``.
         classes: the two labels.
-        preprocessor: what turns raw inputs into rows.
-        history: the errors of each pass.
+        preprocessor: turns raw inputs into rows.
+        history: the metrics of each epoch.
     """
 
     name = "perceptron"
@@ -76,28 +76,28 @@ class Perceptron(Estimator):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to tell two classes apart.
+        """Train the perceptron.
 
         Args:
-            x: numbers ``[n, ...]``, or ``Batches`` of inputs and the numbers of classes.
-            y: labels ``[n]``, numbers or texts.
-            classes: names of the classes; needed where ``x`` is ``Batches``.
-            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics go.
+            x: numbers ``[n, ...]``, or ``Batches`` of inputs and class indices.
+            y: labels ``[n]``, numbers or strings.
+            classes: names of the classes; required if ``x`` is ``Batches``.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
+                ``validation_split`` of the training data.
+            run: saves the metrics.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for more or fewer than two classes, data that no line parts, or too few
-                epochs.
+            AgentlabError: if there are not exactly two classes, the classes are not linearly
+                separable, or ``epochs`` is too small.
         """
         self.classes = distinct_labels(y) if classes is None else list(classes)
         check_classes(self.classes)
         if len(self.classes) > 2:
             names = ", ".join(map(str, self.classes))
             raise AgentlabError(
-                f"there are {len(self.classes)} classes, {names}; a perceptron tells 2 apart"
+                f"there are {len(self.classes)} classes, {names}; a perceptron needs exactly 2"
             )
         split = self.config.validation_split
         x, y, validation_data = split_rows(x, y, validation_data, split, self.seed)
@@ -136,13 +136,13 @@ class Perceptron(Estimator):
         callbacks: Callbacks,
     ) -> None:
         vars(self).pop("weights_", None)
-        bound = np.sqrt(6 / rows.shape[1])  # Glorot & Bengio 2010; b begins at 0
+        bound = np.sqrt(6 / rows.shape[1])  # Glorot & Bengio 2010; b is initialized to 0
         start = np.random.default_rng(self.seed).uniform(-bound, bound, rows.shape[1] - 1)
         weights = np.append(start, 0.0)
         self.history = []
         progress = Progress(self.config.epochs, 0, quiet, "epochs")
         if run is not None:
-            run.rewind(None)  # it is sooner learned again than loaded
+            run.rewind(None)  # training again is faster than loading
         for epoch in range(1, self.config.epochs + 1):
             order = np.random.default_rng(derive_seed(self.seed, epoch)).permutation(len(rows))
             errors = self.pass_over(weights, rows[order], targets[order])
@@ -163,7 +163,7 @@ class Perceptron(Estimator):
         self.weights_ = weights
 
     def pass_over(self, weights: Array, rows: Array, targets: Array) -> int:
-        """Go through all examples once, change ``weights`` in place, and count the errors."""
+        """Train for one epoch, update ``weights`` in place, and return the number of errors."""
         errors = 0
         for row, target in zip(rows, targets.tolist(), strict=True):
             output = int(row @ weights > 0)
@@ -173,36 +173,35 @@ class Perceptron(Estimator):
         return errors
 
     def _refusal(self, inputs: Array, targets: Array, errors: int) -> AgentlabError:
-        """Say why the data were not learned."""
+        """Return the error for data that are not classified correctly after all epochs."""
         shares = common_point(inputs, targets)
         if shares is None:
             return AgentlabError(
-                f"epochs={self.config.epochs} are too few: {errors} of {len(inputs)} examples are "
-                f"still wrong, though a line seems to part the classes"
+                f"epochs={self.config.epochs} is too small: {errors} of {len(inputs)} examples are "
+                "misclassified, but the classes seem to be linearly separable"
             )
         mean, deviation = self._rows().units
         sides = []
         for number, name in enumerate(self.classes):
             points = inputs[(targets == number) & (shares > 0)] * deviation + mean
-            sides.append(f"{len(points)} of class {name!r}")
+            sides.append(f"{len(points)} examples of class {name!r}")
             if points.shape[1] <= 3:
                 sides[-1] += f" at {' and '.join(map(_point, points))}"
         return AgentlabError(
-            "no line parts the two classes, so no perceptron can learn them: one and the same "
-            f"point lies between examples of both, {sides[0]}, {sides[1]}; "
-            "use a classifier with hidden layers"
+            "the classes are not linearly separable: the convex hulls of both have a point in "
+            f"common, inside {sides[0]} and {sides[1]}; use a classifier with hidden layers"
         )
 
     @property
     def coef_(self) -> Array:
-        """w, float64 ``[inputs]``, of inputs as they were given."""
+        """The weights of the raw inputs, float64 ``[inputs]``."""
         self.check_fitted()
         kernel, bias = self.weights_[:-1, None], self.weights_[-1:]
         return np.asarray(self._rows().in_own_units(kernel, bias)[0][:, 0])
 
     @property
     def intercept_(self) -> float:
-        """b, of inputs as they were given."""
+        """The bias for raw inputs."""
         self.check_fitted()
         kernel, bias = self.weights_[:-1, None], self.weights_[-1:]
         return float(self._rows().in_own_units(kernel, bias)[1][0])
@@ -218,12 +217,12 @@ class Perceptron(Estimator):
         return outputs.astype(int)
 
     def predict_proba(self, x: Any) -> Array:
-        """Return the unit's output, which knows no doubt: 0 or 1 for each class, ``[n, 2]``."""
+        """Return 1 for the predicted class and 0 for the other, float32 ``[n, 2]``."""
         outputs = self._outputs(x)
         return np.asarray(np.eye(2, dtype=np.float32)[outputs])
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
-        """Return ``accuracy``, and ``loss``: how far examples lie on the wrong side, on average."""
+        """Return ``accuracy`` and ``loss``, the mean of max(0, -s (w x + b)), s = 1 or -1."""
         self.check_fitted()
         rows, targets = self._examples(x, y)
         scores = rows @ self.weights_
@@ -236,11 +235,11 @@ class Perceptron(Estimator):
         return self.evaluate(x, y)["accuracy"]
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the label predicted for each row of a CSV file."""
+        """Return the predicted labels of the rows of a CSV file."""
         return list(map(str, self.predict(self._rows().preprocessor.read(source))))
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw the confusion matrix and, where there are two inputs, the line that was found."""
+        """Plot the confusion matrix and, for two inputs, the decision boundary."""
         from agentlab.plots.matrices import confusion_matrix
         from agentlab.plots.predictions import decision_line
 
@@ -272,7 +271,7 @@ class Perceptron(Estimator):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the perceptron that ``specification`` described."""
+        """Make a perceptron from its ``specification``."""
         perceptron = cls(config=config, seed=seed)
         ((kind, fitted),) = specification["preprocessor"].items()
         perceptron.preprocessor = load_preprocessor(kind, fitted)

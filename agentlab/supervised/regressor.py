@@ -1,4 +1,4 @@
-"""Regression: how much, rather than which."""
+"""``Regressor``: regression on images, texts, rows of numbers and tables."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ class RegressorConfig(Augmentation, Standardization, Tokens, Network, Optimizati
     """Hyperparameters of ``regressor``."""
 
     loss: Literal["squared", "absolute", "huber"] = option(
-        "squared", "of the standardized error; huber is squared below 1 and absolute above"
+        "squared", "loss of the standardized error; huber is quadratic up to 1, linear above"
     )
 
 
 class Regressor(FeatureTrainer):
-    """Minimizes the error of net(x) against standardized targets.
+    """Minimizes the error between net(x) and standardized targets.
 
-    The targets' mean and deviation come from the training split; metrics are in their own units.
+    Targets are standardized by the mean and standard deviation of the training split; metrics are
+    in the units of the targets.
     """
 
     name = "regressor"
@@ -58,26 +59,26 @@ class Regressor(FeatureTrainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to tell how much.
+        """Train the network.
 
         Args:
-            x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and numbers.
+            x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and targets.
             y: numbers ``[n]`` or ``[n, k]``.
-            validation_data: ``(x, y)`` or ``Batches`` held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
+                ``validation_split`` of the training data.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for targets that are no finite numbers, data that do not fit together
-                or do not fit the net.
+            AgentlabError: for targets that are not finite numbers, or if x, y and the net do not
+                match.
         """
         train, held_out = self.prepare(x, y, validation_data)
         return self.train(train, held_out, run, quiet, callbacks)
 
     def learn_targets(self, x: Any, y: Any) -> int:
-        """Learn the targets' mean and deviation; return how many numbers each example has."""
+        """Fit the mean and deviation of the targets; return the number of targets per example."""
         mean, std = target_scale(x, y)
         self._mean, self._std = mean.astype(np.float32), std.astype(np.float32)
         return len(std)
@@ -87,7 +88,7 @@ class Regressor(FeatureTrainer):
         numbers, k = as_targets(y), len(self._std)
         if numbers.shape[1] != k:
             raise InvalidArgument(
-                f"y has {numbers.shape[1]} numbers for each example, but the net predicts {k}"
+                f"y has {numbers.shape[1]} numbers per example, but the net predicts {k}"
             )
         return numbers.astype(np.float32)
 
@@ -109,11 +110,11 @@ class Regressor(FeatureTrainer):
         }
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return the means with the root of the squared error."""
+        """Return the means, with the root of the mean squared error as ``rmse``."""
         return {**means, "rmse": float(np.sqrt(means["rmse"]))} if "rmse" in means else means
 
     def predict(self, x: Any) -> Array:
-        """Return numbers in the targets' own units, float32 ``[n]`` or ``[n, k]``."""
+        """Return predictions in the units of the targets, float32 ``[n]`` or ``[n, k]``."""
         numbers = self.outputs_of(x) * self._std + self._mean
         return numbers[:, 0] if numbers.shape[1] == 1 else numbers
 
@@ -132,7 +133,7 @@ class Regressor(FeatureTrainer):
         return {**means, "r2": r2(means["rmse"], held_out)}
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Draw predicted numbers against true ones, and what is left between them."""
+        """Plot predictions against true values, and the residuals."""
         from agentlab.plots.predictions import residuals
 
         held_out: Batches = self.held_out(x, y)
@@ -140,7 +141,7 @@ class Regressor(FeatureTrainer):
         return {"residuals": residuals(all_targets(held_out)[:, 0], said[:, 0], "target")}
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights."""
+        """Return the fitted state other than weights."""
         learned = {"target_mean": self._mean.tolist(), "target_std": self._std.tolist()}
         return {**super().specification(), **learned}
 
@@ -148,7 +149,7 @@ class Regressor(FeatureTrainer):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the regressor that ``specification`` described."""
+        """Make a regressor from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         trainer._mean = np.array(specification["target_mean"], np.float32)
         trainer._std = np.array(specification["target_std"], np.float32)

@@ -1,4 +1,4 @@
-"""Whether a line parts two classes."""
+"""Linear separability of two classes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from agentlab.data.batches import Array
 
 
 def common_point(inputs: Array, targets: Array) -> Array | None:
-    """Find a point that is a weighted mean of examples of each of two classes.
+    """Find a point in the convex hulls of both classes.
 
-    It would lie on both sides of a line that parts the classes; so there is no such line if and
-    only if there is such a point (Kirchberger 1903).
+    The classes are linearly separable if and only if there is no such point (Kirchberger 1903).
 
     Args:
         inputs: float ``[n, d]``.
         targets: 0 or 1, ``[n]``; both occur.
 
     Returns:
-        Each example's weight in its class' mean, ``[n]``, most of them 0. ``None`` where there is
-        no such point, or none was found.
+        The weights of the point as a convex combination of the examples of each class, ``[n]``,
+        most of them 0; ``None`` if there is no such point or none was found.
     """
     from scipy.optimize import linprog
 

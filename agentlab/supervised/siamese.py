@@ -1,4 +1,4 @@
-"""Learning what is alike: an embedding in which examples of one class lie close together."""
+"""``SiameseTrainer``: an embedding in which examples of the same class are close together."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ from agentlab.training.optimization import Optimization
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REMEMBERED = 5000  # training examples among which neighbors are looked for
+REMEMBERED = 5000  # training examples among which nearest neighbors are searched
 
 
 @dataclass(frozen=True)
 class SiameseConfig(Standardization, Tokens, Network, Optimization):
     """Hyperparameters of ``siamese``."""
 
-    embedding: int = option(2, "dimensions that examples are embedded in", ge=1)
-    margin: float = option(1.0, "how far apart examples of different classes are pushed", gt=0)
-    neighbors: int = option(5, "nearest training examples that vote on a class", ge=1)
+    embedding: int = option(2, "dimensions of the embedding", ge=1)
+    margin: float = option(
+        1.0, "distance up to which examples of different classes are pushed apart", gt=0
+    )
+    neighbors: int = option(5, "nearest training examples that vote on the class", ge=1)
 
 
 class SiameseTrainer(FeatureTrainer):
-    """Draws examples of one class together and pushes others apart (Hadsell et al. 2006).
+    """Minimizes the contrastive loss of pairs of examples (Hadsell et al. 2006).
 
     Attributes:
-        classes: the classes' labels.
+        classes: the labels of the classes.
     """
 
     name = "siamese"
@@ -50,8 +52,8 @@ class SiameseTrainer(FeatureTrainer):
     config: SiameseConfig
     classes: list[Any]
     _remembered: Array | None = None  # inputs of the training split
-    _points: Array  # where those lie, of a loaded trainer
-    _numbers: Numbers  # and their classes
+    _points: Array  # their embeddings, in a loaded trainer
+    _numbers: Numbers  # and their class indices
     _watched: Any = None  # Arrays held out
 
     def fit(  # type: ignore[override]
@@ -64,22 +66,22 @@ class SiameseTrainer(FeatureTrainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to embed.
+        """Train the network.
 
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``.
-            y: labels ``[n]``, numbers or texts.
-            validation_data: ``(x, y)`` held out; ``None`` splits off the fraction
-                ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
+            y: labels ``[n]``, numbers or strings.
+            validation_data: ``(x, y)``; ``None`` holds out the fraction ``validation_split`` of the
+                training data.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for one class only, data that do not fit together or do not fit the net.
+            AgentlabError: if there is only one class, or if x, y and the net do not match.
         """
         if is_batches(x):
-            raise InvalidArgument("x is Batches, but pairs are drawn from arrays")
+            raise InvalidArgument("x is Batches, but must be arrays, from which pairs are sampled")
         train, held_out = self.prepare(x, y, validation_data)
         assert isinstance(train, Arrays)
         self._watched = held_out
@@ -89,13 +91,13 @@ class SiameseTrainer(FeatureTrainer):
         return self.train(self._pairs(train), pairs, run, quiet, callbacks)
 
     def learn_targets(self, x: Any, y: Any) -> int:
-        """Learn the classes; return the dimensions of the embedding."""
+        """Set the classes; return the dimensions of the embedding."""
         self.classes = np.unique(y).tolist()
         check_classes(self.classes)
         return self.config.embedding
 
     def encode_targets(self, y: Any) -> Numbers:
-        """Return the classes' numbers, int ``[n]``; those never trained come after the others."""
+        """Return class indices, int ``[n]``; classes not in the training data follow the others."""
         y = np.asarray(y)
         known = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
         return np.where(np.asarray(self.classes)[known] == y, known, len(self.classes))
@@ -112,12 +114,12 @@ class SiameseTrainer(FeatureTrainer):
         self.net = Siamese(self.net.torso, self.units, self.seed)
 
     def check_net(self, data: Batches) -> None:
-        """Raise ``AgentlabError`` for a network that embeds nothing."""
+        """Raise ``AgentlabError`` for a network that is not ``Siamese``."""
         if not hasattr(self.net, "embed"):
-            raise AgentlabError("the net embeds nothing; use agentlab.nets.siamese.Siamese")
+            raise AgentlabError("the net must be an agentlab.nets.siamese.Siamese")
 
     def forward(self, inputs: Any, training: bool) -> Any:
-        """Return the distances of pairs, or where single examples lie."""
+        """Return the distances of pairs, or the embeddings of single examples."""
         if isinstance(inputs, tuple):
             return super().forward(inputs, training)
         return tf.cast(self.net.embed(inputs), tf.float32)
@@ -133,21 +135,21 @@ class SiameseTrainer(FeatureTrainer):
         }
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Return the neighbors' accuracy on held-out data."""
+        """Return the k-nearest-neighbors accuracy on the validation data."""
         if self._watched is None:
             return {}
         return {"validation/knn_accuracy": self._knn_accuracy(self._watched)}
 
     def predict(self, x: Any) -> Array:
-        """Return where examples lie, float32 ``[n, embedding]``."""
+        """Return the embeddings of examples, float32 ``[n, embedding]``."""
         return self.outputs_of(x)
 
     def classify(self, x: Any) -> Array:
-        """Return the label that most of an example's nearest training examples have, ``[n]``."""
+        """Return the most frequent label of each example's nearest training examples, ``[n]``."""
         return np.asarray(np.asarray(self.classes)[self._vote(self.predict(x))])
 
     def evaluate(self, x: Any, y: Any) -> dict[str, float]:
-        """Return ``knn_accuracy``, and ``loss`` and ``pair_accuracy`` of pairs that are drawn."""
+        """Return ``knn_accuracy``, and ``loss`` and ``pair_accuracy`` of sampled pairs."""
         examples = self.held_out(x, y)
         metrics = self.evaluate_batches(self._pairs(examples))
         return {**metrics, "knn_accuracy": self._knn_accuracy(examples)}
@@ -156,11 +158,11 @@ class SiameseTrainer(FeatureTrainer):
         return float(np.mean(self._vote(np.asarray(self.outputs(examples))) == examples.targets))
 
     def _vote(self, points: Array) -> Numbers:
-        """Return the class of most of the nearest remembered training examples."""
+        """Return the most frequent class index of the nearest training examples."""
         known, k = self._known_points(), min(self.config.neighbors, len(self._numbers))
         said = []
         for part in np.array_split(points, -(-len(points) // 500)):
-            distances = np.square(known).sum(1) - 2 * part @ known.T  # less what all have alike
+            distances = np.square(known).sum(1) - 2 * part @ known.T  # without a term common to all
             nearest = self._numbers[np.argpartition(distances, k - 1, axis=1)[:, :k]]
             votes = (nearest[..., None] == np.arange(len(self.classes))).sum(1)
             said.append(votes.argmax(1))
@@ -172,7 +174,7 @@ class SiameseTrainer(FeatureTrainer):
         return np.asarray(self.outputs(Arrays(self._remembered, self._numbers)))
 
     def plots(self, x: Any, y: Any) -> dict[str, Figure]:
-        """Draw where held-out examples lie: the two directions in which they differ most."""
+        """Plot the embeddings of test examples by their first two principal components."""
         from agentlab.plots.predictions import embedding_scatter
 
         points = self.predict(x)
@@ -182,7 +184,7 @@ class SiameseTrainer(FeatureTrainer):
         return {"embedding": embedding_scatter(points, y)}
 
     def projection(self, x: Any, y: Any) -> tuple[Array, Any, Array | None]:
-        """Return where some held-out examples lie, their labels and images."""
+        """Return the embeddings of some test examples, their labels and images."""
         x, y = np.asarray(x)[:PROJECTED], np.asarray(y)[:PROJECTED]
         return self.predict(x), y.tolist(), x if is_image(x) else None
 
@@ -199,7 +201,7 @@ class SiameseTrainer(FeatureTrainer):
         return {"embeddings": outputs}
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights: the classes, and where training examples lie."""
+        """Return the classes, and the embeddings and class indices of training examples."""
         return {
             **super().specification(),
             "classes": self.classes,
@@ -211,7 +213,7 @@ class SiameseTrainer(FeatureTrainer):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the trainer that ``specification`` described."""
+        """Make a trainer from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         trainer.classes = list(specification["classes"])
         trainer._points = np.array(specification["points"], np.float32)

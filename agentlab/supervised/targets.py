@@ -1,4 +1,4 @@
-"""Numbers that are to be predicted: their form, their scale, and how much is explained."""
+"""Targets of regression: checks, means and standard deviations, and r2."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ def as_targets(y: Any) -> Array:
     """Return targets as float64 ``[n, k]``.
 
     Raises:
-        InvalidArgument: where one is no finite number.
+        InvalidArgument: if one is not a finite number.
     """
     numbers: Array = np.asarray(y)
     if numbers.dtype.kind not in "fiub" or not np.isfinite(numbers).all():
         for value in numbers.ravel().tolist():
             if not isinstance(value, int | float) or not np.isfinite(value):
-                raise InvalidArgument(f"y holds {value!r}; every target must be a finite number")
+                raise InvalidArgument(f"y contains {value!r}; every target must be a finite number")
     return numbers.astype(np.float64).reshape(len(numbers), -1)
 
 
 def target_scale(x: Any, y: Any) -> tuple[Array, Array]:
-    """Return mean and deviation of the targets of ``x`` (``Batches``) or else of ``y``.
+    """Return mean and standard deviation of the targets of ``x`` (``Batches``) or else of ``y``.
 
-    Both float64 ``[k]``; the deviation of equal numbers is 1.
+    Both are float64 ``[k]``; the standard deviation of a constant target is set to 1.
     """
     parts = (batch.targets for batch in x.epoch(4096)) if is_batches(x) else iter([y])
     count, mean, squares = 0, np.zeros(()), np.zeros(())
-    for values in map(as_targets, parts):  # Chan et al. 1979: exact for any mean
+    for values in map(as_targets, parts):  # Chan et al. 1979: numerically stable for any mean
         size, part_mean = len(values), values.mean(0)
         between = np.square(part_mean - mean) * count * size / (count + size)
         squares = squares + np.square(values - part_mean).sum(0) + between
@@ -49,7 +49,7 @@ def all_targets(batches: Batches) -> Array:
 
 
 def r2(rmse: float, batches: Batches) -> float:
-    """Return the fraction of the targets' variance that is explained; nan where there is none."""
+    """Return r2, the explained fraction of the targets' variance; NaN if the variance is 0."""
     targets = all_targets(batches)
     if not np.ptp(targets, axis=0).any():
         return float("nan")
@@ -57,5 +57,5 @@ def r2(rmse: float, batches: Batches) -> float:
 
 
 def deviation(mean: Array, std: Array) -> Array:
-    """Return ``std``, or 1 where it is only what rounding leaves of equal numbers."""
+    """Return ``std``, with 1 in place of values that are only rounding errors of a constant."""
     return np.where(std > 1e-12 * np.abs(mean), std, 1.0)

@@ -1,4 +1,4 @@
-"""Sentences and their translations: whether they belong together, and how good they are."""
+"""Checks of sentence pairs, and metrics of translations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Languages = tuple[Sequence[str], Sequence[str]]
 
 
 def scores(translated: Sequence[str], true: Sequence[str]) -> dict[str, float]:
-    """Return ``bleu`` (Papineni et al. 2002) and ``chrf`` (Popović 2015) of a whole text."""
+    """Return the corpus scores ``bleu`` (Papineni et al. 2002) and ``chrf`` (Popović 2015)."""
     from sacrebleu import corpus_bleu, corpus_chrf
 
     references = [list(true)]
@@ -21,15 +21,15 @@ def scores(translated: Sequence[str], true: Sequence[str]) -> dict[str, float]:
 
 
 def paired(sources: Sequence[str], targets: Sequence[str]) -> Languages:
-    """Return sentences and their translations, after a check that they belong together."""
+    """Return lists of sentences and translations, after a check of lengths and types."""
     sources, targets = list(sources), list(targets)
     if len(sources) != len(targets) or not sources:
         raise InvalidArgument(
-            f"there are {len(sources)} sources and {len(targets)} targets; "
-            "each sentence needs its translation"
+            f"sources has {len(sources)} sentences and targets has {len(targets)}; both must have "
+            "the same number, at least 1"
         )
     for name, texts in (("sources", sources), ("targets", targets)):
         for row, text in enumerate(texts):
             if not isinstance(text, str) or not text.strip():
-                raise InvalidArgument(f"{name}[{row}] is {text!r}, but must be a sentence")
+                raise InvalidArgument(f"{name}[{row}]={text!r} must be a sentence")
     return sources, targets

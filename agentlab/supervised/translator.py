@@ -1,4 +1,4 @@
-"""Translation: nets that read a sentence and write it in another language."""
+"""``Translator``: neural machine translation, recurrent or by a Transformer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from agentlab.training.trainer import Trainer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AT_A_TIME = 64  # sentences that are translated together
+AT_A_TIME = 64  # sentences translated in one batch
 SHOWN = 4  # sentences in plots and texts
 
 
@@ -35,35 +35,37 @@ class TranslatorConfig(Optimization):
     """Hyperparameters of ``translator``."""
 
     net: Literal["luong", "bahdanau", "none", "transformer"] = option(
-        "luong", "a recurrent net with this attention or none, or a transformer"
+        "luong", "a recurrent net with this attention or with none, or a transformer"
     )
-    units: int = option(256, "units of each layer, over both directions and all heads", ge=1)
-    layers: int = option(1, "layers of the encoder, and of the decoder", ge=1)
+    units: int = option(256, "units per layer, total over both directions and all heads", ge=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", ge=1)
     cell: Literal["gru", "lstm", "peephole", "simple"] = option("gru", "cell of a recurrent net")
-    bidirectional: bool = option(True, "whether a recurrent net's encoder runs both ways")
-    embedding: int = option(256, "numbers that stand for a token in a recurrent net", ge=1)
-    heads: int = option(4, "heads of a transformer's attentions", ge=1)
-    feed_forward: int = option(512, "units between a transformer's two dense layers", ge=1)
-    dropout: float = option(0.2, "fraction of units that training drops", ge=0, lt=1)
-    vocabulary: int = option(6000, "subwords that are told apart, at most", ge=1)
-    joint: bool = option(True, "whether both languages share subwords and their embedding")
-    tied: bool = option(True, "whether the output layer's kernel is the target's embedding")
-    max_length: int = option(128, "most subwords of a sentence, its end included", ge=2)
+    bidirectional: bool = option(True, "whether a recurrent net's encoder is bidirectional")
+    embedding: int = option(256, "dimensions of a recurrent net's token embedding", ge=1)
+    heads: int = option(4, "attention heads of a transformer", ge=1)
+    feed_forward: int = option(512, "units of a transformer's feed-forward layers", ge=1)
+    dropout: float = option(0.2, "dropout rate", ge=0, lt=1)
+    vocabulary: int = option(6000, "maximum size of the subword vocabulary", ge=1)
+    joint: bool = option(True, "whether both languages share subwords and embedding")
+    tied: bool = option(
+        True, "whether the output layer shares its weights with the target embedding"
+    )
+    max_length: int = option(128, "maximum subwords per sentence, end token included", ge=2)
     label_smoothing: float = option(
-        0.1, "fraction of each target spread over all subwords", ge=0, lt=1
+        0.1, "label smoothing: fraction of each target spread over all subwords", ge=0, lt=1
     )
-    bleu_every: int = option(1, "epochs between measurements of BLEU; 0 for never", ge=0)
+    bleu_every: int = option(1, "epochs between BLEU evaluations; 0 for none", ge=0)
     bleu_sentences: int = option(
-        300, "held-out sentences that it is then measured on, by greedy", ge=1
+        300, "validation sentences of a BLEU evaluation, decoded greedily", ge=1
     )
-    length_penalty: float = option(0.6, "exponent of the length by which a beam is judged", ge=0)
+    length_penalty: float = option(0.6, "exponent of the length penalty of beam search", ge=0)
 
 
 class Translator(Trainer):
-    """Minimizes the cross-entropy of each subword of the translation, given those before it.
+    """Minimizes the cross-entropy of each subword of the translation, given the previous ones.
 
     Attributes:
-        preprocessor: the source's subwords.
+        preprocessor: the subwords of the source language.
     """
 
     name = "translator"
@@ -76,7 +78,7 @@ class Translator(Trainer):
 
     @property
     def target_tokenizer(self) -> Subwords | None:
-        """The target's subwords; the same object as ``preprocessor`` where they are joint."""
+        """The subwords of the target language; the same object as ``preprocessor`` if shared."""
         return self._target or self.preprocessor
 
     @property
@@ -94,19 +96,19 @@ class Translator(Trainer):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn to translate.
+        """Train the network.
 
         Args:
             sources: sentences.
             targets: their translations.
-            validation_data: sources and targets; ``None`` splits off ``validation_split``.
-            run: where metrics and checkpoints go, and where they are resumed from.
+            validation_data: ``(sources, targets)``; ``None`` holds out ``validation_split``.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
-            callbacks: called while training.
+            callbacks: called during training.
 
         Raises:
-            AgentlabError: for lists of different lengths, a sentence that is empty or longer than
-                ``max_length``.
+            AgentlabError: for lists of different lengths, or a sentence that is empty or longer
+                than ``max_length``.
         """
         sources, targets = paired(sources, targets)
         if validation_data is None and self.config.validation_split:
@@ -132,7 +134,7 @@ class Translator(Trainer):
             )
 
     def build(self, data: Batches) -> None:
-        """Build the network that the configuration names for the subwords that were learned."""
+        """Build the network that the configuration names, for the fitted subwords."""
         config = self.config
         source, target = self._tokenizers
         common: dict[str, Any] = {
@@ -174,7 +176,7 @@ class Translator(Trainer):
         )
 
     def _ids(self, name: str, texts: Sequence[str], tokenizer: Subwords) -> Ids:
-        """Return int32 ``[n, time]``, each row with its end, and none longer than allowed."""
+        """Return ids with end tokens, int32 ``[n, time]``, after a check of ``max_length``."""
         ids, limit = tokenizer.encode(texts, end=True), self.config.max_length
         if ids.shape[1] > limit:
             row = int((ids != 0).sum(axis=1).argmax())
@@ -185,18 +187,17 @@ class Translator(Trainer):
         return ids
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` of each subword (nats), ``[b, time]``; smoothed as ``objective``."""
+        """Return ``loss`` of each subword (nats), ``[b, time]``, and smoothed ``objective``."""
         logits = self.forward(batch.inputs, training)  # [b, time, vocabulary]
         smoothed = cross_entropy(logits, batch.targets, self.config.label_smoothing)
         return {"loss": cross_entropy(logits, batch.targets), "objective": smoothed}
 
     def predict(self, texts: str | Sequence[str], beam: int = 5) -> list[str]:
-        """Translate.
+        """Translate sentences by beam search.
 
         Args:
-            texts: sentences, or one.
-            beam: how many translations are kept in mind at a time; 1 always takes the likeliest
-                next subword.
+            texts: a sentence or a list of sentences.
+            beam: number of hypotheses; 1 is greedy decoding.
 
         Raises:
             AgentlabError: for a sentence that is longer than ``max_length``.
@@ -220,7 +221,7 @@ class Translator(Trainer):
         return translated
 
     def _search(self, beam: int) -> Any:
-        """Return a compiled function of sources and a limit that returns int32 ``[n, time]``."""
+        """Return the compiled beam search, from source ids and a limit to int32 ``[n, time]``."""
         from agentlab.nets.decoding import beam_search, compiled, greedy
 
         def best(net: Any, source_ids: Any, limit: Any) -> Any:
@@ -232,18 +233,18 @@ class Translator(Trainer):
         )
 
     def format_prediction(self, source: str, *, beam: int = 5, **options: Any) -> list[str]:
-        """Return the translations of a sentence, or of those in a file, one a line."""
+        """Return the translations of a sentence, or of a file with one sentence per line."""
         lines = read_text(source).splitlines() if os.path.exists(source) else [source]
         return self.predict(lines, beam)
 
     def evaluate(
         self, sources: Sequence[str], targets: Sequence[str], beam: int = 5
     ) -> dict[str, float]:
-        """Compare translations with the true ones.
+        """Evaluate translations against references.
 
         Returns:
-            ``bleu`` and ``chrf`` (0 to 100) of the whole, by sacreBLEU on cased, detokenized text
-            (Post 2018), and ``loss``, nats a subword without smoothing.
+            The corpus scores ``bleu`` and ``chrf`` (0 to 100), by sacreBLEU on cased, detokenized
+            text (Post 2018), and ``loss``, nats per subword without label smoothing.
         """
         self.check_fitted()
         sources, targets = paired(sources, targets)
@@ -251,7 +252,7 @@ class Translator(Trainer):
         return {**scores(self.predict(sources, beam), targets), **loss}
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Measure BLEU on some held-out sentences, and show translations in TensorBoard."""
+        """Compute BLEU on some validation sentences, and show translations in TensorBoard."""
         every, some = self.config.bleu_every, self.config.bleu_sentences
         if not every or epoch % every or self._held_out is None:
             return {}
@@ -265,7 +266,7 @@ class Translator(Trainer):
         return {"validation/bleu": scores(translated, targets)["bleu"]}
 
     def plots(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:
-        """Draw the attention to some of the sources, of a network that has one."""
+        """Plot the attention weights of some sentences, if the network has attention."""
         from agentlab.plots.matrices import attention_map
 
         self.check_fitted()
@@ -284,7 +285,7 @@ class Translator(Trainer):
         return drawn
 
     def specification(self) -> dict[str, Any]:
-        """Return what was learned beside weights: the subwords."""
+        """Return the fitted state other than weights: the subwords."""
         target = None if self._target is None else self._target.to_json()
         return {**super().specification(), "target": target}
 
@@ -292,7 +293,7 @@ class Translator(Trainer):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make the translator that ``specification`` described."""
+        """Make a translator from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         target = specification["target"]
         trainer._target = None if target is None else Subwords.from_json(target)

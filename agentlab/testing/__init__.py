@@ -1,1 +1,1 @@
-"""What users check their own classes with: gradients, agents, trainers and estimators."""
+"""Gradient checks and conformance suites for users' own agents, trainers and estimators."""

@@ -1,4 +1,4 @@
-"""What an agent is checked on: environments, a configuration, and trainings that checks share."""
+"""The environments, the configuration and the trained agents that checks of an agent share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agentlab.testing.conformance import Looking, logged_rows, small_config
 from agentlab.training.callbacks import Callback
 
 Array = npt.NDArray[Any]
-SMALL = {  # options of the built-in algorithms, so that learning begins soon and is quick
+SMALL = {  # options with which the built-in algorithms learn early and fast
     "hidden": (8,),
     "buffer_size": 400,
     "learning_starts": 32,
@@ -38,18 +38,18 @@ SMALL = {  # options of the built-in algorithms, so that learning begins soon an
 
 
 class AgentCase:
-    """An agent's class with what it is checked on; what has been trained is shared by all checks.
+    """An agent class, environments and options to check it with; checks share trained agents.
 
     Args:
-        agent: a subclass of ``Agent``, or an algorithm's name.
-        make_envs: makes the given number of environments; ``None`` takes the first of
-            ``agentlab.testing.envs.ENVS`` whose spaces the agent takes.
-        config: an instance of ``agent.Config``, or a mapping of options; options that are known
-            to make a training short are set beside them.
-        steps: of the shorter trainings; the longest is twice as long.
+        agent: a subclass of ``Agent``, or the name of an algorithm.
+        make_envs: makes the given number of environments; ``None`` uses the first of
+            ``agentlab.testing.envs.ENVS`` whose spaces the agent supports.
+        config: an instance of ``agent.Config``, or a mapping of options, to which options for
+            short trainings are added.
+        steps: environment steps of the shorter trainings; the longest takes twice as many.
 
     Raises:
-        AgentlabError: where none of the suite's environments suits the agent.
+        AgentlabError: if the agent supports none of the suite's environments.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AgentCase:
         return [partial(make_envs, env) for env in self.suitable()]
 
     def suitable(self) -> list[Callable[[], tiny.Env]]:
-        """Return those of the suite's environments whose spaces the agent takes."""
+        """Return the suite's environments whose spaces the agent supports."""
         found = [
             env
             for env in tiny.ENVS.values()
@@ -81,13 +81,13 @@ class AgentCase:
         ]
         if not found:
             raise AgentlabError(
-                f"make_envs=None: no environment of the suite has spaces that {self} takes; pass "
-                "a function that makes some"
+                f"make_envs=None, but {self} supports the spaces of none of the suite's "
+                "environments; pass a function that makes a given number of environments"
             )
         return found
 
     def make_all_envs(self) -> list[VectorEnv]:
-        """Make three environments of each kind that the agent is checked in."""
+        """Make a vector of three of each environment that the agent is checked in."""
         return [make(3) for make in ([self._make_envs] if self.own_envs else self._makers())]
 
     def make_envs(self, n: int = 2) -> VectorEnv:
@@ -107,7 +107,7 @@ class AgentCase:
         callbacks: Sequence[Callback] = (),
         make_envs: Callable[[int], VectorEnv] | None = None,
     ) -> Any:
-        """Make an agent and train it, from the newest checkpoint of ``run`` where it has one."""
+        """Make an agent and train it, from the newest checkpoint of ``run`` if there is one."""
         with (make_envs or self.make_envs)(2) as envs:
             agent = self.make(envs)
             train(
@@ -124,13 +124,13 @@ class AgentCase:
 
     @cached_property
     def folder(self) -> Path:
-        """A folder that lasts as long as the case."""
+        """A temporary folder that is deleted with the case."""
         self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         return Path(self._temporary.name)
 
     @cached_property
     def whole(self) -> tuple[Any, Run]:
-        """An agent trained for ``2 * steps`` steps in one go, with a callback that only looks."""
+        """An agent trained for ``2 * steps`` uninterrupted steps, with a read-only callback."""
         with Run.create(self.folder, "whole", {}) as run:
             return self.train(run, 2 * self.steps, [Looking()]), run
 
@@ -142,13 +142,13 @@ class AgentCase:
 
     @cached_property
     def resumed(self) -> tuple[Any, Run]:
-        """Another agent, which went on from the checkpoint of ``first_half``."""
+        """Another agent, resumed from the checkpoint of ``first_half``."""
         with Run.open(self.first_half[1].path) as run:
             return self.train(run, 2 * self.steps), run
 
     @cached_property
     def observations(self) -> Array:
-        """Seven observations, ``[7, ...]``, that no check may change."""
+        """Seven observations, a read-only array ``[7, ...]``."""
         with self.make_envs(7) as envs:
             observations = np.array(envs.reset(seed=5))
         observations.flags.writeable = False

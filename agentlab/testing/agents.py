@@ -1,4 +1,4 @@
-"""The conformance suite of agents: what every algorithm keeps to, to run on a class of your own.
+"""The conformance suite of agents: requirements that every agent class must meet.
 
 ::
 
@@ -6,7 +6,7 @@
 
     check_agent(MyAgent)
 
-or as one test for each property::
+or with one test per check::
 
     CASE = AgentCase(MyAgent)
 
@@ -60,11 +60,11 @@ def check_agent(
     config: Any = None,
     steps: int = 128,
 ) -> None:
-    """Run all checks on an agent's class; see ``AgentCase`` for the arguments.
+    """Run all checks on an agent class; see ``AgentCase`` for the arguments.
 
     Raises:
-        AssertionError: with one sentence for each property that the agent lacks.
-        AgentlabError: where none of the suite's environments suits the agent.
+        AssertionError: if checks fail, with one sentence per failed check.
+        AgentlabError: if the agent supports none of the suite's environments.
     """
     run_checks(agent_checks(), AgentCase(agent, make_envs, config, steps))
 
@@ -91,9 +91,9 @@ def agent_checks() -> list[Check[AgentCase]]:
 
 
 def act(agent: Any, observations: Array, explore: bool = False) -> Array:
-    """Return an agent's actions for first observations of episodes, without extras.
+    """Return an agent's actions for the initial observations of episodes, without extras.
 
-    They are drawn under a seed of their own; the agent's generator is left as it was.
+    They are sampled with a fixed seed; the state of the agent's random generator is restored.
     """
     before = agent.rng.bit_generator.state
     agent.rng.bit_generator.state = np.random.default_rng(1).bit_generator.state
@@ -104,21 +104,21 @@ def act(agent: Any, observations: Array, explore: bool = False) -> Array:
 
 
 def check_constructor(case: AgentCase) -> None:
-    """The constructor keeps what it is given."""
+    """The constructor stores its arguments."""
     with case.make_envs() as envs:
         agent = case.make(envs, seed=3)
     given = (envs.observation_space, envs.action_space, envs.num_envs, case.config, 3)
     kept = (agent.observation_space, agent.action_space, agent.num_envs, agent.config, agent.seed)
-    require(kept == given, f"the constructor was given {given}, but the agent has {kept}")
+    require(kept == given, f"the constructor is called with {given}, but the agent stores {kept}")
 
 
 def check_configuration(case: AgentCase) -> None:
-    """The configuration survives JSON, and each option has a help text."""
+    """The configuration can be converted to JSON and back; each option has a help text."""
     check_config(case.cls, case.config)
 
 
 def check_refuses_other_spaces(case: AgentCase) -> None:
-    """Spaces that the class does not list are refused in one sentence."""
+    """Spaces that the class does not list raise an error of one line."""
     with case.make_envs() as envs:
         observations, actions = envs.observation_space, envs.action_space
     for space in SPACES:
@@ -129,7 +129,7 @@ def check_refuses_other_spaces(case: AgentCase) -> None:
 
 
 def check_actions(case: AgentCase) -> None:
-    """Actions have the shape and the dtype of the action space and lie in it."""
+    """Actions have the shape and dtype of the action space and are contained in it."""
     for number, envs in enumerate(case.make_all_envs()):
         with envs:
             observations = np.array(envs.reset(seed=0))
@@ -138,7 +138,7 @@ def check_actions(case: AgentCase) -> None:
                 agent = case.make(envs)
             except AgentlabError:
                 require(number, f"the agent refuses {envs.observation_space} and {space}")
-                continue  # a table, say, of all images would be too large
+                continue  # a table of all possible images, for example, would be too large
         before = observations.copy()
         for explore in (True, False):
             actions = act(agent, observations, explore)
@@ -148,68 +148,68 @@ def check_actions(case: AgentCase) -> None:
             same_kind = np.can_cast(actions.dtype, space.dtype, "same_kind")
             require(same_kind, f"{called} has dtype {actions.dtype}, not {space.dtype}")
             outside = [a for a in actions.astype(space.dtype) if not space.contains(a)]
-            require(not outside, f"{called} gives {outside[:1]}, which is not in {space}")
-        require(np.array_equal(observations, before), "act changes the observations it is given")
+            require(not outside, f"{called} returns {outside[:1]}, which is not in {space}")
+        require(np.array_equal(observations, before), "act modifies its observations in place")
 
 
 def check_greedy_actions(case: AgentCase) -> None:
-    """An evaluation copy acts as the agent does, repeatably, and leaves it as it was."""
+    """An evaluation copy acts like the agent, reproducibly, and does not change the agent."""
     agent = case.whole[0]
     before, rng = copy.deepcopy(agent.state()), agent.rng.bit_generator.state
     copied = agent.evaluation_copy(7, seed=1)
     one, other = (act(copied, case.observations) for _ in range(2))
-    require(np.array_equal(one, other), "with one seed it chooses other actions the second time")
+    require(np.array_equal(one, other), "two calls of act with the same seed give other actions")
     changed = differing(before, agent.state())
-    require(not changed, f"acting by an evaluation copy changes the agent's {changed}")
+    require(not changed, f"an evaluation copy that acts changes the agent's {changed}")
     same_rng = agent.rng.bit_generator.state == rng
-    require(same_rng, "an evaluation copy draws from the agent's own random generator")
+    require(same_rng, "an evaluation copy uses the agent's random generator")
     _require_same_actions(case, agent, copied, "an evaluation copy")
 
 
 def check_one_observation(case: AgentCase) -> None:
-    """``predict`` acts on a single observation as ``act`` does on a batch of one."""
+    """``predict`` returns the same action for an observation as ``act`` for a batch of one."""
     agent = case.whole[0]
     if getattr(agent.config, "recurrent", False):
         return
     alone = agent.evaluation_copy(1, seed=1)  # seeded as act seeds
     action, expected = alone.predict(case.observations[0]), act(agent, case.observations[:1])[0]
-    require(np.array_equal(action, expected), f"predict gives {action}, but act gives {expected}")
+    require(np.array_equal(action, expected), f"predict returns {action}, act returns {expected}")
 
 
 def check_seeded_repeat(case: AgentCase) -> None:
-    """Equal seeds give equal metrics, byte for byte, whether or not a callback looks on."""
+    """Equal seeds give equal metrics, byte for byte, with and without a read-only callback."""
     rows, whole = case.first_half[2], logged_rows(case.whole[1])
     require(rows, "nothing was logged")
     require(rows == whole[: len(rows)], "two trainings with the same seed log different metrics")
 
 
 def check_resume(case: AgentCase) -> None:
-    """A run that is resumed from a checkpoint ends as one that was never stopped."""
+    """A run resumed from a checkpoint ends in the same state as an uninterrupted one."""
     (whole, run), (resumed, halves) = case.whole, case.resumed
     changed = differing(whole.state(), resumed.state())
-    require(not changed, f"after a resume these differ from an unbroken run: {changed}")
+    require(not changed, f"a resumed run and an uninterrupted one differ in {changed}")
     same = whole.rng.bit_generator.state == resumed.rng.bit_generator.state
-    require(same, "after a resume the random generator differs from that of an unbroken run")
+    require(same, "a resumed run and an uninterrupted one differ in the agent's random generator")
     metrics = [(r.path / "metrics.csv").read_bytes() for r in (run, halves)]
-    require(metrics[0] == metrics[1], "a resumed run logs other metrics than an unbroken one")
+    require(metrics[0] == metrics[1], "a resumed run and an uninterrupted one log other metrics")
 
 
 def check_save_and_load(case: AgentCase) -> None:
-    """A loaded agent has the state of the one that was saved and acts as it does."""
+    """A loaded agent has the state of the saved one and chooses the same actions."""
     agent, folder = case.whole[0], case.folder / "saved"
     agent.save(folder)
     loaded = case.cls.load(folder)
-    require(loaded.config == agent.config, "load(save()) has another configuration")
+    require(loaded.config == agent.config, "a loaded agent has another configuration")
     changed = differing(agent.state(), loaded.state())
-    require(not changed, f"save and load change {changed}")
-    _require_same_actions(case, agent, loaded, "an agent that was saved and loaded")
+    require(not changed, f"a loaded agent and the saved one differ in {changed}")
+    _require_same_actions(case, agent, loaded, "a loaded agent")
     alone = case.cls.load(folder, num_envs=1)
-    require(alone.num_envs == 1, f"load(..., num_envs=1) has num_envs={alone.num_envs}")
-    _require_same_actions(case, agent, alone, "an agent that was loaded with num_envs=1")
+    require(alone.num_envs == 1, f"load(..., num_envs=1) sets num_envs={alone.num_envs}")
+    _require_same_actions(case, agent, alone, "an agent loaded with num_envs=1")
 
 
 def check_policy_state(case: AgentCase) -> None:
-    """``policy_state`` pickles, is a copy, and makes another agent act alike."""
+    """``policy_state`` can be pickled, is a copy, and makes another agent act the same."""
     agent = case.whole[0].evaluation_copy(2, seed=1)
     taken: State = agent.policy_state()
     sent = pickle.loads(pickle.dumps(taken))
@@ -221,7 +221,7 @@ def check_policy_state(case: AgentCase) -> None:
         if isinstance(value, np.ndarray) and value.flags.writeable:
             value.fill(0)
     changed = differing(sent, agent.policy_state())
-    require(not changed, f"policy_state shares {changed} with the agent that it was taken from")
+    require(not changed, f"policy_state must be a copy, but shares {changed} with the agent")
 
 
 def _require_same_actions(case: AgentCase, one: Any, other: Any, what: str) -> None:
@@ -235,7 +235,7 @@ def check_number_of_environments(case: AgentCase) -> None:
         with case.make_envs(n) as envs:
             agent, observations = case.make(envs), envs.reset(seed=0)
             agent.reset(np.ones(n, np.bool_))
-            for _ in range(case.steps if n == 1 else 3):  # learning takes seconds to compile
+            for _ in range(case.steps if n == 1 else 3):  # compiling the updates takes seconds
                 chosen = agent.act(observations)
                 actions, extras = chosen if isinstance(chosen, tuple) else (chosen, {})
                 step = envs.step(actions)
@@ -249,11 +249,11 @@ def check_number_of_environments(case: AgentCase) -> None:
 def _require_finite(metrics: Mapping[str, float] | None, n: int) -> None:
     for name, value in (metrics or {}).items():
         is_number = isinstance(value, int | float) and math.isfinite(value)
-        require(is_number, f"observe reports {name}={value!r} in {n} environments, not a number")
+        require(is_number, f"observe returns {name}={value!r} with num_envs={n}; it must be finite")
 
 
 def check_rewards_are_reported_unclipped(case: AgentCase) -> None:
-    """Returns are those of the environment, whatever the rewards that the agent learns from."""
+    """Reported returns use the environment's rewards even if the agent learns from clipped ones."""
     if case.own_envs:
         return
     env = case.suitable()[0]
@@ -263,29 +263,29 @@ def check_rewards_are_reported_unclipped(case: AgentCase) -> None:
 
     with make_envs(scaled, 2, preprocessing=Preprocessing(clip_rewards=True)) as envs:
         result = train(case.make(envs), envs, 24, quiet=True)
-    # Ten steps an episode, each paid from 100 to 200, and from 1 to 1 where that is clipped.
-    require(result.mean_return > 100, f"clipped rewards give a return of {result.mean_return}")
+    # Ten steps per episode with rewards from 100 to 200, which clipping would make 1.
+    require(result.mean_return > 100, f"mean_return={result.mean_return} is of clipped rewards")
 
 
 def check_truncation(case: AgentCase) -> None:
-    """An agent that discounts learns from a truncation something else than from a termination."""
+    """An agent with a discount factor treats truncation and termination differently."""
     other = None if case.own_envs else case.suitable()[0]()
     if not isinstance(other, tiny.Sign) or not getattr(case.config, "gamma", 0):
         return
     other_kind = partial(type(other), continuous=other.continuous, truncate=True)
     truncated = case.train(None, case.steps, make_envs=partial(make_envs, other_kind))
     changed = differing(case.first_half[0].state(), truncated.state())
-    require(changed, "it learns the same whether episodes terminate or are truncated")
+    require(changed, "the agent treats truncated episodes like terminated ones")
 
 
 def check_histograms(case: AgentCase) -> None:
-    """``histograms`` holds finite arrays."""
+    """All arrays of ``histograms`` are finite."""
     for name, array in case.whole[0].histograms().items():
-        require(np.isfinite(array).all(), f"the histogram {name} holds values that are not finite")
+        require(np.isfinite(array).all(), f"the histogram {name} has values that are not finite")
 
 
 def check_inference_model(case: AgentCase) -> None:
-    """The exported model chooses the same actions from raw observations."""
+    """The exported model returns the agent's actions for raw observations."""
     agent = case.whole[0]
     try:
         model = agent.inference_model()
@@ -293,6 +293,5 @@ def check_inference_model(case: AgentCase) -> None:
         return  # it has no network
     given = np.asarray(model(case.observations)["actions"])
     expected = act(agent.evaluation_copy(7, seed=1), case.observations)
-    require(
-        np.allclose(given, expected, atol=1e-5), f"inference_model gives {given}, not {expected}"
-    )
+    same = np.allclose(given, expected, atol=1e-5)
+    require(same, f"inference_model returns {given}, but act returns {expected}")

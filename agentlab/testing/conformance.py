@@ -1,4 +1,4 @@
-"""What the conformance suites share: running checks, comparing states, small configurations."""
+"""Shared by the conformance suites: running checks, comparing states, small configurations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Check = Callable[[Case], None]
 
 
 class Looking(Callback):
-    """A callback that looks at all that a learner shows, which must change no number of a run."""
+    """A callback that reads a learner's state and specification, which must not affect training."""
 
     def on_start(self, learner: Learner, run: Run | None) -> None:
         self.learner = learner
@@ -31,12 +31,12 @@ class Looking(Callback):
         self.learner.state()
 
     def on_checkpoint(self, path: Path) -> None:
-        require(path.is_dir(), f"on_checkpoint is called with {path}, which is no folder")
+        require(path.is_dir(), f"on_checkpoint is called with {path}, which is not a folder")
         self.learner.specification()
 
 
 def require(condition: Any, failure: str) -> None:
-    """Raise ``AssertionError`` with ``failure`` where ``condition`` is false."""
+    """Raise ``AssertionError`` with ``failure`` if ``condition`` is false."""
     if not condition:
         raise AssertionError(failure)
 
@@ -45,22 +45,22 @@ def run_checks(checks: Iterable[Check[Case]], case: Case) -> None:
     """Run every check on ``case``.
 
     Raises:
-        AssertionError: with one line for each check that fails.
+        AssertionError: if checks fail, with one line per failed check.
     """
     failures = []
     for check in checks:
         try:
             check(case)
         except Exception as error:  # whatever the class under test raises
-            told = str(error) if isinstance(error, AssertionError) else repr(error)
-            failures.append(f"{check.__name__}: {told}")
+            reason = str(error) if isinstance(error, AssertionError) else repr(error)
+            failures.append(f"{check.__name__}: {reason}")
     require(not failures, f"{case} fails {len(failures)} checks:\n" + "\n".join(failures))
 
 
 def differing(one: State, other: State) -> str:
-    """Return the names in which two states differ, separated by commas.
+    """Return the names of the values in which two states differ, separated by commas.
 
-    Values are compared in order, since Keras counts up the names of layers without one.
+    Values are matched by order, because Keras numbers unnamed layers differently in each model.
     """
     if len(one) != len(other):
         return f"the number of values, {len(one)} and {len(other)}"
@@ -76,31 +76,36 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def refusal(call: Callable[[], Any], what: str) -> str:
-    """Return the sentence by which ``call`` refuses ``what``.
+    """Return the message of the ``AgentlabError`` that ``call`` raises.
+
+    Args:
+        call: must raise an ``AgentlabError`` with a message of one line.
+        what: the invalid argument, in words, for the messages of this function.
 
     Raises:
-        AssertionError: where it raises nothing, or anything but an ``AgentlabError`` of one line.
+        AssertionError: if it raises nothing or another error, or if the message has several lines.
     """
     try:
         call()
     except AgentlabError as error:
-        require("\n" not in str(error), f"{what} is refused in several lines: {str(error)!r}")
+        one_line = "\n" not in str(error)
+        require(one_line, f"the error for {what} must have one line, but is {str(error)!r}")
         return str(error)
     except Exception as error:
         raise AssertionError(
-            f"{what} raises {type(error).__name__}, but must raise AgentlabError"
+            f"{what} must raise AgentlabError, but raises {type(error).__name__}"
         ) from error
-    raise AssertionError(f"{what} is accepted, but must raise AgentlabError")
+    raise AssertionError(f"{what} must raise AgentlabError, but raises nothing")
 
 
 def small_config(cls: type[Any], small: Mapping[str, Any], config: Any) -> Any:
     """Return the configuration to check ``cls`` with.
 
     Args:
-        cls: a learner's class.
-        small: options that make a training short; those that ``cls.Config`` lacks are left out.
-        config: an instance of ``cls.Config``; a mapping of options to set beside ``small``; or
-            ``None``.
+        cls: the class of a learner.
+        small: options for short training; those that ``cls.Config`` does not have are ignored.
+        config: an instance of ``cls.Config``, which is returned unchanged; a mapping of options
+            that override those of ``small``; or ``None``.
     """
     if isinstance(config, cls.Config):
         return config
@@ -110,14 +115,14 @@ def small_config(cls: type[Any], small: Mapping[str, Any], config: Any) -> Any:
 
 
 def check_config(cls: type[Any], config: Any) -> None:
-    """Require that a configuration survives JSON and that every option has a help text."""
+    """Require that from_dict inverts to_dict, and that every option has a help text."""
     again = configs.from_dict(cls.Config, configs.to_dict(config))
-    require(again == config, f"{cls.__name__}.Config is another one after to_dict and from_dict")
+    require(again == config, f"{cls.__name__}.Config changes in to_dict and from_dict")
     silent = [f.name for f in dataclasses.fields(cls.Config) if not f.metadata.get("help")]
     require(not silent, f"options without a help text: {', '.join(silent)}")
 
 
 def logged_rows(run: Run) -> list[dict[str, str]]:
-    """Return the rows of a run's ``metrics.csv`` as texts by column, without empty cells."""
+    """Return the rows of a run's ``metrics.csv`` as dicts of strings, without empty cells."""
     with (run.path / "metrics.csv").open(encoding="utf-8", newline="") as file:
         return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""Copies of layers that compute in float64, to check what is too fine for float32."""
+"""Copies of layers that compute in float64, for checks that need more precision than float32."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agentlab.errors import AgentlabError
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Let Keras make all layers and losses in float64 meanwhile."""
+    """Make Keras create layers and losses in float64 inside the ``with`` block."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -28,13 +28,13 @@ def double_precision() -> Iterator[None]:
 
 
 def as_doubles(array: Any) -> Any:
-    """Return an array, in float64 where it is of floats."""
+    """Return ``array`` as a NumPy array; floats of any precision become float64."""
     array = np.asarray(array)
     return array.astype(np.float64) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def near(point: Any, rng: np.random.Generator) -> Any:
-    """Return an array of floats moved at random by a thousandth of its size; others stay."""
+    """Return floats perturbed at random by 0.1 % of their root mean square; others unchanged."""
     if point.dtype != np.float64:
         return point
     size = np.sqrt(np.square(point).mean()) if point.any() else 1.0
@@ -44,16 +44,17 @@ def near(point: Any, rng: np.random.Generator) -> Any:
 def call_in_double(
     layer: Any, points: list[Any], several: bool, training: bool
 ) -> tuple[Callable[..., Any], list[Any]]:
-    """Return the call of a copy of ``layer`` in float64, and the copy's trainable weights.
+    """Return a function that calls a float64 copy of ``layer``, and its trainable weights.
 
     Args:
         layer: a Keras layer or model.
-        points: what it is called with.
-        several: whether they are a tuple, which may be one argument.
-        training: whether it is called as in training.
+        points: its inputs.
+        several: whether the inputs are a tuple, which is passed as such to a layer with one
+            argument.
+        training: the value of the layer's ``training`` argument.
 
     Raises:
-        AgentlabError: where it does not say by ``get_config`` how it is made.
+        AgentlabError: if the layer cannot be made from its ``get_config``.
     """
     parameters = inspect.signature(layer.call).parameters
     needed = [p for p in parameters.values() if p.default is p.empty]
@@ -76,7 +77,7 @@ def _copy(layer: Any, points: list[Any]) -> Any:
             f"the layer {layer.name!r} cannot be copied in float64: give it a get_config that "
             f"returns the arguments of __init__ ({error})"
         ) from error
-    for made in (layer, copy):  # called once, both are built
+    for made in (layer, copy):  # the first call builds a layer
         made(*points)
     for new, old in zip(copy.variables, layer.variables, strict=True):
         new.assign(tf.cast(old.value, new.dtype))
@@ -84,7 +85,7 @@ def _copy(layer: Any, points: list[Any]) -> Any:
 
 
 def _in_double(config: Any) -> Any:
-    """Return a layer's configuration with all dtypes of floats made float64."""
+    """Return a layer's configuration with float64 in place of every floating-point dtype."""
     if isinstance(config, list | tuple):
         made = map(_in_double, config)
         return tuple(made) if isinstance(config, tuple) else list(made)

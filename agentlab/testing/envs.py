@@ -1,4 +1,4 @@
-"""Environments small enough to know what is right in them: for tests of agents and of loops."""
+"""Tiny environments whose optimal policies are known, for tests of agents and training loops."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ StepResult = tuple[Any, float, bool, bool, dict[str, Any]]
 
 
 class Sign(Env):
-    """Observes +1 or -1 and pays for naming it: 1 for the right one of two actions.
+    """The observation is +1 or -1; the action that matches its sign is rewarded with 1.
 
     Args:
         length: steps in an episode.
-        continuous: take an action from [-1, 1], which is paid 1 where it equals the sign and 0
-            where it is the opposite.
+        continuous: use actions in [-1, 1]; the reward falls linearly from 1 if the action equals
+            the sign to 0 if it is the opposite.
         truncate: end episodes by truncation instead of termination.
-        scale: what every reward is multiplied by.
+        scale: factor of every reward.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class SignIndex(Sign):
 
 
 class Clock(Env):
-    """Observes its own time 0, 1, 2, ...; ends after ``length`` steps.
+    """The observation is the time step 0, 1, 2, ...; an episode ends after ``length`` steps.
 
     Args:
         length: steps in an episode.
@@ -102,10 +102,10 @@ class Clock(Env):
 
 
 class Bars(Env):
-    """Observes an image of zeros and one bar, left or right; pays 1 for naming the side.
+    """The observation is an image of a bar in its left or right half; the right action gets 1.
 
     Args:
-        side: pixels of its height and width.
+        side: height and width in pixels.
         high: value of the bar's pixels.
     """
 
@@ -137,10 +137,10 @@ class Bars(Env):
 
 
 class Recall(Env):
-    """Shows +1 or -1 once, then zeros; pays 1 for naming the sign at the end.
+    """The first observation is +1 or -1, the others 0; the last action is rewarded if it matches.
 
     Args:
-        delay: steps between the sign and the action that is paid.
+        delay: steps between the sign and the rewarded action.
     """
 
     observation_space = spaces.Box(-1, 1, (1,))
@@ -164,8 +164,8 @@ class Recall(Env):
         return np.zeros(1, np.float32), reward, over, False, {}
 
 
-# One of each kind of spaces, from the simplest: the first that an agent takes is what it is
-# checked in.
+# One environment for each kind of spaces, the simplest first; an agent is checked in the first
+# one whose spaces it supports.
 ENVS: dict[str, Callable[[], Env]] = {
     "box observations, discrete actions": Sign,
     "box observations, box actions": lambda: Sign(continuous=True),

@@ -10,20 +10,20 @@ import numpy as np
 
 from agentlab.data import Arrays, Batches
 
-PAST = 6  # rows that a forecast is made from
+PAST = 6  # input rows of a forecast
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a learner is fitted on, scored on and asked to predict.
+    """Data to fit, score and predict with.
 
     Attributes:
         train: the positional arguments of ``fit``.
         test: the positional arguments of ``score``.
         inputs: the argument of ``predict`` or ``transform``.
-        wrong: inputs of a shape that must be refused; ``None`` where any will do.
-        batches: makes ``train`` as ``Batches``, for trainers that take these.
-        exported: what ``inference_model`` takes for ``inputs``, where it is something else.
+        wrong: inputs of a shape that must raise an error; ``None`` if all shapes are valid.
+        batches: returns ``train`` as ``Batches``, for trainers that accept them.
+        exported: the input of ``inference_model``; ``None`` if it is ``inputs``.
     """
 
     train: tuple[Any, ...]
@@ -40,14 +40,14 @@ def rows() -> Any:
 
 
 def classes() -> Examples:
-    """Return rows of numbers of two classes, ``"no"`` and ``"yes"``, divided by a line."""
+    """Return rows of numbers of two linearly separable classes, ``"no"`` and ``"yes"``."""
     x = rows()
     y = np.array(["no", "yes"])[(x[:, 0] > x[:, 1]).astype(int)]
     return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :3])
 
 
 def numbers() -> Examples:
-    """Return rows of numbers with a target that is linear in them, and a little noise."""
+    """Return rows of numbers with a target that is linear in them, plus noise."""
     x = rows()
     noise = np.random.default_rng(1).normal(0, 0.1, len(x))
     y = (x @ np.array([1, -2, 0.5, 3]) + noise).astype(np.float32)
@@ -64,7 +64,7 @@ def images() -> Examples:
 
 
 def texts() -> Examples:
-    """Return short texts of two classes, by whether ``good`` or ``bad`` occurs."""
+    """Return short texts of two classes, which contain ``good`` or ``bad``."""
     rng = np.random.default_rng(3)
     words = np.array(["a", "film", "the", "end", "so"])
     y = np.arange(48) % 2
@@ -73,7 +73,7 @@ def texts() -> Examples:
 
 
 def text() -> Examples:
-    """Return one text, as a language model takes it."""
+    """Return one text, for language models."""
     written = "the cat sat on the mat and the dog sat on the log. " * 12
     return Examples(
         (written,), (written[:200],), ["the cat"], exported=np.array([[1, 2, 3]], np.int32)
@@ -90,7 +90,7 @@ def series() -> Examples:
 
 
 def sentences() -> Examples:
-    """Return sentences of numbers in English, and in German from back to front."""
+    """Return sentences of English numerals, and the German ones in reverse order."""
     rng = np.random.default_rng(5)
     german = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier"}
     sources = [" ".join(rng.choice(list(german), rng.integers(1, 4))) for _ in range(48)]

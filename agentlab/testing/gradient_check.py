@@ -1,4 +1,4 @@
-"""Gradients compared with finite differences: of any layer, net, loss or function."""
+"""Gradient checks by finite differences, for any layer, net, loss or function."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from agentlab.testing.double_precision import as_doubles, call_in_double, double
 Doubles = npt.NDArray[np.float64]
 
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
-ROUNDING = 1e-14  # relative error of a value, many additions of float64 in a row
-SMALL = 1e-4  # smaller slopes than this fraction of their tensor's largest count as that large
+ROUNDING = 1e-14  # relative rounding error of a value, after many float64 additions
+SMALL = 1e-4  # lower bound of slopes in relative errors, as a fraction of the tensor's largest
 
 
 @dataclass
 class GradientReport:
-    """What ``check_gradients`` found.
+    """The result of ``check_gradients``.
 
     Attributes:
         errors: largest relative error of each weight and input, by name.
-        largest: the largest of all.
-        where: where that is: a name and an index, or a name and "along a random direction".
-        given: the gradient there.
-        measured: the slope there, by finite differences.
-        checked: slopes compared.
-        kinks: those of them that lie at a kink, where the gradient is one of many right ones.
-        tolerance: relative error up to which a gradient is right.
+        largest: the largest relative error of all.
+        where: its position: a name and an index, or a name and "along a random direction".
+        given: the gradient at this position.
+        measured: the slope at this position, by finite differences.
+        checked: number of slopes compared.
+        kinks: number of slopes at a kink, where any subgradient is correct.
+        tolerance: largest relative error of a correct gradient.
     """
 
     tolerance: float
@@ -47,7 +47,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all gradients are right."""
+        """Whether all gradients are correct."""
         return self.largest <= self.tolerance
 
     def __str__(self) -> str:
@@ -73,35 +73,36 @@ def check_gradients(
 ) -> GradientReport:
     """Compare gradients with central finite differences, all in float64.
 
-    The slopes of one number are compared: of the mean loss, or without ``loss`` of the sum of all
-    outputs with random weights (an output that is one number is taken as it is). Compared are, for
-    each trainable weight and each input of floats, the slope along a random direction, in which
-    all elements count, and those along single coordinates, to say which is wrong.
+    The differentiated scalar is the mean loss or, without ``loss``, a randomly weighted sum of all
+    outputs (a scalar output has weight 1). For each trainable weight and each floating-point input,
+    two kinds of slopes are compared: along a random direction, which depends on all elements, and
+    along single coordinates, which locate an error.
 
-    Kinks, as of ReLU or a maximum, raise no false alarm. A difference over a kink is wrong; so that
-    where one disagrees, steps of a tenth, a hundredth and a thousandth are tried, which few kinks
-    lie within. A layer is checked near its weights and inputs, all moved at random by a thousandth
-    of their size, since many start at 0, right on a kink. Where a function lies on one all the
-    same, a coordinate has a slope to the left and another to the right however small the step is,
-    and any gradient between the two is right; a random direction says nothing there.
+    Kinks, as in ReLU or a maximum, cause no false alarms. A finite difference across a kink is
+    wrong, so if the gradient disagrees, the step size is reduced to 1/10, 1/100 and 1/1000. A layer
+    is checked at weights and inputs that are perturbed at random by 0.1 % of their root mean
+    square, because many are initialized to 0, exactly at a kink. If a coordinate lies at a kink
+    nevertheless, its left and right slopes differ for every step size, and any gradient between
+    the two is accepted; a random direction is not compared there.
 
     Args:
-        function: a Keras layer or model, of which a copy in float64 is checked; a Keras loss, whose
-            ``inputs`` are outputs; or a function of float64 tensors.
-        inputs: an array or a tuple of arrays: ``function(*inputs)``, or ``layer(inputs)`` where the
-            layer has one argument. Those of floats are checked.
-        targets: what ``loss`` compares with.
+        function: a Keras layer or model, of which a float64 copy is checked; a Keras loss, whose
+            ``inputs`` are outputs of a net; or a function of float64 tensors.
+        inputs: an array or a tuple of arrays, for ``function(*inputs)``, or for ``layer(inputs)``
+            if the layer has one argument. Gradients of floating-point inputs are checked.
+        targets: the targets of ``loss``.
         loss: a Keras loss or the name of one, or a function ``(targets, outputs) -> losses``.
         gradients: hand-written gradients to check instead of TensorFlow's:
-            ``gradients(*inputs)`` returns the gradient of ``function(*inputs)``, one number, with
-            respect to each input of floats. Both may be NumPy's.
-        samples: coordinates of each weight and input; all, where there are no more.
-        tolerance: relative error up to which a gradient is right.
-        training: whether a layer is called as in training; with dropout that is no function.
+            ``gradients(*inputs)`` returns the gradient of the scalar ``function(*inputs)`` with
+            respect to each floating-point input. Both functions may use NumPy.
+        samples: number of coordinates of each weight and input, or all if there are fewer.
+        tolerance: largest relative error of a correct gradient.
+        training: the ``training`` argument of a layer; ``True`` fails with dropout, whose outputs
+            are random.
         seed: of the random weights, directions and coordinates.
 
     Raises:
-        AgentlabError: for what is no function of its inputs, or does not compute in float64.
+        AgentlabError: if the function is random or does not compute in float64.
     """
     with double_precision():
         if isinstance(function, keras.losses.Loss):
@@ -128,7 +129,7 @@ def check_gradients(
 
 
 class _Checker:
-    """One number as a function of weights and inputs, and what its gradient is said to be."""
+    """A scalar function of weights and inputs, and its gradients to check."""
 
     def __init__(
         self,
@@ -145,8 +146,8 @@ class _Checker:
         self.start = self._evaluate()
         if abs(self._evaluate() - self.start) > 100 * ROUNDING * (1 + abs(self.start)):
             raise AgentlabError(
-                "the function gives another value at every call, so that it has no gradient; "
-                "leave out dropout and other noise"
+                "two calls of the function with the same inputs return different values; disable "
+                "dropout and other random operations"
             )
         places = self.places
         found = by_hand(*points) if by_hand else _automatic(value, weights, points, places)
@@ -159,15 +160,15 @@ class _Checker:
         shapes += [points[i].shape for i in self.places]
         if shapes != [gradient.shape for gradient in self.gradients]:
             raise AgentlabError(
-                f"gradients have the shapes {[list(g.shape) for g in self.gradients]}, but what "
-                f"they are for has {[list(shape) for shape in shapes]}"
+                f"gradients have the shapes {[list(g.shape) for g in self.gradients]}, but must "
+                f"have those of the weights and inputs, {[list(shape) for shape in shapes]}"
             )
 
     def _evaluate(self) -> float:
         return float(self.value(*self.points))
 
     def run(self, report: GradientReport, samples: int) -> None:
-        """Compare all, and write what is found into ``report``."""
+        """Compare all slopes and add the results to ``report``."""
         for number, (name, gradient) in enumerate(zip(self.names, self.gradients, strict=True)):
             scale = SMALL * float(np.abs(gradient).max(initial=0))
             report.errors[name] = 0.0
@@ -182,7 +183,7 @@ class _Checker:
                     report.given, report.measured = slope, measured
 
     def _directions(self, gradient: Doubles, samples: int) -> Iterator[tuple[str, Doubles]]:
-        """Yield coordinates, half of them such as have a gradient, and then a random direction."""
+        """Yield coordinates, half of them with nonzero gradients, and a random direction."""
         if gradient.size <= samples:
             chosen = np.arange(gradient.size)
         else:
@@ -202,7 +203,7 @@ class _Checker:
     def _compare(
         self, number: int, direction: Doubles, slope: float, scale: float
     ) -> tuple[float, float, bool]:
-        """Return the relative error of ``slope``, the measured slope, and whether at a kink."""
+        """Return the relative error of ``slope``, the measured slope, and whether it is a kink."""
         best = (np.inf, 0.0, False)
         for step in STEPS:
             right = (self._moved(number, step * direction) - self.start) / step
@@ -221,7 +222,7 @@ class _Checker:
         return best
 
     def _moved(self, number: int, change: Doubles) -> float:
-        """Return the value where one weight or input is changed."""
+        """Return the function's value after ``change`` is added to a weight or an input."""
         if number < len(self.weights):
             weight = self.weights[number]
             before = weight.numpy()
@@ -286,6 +287,6 @@ def _mean_loss(loss: Any, targets: Any) -> Callable[[Any], Any]:
 def _refuse_single(output: Any) -> None:
     if output.dtype != tf.float64:
         raise AgentlabError(
-            f"an output is {output.dtype.name} although all that went in is float64: the function "
-            "casts by itself, which finite differences are too fine for"
+            f"an output has the dtype {output.dtype.name}, but must be float64 like the inputs; "
+            "remove casts from the function"
         )

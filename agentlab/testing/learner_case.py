@@ -1,4 +1,4 @@
-"""What a trainer or an estimator is checked on: data, options, and fits that checks share."""
+"""The data, the options and the fitted learners that checks of a trainer or estimator share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentlab.testing.examples import KINDS, PAST, Examples
 from agentlab.training.callbacks import Callback
 
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": (8,), "validation_split": 0.2}
-# The data of each registered learner, and options that keep its network small.
+# The data of each registered learner, and options for a small network.
 REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "classifier": [
         ("classes", {"dropout": 0.2, "schedule": "cosine"}),
@@ -37,14 +37,14 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
 
 
 class LearnerCase:
-    """A class with what it is checked on; what has been fitted is shared by all checks.
+    """A learner class, data and options to check it with; checks share fitted learners.
 
     Args:
         learner: a subclass of ``Trainer`` or ``Estimator``.
-        examples: a key of ``agentlab.testing.examples.KINDS``, or data of your own.
-        config: an instance of ``learner.Config``, or a mapping of options; options that are known
-            to make a training short are set beside them.
-        label: names the case in messages.
+        examples: a key of ``agentlab.testing.examples.KINDS``, or your own ``Examples``.
+        config: an instance of ``learner.Config``, or a mapping of options, to which options for
+            short training are added.
+        label: name of the case in messages.
     """
 
     def __init__(
@@ -59,45 +59,45 @@ class LearnerCase:
         return self.label
 
     def make(self, seed: int = 3) -> Any:
-        """Make a learner that has not been fitted."""
+        """Make an unfitted learner."""
         return self.cls(config=self.config, seed=seed)
 
     def fit(self, learner: Any = None, **options: Any) -> Any:
-        """Fit ``learner`` (a new one) on the training data."""
+        """Fit ``learner`` (``None`` makes a new one) on the training data."""
         learner = self.make() if learner is None else learner
         return learner.fit(*self.data.train, **options)
 
     def apply(self, learner: Any, inputs: Any = None) -> Any:
-        """Return what ``predict`` (or, of a learner without it, ``transform``) gives."""
+        """Return the output of ``predict``, or of ``transform`` if there is no ``predict``."""
         method = getattr(learner, "predict", None) or learner.transform
         return method(self.data.inputs if inputs is None else inputs)
 
     @cached_property
     def folder(self) -> Path:
-        """A folder that lasts as long as the case."""
+        """A temporary folder that is deleted with the case."""
         self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         return Path(self._temporary.name)
 
     @cached_property
     def fitted(self) -> Any:
-        """A learner that has been fitted, without a run."""
+        """A learner fitted without a run."""
         return self.fit(quiet=True) if self.cls.kind == "trainer" else self.fit()
 
     @cached_property
     def whole(self) -> tuple[Any, Run]:
-        """A trainer fitted with a run, and a callback that only looks."""
+        """A trainer fitted with a run and a read-only callback, and its run."""
         with Run.create(self.folder, "whole", {}) as run:
             return self.fit(run=run, callbacks=[Looking()], quiet=True), run
 
     @cached_property
     def first_epoch(self) -> tuple[Any, Run, list[dict[str, str]]]:
-        """A trainer that a callback stopped after an epoch, its run, and the rows logged then."""
+        """A trainer stopped by a callback after one epoch, its run, and the rows logged so far."""
         with Run.create(self.folder, "resumed", {}) as run:
             return self.fit(run=run, callbacks=[_Stop()], quiet=True), run, logged_rows(run)
 
     @cached_property
     def resumed(self) -> tuple[Any, Run]:
-        """A trainer that went on from there, was interrupted within an epoch and resumed again."""
+        """A trainer resumed after one epoch, interrupted within the next and resumed again."""
         path = self.first_epoch[1].path
         with Run.open(path) as run:
             self.fit(_interrupt(self.make(), after=2), run=run, quiet=True)
@@ -106,14 +106,14 @@ class LearnerCase:
 
 
 class _Stop(Callback):
-    """Stops a training after its first row of metrics."""
+    """Stops training after the first row of metrics."""
 
     def on_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         self.stop_training = True
 
 
 def _interrupt(trainer: Any, after: int) -> Any:
-    """Let ``trainer`` be interrupted, as by Ctrl-C, in the batch ``after`` so many."""
+    """Make batch number ``after`` (from 1) interrupt ``trainer`` like Ctrl-C, and return it."""
     train_step, made = trainer.train_step, 0
 
     def step(batch: Any) -> Any:
@@ -134,13 +134,13 @@ def registered_cases(kind: str) -> list[LearnerCase]:
         kind: ``"trainer"`` or ``"estimator"``.
 
     Raises:
-        InvalidArgument: for one that ``REGISTERED`` has no data for.
+        InvalidArgument: if ``REGISTERED`` has no data for one of them.
     """
     registry, cases = registry_of(kind), []
     for name in registry:
         if name not in REGISTERED:
             raise InvalidArgument(
-                f"the {kind} {name!r} has no data to be checked on; add them to "
+                f"there are no data to check the {kind} {name!r} on; add them to "
                 "agentlab.testing.learner_case.REGISTERED"
             )
         for examples, options in REGISTERED[name]:

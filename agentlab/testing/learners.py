@@ -1,4 +1,4 @@
-"""The conformance suites of trainers and estimators, to run on classes of your own.
+"""The conformance suites of trainers and estimators: requirements that every class must meet.
 
 ::
 
@@ -7,7 +7,7 @@
     check_trainer(MyTrainer, "numbers")
     check_estimator(MyEstimator, "points")
 
-or as one test for each property::
+or with one test per check::
 
     CASE = LearnerCase(MyTrainer, "numbers")
 
@@ -40,19 +40,19 @@ from agentlab.testing.learner_case import LearnerCase
 
 
 def check_trainer(trainer: Any, examples: str | Examples, config: Any = None) -> None:
-    """Run all checks on a trainer's class; see ``LearnerCase`` for the arguments.
+    """Run all checks on a trainer class; see ``LearnerCase`` for the arguments.
 
     Raises:
-        AssertionError: with one sentence for each property that the trainer lacks.
+        AssertionError: if checks fail, with one sentence per failed check.
     """
     run_checks(trainer_checks(), LearnerCase(trainer, examples, config))
 
 
 def check_estimator(estimator: Any, examples: str | Examples, config: Any = None) -> None:
-    """Run all checks on an estimator's class; see ``LearnerCase`` for the arguments.
+    """Run all checks on an estimator class; see ``LearnerCase`` for the arguments.
 
     Raises:
-        AssertionError: with one sentence for each property that the estimator lacks.
+        AssertionError: if checks fail, with one sentence per failed check.
     """
     run_checks(estimator_checks(), LearnerCase(estimator, examples, config))
 
@@ -85,73 +85,77 @@ def trainer_checks() -> list[Check[LearnerCase]]:
 
 
 def check_configuration(case: LearnerCase) -> None:
-    """The configuration survives JSON, and each option has a help text."""
+    """The configuration can be converted to JSON and back; each option has a help text."""
     check_config(case.cls, case.config)
 
 
 def check_not_fitted(case: LearnerCase) -> None:
-    """What has not been fitted says so in one sentence."""
-    told = refusal(lambda: case.apply(case.make()), "predicting before fit")
-    require("fit" in told, f"predicting before fit is refused without a word about fit: {told!r}")
+    """Predicting before ``fit`` raises an error that mentions ``fit``."""
+    message = refusal(lambda: case.apply(case.make()), "predicting before fit")
+    named = "fit" in message
+    require(named, f"the error for predicting before fit does not mention fit: {message!r}")
 
 
 def check_learned_attributes(case: LearnerCase) -> None:
-    """What an estimator learned are attributes whose names end in an underscore."""
+    """Names of an estimator's fitted attributes end in an underscore."""
     if case.cls.kind == "estimator":
         learned = [name for name in vars(case.fitted) if name.endswith("_")]
         require(learned, "fit sets no attribute whose name ends in an underscore")
 
 
 def check_data_unchanged(case: LearnerCase) -> None:
-    """``fit`` and ``predict`` leave the arrays that they are given as they are."""
+    """``fit`` and ``predict`` do not modify their arguments."""
     before = copy.deepcopy((case.data.train, case.data.inputs))
     case.apply(case.fitted)
     given = (*case.data.train, case.data.inputs)
     for array, was in zip(given, (*before[0], before[1]), strict=True):
         require(
-            np.array_equal(np.asarray(array), np.asarray(was)), "fit or predict changes its data"
+            np.array_equal(np.asarray(array), np.asarray(was)),
+            "fit or predict modifies its data in place",
         )
 
 
 def check_score(case: LearnerCase) -> None:
-    """``score`` is one finite number, the same each time."""
+    """``score`` returns a finite float, the same in every call."""
     scores = [case.fitted.score(*case.data.test) for _ in range(2)]
     is_number = isinstance(scores[0], float) and math.isfinite(scores[0])
-    require(is_number, f"score gives {scores[0]!r}, which is no finite float")
-    require(scores[0] == scores[1], f"score gives {scores[0]} and then {scores[1]}")
+    require(is_number, f"score returns {scores[0]!r}, which is not a finite float")
+    require(scores[0] == scores[1], f"score returns {scores[0]}, then {scores[1]}")
 
 
 def check_predictions(case: LearnerCase) -> None:
-    """Predicting twice gives the same."""
+    """Two calls of ``predict`` return the same."""
     first, second = case.apply(case.fitted), case.apply(case.fitted)
-    require(_same(first, second), "predict gives something else the second time")
+    require(_same(first, second), "two calls of predict return different predictions")
 
 
 def check_wrong_shape(case: LearnerCase) -> None:
-    """Inputs of another shape are refused in one sentence."""
+    """Inputs of another shape raise an error of one line."""
     if case.data.wrong is not None:
         refusal(lambda: case.apply(case.fitted, case.data.wrong), "inputs of another shape")
 
 
 def check_save_and_load(case: LearnerCase) -> None:
-    """What was saved and loaded has the same state, predictions and score, bit for bit."""
+    """A loaded learner has the same state, predictions and score, bit for bit."""
     learner, folder = case.fitted, case.folder / "saved"
     learner.save(folder)
     loaded = case.cls.load(folder)
-    require(loaded.config == learner.config, "load(save()) has another configuration")
-    require(loaded.seed == learner.seed, f"load(save()) has seed={loaded.seed}")
+    require(loaded.config == learner.config, "a loaded learner has another configuration")
+    same_seed = loaded.seed == learner.seed
+    require(same_seed, f"a loaded learner has seed={loaded.seed}, not {learner.seed}")
     same = getattr(loaded, "history", None) == getattr(learner, "history", None)
-    require(same, "load(save()) has another history")
-    if case.cls.kind == "estimator":  # a saved trainer lacks its optimizer
+    require(same, "a loaded learner has another history")
+    if case.cls.kind == "estimator":  # save leaves out the optimizer of a trainer
         changed = differing(learner.state(), loaded.state())
-        require(not changed, f"save and load change {changed}")
-    require(_same(case.apply(learner), case.apply(loaded)), "load(save()) predicts something else")
+        require(not changed, f"a loaded learner and the saved one differ in {changed}")
+    same = _same(case.apply(learner), case.apply(loaded))
+    require(same, "a loaded learner returns other predictions")
     scores = learner.score(*case.data.test), loaded.score(*case.data.test)
-    require(scores[0] == scores[1], f"load(save()) has the score {scores[1]}, not {scores[0]}")
+    require(scores[0] == scores[1], f"a loaded learner scores {scores[1]}, not {scores[0]}")
 
 
 def check_inference_model(case: LearnerCase) -> None:
-    """The exported model gives the same for raw inputs."""
+    """The exported model returns the learner's predictions for raw inputs."""
     try:
         model = case.fitted.inference_model()
     except AgentlabError:
@@ -164,22 +168,23 @@ def check_inference_model(case: LearnerCase) -> None:
     expected = np.asarray(case.apply(case.fitted))
     if "classes" in outputs:
         given = np.asarray(case.fitted.classes)[np.asarray(outputs["classes"])]
-        require(np.array_equal(given, expected), "inference_model gives other classes than predict")
+        same = np.array_equal(given, expected)
+        require(same, "inference_model and predict return different classes")
     else:
         given = np.asarray(outputs["predictions"]).reshape(expected.shape)
         close = np.allclose(given, expected, rtol=1e-4, atol=1e-4)
-        require(close, "inference_model gives other predictions than predict")
+        require(close, "inference_model and predict return different predictions")
 
 
 def check_second_fit(case: LearnerCase) -> None:
-    """A second ``fit`` begins anew, and ends as the first would have with the same seed."""
+    """A second ``fit`` discards the first, and gives the same result as a single one."""
     is_trainer = case.cls.kind == "trainer"
     learner = case.first_epoch[0] if is_trainer else case.fit(case.make())
     require(isinstance(learner, case.cls), "fit must return self")
     options = {"quiet": True} if is_trainer else {}
     require(case.fit(learner, **options) is learner, "fit must return self")
     same = _same(case.apply(learner), case.apply(case.fitted))
-    require(same, "a second fit does not begin anew")
+    require(same, "a second fit gives another result than a single one")
 
 
 def check_seeded_repeat(case: LearnerCase) -> None:
@@ -190,29 +195,30 @@ def check_seeded_repeat(case: LearnerCase) -> None:
 
 
 def check_run_changes_nothing(case: LearnerCase) -> None:
-    """A run and a callback that only looks change nothing."""
+    """A run and a read-only callback do not affect training."""
     changed = differing(case.fitted.state(), case.whole[0].state())
-    require(not changed, f"a training with a run and a callback differs in {changed}")
+    require(not changed, f"training with and without a run and a callback differs in {changed}")
     same = case.fitted.history == case.whole[0].history
-    require(same, "a training with a run and a callback has another history")
+    require(same, "training with and without a run and a callback differs in history")
 
 
 def check_resume(case: LearnerCase) -> None:
-    """A run interrupted between epochs and within one ends as one that was never stopped."""
+    """A run interrupted between epochs and within one ends like an uninterrupted one."""
     (whole, run), (resumed, interrupted) = case.whole, case.resumed
     changed = differing(whole.state(), resumed.state())
-    require(not changed, f"after a resume these differ from an unbroken run: {changed}")
+    require(not changed, f"a resumed run and an uninterrupted one differ in {changed}")
     metrics = [(r.path / "metrics.csv").read_bytes() for r in (run, interrupted)]
-    require(metrics[0] == metrics[1], "a resumed run logs other metrics than an unbroken one")
-    require(whole.history == resumed.history, "after a resume the history is another")
+    require(metrics[0] == metrics[1], "a resumed run and an uninterrupted one log other metrics")
+    same = whole.history == resumed.history
+    require(same, "a resumed run and an uninterrupted one differ in history")
 
 
 def check_batches(case: LearnerCase) -> None:
-    """``Batches`` are learned from as arrays are, with every option."""
+    """Fitting on ``Batches`` gives the same score as fitting on arrays."""
     if case.data.batches is None:
         return
     config = case.config
-    if hasattr(config, "standardize"):  # of arrays: what Batches hold is taken as it is
+    if hasattr(config, "standardize"):  # applies to arrays only; Batches are not standardized
         config = dataclasses.replace(config, standardize=False)
     options: dict[str, Any] = {"validation_data": case.data.test, "quiet": True}
     arrays, streamed = (case.cls(config=config, seed=3) for _ in range(2))
@@ -220,7 +226,7 @@ def check_batches(case: LearnerCase) -> None:
     streamed.fit(case.data.batches(), **options)
     scores = [learner.score(*case.data.test) for learner in (arrays, streamed)]
     close = math.isclose(*scores, rel_tol=1e-3, abs_tol=1e-6)
-    require(close, f"fitted on arrays it scores {scores[0]}, but on the same Batches {scores[1]}")
+    require(close, f"the score is {scores[0]} after fit on arrays, but {scores[1]} on Batches")
 
 
 def _same(one: Any, other: Any) -> bool:

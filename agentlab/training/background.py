@@ -14,7 +14,7 @@ class BackgroundLearner:
     is bit-for-bit reproducible.
 
     Args:
-        name: of the thread.
+        name: prefix of the thread's name.
 
     >>> background = BackgroundLearner("doctest")
     >>> background.start(lambda: {"loss": 0.5})
@@ -42,20 +42,20 @@ class BackgroundLearner:
         self._running = self._pool.submit(learn, *arguments)
 
     def wait(self) -> Any:
-        """Wait for the learning under way and return its result, which stays to be taken."""
+        """Wait for the update in progress and return its result without collecting it."""
         return None if self._running is None else self._running.result()
 
     def finish(self) -> Any:
-        """Wait for the learning under way and return its result; ``None`` where there is none."""
+        """Wait for the update in progress and collect its result; ``None`` without one."""
         result, self._running = self.wait(), None
         return result
 
     def state(self) -> dict[str, Any]:
-        """Return the result that has not been taken, as JSON holds it, under ``result``."""
+        """Return the uncollected result, which must be JSON-serializable, as ``result``."""
         return {"result": self.wait()} if self.busy else {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         self._running = None
         if "result" in state:
             self._running = Future()

@@ -128,9 +128,9 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"net": "nature_cnn"}, r"has conv_0/kernel of the shape \[8, 8, 1, 16\] where the "
-         r"network to train has conv_0/kernel of the shape \[8, 8, 1, 32\]"),
-        ({"net": "mlp"}, "is a CNN, but the network to train is a MLP; choose the same net for both"),
+        ({"net": "nature_cnn"}, r"has conv_0/kernel of shape \[8, 8, 1, 16\] where the network to "
+         r"train has conv_0/kernel of shape \[8, 8, 1, 32\]"),
+        ({"net": "mlp"}, "is a CNN, but the network to train is a MLP; choose the same net"),
         ({"pretrained": "nowhere"}, "pretrained='nowhere' .* there is no such folder"),
         ({"env": lambda: Bars(side=52)}, r"has dense/kernel of shape \[288, 256\] where .* "
          r"\[800, 256\]"),
@@ -148,7 +148,7 @@ def test_an_activation_that_differs_is_refused(tmp_path):
         agent, _ = make(env=Sign, net="mlp", hidden=(8,), activation=activation)
         agent.save(tmp_path / name)
     other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "relu"))
-    with pytest.raises(AgentlabError, match="has activation='relu', but the network to train .*'tanh'"):
+    with pytest.raises(AgentlabError, match="has activation='relu', but the network .*'tanh'"):
         other.on_train_start()
     other, _ = make(env=Sign, net="mlp", hidden=(8,), pretrained=str(tmp_path / "tanh"))
     other.on_train_start()
@@ -174,7 +174,7 @@ def test_folders_without_a_torso_are_refused(tmp_path, told_apart):
     (damaged / "net.keras").write_bytes(b"nothing")
     Run.create(tmp_path, "empty", {}).close()
     for folder, says in (
-        ("random", "it holds no network with a torso"),
+        ("random", "it has no network with a torso"),
         ("damaged", "it is not the file that was saved"),
         ("empty", "has saved nothing yet"),
     ):

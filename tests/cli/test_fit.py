@@ -144,7 +144,7 @@ def test_a_boolean_function_is_learned_and_an_inseparable_one_refused(call):
     assert call("fit --recipe perceptron --function or").code == 0
     result = call("fit --recipe perceptron --function xor")
     assert result.code == 2
-    assert "no line parts the two classes" in result.err.splitlines()[-1]
+    assert "the classes are not linearly separable" in result.err.splitlines()[-1]
 
 
 def test_a_stand_in_is_taken_only_when_asked_for(call, tmp_path):

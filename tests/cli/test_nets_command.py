@@ -78,7 +78,7 @@ def test_what_is_there_is_never_overwritten(refused, tmp_path):
         ("nets lenet --outputs 0", "outputs=0 must be 1 or more"),
         ("nets lenet --vocabulary 5", "net='lenet' has no argument 'vocabulary'"),
         ("nets lenet --diagram lenet.doc", "diagram='lenet.doc' must end in .png, .pdf, .svg"),
-        ("nets --diagram lenet.png", "--diagram lenet.png needs a network"),
+        ("nets --diagram lenet.png", "--diagram lenet.png needs NET"),
         ("nets lenet --diagram no/such/folder.png", "cannot be written"),
         ("nets lenet vgg", "'vgg' is unexpected"),
     ],

@@ -13,7 +13,7 @@ def inputs(batches: list[Batch]) -> list[list[int]]:
     return [np.asarray(batch.inputs).tolist() for batch in batches]
 
 
-def test_without_a_seed_examples_come_in_their_order_and_the_last_batch_is_smaller() -> None:
+def test_without_a_seed_order_is_preserved_and_the_last_batch_may_be_smaller() -> None:
     batches = list(numbered(7).epoch(3))
     assert inputs(batches) == [[0, 1, 2], [3, 4, 5], [6]]
     assert [np.asarray(batch.targets).tolist() for batch in batches][-1] == [60]
@@ -24,7 +24,7 @@ def test_without_a_seed_examples_come_in_their_order_and_the_last_batch_is_small
 @pytest.mark.parametrize(
     ("size", "batch", "count"), [(6, 3, 2), (7, 3, 3), (1, 64, 1), (64, 64, 1)]
 )
-def test_count_is_how_many_batches_an_epoch_has(size: int, batch: int, count: int) -> None:
+def test_count_is_the_number_of_batches_per_epoch(size: int, batch: int, count: int) -> None:
     assert numbered(size).count(batch) == len(list(numbered(size).epoch(batch))) == count
 
 
@@ -39,13 +39,13 @@ def test_a_seed_shuffles_inputs_targets_and_weights_together() -> None:
         np.testing.assert_array_equal(batch.weights, np.asarray(batch.inputs) / 4)
 
 
-def test_equal_seeds_give_equal_orders_and_others_another() -> None:
+def test_equal_seeds_give_equal_orders_and_different_seeds_different_ones() -> None:
     arrays = numbered(50)
     first, again, other = (inputs(list(arrays.epoch(50, seed))) for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_several_arrays_travel_as_a_tuple() -> None:
+def test_several_input_arrays_are_a_tuple() -> None:
     arrays = Arrays((np.arange(4), np.eye(4)), (np.arange(4), np.zeros((4, 2))))
     batch = next(iter(arrays.epoch(2)))
     assert isinstance(batch.inputs, tuple) and isinstance(batch.targets, tuple)
@@ -62,12 +62,12 @@ def test_several_arrays_travel_as_a_tuple() -> None:
         ((np.zeros(3), np.zeros(3), np.ones(2, np.float32)), "weights has 2 rows"),
     ],
 )
-def test_arrays_that_do_not_fit_together_are_refused(arrays: tuple[object], says: str) -> None:
+def test_arrays_of_different_lengths_raise_an_error(arrays: tuple[object], says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
         Arrays(*arrays)  # type: ignore[arg-type]
 
 
-def test_a_split_deals_every_example_out_once() -> None:
+def test_every_example_is_in_exactly_one_split() -> None:
     parts = split_indices(1000, (0.8, 0.1, 0.1), seed=0)
     assert [len(part) for part in parts] == [800, 100, 100]
     assert sorted(np.concatenate(parts)) == list(range(1000))
@@ -75,7 +75,7 @@ def test_a_split_deals_every_example_out_once() -> None:
     assert parts[1].tolist() != list(range(800, 900))
 
 
-def test_a_split_follows_its_seed() -> None:
+def test_the_seed_determines_the_split() -> None:
     first, again, other = (split_indices(100, (0.5, 0.5), seed)[0] for seed in (1, 1, 2))
     assert first.tolist() == again.tolist() != other.tolist()
 
@@ -90,7 +90,7 @@ def test_a_split_follows_its_seed() -> None:
         (10, (1.0, 0.0), [10, 0]),
     ],
 )
-def test_no_part_of_a_split_is_empty_but_those_asked_for(
+def test_only_splits_with_fraction_0_are_empty(
     n: int, fractions: tuple[float, ...], sizes: list[int] | None
 ) -> None:
     found = [len(part) for part in split_indices(n, fractions, seed=0)]
@@ -107,6 +107,6 @@ def test_no_part_of_a_split_is_empty_but_those_asked_for(
         (1, (0.9, 0.1), "1 examples are too few for 2 splits"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(n: int, fractions: tuple[float, ...], says: str) -> None:
+def test_invalid_fractions_raise_an_error(n: int, fractions: tuple[float, ...], says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
         split_indices(n, fractions, seed=0)

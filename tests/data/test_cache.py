@@ -58,44 +58,44 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(server, tmp_path):
     assert fetch(f"{server.url}/good.bin", SHA256, tmp_path).read_bytes() == CONTENT
 
 
-def test_another_checksum_is_refused_and_nothing_is_kept(server, tmp_path):
+def test_a_wrong_checksum_raises_an_error_and_leaves_no_file(server, tmp_path):
     url = f"{server.url}/good.bin"
     with pytest.raises(
-        AgentlabError, match=f"{url} gave another file than expected: its SHA-256 is not 0000"
+        AgentlabError, match=f"the file at {url} has changed: its SHA-256 must be 0000"
     ):
         fetch(url, "0" * 64, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_not_there_is_named_with_the_servers_answer(server, tmp_path):
+def test_the_error_for_a_missing_url_includes_the_servers_response(server, tmp_path):
     with pytest.raises(AgentlabError, match=r"/other\.bin cannot be .*: the server answered 404"):
         fetch(f"{server.url}/other.bin", SHA256, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_connection_that_is_cut_leaves_nothing(server, tmp_path):
+def test_an_interrupted_download_leaves_no_file(server, tmp_path):
     with pytest.raises(AgentlabError, match="cut after 256,000 of 512,000 bytes; bring a copy"):
         fetch(f"{server.url}/cut.bin", SHA256, tmp_path, "; bring a copy")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_network_the_sentence_says_what_to_do_instead(server, tmp_path):
+def test_the_error_without_a_network_suggests_an_alternative(server, tmp_path):
     server.shutdown()
     server.server_close()
     url = f"{server.url}/good.bin"
     with pytest.raises(AgentlabError) as told:
-        fetch(url, SHA256, tmp_path, "; name a folder")
-    assert str(told.value) == f"{url} cannot be downloaded: Connection refused; name a folder"
+        fetch(url, SHA256, tmp_path, "; pass a folder")
+    assert str(told.value) == f"{url} cannot be downloaded: Connection refused; pass a folder"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_made_is_named(tmp_path):
+def test_a_cache_folder_that_cannot_be_created_raises_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(AgentlabError, match=r"file/good\.bin cannot be kept: "):
+    with pytest.raises(AgentlabError, match=r"file/good\.bin cannot be written: "):
         fetch("http://127.0.0.1/good.bin", SHA256, tmp_path / "file")
 
 
-def test_an_environment_variable_moves_the_cache(monkeypatch, tmp_path):
+def test_an_environment_variable_sets_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path))
     assert cache_folder() == tmp_path
     monkeypatch.setenv("AGENTLAB_DATA", "")

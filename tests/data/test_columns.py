@@ -1,4 +1,4 @@
-"""What columns are is inferred from the training split, and encodes every later row."""
+"""The kinds of columns are inferred from the training split and used to encode all other rows."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_kinds_inputs_and_values_by_hand(tmp_path):
     np.testing.assert_allclose(inputs, expected, rtol=1e-6)
 
 
-def test_rows_to_predict_may_lack_the_target_and_hold_unseen_categories(tmp_path):
+def test_rows_to_predict_may_lack_the_target_and_contain_unseen_categories(tmp_path):
     columns = fit(tmp_path, ROWS, kinds={"note": "drop"})
     path = write(
         tmp_path, "since,member,extra,city,age\n2020-01-02,no,9,Bonn,40\n\n,,,,\n  \n", "new.csv"
@@ -83,14 +83,14 @@ def test_rows_to_predict_may_lack_the_target_and_hold_unseen_categories(tmp_path
     )
 
 
-def test_missing_cells_have_no_input_where_training_has_none(tmp_path):
+def test_there_is_no_input_for_missing_cells_if_training_has_none(tmp_path):
     columns = fit(tmp_path, "a,b,y\n1,x,1.5\n3,y,2.5\n5,x,0\n")
     assert columns.inputs == ("a", "b=x", "b=y")
     read = columns.transform(columns.read(write(tmp_path, "a,b\n?,NA\n", "new.csv")))
     assert read.tolist() == [[0, 1, 0]]  # the mean, and the most frequent category
 
 
-def test_json_brings_back_the_same_preprocessor(tmp_path):
+def test_to_json_and_from_json_restore_the_preprocessor(tmp_path):
     columns = fit(tmp_path, ROWS)
     described = json.loads(json.dumps(columns.to_json()))
     again = load_preprocessor("columns", described)
@@ -105,12 +105,12 @@ def test_json_brings_back_the_same_preprocessor(tmp_path):
 @pytest.mark.parametrize(
     "damage", [{"columns": 3}, {"columns": [{"name": 3}]}, {"columns": [], "target": {}}, {}]
 )
-def test_a_damaged_description_is_refused(damage):
+def test_a_damaged_description_raises_an_error(damage):
     with pytest.raises(AgentlabError):
         load_preprocessor("columns", damage)
 
 
-def test_row_numbers_identifiers_and_constants_are_left_out(tmp_path):
+def test_row_numbers_identifiers_and_constants_are_dropped(tmp_path):
     text = rows_of(
         lambda i: i + 1,
         lambda i: 1000 + 7 * i,
@@ -134,7 +134,7 @@ def test_row_numbers_identifiers_and_constants_are_left_out(tmp_path):
     assert columns.inputs == ("kept",)
 
 
-def test_years_one_after_the_other_are_no_row_numbers(tmp_path):
+def test_consecutive_years_are_not_row_numbers(tmp_path):
     text = rows_of(lambda i: 1950 + i, lambda i: i / 2, names=("year", "y"))
     assert fit(tmp_path, text).inputs == ("year",)
 
@@ -144,13 +144,13 @@ def test_few_identifiers_are_categories(tmp_path):
     assert fit(tmp_path, text).inputs == ("store_id=0", "store_id=1", "store_id=2")
 
 
-def test_kinds_can_be_told(tmp_path):
+def test_kinds_can_be_set(tmp_path):
     text = rows_of(lambda i: i, lambda i: i % 4, lambda i: i / 2, names=("row", "zip", "y"))
     columns = fit(tmp_path, text, kinds={"row": "number", "zip": "category"})
     assert columns.inputs == ("row", "zip=0", "zip=1", "zip=2", "zip=3")
 
 
-def test_booleans_are_known_by_any_letters(tmp_path):
+def test_boolean_words_are_case_insensitive(tmp_path):
     text = rows_of(lambda i: ("True", "FALSE", "true")[i % 3], lambda i: i / 2, names=("b", "y"))
     columns = fit(tmp_path, text)
     assert columns.inputs == ("b",)
@@ -158,7 +158,7 @@ def test_booleans_are_known_by_any_letters(tmp_path):
     assert columns.transform(read).tolist() == [[0], [1]]
 
 
-def test_a_few_numbers_beside_text_are_categories(tmp_path):
+def test_a_few_numbers_among_texts_are_categories(tmp_path):
     text = rows_of(lambda i: ("0", "1", "2", "3+")[i % 4], lambda i: i / 2, names=("n", "y"))
     assert fit(tmp_path, text).inputs == ("n=0", "n=1", "n=2", "n=3+")
 
@@ -167,7 +167,7 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
     text = rows_of(
         lambda i: "12O" if i == 20 else i * i, lambda i: i / 2, names=("size", "y"), n=60
     )
-    said = r"train.csv, row 22, column 'size' holds '12O', where nearly all others are numbers"
+    said = r"train.csv, row 22, column 'size' contains '12O', but nearly all others are numbers"
     with pytest.raises(AgentlabError, match=said):
         fit(tmp_path, text)
     assert kinds(fit(tmp_path, text, kinds={"size": "category"})) == {"size": "category"}
@@ -176,13 +176,13 @@ def test_one_text_among_many_numbers_is_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("old,Rome,yes,2020-01-01", "row 3, column 'age' holds 'old', which is not a number"),
+        ("old,Rome,yes,2020-01-01", "row 3, column 'age' contains 'old', which is not a number"),
         (
             "inf,Rome,yes,2020-01-01",
-            "row 3, column 'age' holds 'inf', which is not a finite number",
+            "row 3, column 'age' contains 'inf', which is not a finite number",
         ),
-        ("1,Rome,maybe,2020-01-01", "row 3, column 'member' holds 'maybe', which is neither no"),
-        ("1,Rome,yes,yesterday", "row 3, column 'since' holds 'yesterday', which is not a date"),
+        ("1,Rome,maybe,2020-01-01", "row 3, column 'member' contains 'maybe', which is neither no"),
+        ("1,Rome,yes,yesterday", "row 3, column 'since' contains 'yesterday', which is not a date"),
         ("1,Rome,yes,2020-01-01,9", "row 3 has more cells than the header"),
     ],
 )
@@ -194,7 +194,7 @@ def test_cells_of_another_kind_are_named_with_file_row_and_column(tmp_path, row,
     assert "\n" not in str(caught.value)
 
 
-def test_a_column_that_is_needed_but_missing(tmp_path):
+def test_a_missing_required_column_raises_an_error(tmp_path):
     columns = fit(tmp_path, ROWS)
     path = write(tmp_path, "age,town,member,since\n1,Rome,yes,2020-01-01\n", "new.csv")
     with pytest.raises(AgentlabError, match="new.csv has no column 'city'"):
@@ -210,10 +210,10 @@ def test_the_table_shown_to_the_user(tmp_path):
     ]
     assert shown[1].split() == [
         *("age", "number", "1", "30,", "40,", "50", "standardized:", "mean", "40,"),
-        *("deviation", "7.071;", "one", "more", "input", "for", "missing"),
+        *("deviation", "7.071;", "one", "more", "input", "for", "missing", "cells"),
     ]
-    assert shown[5].endswith("left out: as requested")
-    assert shown[6].endswith("left out: it is the same everywhere")
+    assert shown[5].endswith("dropped: as requested")
+    assert shown[6].endswith("dropped: it is the same everywhere")
     assert shown[8].endswith("the number to predict: mean 1.95")
 
 

@@ -1,4 +1,4 @@
-"""CSV files are read as people and spreadsheets write them, or refused in a sentence."""
+"""CSV files in common formats are read; others raise an error of one line."""
 
 import gzip
 
@@ -32,7 +32,7 @@ def cells(files, **types):
         ('"a", "b"\n"1", "x"\n', ","),
     ],
 )
-def test_the_separator_is_found_out(tmp_path, text, separator):
+def test_the_separator_is_inferred(tmp_path, text, separator):
     files = CSVFiles(write(tmp_path, text))
     assert files.separator == separator
     assert files.names == ["a", "b"]
@@ -57,7 +57,7 @@ def test_missing_cells(tmp_path):
     assert np.isnan([row[0] for row in cells(CSVFiles(path), a=float, b=float)]).all()
 
 
-def test_texts_come_as_they_are_written(tmp_path):
+def test_texts_are_read_unchanged(tmp_path):
     path = write(tmp_path, "a,b\n007,1.50\ntrue,1e3\n")
     assert cells(CSVFiles(path), a=str, b=str) == [["007", "1.50"], ["true", "1e3"]]
 
@@ -76,7 +76,7 @@ def test_a_folder_is_read_by_name_and_columns_by_their_names(tmp_path):
     assert found == [(0, 1.0), (1, 3.0)]
 
 
-def test_chunks_cut_a_file_into_pieces(tmp_path):
+def test_a_file_is_read_in_chunks(tmp_path):
     files = CSVFiles(write(tmp_path, "a\n" + "".join(f"{i}\n" for i in range(25))))
     files.rows = 10
     assert [(c.first, len(c.frame)) for c in files.chunks({"a": float})] == [
@@ -86,15 +86,15 @@ def test_chunks_cut_a_file_into_pieces(tmp_path):
     ]
 
 
-def test_a_row_is_named_by_its_line_whatever_precedes_it(tmp_path):
+def test_rows_are_named_by_their_line_in_the_file(tmp_path):
     text = '\n"a\nx",b\n"two\nlines",1\n\n3,4\nz,y\n'
     files = CSVFiles(write(tmp_path, text))
     assert files.names == ["a\nx", "b"]
     assert files.place(0, 0).endswith("a.csv, row 4")
     assert files.place(0, 1).endswith("a.csv, row 7")
-    assert "a.csv, row 8, column 'b' holds 'y'" in str(files.find_text(["b"]))
+    assert "a.csv, row 8, column 'b' contains 'y'" in str(files.find_text(["b"]))
     with pytest.raises(
-        AgentlabError, match="a.csv, row 8, column 'b' holds 'y', which is not a num"
+        AgentlabError, match="a.csv, row 8, column 'b' contains 'y', which is not a num"
     ):
         list(files.chunks({"b": float}))
 
@@ -111,32 +111,32 @@ def test_a_row_is_named_by_its_line_whatever_precedes_it(tmp_path):
         ('a,b\n"1\n2",2\n\n3,4,5,6\n', "a.csv, row 5 has more cells"),
         ("\n\na,b\n3,4,5\n", "a.csv, row 4 has more cells"),
         ('a,b\n"1,2\n', "a.csv cannot be read as CSV: EOF inside string"),
-        (b"a,b\n\xe9t\xe9,2\n", "a.csv is not text in UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00", "a.csv is not text in UTF-8"),
+        (b"a,b\n\xe9t\xe9,2\n", "a.csv is not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00", "a.csv is not UTF-8"),
     ],
 )
-def test_damaged_files_are_refused_in_a_sentence(tmp_path, text, said):
+def test_damaged_files_raise_an_error_of_one_line(tmp_path, text, said):
     with pytest.raises(AgentlabError, match=said) as caught:
         cells(CSVFiles(write(tmp_path, text)))
     assert "\n" not in str(caught.value)
 
 
-def test_an_end_that_is_missing_in_a_compressed_file(tmp_path):
+def test_a_truncated_compressed_file_raises_an_error(tmp_path):
     path = write(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 999)[:-9], "a.csv.gz")
     with pytest.raises(AgentlabError, match="a.csv.gz cannot be read: Compressed file ended"):
         cells(CSVFiles(path))
 
 
-def test_sources_that_are_not_there(tmp_path):
+def test_missing_sources_raise_an_error(tmp_path):
     with pytest.raises(AgentlabError, match="there is no CSV file .*nope.csv"):
         CSVFiles(tmp_path / "nope.csv")
-    with pytest.raises(AgentlabError, match=r"holds no CSV file \(\.csv"):
+    with pytest.raises(AgentlabError, match=r"contains no CSV file \(\.csv"):
         CSVFiles(tmp_path)
-    with pytest.raises(AgentlabError, match="no CSV file is given"):
+    with pytest.raises(AgentlabError, match="source is empty"):
         CSVFiles([])
 
 
-def test_files_of_other_columns(tmp_path):
+def test_files_with_different_columns_raise_an_error(tmp_path):
     write(tmp_path, "a,b\n1,2\n", "1.csv")
     write(tmp_path, "a,b,c\n1,2,3\n", "2.csv")
     with pytest.raises(AgentlabError, match=r"1.csv has no column 'c', but .*2.csv has one"):
@@ -148,13 +148,13 @@ def test_files_of_other_columns(tmp_path):
     [
         ("age,city", "no column 'agee'; did you mean 'age'"),
         ("x,y", "no column 'agee'; it has x, y"),
-        ("5.1,3.5", "its first row, 5.1, 3.5, seems to hold values; it must name"),
+        ("5.1,3.5", "its first row, 5.1, 3.5, seems to be data; it must name"),
     ],
 )
-def test_a_column_that_is_not_there(tmp_path, header, said):
+def test_an_unknown_column_raises_an_error(tmp_path, header, said):
     with pytest.raises(AgentlabError, match=said):
         CSVFiles(write(tmp_path, f"{header}\n1,2\n")).need(["agee"])
 
 
-def test_columns_without_a_name_are_numbered(tmp_path):
+def test_unnamed_columns_are_numbered(tmp_path):
     assert CSVFiles(write(tmp_path, ",b, \n1,2,\n")).names == ["column 1", "b", "column 3"]

@@ -1,4 +1,4 @@
-"""Small data files cannot take much memory, and pipes and devices are not read."""
+"""Small data files cannot use much memory, and pipes and devices are not read."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""Folders of images become arrays of one shape, in parts that learn nothing from each other."""
+"""Folders of images become arrays of one shape, in splits without leakage."""
 
 import json
 
@@ -47,7 +47,7 @@ def parts(folder):
 
 
 @pytest.mark.parametrize("memory_budget", [0, 10_000_000])
-def test_each_class_is_split_by_itself(tmp_path, memory_budget):
+def test_splits_are_stratified_by_class(tmp_path, memory_budget):
     folder = ImageFolder(zoo(tmp_path), memory_budget=memory_budget)
     assert folder.classes == ["ant", "bee", "cat"]
     assert folder.preprocessor == Images(4, 6, 1)
@@ -65,7 +65,7 @@ def test_each_class_is_split_by_itself(tmp_path, memory_budget):
     assert sorted(shades) == [80 * c + i for c in range(3) for i in range(20)]
 
 
-def test_images_that_are_decoded_each_epoch_are_those_kept_in_memory(tmp_path):
+def test_images_decoded_each_epoch_equal_those_in_memory(tmp_path):
     kept, lazy = (
         ImageFolder(zoo(tmp_path), memory_budget=memory_budget) for memory_budget in (10_000_000, 0)
     )
@@ -75,7 +75,7 @@ def test_images_that_are_decoded_each_epoch_are_those_kept_in_memory(tmp_path):
                 assert np.array_equal(a, b)
 
 
-def test_a_seed_decides_the_dealing(tmp_path):
+def test_the_seed_determines_the_splits(tmp_path):
     zoo(tmp_path)
     one, again, other = (
         set(list(rows_of(ImageFolder(tmp_path, seed=seed).test))[0][:, 0, 0, 0].tolist())
@@ -89,7 +89,7 @@ def test_the_first_few_examples_are_of_several_classes(tmp_path):
     assert len(set(batch.targets.tolist())) == 3
 
 
-def test_folders_of_parts_are_the_parts(tmp_path):
+def test_train_and_test_folders_are_the_splits(tmp_path):
     zoo(tmp_path / "train", 6)
     zoo(tmp_path / "valid", 2)
     zoo(tmp_path / "test", 3)
@@ -98,7 +98,7 @@ def test_folders_of_parts_are_the_parts(tmp_path):
     assert folder.classes == ["ant", "bee", "cat"]
 
 
-def test_a_part_without_a_folder_is_dealt_from_train(tmp_path):
+def test_a_split_without_a_folder_is_taken_from_train(tmp_path):
     zoo(tmp_path / "train", 10)
     zoo(tmp_path / "test", 3)
     assert [part.size for part in parts(ImageFolder(tmp_path))] == [27, 3, 9]
@@ -123,7 +123,7 @@ def test_shape_and_color_are_those_of_the_training_split(tmp_path):
     assert ImageFolder(tmp_path).preprocessor == Images(4, 6, 3)
 
 
-def test_images_of_other_sizes_are_stretched(tmp_path):
+def test_images_of_other_sizes_are_resized(tmp_path):
     zoo(tmp_path, 5)
     save(tmp_path / "ant" / "wide.png", np.repeat([[0, 0, 240, 240]], 4, axis=0))
     folder = ImageFolder(tmp_path, size=2, validation=0, test=0)
@@ -145,7 +145,7 @@ def test_files_that_are_not_images_are_skipped_and_counted(tmp_path):
     assert folder.describe().splitlines() == [
         "classes: 3: ant, bee, cat",
         "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
-        "skipped: 2 files whose names are not those of images",
+        "skipped: 2 files without an image suffix",
     ]
 
 
@@ -185,7 +185,7 @@ def test_images_of_all_modes(tmp_path):
     assert (read(tmp_path / "a.gif") == [10, 20, 30]).all()
 
 
-def test_images_are_turned_as_the_camera_was(tmp_path):
+def test_the_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was on its side
     wide = Image.fromarray(np.repeat([[0] * 3 + [255] * 3], 4, axis=0).astype(np.uint8))
@@ -206,13 +206,13 @@ def spoil(path, content):
 
 
 @pytest.mark.parametrize("memory_budget", [0, 10_000_000])
-def test_an_image_that_cannot_be_read_is_named(tmp_path, memory_budget):
+def test_the_error_for_an_unreadable_image_names_the_file(tmp_path, memory_budget):
     spoil(zoo(tmp_path) / "bee" / "torn.png", b"no image at all")
     with pytest.raises(AgentlabError, match=r"bee/torn\.png is not a readable image$"):
         ImageFolder(tmp_path, memory_budget=memory_budget)
 
 
-def test_an_image_that_ends_early_is_named(tmp_path):
+def test_the_error_for_a_truncated_image_names_the_file(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3))
     whole = save(zoo(tmp_path) / "bee" / "torn.png", noise).read_bytes()
     spoil(tmp_path / "bee" / "torn.png", whole[: len(whole) // 2])
@@ -232,43 +232,43 @@ def test_programs_in_image_formats_are_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
-        (lambda p: None, {}, "the folder .* holds no images in folders of classes, such as cat"),
-        (lambda p: (p / "cat").mkdir(), {}, "holds no images in folders of classes"),
-        (lambda p: save(p / "1.png", gray(1)), {}, "holds no images in folders of classes"),
+        (lambda p: None, {}, "the folder .* has no images in a subfolder per class, such as cat"),
+        (lambda p: (p / "cat").mkdir(), {}, "has no images in a subfolder per class"),
+        (lambda p: save(p / "1.png", gray(1)), {}, "has no images in a subfolder per class"),
         (
             lambda p: zoo(p, classes=["cat"]),
             {},
-            "the folder .* holds images of only one class, 'cat'; at least two are",
+            "the folder .* has images of only one class, 'cat'; at least two classes",
         ),
         (lambda p: zoo(p, 2), {}, "has too few images of the class 'ant' to split: 2"),
         (
             lambda p: (zoo(p / "train"), zoo(p / "test", classes=["elk"])),
             {},
-            r"test has a class 'elk', but .*train has none",
+            r"test has a class 'elk' that .*train lacks",
         ),
         (
             lambda p: (zoo(p / "train"), (p / "test").mkdir()),
             {},
-            "the folder .*test holds no images in folders of classes",
+            "the folder .*test has no images in a subfolder per class",
         ),
         (zoo, {"size": 0}, "height=0 of images must be 1 or more"),
         (zoo, {"test": 1.0}, "test=1.0 must be a fraction"),
         (zoo, {"seed": -2}, "seed=-2"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(tmp_path, make, options, said):
+def test_invalid_arguments_raise_an_error_of_one_line(tmp_path, make, options, said):
     make(tmp_path)
     with pytest.raises(AgentlabError, match=said) as caught:
         ImageFolder(tmp_path, **options)
     assert "\n" not in str(caught.value)
 
 
-def test_paths_that_are_not_there(tmp_path):
-    with pytest.raises(AgentlabError, match="images='.*nothing' is not a folder"):
+def test_missing_paths_raise_an_error(tmp_path):
+    with pytest.raises(AgentlabError, match="images='.*nothing' must be a folder"):
         ImageFolder(tmp_path / "nothing")
     with pytest.raises(AgentlabError, match=r"there is no image .*nothing\.png"):
         read(tmp_path / "nothing.png")
-    with pytest.raises(AgentlabError, match="the folder .* holds no image"):
+    with pytest.raises(AgentlabError, match="the folder .* contains no image"):
         Images(4, 6, 1).read(tmp_path)
     with pytest.raises(AgentlabError, match="trained on images with 4 channels"):
         Images(4, 6, 4).read(save(tmp_path / "a.png", gray(1)))

@@ -1,4 +1,4 @@
-"""A Keras model made of a preprocessor computes what ``transform`` does, from raw inputs."""
+"""The Keras model of a preprocessor gives the output of ``transform`` for raw inputs."""
 
 import keras
 import numpy as np

@@ -17,19 +17,19 @@ def test_every_preprocessor_is_found_under_its_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", PREPROCESSORS)
-def test_a_damaged_description_is_refused_in_one_sentence(kind: str) -> None:
+def test_a_damaged_description_raises_an_error_of_one_line(kind: str) -> None:
     with pytest.raises(AgentlabError) as caught:
         load_preprocessor(kind, {"nonsense": 1})
     assert str(caught.value).startswith(f"the saved preprocessor {kind!r} is damaged")
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_kind_is_refused() -> None:
+def test_an_unknown_kind_raises_an_error() -> None:
     with pytest.raises(AgentlabError, match="the saved preprocessor 'smells' is unknown"):
         load_preprocessor("smells", {})
 
 
-def test_a_preprocessor_encodes_alike_after_loading_it_from_json() -> None:
+def test_a_loaded_preprocessor_gives_the_same_outputs() -> None:
     words = Words.fit(["a fine movie", "a dull movie"], 100, 4)
     loaded = load_preprocessor("words", json.loads(json.dumps(words.to_json())))
     texts = ["a fine day", "movie movie movie movie movie"]

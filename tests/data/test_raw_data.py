@@ -1,4 +1,4 @@
-"""What data are is decided when a preprocessor is fitted; dtypes afterwards change nothing."""
+"""The kind of data is determined by ``fit``; later dtypes do not matter."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_uint8_table_is_numbers_and_not_images():
     )
 
 
-def test_a_model_fitted_on_float_images_takes_bytes_as_the_same_numbers():
+def test_a_model_fitted_on_float_images_accepts_uint8_images_as_numbers():
     images = make_preprocessor(PIXELS[..., None].astype(np.float32), takes="images")
     assert isinstance(images, Numbers) and images.scale == 1
     inputs = images.transform(PIXELS[..., None])
@@ -58,30 +58,30 @@ def test_a_model_fitted_on_float_images_takes_bytes_as_the_same_numbers():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "int64", "object"])
-def test_a_model_fitted_on_bytes_takes_the_same_bytes_in_other_dtypes(dtype):
+def test_a_model_fitted_on_uint8_images_accepts_the_same_values_in_other_dtypes(dtype):
     images = make_preprocessor(PIXELS)
     assert isinstance(images, Images) and images.input_shape == (8, 6, 1) and images.scale == 255
     inputs = images.transform(PIXELS.astype(dtype))
     assert inputs.dtype == np.uint8 and np.array_equal(inputs[..., 0], PIXELS)
 
 
-def test_a_model_fitted_on_bytes_refuses_what_is_not_bytes():
+def test_a_model_fitted_on_uint8_images_rejects_other_values():
     images = make_preprocessor(PIXELS)
     refused(lambda: images.transform(PIXELS / 255.0), "float64", "uint8", "from 0 to 255")
-    refused(lambda: images.transform(PIXELS.astype(int) + 1), "int64", "holds 256")
+    refused(lambda: images.transform(PIXELS.astype(int) + 1), "int64", "contains 256")
     refused(lambda: images.transform((PIXELS > 9) * 1.0), "only 0 and 1", "white is 255")
     refused(lambda: images.transform(PIXELS[:, :7]), "[5, 7, 6]", "[n, 8, 6, 1] or [n, 8, 6]")
-    refused(lambda: images.transform(["a"]), "x holds the text 'a'")
+    refused(lambda: images.transform(["a"]), "x contains the text 'a'")
 
 
-def test_images_of_floats_can_be_named_and_have_no_files():
+def test_float_images_need_an_explicit_kind_and_cannot_be_read_from_files():
     images = make_preprocessor(PIXELS / 255, "images")
     assert images.scale == 1 and images.dtype == "float32"
     assert images.transform(PIXELS).max() > 1
-    refused(lambda: images.read("a.png"), "a.png holds bytes", "float images")
+    refused(lambda: images.read("a.png"), "a.png has uint8 pixels", "floats of unknown scale")
 
 
-def test_wrong_shapes_are_named():
+def test_the_error_for_a_wrong_shape_names_both_shapes():
     numbers = make_preprocessor(ROWS)
     refused(lambda: numbers.transform(ROWS[0]), "shape [4]", "[n, 4]")
     refused(lambda: numbers.transform(ROWS[:, :3]), "shape [30, 3]", "[n, 4]")
@@ -89,26 +89,26 @@ def test_wrong_shapes_are_named():
     refused(lambda: make_preprocessor(np.empty((0, 3))), "[0, 3]")
 
 
-def test_texts_are_no_numbers_and_numbers_are_no_texts():
+def test_texts_and_numbers_are_not_confused():
     numbers, words = make_preprocessor(ROWS), make_preprocessor(["a b", "b"])
     assert isinstance(words, Words)
     refused(lambda: numbers.transform(["a b"]), "the text 'a b'", "numbers")
     refused(lambda: numbers.transform(np.array([["1", "2", "3", "4"]])), "the text '1'")
-    refused(lambda: words.transform(ROWS), "x holds numbers (int64 [30, 4])", "texts")
+    refused(lambda: words.transform(ROWS), "x contains numbers (int64 [30, 4])", "texts")
     refused(lambda: words.transform(np.array(["a", None], object)), "x[1]=None must be a text")
     refused(lambda: words.transform(np.array([["a"]])), "[1, 1]", "flat list")
     for texts in (np.array(["a b"], object), pd.Series(["a b"]), ("a b",), "a b"):
         assert words.transform(texts).tolist() == [[3, 2]]
 
 
-def test_arrays_that_are_not_numbers_are_refused_in_one_sentence():
+def test_arrays_that_are_not_numeric_raise_an_error_of_one_line():
     refused(lambda: make_preprocessor([[1.0, np.nan]]), "x[0, 1]=nan must be a finite number")
     refused(lambda: make_preprocessor([[1.0], [1.0, 2.0]]), "must be an array of numbers")
     refused(lambda: make_preprocessor(np.ones((2, 2), complex)), "complex128")
     refused(lambda: make_preprocessor(scipy.sparse.csr_array(ROWS)), "x.toarray()")
 
 
-def test_whole_numbers_are_ids_only_where_the_network_takes_ids():
+def test_whole_numbers_are_ids_only_if_the_network_takes_ids():
     assert isinstance(make_preprocessor(ROWS), Numbers)
     assert isinstance(make_preprocessor(ROWS, takes="numeric"), Numbers)
     ids = make_preprocessor(ROWS, takes="ids", vocabulary=200)
@@ -118,8 +118,8 @@ def test_whole_numbers_are_ids_only_where_the_network_takes_ids():
     refused(lambda: ids.transform(ROWS + 100), "vocabulary=200", "from 0 to 199")
     refused(lambda: ids.transform(ROWS + 0.5), "whole number")
     refused(lambda: make_preprocessor(ROWS, takes="ids", vocabulary=50), "from 0 to 49")
-    refused(lambda: make_preprocessor(ROWS / 2, takes="ids"), "ids of words")
-    refused(lambda: make_preprocessor(["a"], takes="numeric"), "x holds texts", "text_cnn")
+    refused(lambda: make_preprocessor(ROWS / 2, takes="ids"), "word ids")
+    refused(lambda: make_preprocessor(["a"], takes="numeric"), "x contains texts", "text_cnn")
 
 
 def test_sequences_of_numbers_may_have_any_length():
@@ -130,7 +130,7 @@ def test_sequences_of_numbers_may_have_any_length():
     refused(lambda: numbers.transform(np.zeros((1, 9, 3))), "[1, 9, 3]", "[n, any, 2]")
 
 
-def test_the_kind_can_be_named():
+def test_the_kind_can_be_set():
     assert make_preprocessor(pd.DataFrame(ROWS), "numbers").kind == "numbers"
     assert make_preprocessor(["abc", "a"], "characters").size == 4  # one for other characters
     assert make_preprocessor(["a dog runs"] * 3, "subwords", vocabulary=20).kind == "subwords"
@@ -149,7 +149,7 @@ def test_columns_of_a_frame_are_found_by_name():
     refused(lambda: columns.transform({"rooms": [1], "size": [1, 2]}), "equal length")
     refused(
         lambda: columns.transform({"rooms": [1, 2], "size": [5, "big"]}),
-        "x, row 1, column 'size' holds 'big'",
+        "x, row 1, column 'size' contains 'big'",
     )
 
 
@@ -185,7 +185,7 @@ def test_texts_booleans_dates_and_missing_cells_of_a_frame(dtype):
     np.testing.assert_allclose(columns.transform(new), [[-s, 0, 0, 0, 0, 0, -s, 0]], rtol=1e-6)
 
 
-def test_rows_as_a_csv_reader_gives_them_are_read_like_the_file(tmp_path):
+def test_rows_of_a_csv_reader_are_encoded_like_the_file(tmp_path):
     rows = [{"a": "1", "b": "x"}, {"a": "3", "b": "y"}, {"a": "", "b": "x"}]
     columns = make_preprocessor(rows)
     assert columns.inputs == ("a", "a is missing", "b=x", "b=y")
@@ -194,16 +194,16 @@ def test_rows_as_a_csv_reader_gives_them_are_read_like_the_file(tmp_path):
     assert np.array_equal(columns.transform(read), columns.transform(rows))
 
 
-def test_a_column_that_cannot_be_learned_from_is_named():
+def test_the_error_for_an_unusable_column_names_it():
     names = pd.DataFrame({"name": [f"name {i}" for i in range(50)]})
     refused(lambda: make_preprocessor(names), "column 'name' of x", "50 different", "drop it")
-    refused(lambda: make_preprocessor({"a": ["x", "x"]}), "no column to learn from")
-    refused(lambda: make_preprocessor({"a": [1.0, np.inf]}), "'a' of x holds an infinite number")
+    refused(lambda: make_preprocessor({"a": ["x", "x"]}), "no usable column")
+    refused(lambda: make_preprocessor({"a": [1.0, np.inf]}), "'a' of x contains an infinite number")
     two = pd.DataFrame([[1, 2]], columns=["a", "a"])
     refused(lambda: make_preprocessor(two), "two columns 'a'")
 
 
-def test_columns_can_stay_as_they_are():
+def test_columns_can_be_left_unscaled():
     columns = make_preprocessor({"a": [1.0, 5.0]}, standardize=False)
     assert columns.transform({"a": [3.0]}).tolist() == [[3.0]]
     assert make_preprocessor(ROWS, standardize=False).transform(ROWS).tolist() == ROWS.tolist()

@@ -19,7 +19,7 @@ def pairs(n=50, seed=0):
     return SentencePairs(padded(sources), padded(targets))
 
 
-def test_the_target_is_shifted_and_its_padding_weighs_nothing():
+def test_the_target_is_shifted_and_its_padding_has_weight_0():
     data = SentencePairs(padded([[5, 6, 2], [7, 2]]), padded([[8, 2], [9, 8, 7, 2]]))
     ((sources, shifted), targets, weights) = next(data.epoch(2))
     assert sources.tolist() == [[5, 6, 2], [7, 2, 0]]
@@ -29,7 +29,7 @@ def test_the_target_is_shifted_and_its_padding_weighs_nothing():
     assert weights.dtype == np.float32
 
 
-def test_every_pair_comes_once_in_an_epoch_of_as_many_batches_as_counted():
+def test_an_epoch_has_every_pair_once_and_count_batches():
     data = pairs()
     for seed in (None, 3):
         batches = list(data.epoch(8, seed))
@@ -47,7 +47,7 @@ def test_sources_stay_with_their_targets():
             assert (source != 0).sum() == length_of[target[0]]
 
 
-def test_shuffled_batches_hold_targets_of_about_one_length_and_no_needless_padding():
+def test_shuffled_batches_have_targets_of_similar_length_and_little_padding():
     for batch in pairs(400).epoch(40, 1):
         assert batch.weights.mean() > 0.85
         assert batch.weights[:, -1].any()
@@ -67,6 +67,6 @@ def test_batches_do_not_come_in_the_order_of_their_lengths():
     assert lengths != sorted(lengths)
 
 
-def test_pairs_by_length_begin_with_the_shortest():
+def test_pairs_sorted_by_length_begin_with_the_shortest():
     lengths = (pairs().by_length().targets != 0).sum(axis=1)
     assert lengths.tolist() == sorted(lengths)

@@ -21,46 +21,46 @@ def test_columns_of_numbers_are_read_in_the_files_order(tmp_path):
     assert values.tolist() == [[2, 20.5], [1, -10]]
 
 
-def test_columns_that_are_named_are_read_in_that_order(tmp_path):
+def test_requested_columns_are_read_in_the_requested_order(tmp_path):
     path = write(tmp_path, "a;b;c\n1,5;2;3\n4,5;5;6\n")
     values, names = read_series(path, ["c", "a"])
     assert names == ["c", "a"] and values.tolist() == [[3, 1.5], [6, 4.5]]
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path):
+def test_the_error_for_an_unknown_column_names_it(tmp_path):
     with pytest.raises(AgentlabError, match=r"series\.csv has no column 'prise'.* 'price'"):
         read_series(write(tmp_path, "price\n1\n"), ["prise"])
 
 
-def test_a_missing_value_is_named_with_row_and_column(tmp_path):
+def test_the_error_for_a_missing_value_names_row_and_column(tmp_path):
     path = write(tmp_path, "day,price\n1,10\n2,\n3,30\n")
     with pytest.raises(AgentlabError, match=r"series\.csv, row 3, column 'price' is empty"):
         read_series(path)
 
 
-def test_missing_values_can_be_put_on_the_line_between_their_neighbors(tmp_path):
+def test_missing_values_can_be_interpolated_linearly(tmp_path):
     path = write(tmp_path, "day,price\nMo,\nTu,10\nWe,\nTh,NA\nFr,40\nSa,\n")
     values, names = read_series(path, missing="interpolate")
     assert names == ["price"]
     assert values[:, 0].tolist() == [10, 10, 20, 30, 40, 40]
 
 
-def test_a_text_among_numbers_is_named_with_row_and_column(tmp_path):
+def test_the_error_for_a_text_among_numbers_names_row_and_column(tmp_path):
     path = write(tmp_path, "day,price\n1,10\n2,x9\n")
     with pytest.raises(
-        AgentlabError, match="row 3, column 'price' holds 'x9', which is not a number"
+        AgentlabError, match="row 3, column 'price' contains 'x9', which is not a number"
     ):
         read_series(path)
-    with pytest.raises(AgentlabError, match="row 2, column 'day' holds 'Mo'"):
+    with pytest.raises(AgentlabError, match="row 2, column 'day' contains 'Mo'"):
         read_series(write(tmp_path, "day,price\nMo,10\n"), ["day"])
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to hold values; it must name the columns"),
-        ("day,price\n", "holds no time series"),
-        ("day,price\nMo,\nTu,\n", "holds no time series"),
+        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to be data; it must name the columns"),
+        ("day,price\n", "has no column of numbers"),
+        ("day,price\nMo,\nTu,\n", "has no column of numbers"),
         ("", "is empty"),
     ],
 )
@@ -69,13 +69,13 @@ def test_a_file_without_series_is_refused(tmp_path, text, told):
         read_series(write(tmp_path, text))
 
 
-def test_a_column_without_numbers_that_was_asked_for_is_refused(tmp_path):
+def test_a_requested_column_without_numbers_raises_an_error(tmp_path):
     path = write(tmp_path, "day,price\n1,\n2,\n")
     with pytest.raises(AgentlabError, match=r"series\.csv: column 'price' is empty"):
         read_series(path, ["day", "price"], missing="interpolate")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_the_error_for_a_missing_file_names_it(tmp_path):
     with pytest.raises(AgentlabError, match=r"there is no CSV file .*none\.csv"):
         read_series(tmp_path / "none.csv")
     with pytest.raises(AgentlabError, match="missing='drop' must be refuse or interpolate"):

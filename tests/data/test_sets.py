@@ -64,25 +64,25 @@ def write_lines(path, *lines):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_without_network_and_copy_there_is_one_sentence(name):
+def test_without_network_and_copy_the_error_has_one_line(name):
     with pytest.raises(AgentlabError) as told:
         load(name)
     sentence = str(told.value)
     assert sentence.startswith("http://127.0.0.1:9/") and "\n" not in sentence
     assert (
-        "cannot be downloaded: Connection refused; name a folder that holds a copy by --data-dir"
+        "cannot be downloaded: Connection refused; pass a folder with a copy as --data-dir"
         in sentence
     )
     assert ("--stand-in" in sentence) == (name in ("mnist", "boston", "shakespeare", "sunspots"))
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_folder_without_copies_is_named_with_the_files_sought(name, tmp_path):
-    with pytest.raises(AgentlabError, match=r"^data_dir='.*' holds no .* nor in a folder "):
+def test_the_error_for_a_folder_without_copies_names_the_searched_files(name, tmp_path):
+    with pytest.raises(AgentlabError, match=r"^data_dir='.*' must contain .* or in a subfolder "):
         load(name, tmp_path)
 
 
-def test_a_folder_that_does_not_exist_is_named():
+def test_the_error_for_a_missing_folder_names_it():
     with pytest.raises(AgentlabError, match="data_dir='nowhere' is not a folder"):
         load("mnist", "nowhere")
 
@@ -92,7 +92,7 @@ def test_an_unknown_name_is_refused():
         load("minst")
 
 
-def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
+def test_a_data_set_is_downloaded_verified_and_cached(monkeypatch, tmp_path):
     path = write_mnist(tmp_path)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -120,7 +120,7 @@ def test_a_set_is_downloaded_verified_and_kept(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["", "mnist"])
-def test_a_copy_that_is_not_the_original_is_used_and_told(tmp_path, folder):
+def test_a_copy_that_differs_from_the_original_is_used_with_a_note(tmp_path, folder):
     write_mnist(tmp_path / folder)
     notes = load("mnist", tmp_path).notes
     assert notes[0].startswith(f"mnist: 6 training and 4 test images from {tmp_path / folder}")
@@ -130,7 +130,7 @@ def test_a_copy_that_is_not_the_original_is_used_and_told(tmp_path, folder):
     )
 
 
-def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
+def test_a_copy_that_equals_the_original_is_used_without_a_note(monkeypatch, tmp_path):
     become_the_original(monkeypatch, write_mnist(tmp_path))
     assert len(load("mnist", tmp_path).notes) == 1
 
@@ -142,22 +142,26 @@ def test_a_copy_that_is_the_original_is_used_silently(monkeypatch, tmp_path):
         (None, "it is not a zip archive"),
         ({"x_test": np.zeros((4, 8, 8), np.uint8)}, r"uint8 \[4, 8, 8\] .* \[n, 28, 28\]"),
         ({"x_test": np.zeros((4, 28, 28))}, r"images are float64"),
-        ({"y_test": np.full(4, 10)}, "classes are not all from 0 to 9"),
+        ({"y_test": np.full(4, 10)}, "classes must be from 0 to 9"),
         ({"y_test": np.zeros(3, int)}, r"classes \[3\]"),
         ({"y_test": np.array([1, 2, 3, None])}, "Object arrays cannot be loaded"),
     ],
 )
-def test_a_damaged_copy_gets_one_sentence(tmp_path, content, told):
+def test_a_damaged_copy_raises_an_error_of_one_line(tmp_path, content, told):
     path = write_mnist(tmp_path, **(content if isinstance(content, dict) else {}))
     if not isinstance(content, dict):
         path.write_bytes(content or path.read_bytes()[:-100])
-    with pytest.raises(AgentlabError, match=rf"mnist\.npz is damaged or in another form: .*{told}"):
+    with pytest.raises(
+        AgentlabError, match=rf"mnist\.npz is damaged or in another format: .*{told}"
+    ):
         load("mnist", tmp_path)
 
 
 def test_an_archive_that_lacks_an_array_is_refused(tmp_path):
     np.savez(tmp_path / "mnist.npz", x_train=np.zeros((1, 28, 28), np.uint8))
-    with pytest.raises(AgentlabError, match=r"mnist\.npz is damaged or in another form: .*y_train"):
+    with pytest.raises(
+        AgentlabError, match=r"mnist\.npz is damaged or in another format: .*y_train"
+    ):
         load("mnist", tmp_path)
 
 
@@ -185,7 +189,7 @@ def test_cifar10_is_read_from_two_smaller_archives(tmp_path):
         "original's 50,000 training images, 3 of the original's 10,000 test images"
     )
     (tmp_path / "cifar10_test2k.npz").unlink()
-    with pytest.raises(AgentlabError, match=r"holds no .* or cifar10_test\*\.npz"):
+    with pytest.raises(AgentlabError, match=r"must contain .* or cifar10_test\*\.npz"):
         load("cifar10", tmp_path)
 
 
@@ -208,7 +212,7 @@ def test_a_boston_file_with_a_text_among_its_numbers_is_named_with_row_and_colum
     rows = [COLUMNS, [1] * 14, [1] * 12 + ["?x", 1]]
     with open(tmp_path / "boston_housing.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
-    with pytest.raises(AgentlabError, match="row 3, column 'lstat' holds '[?]x'"):
+    with pytest.raises(AgentlabError, match="row 3, column 'lstat' contains '[?]x'"):
         load("boston", tmp_path)
 
 
@@ -228,7 +232,7 @@ def test_imdb_gives_texts_and_classes(tmp_path):
 def test_an_archive_without_reviews_is_refused(tmp_path):
     with tarfile.open(tmp_path / "aclImdb_v1.tar.gz", "w:gz") as archive:
         add_file(archive, "aclImdb/test/neg/0_1.txt", b"Dull.")
-    with pytest.raises(AgentlabError, match=r"tar\.gz is damaged .*: it holds no reviews"):
+    with pytest.raises(AgentlabError, match=r"tar\.gz is damaged .*: it contains no reviews"):
         load("imdb", tmp_path)
     path = tmp_path / "aclImdb_v1.tar.gz"
     path.write_bytes(path.read_bytes()[:60])
@@ -248,7 +252,7 @@ def test_the_last_tenth_of_shakespeare_is_the_test_split(monkeypatch, tmp_path, 
     assert len(shakespeare.notes) == 1  # compressed, it is still the original
 
 
-def test_another_text_than_the_original_is_told(tmp_path):
+def test_a_text_that_differs_from_the_original_has_a_note(tmp_path):
     (tmp_path / "input.txt").write_text("Words, words, words.")
     assert load("shakespeare", tmp_path).notes[1].startswith("input.txt is not the original file")
     (tmp_path / "input.txt").write_bytes(b"\xff\xfe")
@@ -263,11 +267,11 @@ def test_multi30k_has_three_parts_of_sentence_pairs(tmp_path):
     multi30k = load("multi30k-en-fr", tmp_path)
     assert multi30k.train == (["a", "b"], ["A", "B"])
     assert multi30k.validation == (["c"], ["C"]) and multi30k.test == (["d"], ["D"])
-    with pytest.raises(AgentlabError, match=r"holds no train\.en\.gz and train\.de\.gz"):
+    with pytest.raises(AgentlabError, match=r"must contain train\.en\.gz and train\.de\.gz"):
         load("multi30k-en-de", tmp_path)
 
 
-def test_val_is_the_test_split_where_there_is_no_other(tmp_path):
+def test_val_is_the_test_split_if_there_is_no_other(tmp_path):
     for part in ("train", "val"):
         write_lines(tmp_path / f"{part}.en.gz", "a sentence ", "b")
         write_lines(tmp_path / f"{part}.de", "ein Satz", "B")
@@ -279,7 +283,7 @@ def test_val_is_the_test_split_where_there_is_no_other(tmp_path):
     )
 
 
-def test_damaged_sentences_are_told_by_their_file(tmp_path):
+def test_the_error_for_damaged_sentences_names_the_file(tmp_path):
     for language in ("en", "de"):
         for part in ("train", "val"):
             write_lines(tmp_path / f"{part}.{language}.gz", "a", "b")
@@ -308,7 +312,7 @@ def test_digits_replace_mnist_on_request():
     assert x.shape == (1438, 28, 28) and x.dtype == np.uint8 and y.dtype == np.int32
     assert len(mnist.test[0]) == 359 and x.max() == 255
     assert mnist.notes == (
-        "scikit-learn's digits of 8x8, enlarged to 28x28 stand in for mnist, so scores are not "
+        "scikit-learn's digits of 8x8, enlarged to 28x28 replace mnist, so scores are not "
         "comparable: 1,438 training and 359 test images",
     )
     # Enlarging hardly changes the mean.
@@ -318,7 +322,7 @@ def test_digits_replace_mnist_on_request():
     assert np.array_equal(again.test[0], mnist.test[0])
 
 
-def test_other_packages_stand_in_for_boston_shakespeare_and_sunspots():
+def test_boston_shakespeare_and_sunspots_have_replacements():
     boston = load("boston", stand_in=True)
     assert boston.train[0].shape == (354, 10) and boston.names[0] == "age"
     shakespeare = load("shakespeare", stand_in=True)
@@ -331,6 +335,6 @@ def test_other_packages_stand_in_for_boston_shakespeare_and_sunspots():
 
 
 @pytest.mark.parametrize("name", ["cifar10", "imdb", "multi30k-en-de", "multi30k-en-fr"])
-def test_a_set_without_a_stand_in_says_so(name):
-    with pytest.raises(AgentlabError, match=f"that could stand in for {name}$"):
+def test_a_data_set_without_a_stand_in_raises_an_error(name):
+    with pytest.raises(AgentlabError, match=f"^stand_in=True is not available for {name}$"):
         load(name, stand_in=True)

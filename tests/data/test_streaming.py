@@ -1,4 +1,4 @@
-"""A table larger than the memory it is given is trained on all the same."""
+"""A table larger than its memory budget is streamed."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ print(json.dumps([peak() - before, len(table.columns.inputs), kind, sizes, r2]))
 """
 
 
-def test_a_million_rows_stream_through_little_memory(tmp_path):
+def test_a_million_rows_are_streamed_in_little_memory(tmp_path):
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(10_000, COLUMNS))
     targets = numbers @ rng.normal(size=COLUMNS)

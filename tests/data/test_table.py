@@ -1,4 +1,4 @@
-"""Tables are split into parts that never mix, and learn nothing from what is held out."""
+"""Tables are split without leakage, and fitted on the training split only."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_fractions_of_0_make_no_split(tmp_path):
     assert (table.train.size, table.validation, table.test) == (300, None, None)
 
 
-def test_streamed_parts_give_the_rows_of_those_kept_in_memory(tmp_path):
+def test_streamed_splits_equal_those_in_memory(tmp_path):
     path = numbered(tmp_path)
     kept, streamed = Table(path, "y"), Table(path, "y", memory_budget=0)
     assert streamed.columns.to_json() == kept.columns.to_json()
@@ -68,7 +68,7 @@ def test_streamed_parts_give_the_rows_of_those_kept_in_memory(tmp_path):
             assert np.array_equal(a, b)
 
 
-def test_chunks_change_nothing(tmp_path, monkeypatch):
+def test_the_chunk_size_does_not_matter(tmp_path, monkeypatch):
     path = numbered(tmp_path)
     whole = Table(path, "y")
     monkeypatch.setattr("agentlab.data.csv_files.CELLS", 1)  # chunks of 100 rows
@@ -111,7 +111,7 @@ def test_several_files_are_one_table(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
-def test_nothing_is_learned_from_rows_that_are_held_out(tmp_path, task):
+def test_nothing_is_fitted_on_held_out_rows(tmp_path, task):
     def label(i):
         return i + 0.5 if task == "regression" else "abc"[i % 3]
 
@@ -133,14 +133,14 @@ def test_nothing_is_learned_from_rows_that_are_held_out(tmp_path, task):
     assert abs(list(rows_of(after.test))[0]).max() > 1e8 if task == "regression" else True
 
 
-def test_text_in_a_held_out_row_cannot_change_what_a_column_is(tmp_path):
+def test_text_in_a_held_out_row_cannot_change_the_kind_of_a_column(tmp_path):
     path = numbered(tmp_path)
     test = list(rows_of(Table(path, "y").test))[1]
     row = int(test[0] - 0.5)
     lines = path.read_text().splitlines()
     lines[row + 1] = "much" + lines[row + 1][5:]
     path.write_text("\n".join(lines))
-    with pytest.raises(AgentlabError, match=f"data.csv, row {row + 2}, column 'a' holds 'much'"):
+    with pytest.raises(AgentlabError, match=f"data.csv, row {row + 2}, column 'a' contains 'much'"):
         Table(path, "y")
 
 
@@ -173,14 +173,14 @@ def test_the_task_is_inferred_and_shown(tmp_path, target, task):
     assert f"task: {task} (inferred)" in table.describe()
 
 
-def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
+def test_rows_without_a_target_are_dropped_and_counted(tmp_path):
     path = numbered(tmp_path, target=lambda i: "" if i % 100 < 3 else i + 0.5)
     table = Table(path, "y")
     assert sum(part.size for part in parts(table)) == 291
-    assert "left out: 9 rows without 'y'" in table.describe()
+    assert "dropped: 9 rows without 'y'" in table.describe()
 
 
-def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
+def test_rows_of_classes_not_in_the_training_split_are_dropped_and_counted(tmp_path):
     path = numbered(tmp_path)
     row = int(list(rows_of(Table(path, "y").test))[1][0] - 0.5)
     path = numbered(tmp_path, target=lambda i: "rare" if i == row else "ab"[i % 2])
@@ -189,12 +189,11 @@ def test_classes_that_training_does_not_see_are_left_out_and_counted(tmp_path):
         assert table.columns.classes == ("a", "b")
         assert table.test.size == len(list(rows_of(table.test))[1]) == 59
         assert (
-            "left out: 1 test rows of classes that are not in the training split"
-            in table.describe()
+            "dropped: 1 test rows of classes that are not in the training split" in table.describe()
         )
 
 
-def test_what_a_user_is_shown(tmp_path):
+def test_the_summary_for_the_user(tmp_path):
     shown = Table(numbered(tmp_path), "y", "regression").describe().splitlines()
     assert len(shown) == 9
     assert shown[7:] == [
@@ -207,43 +206,43 @@ def test_what_a_user_is_shown(tmp_path):
     ("target", "options", "said"),
     [
         (lambda i: i + 0.5, {"target": "z"}, "data.csv has no column 'z'; it has a, color"),
-        (lambda i: "one", {}, "target='y', a column of .*data.csv, holds only one class, 'one'"),
-        (lambda i: 7, {}, "holds only one class, '7'; at least two"),
-        (lambda i: "", {}, "target='y', a column of .*, holds no value in the training split"),
+        (lambda i: "one", {}, "target='y', a column of .*data.csv, contains only one class, 'one'"),
+        (lambda i: 7, {}, "contains only one class, '7'; at least two"),
+        (lambda i: "", {}, "target='y', a column of .*, contains no value in the training split"),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'much', which is not a number",
+            "data.csv, row 43, column 'y' contains 'much', which is not a number",
         ),
         (
             lambda i: "much" if i == 41 else i + 0.5,
             {},
-            "data.csv, row 43, column 'y' holds 'much', where nearly all others are numbers",
+            "data.csv, row 43, column 'y' contains 'much', but nearly all others are numbers",
         ),
         (
             lambda i: "ab"[i % 2],
             {"task": "regression"},
-            "data.csv, row 2, column 'y' holds 'a', which is not a number",
+            "data.csv, row 2, column 'y' contains 'a', which is not a number",
         ),
         (
             lambda i: "inf" if i == 41 else i + 0.5,
             {"task": "regression"},
-            "data.csv, row 43, column 'y' holds 'inf', which is not a number",
+            "data.csv, row 43, column 'y' contains 'inf', which is not a number",
         ),
         (lambda i: i, {"task": "ranking"}, "task='ranking' is not one of regression, class"),
         (lambda i: i, {"kinds": {"a": "text"}}, "kind of column 'a'='text' is not one of number"),
         (lambda i: i, {"kinds": {"aa": "drop"}}, "no column 'aa'"),
         (lambda i: i, {"test": 1.5}, "test=1.5 must be a fraction"),
-        (lambda i: i, {"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        (lambda i: i, {"validation": 0.5, "test": 0.5}, "must sum to less than 1"),
         (lambda i: i, {"seed": -1}, "seed=-1 must be 0 or more"),
         (
             lambda i: i,
             {"kinds": dict.fromkeys(("a", "color", "square", "member", "day"), "drop")},
-            "data.csv has no column beside 'y' to learn from",
+            "data.csv has no usable column besides the target 'y'",
         ),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(tmp_path, target, options, said):
+def test_invalid_arguments_raise_an_error_of_one_line(tmp_path, target, options, said):
     path = numbered(tmp_path, target=target)
     with pytest.raises(AgentlabError, match=said) as caught:
         Table(path, **{"target": "y", **options})
@@ -260,7 +259,7 @@ def test_too_many_classes(tmp_path):
 def test_too_few_rows(tmp_path):
     with pytest.raises(AgentlabError, match=r"data.csv has too few rows for a \w+ split"):
         Table(write(tmp_path, "a,y\n3,1.5\n5,2.5\n1,0\n"), "y", validation=0.01, test=0.01)
-    with pytest.raises(AgentlabError, match="holds no value in the training split"):
+    with pytest.raises(AgentlabError, match="contains no value in the training split"):
         Table(write(tmp_path, "a,y\n"), "y")
 
 
@@ -272,7 +271,9 @@ def test_cells_of_another_kind_are_found_before_training(tmp_path):
     lines = path.read_text().splitlines()
     lines[row + 1] = ",".join([*lines[row + 1].split(",")[:3], "perhaps", "2020-01-01", "0"])
     path.write_text("\n".join(lines))
-    said = f"data.csv, row {row + 2}, column 'member' holds 'perhaps', which is neither no nor yes"
+    said = (
+        f"data.csv, row {row + 2}, column 'member' contains 'perhaps', which is neither no nor yes"
+    )
     with pytest.raises(AgentlabError, match=said):
         Table(path, "y")
 
@@ -286,7 +287,7 @@ def pieces(sizes):
 
 
 @pytest.mark.parametrize("capacity", [1, 4, 10, 100])
-def test_the_shuffle_buffer_passes_on_every_row_once(capacity):
+def test_the_shuffle_buffer_yields_every_row_once(capacity):
     passed = list(shuffled(pieces([10, 3, 0, 8]), capacity, np.random.default_rng(0)))
     inputs, targets = (np.concatenate(part) for part in zip(*passed, strict=True))
     assert sorted(targets.tolist()) == list(range(21))
@@ -294,7 +295,7 @@ def test_the_shuffle_buffer_passes_on_every_row_once(capacity):
     assert (capacity == 1) or targets.tolist() != sorted(targets.tolist())
 
 
-def test_a_buffer_as_large_as_the_data_can_put_every_row_anywhere():
+def test_a_buffer_as_large_as_the_data_can_yield_any_row_first():
     firsts = {
         int(next(shuffled(pieces([5, 5]), 10, np.random.default_rng(seed)))[1][0])
         for seed in range(200)

@@ -27,7 +27,7 @@ def test_characters_are_numbered_in_sorted_order():
     assert characters.decode(np.array([3, 1, 2])) == "cab"
 
 
-def test_an_unknown_character_is_named():
+def test_the_error_for_an_unknown_character_names_it():
     with pytest.raises(AgentlabError, match="the character 'é' does not occur in the training"):
         Characters.fit("cafe").encode("café")
 
@@ -39,7 +39,7 @@ def test_unknown_characters_share_an_id_on_request():
     assert characters.decode([1, 0, 2]) == "a\ufffdb"
 
 
-def test_characters_of_a_fixed_length_are_padded_with_zero_and_cut_at_the_end():
+def test_characters_of_a_fixed_length_are_padded_with_zero_and_truncated_at_the_end():
     characters = Characters.fit(["ab", "c"], length=3)
     ids = characters.encode(["ab", "cabb"])
     assert ids.tolist() == [[1, 2, 0], [3, 1, 2]]
@@ -55,7 +55,7 @@ def test_characters_without_a_padding_id_do_not_pad():
         characters.encode(["a", "ab"])
 
 
-def test_characters_given_twice_or_not_at_all_are_refused():
+def test_duplicate_or_no_characters_raise_an_error():
     for wrong in ("", "aba"):
         with pytest.raises(AgentlabError, match=f"characters='{wrong}' must be"):
             Characters(wrong)
@@ -69,22 +69,22 @@ def test_the_most_frequent_words_get_ids_and_ties_go_by_the_alphabet():
     assert words.decode([2, 1, 3, 0, 0]) == "the <unknown> dog"
 
 
-def test_words_keep_their_apostrophes_and_lose_their_marks():
+def test_words_keep_apostrophes_but_not_punctuation():
     words = Words.fit(["Don't say 'well-done_so' in 1978!"], lower=False)
     assert sorted(words.words) == ["1978", "Don't", "done", "in", "say", "so", "well"]
 
 
-def test_marks_are_words_on_request():
+def test_punctuation_marks_are_words_on_request():
     assert Words.fit(["oh! oh!"], punctuation=True).words == ["!", "oh"]
 
 
-def test_long_texts_lose_their_end():
+def test_long_texts_are_truncated_at_the_end():
     words = Words(["a", "b", "c"], length=2)
     assert words.encode("a b c").tolist() == [2, 3]
 
 
-def test_texts_without_words_are_refused():
-    with pytest.raises(AgentlabError, match="the training texts hold no words"):
+def test_texts_without_words_raise_an_error():
+    with pytest.raises(AgentlabError, match="the training texts contain no words"):
         Words.fit(["?!", ""])
     with pytest.raises(AgentlabError, match="size=2 must be 3 or more"):
         Words.fit(["a"], size=2)
@@ -93,7 +93,7 @@ def test_texts_without_words_are_refused():
 
 
 @pytest.mark.parametrize("method", ["unigram", "bpe"])
-def test_subwords_of_two_languages_give_sentences_back(method):
+def test_decoding_inverts_encoding_for_subwords_of_two_languages(method):
     subwords = Subwords.fit(SENTENCES, size=60, method=method)
     assert subwords.size <= 60
     for sentence in SENTENCES:
@@ -102,7 +102,7 @@ def test_subwords_of_two_languages_give_sentences_back(method):
     assert subwords.decode(subwords.encode("parkhunde")) == "parkhunde"
 
 
-def test_special_ids_of_subwords_stand_where_they_are_asked_for():
+def test_start_and_end_ids_of_subwords_are_optional():
     subwords = Subwords.fit(SENTENCES, size=60)
     plain = subwords.encode("the dog").tolist()
     assert subwords.encode("the dog", start=True, end=True).tolist() == [1, *plain, 2]
@@ -119,12 +119,12 @@ def test_equal_texts_give_equal_subwords():
     assert fitted[0] == fitted[1]
 
 
-def test_a_size_larger_than_the_text_allows_gives_what_there_is():
+def test_a_size_larger_than_the_text_allows_gives_fewer_subwords():
     for method in ("unigram", "bpe"):
         assert 4 < Subwords.fit(["a few words"], size=1_000, method=method).size < 100
 
 
-def test_a_size_smaller_than_the_alphabet_is_refused():
+def test_a_size_smaller_than_the_alphabet_raises_an_error():
     with pytest.raises(AgentlabError, match="size=10 is too small for texts of 2. different"):
         Subwords.fit(SENTENCES, size=10)
     with pytest.raises(AgentlabError, match="the training texts are empty"):
@@ -147,7 +147,7 @@ def test_training_subwords_prints_nothing(capfd):
     ],
     ids=lambda preprocessor: preprocessor.kind,
 )
-def test_a_vocabulary_comes_back_from_json(preprocessor, tmp_path):
+def test_a_vocabulary_is_restored_from_json(preprocessor, tmp_path):
     described = json.loads(json.dumps(preprocessor.to_json()))
     again = load_preprocessor(preprocessor.kind, described)
     assert type(again) is type(preprocessor) and again.size == preprocessor.size
@@ -174,19 +174,19 @@ def test_a_vocabulary_comes_back_from_json(preprocessor, tmp_path):
         ("subwords", {"model": "", "length": None}),
     ],
 )
-def test_a_damaged_description_is_refused(kind, described):
+def test_a_damaged_description_raises_an_error(kind, described):
     with pytest.raises(AgentlabError, match="damaged"):
         load_preprocessor(kind, described)
 
 
-def test_characters_without_length_read_a_text_as_one_example(tmp_path):
+def test_without_length_characters_read_a_file_as_one_example(tmp_path):
     file = tmp_path / "play.txt"
     file.write_bytes(b"ab\r\nba\n")
     characters = Characters.fit(read_text(file))
     assert characters.transform(characters.read(str(file))).tolist() == [[1, 2, 0, 2, 1, 0]]
 
 
-def test_files_that_hold_no_text_are_named(tmp_path):
+def test_the_error_for_a_file_without_text_names_it(tmp_path):
     words = Words(["a"], length=3)
     with pytest.raises(AgentlabError, match="missing.txt cannot be read: No such file"):
         words.read(str(tmp_path / "missing.txt"))
@@ -194,7 +194,7 @@ def test_files_that_hold_no_text_are_named(tmp_path):
     with pytest.raises(AgentlabError, match="empty.txt is empty"):
         words.read(str(tmp_path / "empty.txt"))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(AgentlabError, match="latin.txt is not text in UTF-8: byte 3 is 0xe9"):
+    with pytest.raises(AgentlabError, match="latin.txt is not UTF-8: byte 3 is 0xe9"):
         words.read(str(tmp_path / "latin.txt"))
     with pytest.raises(AgentlabError, match="the text ' ' is empty"):
         words.read(" ")

@@ -1,4 +1,4 @@
-"""Windows of series: what is past, what is future, and by what both are normalized."""
+"""Windows of series: the past, the future and their normalization."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def only(windows: Windows) -> tuple[np.ndarray, ...]:
     return (batch.inputs, *batch.targets)
 
 
-def test_each_stretch_of_rows_is_a_window() -> None:
+def test_windows_cover_all_consecutive_rows() -> None:
     windows = Windows(np.arange(10.0)[:, None], 4, 3, USUAL)
     assert windows.size == 4 and windows.count(3) == 2
     np.testing.assert_array_equal(windows.rows([0, 3])[:, :, 0], [range(7), range(3, 10)])
@@ -34,7 +34,7 @@ def test_a_window_is_normalized_by_hand() -> None:
     np.testing.assert_allclose(spread, [[root / 7]], rtol=1e-6)  # in units of 7
 
 
-def test_the_future_changes_no_input() -> None:
+def test_inputs_do_not_depend_on_the_future() -> None:
     values = np.random.default_rng(0).normal(size=(30, 2)).cumsum(axis=0)
     other = values.copy()
     other[20:] = 1e6
@@ -46,7 +46,7 @@ def test_the_future_changes_no_input() -> None:
     np.testing.assert_array_equal(spread, spread_after)
 
 
-def test_a_past_that_never_changes_is_zeros_and_not_divided_by_zero() -> None:
+def test_a_constant_past_is_normalized_to_zeros() -> None:
     values = np.array([0.1] * 40 + [7.1])[:, None]
     inputs, future, _, spread = only(Windows(values, 40, 1, USUAL))
     np.testing.assert_allclose(inputs, 0, atol=1e-12)

@@ -50,7 +50,7 @@ def test_invalid_files_are_refused(saved, tmp_path, content):
     path = tmp_path / "net.keras"
     whole = saved[0].read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(AgentlabError, match="holds no net that can be read") as caught:
+    with pytest.raises(AgentlabError, match="contains no readable net") as caught:
         load_net(path)
     assert "\n" not in str(caught.value)
 
@@ -70,7 +70,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
 
     keras.Sequential([keras.Input((1,)), keras.layers.Lambda(plant)]).save(path)
     executed.unlink()
-    with pytest.raises(AgentlabError, match="holds no net that can be read"):
+    with pytest.raises(AgentlabError, match="contains no readable net"):
         load_net(path)
     assert not executed.exists()
 
@@ -81,5 +81,5 @@ def test_layers_that_nobody_registered_are_refused(tmp_path):
             return inputs
 
     keras.Sequential([keras.Input((1,)), Strange()]).save(tmp_path / "net.keras")
-    with pytest.raises(AgentlabError, match=r"read: it names the class .Strange. of the module"):
+    with pytest.raises(AgentlabError, match=r"net: it names the class .Strange. of the module"):
         load_net(tmp_path / "net.keras")

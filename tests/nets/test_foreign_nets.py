@@ -80,5 +80,5 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_only_keras_own_format_is_read(packed):
     path, _ = packed
     other = path.rename(path.with_suffix(".h5"))
-    with pytest.raises(AgentlabError, match=r"it is no \.keras file"):
+    with pytest.raises(AgentlabError, match=r"it is not a \.keras file"):
         load_net(other)

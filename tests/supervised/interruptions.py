@@ -1,4 +1,4 @@
-"""A small training of images that can be cut short at any batch.
+"""A small training run on images that can be interrupted at any batch.
 
 ``python -m tests.supervised.interruptions RUN BATCH`` begins it, and kills itself at that batch.
 """

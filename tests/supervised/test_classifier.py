@@ -45,7 +45,7 @@ def test_it_learns_digits() -> None:
     assert classifier.evaluate(x[1300:], y[1300:])["accuracy"] == score
 
 
-def test_labels_come_back_as_they_were_given(fitted: Classifier) -> None:
+def test_predictions_are_labels_of_the_original_type(fitted: Classifier) -> None:
     assert fitted.classes == ["no", "yes"]
     assert set(fitted.predict(X).tolist()) == {"no", "yes"}
     assert fitted.score(X, WORDS) == np.mean(fitted.predict(X) == WORDS)
@@ -125,7 +125,7 @@ def test_only_the_training_split_decides_how_inputs_are_scaled() -> None:
     np.testing.assert_allclose(one.preprocessor.std, X[rows].std(0), rtol=1e-5)
 
 
-def test_a_constant_column_is_harmless() -> None:
+def test_a_constant_column_does_not_divide_by_zero() -> None:
     x = np.column_stack([X, np.full(60, 0.1)])  # whose deviation is 1e-17, not 0
     classifier = Classifier(dense(2), epochs=1).fit(x, Y, quiet=True)
     assert classifier.preprocessor.std[-1] == 1.0
@@ -133,7 +133,7 @@ def test_a_constant_column_is_harmless() -> None:
     assert np.abs(np.log(classifier.predict_proba(x))).max() < 20
 
 
-def test_whole_numbers_are_quantities_for_a_net_of_numbers() -> None:
+def test_whole_numbers_are_numbers_for_a_net_of_numbers() -> None:
     corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
     classifier = Classifier(
         "mlp", hidden=(16,), epochs=80, learning_rate=0.05, validation_split=0.0
@@ -151,7 +151,7 @@ def test_texts_are_read_as_words() -> None:
     assert classifier.predict(["fine"]).tolist() == ["good"]
 
 
-def test_a_class_that_the_split_holds_out_whole_is_known_all_the_same() -> None:
+def test_a_class_only_in_the_validation_split_is_still_a_class() -> None:
     _, held = split_indices(60, (0.9, 0.1), seed=0)
     labels = Y.copy()
     labels[held[0]] = 2
@@ -159,7 +159,7 @@ def test_a_class_that_the_split_holds_out_whole_is_known_all_the_same() -> None:
     assert classifier.classes == [0, 1, 2]
 
 
-def test_streams_train_as_arrays_do() -> None:
+def test_streamed_batches_train_like_arrays() -> None:
     arrays = Arrays(X, Y.astype(np.int64))
     options = {"epochs": 3, "batch_size": 8, "standardize": False, "seed": 2}
     x, held = X[:48], (X[48:], Y[48:])
@@ -209,7 +209,7 @@ def test_any_keras_model_can_be_the_net(make: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(60, 8, 8), (60, 8, 8, 1)])
-def test_bytes_of_images_are_divided_by_255_for_any_net(shape: tuple[int, ...]) -> None:
+def test_uint8_images_are_divided_by_255_for_any_net(shape: tuple[int, ...]) -> None:
     seen = []
 
     class Spy(keras.Model):
@@ -230,7 +230,7 @@ def test_bytes_of_images_are_divided_by_255_for_any_net(shape: tuple[int, ...]) 
 
 
 @pytest.mark.parametrize("net", ["mlp", "lenet"])
-def test_images_can_be_moved_for_every_net(net: str) -> None:
+def test_images_can_be_augmented_for_every_net(net: str) -> None:
     options = {"hidden": (4,)} if net == "mlp" else {}
     classifier = Classifier(net, epochs=1, flip=True, rotate=10.0, shift=0.1, zoom=0.1, **options)
     classifier.fit(BYTES, Y, quiet=True)
@@ -275,18 +275,18 @@ TWO_HEADS = keras.Input((5,))
         ((NAN, Y), "x[3, 2]=nan must be a finite number"),
         ((X[:9], Y), "x has 9 rows and y has 60; they must match"),
         ((5, Y), "x has no rows and y has 60"),
-        ((X, np.eye(2)[Y]), "y has the shape [60, 2]; it must be [n], a label each"),
-        ((X, [None, *WORDS[1:]]), "y lacks some labels: it holds None or nan"),
-        ((X, [1, *WORDS[1:].tolist()]), "y holds the class"),
-        ((X, np.array([1, *WORDS[1:].tolist()], object)), "y holds texts and numbers"),
+        ((X, np.eye(2)[Y]), "y has the shape [60, 2], but labels must be [n]"),
+        ((X, [None, *WORDS[1:]]), "y contains None or NaN"),
+        ((X, [1, *WORDS[1:].tolist()]), "y contains the class"),
+        ((X, np.array([1, *WORDS[1:].tolist()], object)), "y contains strings and numbers"),
         (([[1, 2], [3]], [0, 1]), "x must be an array of numbers"),
         (([["a", 2.0]] * 60, Y), "texts must be a flat list"),
-        ((WORDS, Y), "x holds texts, but the network takes numeric inputs"),
-        ((Stream(Arrays(X, Y)),), "classes=None: name the classes where x is Batches"),
+        ((WORDS, Y), "x contains texts, but the network takes numeric inputs"),
+        ((Stream(Arrays(X, Y)),), "classes=None must be the names of the classes if x is Batches"),
     ],
 )
-def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str) -> None:
-    if says == "y holds the class":  # NumPy has made texts of all labels, also of the number
+def test_invalid_training_data_raise_an_error_of_one_line(data: tuple[Any, ...], says: str) -> None:
+    if says == "y contains the class":  # NumPy has made texts of all labels, also of the number
         assert len(Classifier(dense(3), epochs=1).fit(*data, quiet=True).classes) == 3
         return
     with pytest.raises(AgentlabError) as caught:
@@ -299,17 +299,17 @@ def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str
     [
         (
             lambda: keras.Sequential([keras.layers.Dense(2, "softmax")]),
-            "the net ends in softmax, but must give logits",
+            "the net ends in softmax, but must return logits",
         ),
         (lambda: keras.Sequential([keras.layers.Softmax()]), "the net ends in softmax"),
         (
             lambda: keras.Sequential([keras.layers.Activation("softmax")]),
             "the net ends in softmax",
         ),
-        (lambda: dense(3), "the net gives the shape [1, 3] for one example, but [1, 2] is needed"),
+        (lambda: dense(3), "has the shape [1, 3], but must have the shape [1, 2]"),
         (
             lambda: keras.Model(TWO_HEADS, [keras.layers.Dense(2)(TWO_HEADS)] * 2),
-            "the net gives several parts for one example",
+            "the output of the net for one example has several tensors",
         ),
         (
             lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(2)]),
@@ -317,7 +317,7 @@ def test_unfit_data_are_refused_in_one_sentence(data: tuple[Any, ...], says: str
         ),
     ],
 )
-def test_an_unfit_net_is_refused_in_one_sentence(make: Any, says: str) -> None:
+def test_an_incompatible_net_raises_an_error_of_one_line(make: Any, says: str) -> None:
     with pytest.raises(AgentlabError) as caught:
         Classifier(make()).fit(X, Y, quiet=True)
     assert says in str(caught.value) and "\n" not in str(caught.value)
@@ -332,7 +332,7 @@ def test_an_unfit_net_is_refused_in_one_sentence(make: Any, says: str) -> None:
         lambda c, x: c.score(x, Y[: len(x)]),
     ],
 )
-def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
+def test_images_of_another_size_raise_an_error_of_one_line(call: Any) -> None:
     classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(BYTES, Y, quiet=True)
     with pytest.raises(AgentlabError) as caught:
         call(classifier, np.zeros((3, 9, 9), np.uint8))
@@ -345,22 +345,25 @@ def test_images_of_another_size_are_refused_in_one_sentence(call: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda c: c.score(X, np.where(Y, "perhaps", "no")), "y holds the class 'perhaps', which"),
-        (lambda c: c.score(X, Y), "y holds the class 0, which was not trained; there are no, yes"),
+        (
+            lambda c: c.score(X, np.where(Y, "perhaps", "no")),
+            "y contains the class 'perhaps', which",
+        ),
+        (lambda c: c.score(X, Y), "y contains the class 0, which must be one of no, yes"),
         (lambda c: c.score(X, WORDS[:9]), "targets has 9 rows, but inputs has 60"),
         (lambda c: c.predict(NAN), "x[3, 2]=nan must be a finite number"),
         (lambda c: c.predict(X[:, :3]), "x has the shape [60, 3], but the model takes [n, 5]"),
         (lambda c: c.predict(X[:0]), "there are no examples"),
-        (lambda c: c.predict(["a text"]), "x holds the text 'a text'"),
+        (lambda c: c.predict(["a text"]), "x contains the text 'a text'"),
     ],
 )
-def test_unfit_data_are_refused_later_too(fitted: Classifier, call: Any, says: str) -> None:
+def test_invalid_test_data_raise_an_error(fitted: Classifier, call: Any, says: str) -> None:
     with pytest.raises(AgentlabError) as caught:
         call(fitted)
     assert says in str(caught.value)
 
 
-def test_what_was_not_fitted_says_so(tmp_path: Path) -> None:
+def test_predicting_before_fit_raises_an_error(tmp_path: Path) -> None:
     for call in (lambda c: c.predict(X), lambda c: c.score(X, Y), lambda c: c.save(tmp_path)):
         with pytest.raises(AgentlabError, match="this Classifier has not been fitted; call fit"):
             call(Classifier())
@@ -371,10 +374,10 @@ def test_what_was_not_fitted_says_so(tmp_path: Path) -> None:
     [
         ({"net": "mpl"}, "net='mpl' is unknown; did you mean 'mlp'"),
         ({"net": "lenet"}, "net='lenet' needs images"),
-        ({"flip": True}, "flip, rotate, shift and zoom move images, but an example has"),
+        ({"flip": True}, "flip, rotate, shift and zoom need images, but an example has"),
     ],
 )
-def test_an_option_that_does_not_suit_the_data_is_refused(
+def test_an_option_that_does_not_match_the_data_raises_an_error(
     options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(AgentlabError) as caught:
@@ -386,14 +389,14 @@ def test_an_option_that_does_not_suit_the_data_is_refused(
     "options",
     [{"dropout": 1.0}, {"label_smoothing": 1.0}, {"zoom": 1.0}, {"class_weights": "some"}],
 )
-def test_an_unfit_option_is_refused(options: dict[str, Any]) -> None:
+def test_an_invalid_option_raises_an_error(options: dict[str, Any]) -> None:
     with pytest.raises(AgentlabError, match=f"{next(iter(options))}="):
         Classifier(**options)
 
 
 @pytest.mark.parametrize("y", [Y + 1, Y - 1, WORDS])
-def test_labels_beyond_the_names_given_are_refused(y: Any) -> None:
-    with pytest.raises(AgentlabError, match="which was not trained; there are 0, 1"):
+def test_labels_beyond_the_named_classes_raise_an_error(y: Any) -> None:
+    with pytest.raises(AgentlabError, match="which must be one of 0, 1"):
         Classifier(dense(2)).fit(X, y, classes=["low", "high"], quiet=True)
 
 
@@ -430,7 +433,7 @@ def test_its_keras_model_predicts_the_same_from_raw_inputs(options: Any, x: Any)
     assert np.array(["no", "yes"])[found["classes"]].tolist() == classifier.predict(x).tolist()
 
 
-def test_bytes_given_to_a_model_of_numbers_are_numbers() -> None:
+def test_a_model_of_numbers_accepts_uint8() -> None:
     rows = RNG.integers(0, 200, (60, 4)).astype(np.float32)
     classifier = Classifier("mlp", hidden=(4,), epochs=1).fit(rows, Y, quiet=True)
     expected = classifier.predict_proba(rows)

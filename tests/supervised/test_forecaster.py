@@ -1,4 +1,4 @@
-"""Forecasting: better than the naive forecast where there is something to learn, and only there."""
+"""Forecasting: better than the naive forecast if and only if the series is predictable."""
 
 import keras
 import numpy as np
@@ -41,13 +41,13 @@ def test_a_wave_is_forecast_far_better_than_by_its_last_value(forecaster: Foreca
     assert (np.abs(followed - WAVE[950:960]).mean(axis=0) < [15, 0.6]).all()
 
 
-def test_a_random_walk_is_not_pretended_to_be_foreseen() -> None:
+def test_a_random_walk_is_not_forecast_better_than_naively() -> None:
     walk = np.random.default_rng(1).normal(size=(1500, 1)).cumsum(axis=0)
     trainer = Forecaster(epochs=3, **SMALL).fit(walk[:1200], quiet=True)
     assert 0.9 < trainer.evaluate(walk[1200:], walk[:1200])["ratio"] < 1.15
 
 
-def test_figures_are_those_computed_from_predictions(forecaster: Forecaster) -> None:
+def test_metrics_equal_those_computed_from_predictions(forecaster: Forecaster) -> None:
     moments = range(20, 191)  # of 200 rows, the first 20 are only past, the last 10 only future
     net = np.array([forecaster.predict(TEST[:m]) - TEST[m : m + 10] for m in moments])
     naive = np.array([TEST[m - 1] - TEST[m : m + 10] for m in moments])
@@ -65,7 +65,7 @@ def test_figures_are_those_computed_from_predictions(forecaster: Forecaster) -> 
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
-def test_no_target_of_one_part_is_one_of_another() -> None:
+def test_splits_share_no_targets() -> None:
     trainer = Forecaster(**TINY)
     trainer._usual = np.ones(1)
     rows = np.arange(30.0)[:, None]
@@ -81,7 +81,7 @@ def tiny() -> Forecaster:
     return Forecaster(**TINY, validation_split=1 / 6).fit(WAVE[:120], quiet=True)
 
 
-def test_held_out_rows_change_no_training(tiny: Forecaster) -> None:
+def test_held_out_rows_do_not_affect_training(tiny: Forecaster) -> None:
     changed = np.concatenate([WAVE[:100], -3 * WAVE[100:120]])
     other = Forecaster(**TINY, validation_split=1 / 6).fit(changed, quiet=True)
     for part, same in (("train", True), ("validation", False)):
@@ -89,7 +89,7 @@ def test_held_out_rows_change_no_training(tiny: Forecaster) -> None:
         assert (next(losses) == next(losses)) == same
 
 
-def test_units_change_nothing_but_the_units(tiny: Forecaster) -> None:
+def test_forecasts_scale_with_the_units_of_the_series(tiny: Forecaster) -> None:
     factor = 2.0**80  # its square is too large for float32
     other = Forecaster(**TINY, validation_split=1 / 6).fit(WAVE[:120] * factor, quiet=True)
     a, b = tiny.evaluate(TEST), other.evaluate(TEST * factor)
@@ -98,13 +98,13 @@ def test_units_change_nothing_but_the_units(tiny: Forecaster) -> None:
     np.testing.assert_allclose(other.predict(TEST * factor) / factor, tiny.predict(TEST), rtol=1e-5)
 
 
-def test_what_lies_before_the_last_past_does_not_matter(forecaster: Forecaster) -> None:
+def test_only_the_last_past_rows_affect_a_forecast(forecaster: Forecaster) -> None:
     changed = TEST.copy()
     changed[:-20] = 0
     np.testing.assert_array_equal(forecaster.predict(changed), forecaster.predict(TEST))
 
 
-def test_rows_before_serve_as_past(forecaster: Forecaster) -> None:
+def test_rows_before_the_test_data_are_used_as_past(forecaster: Forecaster) -> None:
     same = forecaster.evaluate(TEST[20:], TEST[:20])
     assert same == forecaster.evaluate(TEST)
 
@@ -133,7 +133,7 @@ def test_images_of_forecasts_and_of_the_error_by_horizon(forecaster: Forecaster)
     assert net.shape == (10,) and net[5] < naive[5]
 
 
-def test_a_keras_net_of_ones_own_can_be_taught() -> None:
+def test_a_custom_keras_net_can_be_trained() -> None:
     own = keras.Sequential(
         [
             keras.Input((4, 2)),
@@ -144,28 +144,38 @@ def test_a_keras_net_of_ones_own_can_be_taught() -> None:
     )
     trainer = Forecaster(own, **TINY).fit(TRAIN, quiet=True)
     assert trainer.predict(TEST).shape == (3, 2)
-    with pytest.raises(AgentlabError, match=r"the net gives \[1, 3, 2\] .* but \[1, 5, 2\] is"):
+    with pytest.raises(
+        AgentlabError, match=r"the net returns \[1, 3, 2\] .* must return \[1, 5, 2\]"
+    ):
         Forecaster(own, **{**TINY, "horizon": 5}).fit(TRAIN, quiet=True)
 
 
-def test_what_cannot_be_learned_or_forecast_is_refused(forecaster: Forecaster) -> None:
+def test_invalid_series_raise_an_error(forecaster: Forecaster) -> None:
     gap = WAVE.copy()
     gap[7, 1] = np.nan
-    with pytest.raises(AgentlabError, match=r"values\[7, 1\] is nan; every value must be a finite"):
+    with pytest.raises(AgentlabError, match=r"values\[7, 1\]=nan must be a finite"):
         Forecaster().fit(gap)
-    with pytest.raises(AgentlabError, match="values has 63 rows, but past=40 and horizon=40 need"):
+    with pytest.raises(
+        AgentlabError,
+        match="values has 63 rows, but needs 80 for past=40 and horizon=40",
+    ):
         Forecaster().fit(WAVE[:70])
-    with pytest.raises(AgentlabError, match="validation_data has 20 rows, but horizon=40 need 40"):
+    with pytest.raises(AgentlabError, match="validation_data has 20 rows, but needs 40"):
         Forecaster().fit(WAVE[:200])
-    with pytest.raises(AgentlabError, match="values has 19 rows, but past=20 are needed"):
+    with pytest.raises(
+        AgentlabError, match="values has 19 rows, but a forecast needs at least past=20"
+    ):
         forecaster.predict(WAVE[:19])
-    with pytest.raises(AgentlabError, match="values has 29 rows, but past=20 and horizon=10"):
+    with pytest.raises(
+        AgentlabError,
+        match="values has 29 rows, but needs 30 for past=20 and horizon=10",
+    ):
         forecaster.evaluate(WAVE[:29])
-    with pytest.raises(AgentlabError, match="values has 1 columns, but the net was trained on 2"):
+    with pytest.raises(AgentlabError, match="values has 1 columns, but must have 2 as in training"):
         forecaster.predict(WAVE[:, :1])
-    with pytest.raises(AgentlabError, match="names has 1 entries, but values has 2 columns"):
+    with pytest.raises(AgentlabError, match="names has 1 entries, but must have 2"):
         Forecaster().fit(WAVE, names=["one"])
-    with pytest.raises(AgentlabError, match="values holds something else than numbers"):
+    with pytest.raises(AgentlabError, match="values must contain only numbers"):
         Forecaster().fit(["a", "b"])
     with pytest.raises(AgentlabError, match="past=1 must be 2 or more"):
         Forecaster(past=1)

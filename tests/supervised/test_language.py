@@ -1,4 +1,4 @@
-"""LanguageModel: held-out nats, what is remembered, writing, resuming."""
+"""LanguageModel: validation loss, recurrent states, generation, resuming."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def test_a_regular_text_is_learned(model: LanguageModel) -> None:
     assert model.score(TEXT[:1000]) == metrics["loss"]
 
 
-def test_it_writes_what_it_read(model: LanguageModel) -> None:
+def test_it_generates_the_training_text(model: LanguageModel) -> None:
     written = model.generate("the cat", 40, temperature=0)
     assert len(written) == 47 and set(written.split()[:-1]) <= set(TEXT.split())
     assert model.generate("the ", 40, seed=1) == model.generate("the ", 40, seed=1)
@@ -36,7 +36,7 @@ def test_it_writes_what_it_read(model: LanguageModel) -> None:
     assert model.generate("the ", 40, top_k=1, seed=2) == model.generate("the ", 40, temperature=0)
 
 
-def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
+def test_held_out_loss_is_the_mean_over_all_characters_with_full_context(
     model: LanguageModel,
 ) -> None:
     text = TEXT[7:300]
@@ -56,7 +56,7 @@ def test_held_out_loss_is_the_mean_over_all_characters_with_all_before(
     assert model.evaluate(text)["loss"] == pytest.approx(counted.mean(), rel=1e-5)
 
 
-def test_texts_of_other_lengths_are_written_without_compiling_anew(model: LanguageModel) -> None:
+def test_texts_of_other_lengths_are_generated_without_recompiling(model: LanguageModel) -> None:
     for length in (20, 21):
         model.generate("the ", length)
     writer = model.compiled("generate", lambda: None)
@@ -65,7 +65,7 @@ def test_texts_of_other_lengths_are_written_without_compiling_anew(model: Langua
     assert writer.experimental_get_tracing_count() == traced
 
 
-def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
+def test_a_custom_net_must_match_the_characters_of_the_text() -> None:
     size = len(set(TEXT)) + 1
     for known in (size, size + 1):
         torso = RNN(units=(4,), vocabulary=known)
@@ -76,18 +76,18 @@ def test_a_net_of_ones_own_must_know_the_texts_characters() -> None:
         else:
             with pytest.raises(AgentlabError, match=f"must be Headed.*vocabulary={size}"):
                 model.fit(TEXT, quiet=True)
-    with pytest.raises(AgentlabError, match="net='mine' does not fit a text of"):
+    with pytest.raises(AgentlabError, match="net='mine' does not match a text of"):
         LanguageModel(net=keras.Sequential(name="mine"), **SMALL).fit(TEXT, quiet=True)
 
 
-def test_unknown_characters_cost_nats_but_are_never_written(model: LanguageModel) -> None:
+def test_unknown_characters_have_a_loss_but_are_never_generated(model: LanguageModel) -> None:
     assert (
         model.evaluate("the cät sat on the mat. " * 4)["loss"] > model.evaluate(TEXT[:96])["loss"]
     )
     assert "\ufffd" not in model.generate("é", 200, temperature=5.0)
 
 
-def test_a_resumed_run_equals_one_never_stopped(tmp_path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path) -> None:
     texts = {}
     for name, parts in (("whole", (3,)), ("parts", (1, 3))):
         for epochs in parts:
@@ -100,7 +100,7 @@ def test_a_resumed_run_equals_one_never_stopped(tmp_path) -> None:
     assert texts["whole"] == texts["parts"]
 
 
-def test_mistakes_are_told_in_one_sentence(model: LanguageModel) -> None:
+def test_invalid_arguments_raise_an_error_of_one_line(model: LanguageModel) -> None:
     with pytest.raises(AgentlabError, match="length=16 needs 33"):
         LanguageModel(**SMALL).fit("too short", quiet=True)
     with pytest.raises(AgentlabError, match="prompt='' is empty"):
@@ -121,7 +121,7 @@ def test_mistakes_are_told_in_one_sentence(model: LanguageModel) -> None:
         LanguageModel().generate("the")
 
 
-def test_its_keras_model_gives_what_comes_next(model: LanguageModel) -> None:
+def test_its_keras_model_predicts_the_next_character(model: LanguageModel) -> None:
     ids = model.preprocessor.encode("the cat sat")[None]
     found = np.asarray(model.inference_model()(ids)["probabilities"])
     assert found.shape == (1, model.preprocessor.size)

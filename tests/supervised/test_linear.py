@@ -1,4 +1,4 @@
-"""Linear regression in closed form, beside scikit-learn and beside gradient descent."""
+"""Linear regression in closed form, compared with scikit-learn and gradient descent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +77,7 @@ class Patient(Regressor):
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.1])
-def test_gradient_descent_comes_to_the_same(l2: float) -> None:
+def test_gradient_descent_converges_to_the_same_solution(l2: float) -> None:
     x = X[:, [2, 3, 8]]
     options: dict[str, Any] = {"validation_split": 0.0, "l2": l2}
     ours = LinearRegression(**options).fit(x, Y, quiet=True)
@@ -115,14 +115,14 @@ class Stream:
         yield from Arrays(X.astype(np.float32), Y.astype(np.float32)).epoch(min(batch, 50), seed)
 
 
-def test_data_that_stream_give_the_same() -> None:
+def test_streamed_data_give_the_same_solution() -> None:
     streamed = LinearRegression().fit(Stream(), quiet=True)
     at_once = LinearRegression(standardize=False).fit(X, Y, quiet=True)
     np.testing.assert_allclose(streamed.coef_, at_once.coef_, rtol=1e-4)
     np.testing.assert_allclose(streamed.errors_, at_once.errors_, rtol=1e-4)
 
 
-def test_inputs_that_follow_from_each_other_have_no_errors_but_predict() -> None:
+def test_linearly_dependent_inputs_have_no_standard_errors_but_predict() -> None:
     doubled = np.column_stack([X, X[:, 0] * 2, np.ones(len(X))])
     ours = LinearRegression().fit(doubled, Y, quiet=True)
     assert ours.errors_ is None
@@ -142,7 +142,7 @@ def test_whole_numbers_are_numbers() -> None:
     assert ours.predict([[10]]) == pytest.approx([21], rel=1e-6)
 
 
-def test_a_run_records_both_parts(tmp_path: Path) -> None:
+def test_a_run_records_training_and_validation_metrics(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         for _ in range(2):  # the second as a resumed run does
             ours = LinearRegression(validation_split=0.2).fit(X, Y, run=run, quiet=True)
@@ -160,7 +160,7 @@ def test_residuals_and_coefficients_are_drawn() -> None:
     np.testing.assert_allclose(widths, expected[np.argsort(-abs(expected))], rtol=1e-5)
 
 
-def test_options_of_gradient_descent_are_unknown() -> None:
+def test_options_of_gradient_descent_do_not_exist() -> None:
     with pytest.raises(AgentlabError, match="LinearRegressionConfig has no option 'epochs'"):
         LinearRegression(epochs=3)
 

@@ -1,4 +1,4 @@
-"""The perceptron: it learns what a line parts, and proves of other data that none does."""
+"""The perceptron: it learns separable classes, and proves that others are not separable."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 
 
 @pytest.mark.parametrize("number", range(1, 15))
-def test_every_boolean_function_of_two_inputs_is_learned_or_refused(number: int) -> None:
+def test_every_boolean_function_of_two_inputs_is_learned_or_raises_an_error(number: int) -> None:
     outputs = np.array([number >> i & 1 for i in range(4)])
     perceptron = Perceptron(seed=number)
     if number in (0b0110, 0b1001):  # XOR and its opposite
-        with pytest.raises(AgentlabError, match="no line parts the two classes"):
+        with pytest.raises(AgentlabError, match="the classes are not linearly separable"):
             perceptron.fit(INPUTS, outputs, quiet=True)
         return
     perceptron.fit(INPUTS, outputs, quiet=True)
@@ -31,7 +31,7 @@ def test_every_boolean_function_of_two_inputs_is_learned_or_refused(number: int)
     assert says.tolist() == outputs.astype(bool).tolist()
 
 
-def test_a_mistake_moves_the_weights_by_eta() -> None:
+def test_a_misclassified_example_changes_the_weights_by_eta() -> None:
     perceptron = Perceptron(learning_rate=0.4)
     weights = np.array([0.1, -0.3, 0.05])
     rows = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
@@ -41,13 +41,13 @@ def test_a_mistake_moves_the_weights_by_eta() -> None:
     np.testing.assert_allclose(weights, [0.5, -0.3, 0.05])
 
 
-def test_xor_is_refused_with_the_point_that_both_classes_share() -> None:
+def test_the_error_for_xor_names_a_point_in_both_convex_hulls() -> None:
     perceptron = Perceptron(epochs=20)
     with pytest.raises(AgentlabError) as refusal:
         perceptron.fit(INPUTS, XOR, quiet=True)
-    assert "2 of class 0 at (0, 0) and (1, 1), 2 of class 1 at (0, 1) and (1, 0)" in str(
-        refusal.value
-    )
+    message = str(refusal.value)
+    assert "inside 2 examples of class 0 at (0, 0) and (1, 1)" in message
+    assert "and 2 examples of class 1 at (0, 1) and (1, 0)" in message
     assert len(perceptron.history) == 20
     with pytest.raises(AgentlabError, match="has not been fitted"):
         perceptron.predict(INPUTS)
@@ -64,15 +64,15 @@ def test_the_proof_holds_in_many_dimensions() -> None:
     assert common_point(x, x @ [1, 0.1, 0, 0, 0, 0, 0] > 1e4) is None
 
 
-def test_one_example_of_both_classes_is_the_shortest_proof() -> None:
+def test_an_example_of_both_classes_is_the_common_point() -> None:
     shares = common_point(np.array([[0.0], [3.0], [3.0], [9.0]]), np.array([0, 0, 1, 1]))
     np.testing.assert_allclose(shares, [0, 1, 1, 0])
 
 
-def test_too_few_epochs_are_told_from_data_without_a_line() -> None:
+def test_too_few_epochs_are_distinguished_from_inseparable_data() -> None:
     x = np.linspace(0, 1, 200)[:, None]
     y = x[:, 0] > 0.9321
-    with pytest.raises(AgentlabError, match="epochs=1 are too few: .* of 200 examples"):
+    with pytest.raises(AgentlabError, match="epochs=1 is too small: .* of 200 examples"):
         Perceptron(epochs=1).fit(x, y, quiet=True)
     assert Perceptron(epochs=3000).fit(x, y, quiet=True).score(x, y) == 1
 
@@ -88,13 +88,13 @@ def test_real_data_with_names_of_classes() -> None:
     assert set(perceptron.predict(x)) == {"setosa", "versicolor"}
     assert perceptron.predict_proba(x[:1]).tolist() == [[1, 0]]
     assert perceptron.history[-1]["validation/accuracy"] > 0.9
-    with pytest.raises(AgentlabError, match="no line parts .* 'versicolor'.* 'virginica'"):
+    with pytest.raises(AgentlabError, match="not linearly separable.* 'versicolor'.* 'virginica'"):
         Perceptron(epochs=50).fit(iris.data[50:], names[50:], quiet=True)
-    with pytest.raises(AgentlabError, match="there are 3 classes.* tells 2 apart"):
+    with pytest.raises(AgentlabError, match="there are 3 classes.* needs exactly 2"):
         Perceptron().fit(iris.data, names)
 
 
-def test_a_run_records_each_pass(tmp_path: Path) -> None:
+def test_a_run_records_each_epoch(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         perceptron = Perceptron().fit(INPUTS, AND, run=run, quiet=True)
         perceptron.fit(INPUTS, AND, run=run, quiet=True)  # as a resumed run does
@@ -103,7 +103,7 @@ def test_a_run_records_each_pass(tmp_path: Path) -> None:
     assert len(lines) == len(perceptron.history) + 1 and lines[-1].endswith(",0,1.0")
 
 
-def test_the_line_is_drawn_where_the_output_changes() -> None:
+def test_the_decision_boundary_is_plotted() -> None:
     perceptron = Perceptron().fit(INPUTS, AND, quiet=True)
     metrics = perceptron.plots(INPUTS, AND)
     assert set(metrics) == {"confusion", "line"}

@@ -26,7 +26,7 @@ def fitted() -> Regressor:
     )
 
 
-def test_it_learns_in_the_targets_own_units(fitted: Regressor) -> None:
+def test_predictions_are_in_the_units_of_the_targets(fitted: Regressor) -> None:
     score = fitted.score(X, Y)
     assert type(score) is float
     assert score > 0.99
@@ -39,7 +39,7 @@ def test_it_learns_in_the_targets_own_units(fitted: Regressor) -> None:
     assert metrics["rmse"] < 0.1 * Y.std()
 
 
-def test_a_net_that_knows_nothing_predicts_the_training_splits_mean() -> None:
+def test_an_untrained_net_predicts_the_mean_of_the_training_targets() -> None:
     regressor = Regressor(dense(), epochs=1, learning_rate=1e-30, validation_split=0.0)
     assert regressor.fit(X, Y, quiet=True) is regressor
     np.testing.assert_allclose(regressor.predict(X), Y.mean(), rtol=1e-6)
@@ -63,7 +63,7 @@ def test_losses_of_standardized_errors_by_hand(loss: str, expected: list[float])
     assert regressor.reduce_metrics({"loss": 1.0, "rmse": 74.0})["rmse"] == pytest.approx(74**0.5)
 
 
-def test_several_targets_are_scaled_each_by_its_own() -> None:
+def test_several_targets_are_scaled_separately() -> None:
     y = np.column_stack([Y, X[:, 0] / 1000, np.full(80, 7.0)])
     options = {"epochs": 60, "batch_size": 8, "learning_rate": 0.02}
     regressor = Regressor(dense(3), **options).fit(X, y, quiet=True)
@@ -87,7 +87,7 @@ def test_only_the_training_split_decides_how_targets_are_scaled() -> None:
     np.testing.assert_allclose(one.specification()["target_std"], [Y[rows].std()], rtol=1e-6)
 
 
-def test_streams_are_scaled_as_arrays_are() -> None:
+def test_streamed_targets_are_scaled_like_arrays() -> None:
     options: dict[str, Any] = {"epochs": 2, "batch_size": 8, "standardize": False}
     streamed = Regressor(dense(), **options).fit(Stream(Arrays(X, Y)), quiet=True)
     in_memory = Regressor(dense(), validation_split=0.0, **options).fit(X, Y, quiet=True)
@@ -110,7 +110,7 @@ def test_scaling_is_exact_also_far_from_zero(parts: int) -> None:
     np.testing.assert_allclose(learned["target_mean"], [y.mean()], rtol=1e-6)
 
 
-def test_a_constant_target_is_learned_as_it_is() -> None:
+def test_a_constant_target_is_not_scaled() -> None:
     regressor = Regressor(dense(), epochs=1, learning_rate=1e-3).fit(
         X, np.full(80, 0.1), quiet=True
     )
@@ -129,13 +129,13 @@ BAD[5] = np.inf
 @pytest.mark.parametrize(
     ("y", "says"),
     [
-        (["low"] * 80, "y holds 'low'; every target must be a finite number"),
-        ([*Y[1:].tolist(), None], "y holds None; every target must be a finite number"),
-        (BAD, "y holds inf; every target must be a finite number"),
+        (["low"] * 80, "y contains 'low'; every target must be a finite number"),
+        ([*Y[1:].tolist(), None], "y contains None; every target must be a finite number"),
+        (BAD, "y contains inf; every target must be a finite number"),
         (Y[:7], "x has 80 rows and y has 7; they must match"),
     ],
 )
-def test_unfit_targets_are_refused(y: Any, says: str) -> None:
+def test_invalid_targets_raise_an_error(y: Any, says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
         Regressor(epochs=1).fit(X, y, quiet=True)
 
@@ -143,24 +143,24 @@ def test_unfit_targets_are_refused(y: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("y", "says"),
     [
-        (["low"] * 80, "y holds 'low'; every target must be a finite number"),
-        (np.column_stack([Y, Y]), "y has 2 numbers for each example, but the net predicts 1"),
+        (["low"] * 80, "y contains 'low'; every target must be a finite number"),
+        (np.column_stack([Y, Y]), "y has 2 numbers per example, but the net predicts 1"),
         (Y[:7], "targets has 7 rows, but inputs has 80"),
     ],
 )
-def test_unfit_targets_are_refused_later_too(fitted: Regressor, y: Any, says: str) -> None:
+def test_invalid_test_targets_raise_an_error(fitted: Regressor, y: Any, says: str) -> None:
     with pytest.raises(AgentlabError, match=says):
         fitted.score(X, y)
 
 
-def test_numbers_kept_as_objects_are_numbers() -> None:
+def test_object_arrays_of_numbers_are_numbers() -> None:
     regressor = Regressor(dense(), epochs=1)
     regressor.fit(X.astype(object), Y.astype(object), quiet=True)
     assert regressor.predict(X.astype(object)).shape == (80,)
 
 
-def test_a_net_with_another_number_of_outputs_is_refused() -> None:
-    with pytest.raises(AgentlabError, match=r"the net gives the shape \[1, 2\] for one example"):
+def test_a_net_with_a_wrong_number_of_outputs_raises_an_error() -> None:
+    with pytest.raises(AgentlabError, match=r"for one example has the shape \[1, 2\]"):
         Regressor(dense(2)).fit(X, Y, quiet=True)
 
 

@@ -1,4 +1,4 @@
-"""Siamese training: pairs as they should be, and an embedding whose neighbors tell classes."""
+"""Siamese training: correct pairs, and an embedding whose neighbors predict classes."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def all_pairs(pairs: Pairs, batch: int, seed: int | None) -> np.ndarray:
     return np.concatenate(parts, axis=1).T
 
 
-def test_each_example_comes_once_and_half_of_the_pairs_are_alike() -> None:
+def test_each_example_occurs_once_and_half_of_the_pairs_are_of_the_same_class() -> None:
     pairs = Pairs(np.arange(11), NUMBERS)
     rows = all_pairs(pairs, 4, seed=5)
     assert pairs.count(4) == 3 and len(rows) == pairs.size == 11
@@ -34,7 +34,7 @@ def test_each_example_comes_once_and_half_of_the_pairs_are_alike() -> None:
         assert first != second or NUMBERS[first] == 3
 
 
-def test_partners_are_drawn_evenly() -> None:
+def test_partners_are_sampled_uniformly() -> None:
     pairs = Pairs(np.arange(11), NUMBERS)
     rows = np.concatenate([all_pairs(pairs, 11, seed) for seed in range(600)])
     alike = rows[(rows[:, 0] == 1) & (rows[:, 2] == 1), 1]
@@ -45,7 +45,7 @@ def test_partners_are_drawn_evenly() -> None:
     assert set(unlike) == set(others) and np.bincount(unlike)[others].min() > 25
 
 
-def test_pairs_are_new_in_each_epoch_and_repeat_under_a_seed() -> None:
+def test_pairs_change_each_epoch_and_are_reproducible() -> None:
     pairs = Pairs(np.arange(11), NUMBERS, seed=3)
     np.testing.assert_array_equal(all_pairs(pairs, 4, 1), all_pairs(pairs, 4, 1))
     assert (all_pairs(pairs, 4, 1) != all_pairs(pairs, 4, 2)).any()
@@ -58,7 +58,7 @@ def digits() -> SiameseTrainer:
     return trainer.fit(DIGITS[~HELD_OUT], LABELS[~HELD_OUT], quiet=True)
 
 
-def test_neighbors_tell_digits_apart(digits: SiameseTrainer) -> None:
+def test_nearest_neighbors_classify_digits(digits: SiameseTrainer) -> None:
     metrics = digits.evaluate(DIGITS[HELD_OUT], LABELS[HELD_OUT])
     assert metrics["knn_accuracy"] > 0.85 and metrics["pair_accuracy"] > 0.85
     assert digits.score(DIGITS[HELD_OUT], LABELS[HELD_OUT]) == metrics["knn_accuracy"]
@@ -69,9 +69,7 @@ def test_neighbors_tell_digits_apart(digits: SiameseTrainer) -> None:
     assert digits.history[-1]["train/loss"] < 0.3 * digits.history[0]["train/loss"]
 
 
-def test_a_saved_trainer_comes_back_with_its_neighbors(
-    digits: SiameseTrainer, tmp_path: Path
-) -> None:
+def test_a_loaded_trainer_has_the_same_neighbors(digits: SiameseTrainer, tmp_path: Path) -> None:
     digits.save(tmp_path)
     loaded = load(tmp_path)
     assert isinstance(loaded, SiameseTrainer)
@@ -83,7 +81,7 @@ def test_a_saved_trainer_comes_back_with_its_neighbors(
     np.testing.assert_array_equal(again, digits.classify(DIGITS[HELD_OUT]))
 
 
-def test_the_most_of_the_nearest_decide() -> None:
+def test_the_majority_of_the_nearest_neighbors_decides() -> None:
     trainer = SiameseTrainer(neighbors=3)
     trainer.classes, trainer._numbers = ["a", "b"], np.array([0, 0, 1, 1, 1])
     trainer._points = np.array([[0, 0], [0, 1], [0, 2], [5, 5], [6, 6]], np.float32)
@@ -91,7 +89,7 @@ def test_the_most_of_the_nearest_decide() -> None:
     assert said.tolist() == [0, 1, 0]  # of the last: b at 1, a at 2 and at 3
 
 
-def test_a_class_never_trained_counts_as_wrong(digits: SiameseTrainer) -> None:
+def test_a_class_not_in_the_training_data_counts_as_wrong(digits: SiameseTrainer) -> None:
     labels = np.full(HELD_OUT.sum(), 12)
     assert digits.evaluate(DIGITS[HELD_OUT], labels)["knn_accuracy"] == 0
 
@@ -118,14 +116,14 @@ def test_names_of_classes_and_a_run(tmp_path: Path) -> None:
     assert [group.get_label() for group in axes.collections] == ["cat", "dog"]
 
 
-def test_what_cannot_be_learned_is_refused() -> None:
+def test_invalid_training_data_raise_an_error() -> None:
     with pytest.raises(AgentlabError, match="there is only one class, 3"):
         SiameseTrainer().fit(np.zeros((4, 2)), [3, 3, 3, 3])
     with pytest.raises(AgentlabError, match="x has 4 rows and y has 3"):
         SiameseTrainer().fit(np.zeros((4, 2)), [3, 3, 2])
-    with pytest.raises(AgentlabError, match="pairs are drawn from arrays"):
+    with pytest.raises(AgentlabError, match="x is Batches, but must be arrays"):
         SiameseTrainer().fit(Pairs(np.arange(11), NUMBERS), None)
-    with pytest.raises(AgentlabError, match="the net embeds nothing"):
+    with pytest.raises(AgentlabError, match="the net must be an agentlab.nets.siamese.Siamese"):
         SiameseTrainer(keras.Sequential([keras.layers.Dense(2)])).fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(AgentlabError, match="SiameseConfig has no option 'flip'"):
         SiameseTrainer(flip=True)

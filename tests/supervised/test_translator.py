@@ -1,4 +1,4 @@
-"""Translator: numbers in words, reversed, from a language to another."""
+"""Translator: number words in reverse order, from one language to another."""
 
 import math
 import os
@@ -68,7 +68,7 @@ def test_the_order_of_texts_does_not_matter(translator: Translator) -> None:
     assert translator.predict([]) == []
 
 
-def test_nothing_is_translated_by_nothing(translator: Translator) -> None:
+def test_a_blank_sentence_gives_an_empty_translation(translator: Translator) -> None:
     first, second = translator.predict([" ", "two One"])
     assert first == "" and second == "eins zwei"
 
@@ -111,7 +111,7 @@ def test_attention_is_drawn_for_some_sentences(translator: Translator) -> None:
 
 
 @pytest.mark.parametrize("net", ["bahdanau", "none", "transformer"])
-def test_every_net_trains_translates_and_comes_back(net: str, tmp_path: Path) -> None:
+def test_every_net_trains_translates_and_is_loaded(net: str, tmp_path: Path) -> None:
     options = {**SMALL, "epochs": 2, "units": 16, "embedding": 16, "joint": False}
     translator = Translator(net, **options).fit(*TRAIN, quiet=True)
     losses = [epoch["validation/loss"] for epoch in translator.history]
@@ -131,7 +131,7 @@ class Stopped(Translator):
         return super().epoch_end(epoch, run)
 
 
-def test_a_run_gone_on_with_is_that_of_one_never_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     options = {**SMALL, "epochs": 2, "units": 8, "embedding": 8, "dropout": 0.3}
     whole, half = (Run.create(tmp_path, name, {}) for name in ("whole", "half"))
     with whole:
@@ -145,7 +145,7 @@ def test_a_run_gone_on_with_is_that_of_one_never_stopped(tmp_path: Path) -> None
     assert metrics[0] == metrics[1]
 
 
-def test_translations_are_shown_beside_the_metrics(tmp_path: Path) -> None:
+def test_translations_are_logged_with_the_metrics(tmp_path: Path) -> None:
     with Run.create(tmp_path, "run", {}) as run:
         options = {**SMALL, "epochs": 2, "units": 8, "embedding": 8, "bleu_every": 2}
         translator = Translator("none", **options).fit(*TRAIN, run=run, quiet=True)
@@ -163,20 +163,20 @@ LONG = "One " * 60
 @pytest.mark.parametrize(
     ("sources", "targets", "says"),
     [
-        (["One", "two"], ["eins"], "there are 2 sources and 1 targets"),
-        ([], [], "there are 0 sources"),
-        (["One", " "], ["eins", "zwei"], r"sources\[1\] is ' ', but must be a sentence"),
-        (["One", "two"], ["eins", 2], r"targets\[1\] is 2, but must be a sentence"),
+        (["One", "two"], ["eins"], "sources has 2 sentences and targets has 1"),
+        ([], [], "both must have the same number, at least 1"),
+        (["One", " "], ["eins", "zwei"], r"sources\[1\]=' ' must be a sentence"),
+        (["One", "two"], ["eins", 2], r"targets\[1\]=2 must be a sentence"),
         ([*TRAIN[0], LONG], [*TRAIN[1], "eins"], r"sources\[600\] has \d+ subwords, more than max"),
     ],
 )
-def test_sentences_that_do_not_fit_are_refused_in_words(sources, targets, says) -> None:
+def test_invalid_sentences_raise_an_error(sources, targets, says) -> None:
     options = {**SMALL, "validation_split": 0.0}
     with pytest.raises(AgentlabError, match=says):
         Translator("luong", **options).fit(sources, targets, quiet=True)
 
 
-def test_what_is_too_long_to_translate_is_refused_in_words(translator: Translator) -> None:
+def test_translating_a_long_sentence_raises_an_error(translator: Translator) -> None:
     with pytest.raises(
         AgentlabError, match=r"texts\[1\] has \d+ subwords, more than max_length=40"
     ):
@@ -193,11 +193,11 @@ def test_what_is_too_long_to_translate_is_refused_in_words(translator: Translato
         ({"bleu_every": -1}, "bleu_every=-1 must be 0 or more"),
     ],
 )
-def test_options_that_cannot_be_are_refused_in_words(options, says) -> None:
+def test_invalid_options_raise_an_error(options, says) -> None:
     with pytest.raises(AgentlabError, match=says):
         Translator(**options)
 
 
-def test_a_translator_that_has_not_learned_says_so() -> None:
+def test_translating_before_fit_raises_an_error() -> None:
     with pytest.raises(AgentlabError, match="has not been fitted"):
         Translator().predict(["One"])

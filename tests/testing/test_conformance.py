@@ -1,4 +1,4 @@
-"""The conformance suites find what is wrong, and say it in one sentence each."""
+"""The conformance suites detect faults and report each in one sentence."""
 
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ class SharesItsPolicy(Tabular):
         return self.state()
 
 
-def test_an_agent_with_nothing_wrong_passes():
+def test_a_correct_agent_passes():
     agents.check_agent(Tabular)
 
 
@@ -113,14 +113,18 @@ def test_an_agent_with_nothing_wrong_passes():
     [
         (ActsInColumns, "check_actions", r"has shape \(3, 1\), not \(3,\)"),
         (ActsOutside, "check_actions", r"which is not in Discrete\(2\)"),
-        (ChangesObservations, "check_actions", "act changes the observations"),
-        (DrawsFromElsewhere, "check_greedy_actions", "chooses other actions the second"),
+        (ChangesObservations, "check_actions", "act modifies its observations"),
+        (DrawsFromElsewhere, "check_greedy_actions", "with the same seed give other actions"),
         (DrawsFromElsewhere, "check_seeded_repeat", "same seed log different metrics"),
         (Forgets, "check_policy_state", "chooses other actions"),
-        (TakesAnySpace, "check_refuses_other_spaces", "is accepted, but must raise"),
-        (ReportsNothingFinite, "check_number_of_environments", "reports loss=nan"),
-        (EndsAtTruncation, "check_truncation", "learns the same whether"),
-        (SharesItsPolicy, "check_policy_state", "policy_state shares q"),
+        (
+            TakesAnySpace,
+            "check_refuses_other_spaces",
+            "must raise AgentlabError, but raises nothing",
+        ),
+        (ReportsNothingFinite, "check_number_of_environments", "observe returns loss=nan"),
+        (EndsAtTruncation, "check_truncation", "treats truncated episodes like terminated"),
+        (SharesItsPolicy, "check_policy_state", "must be a copy, but shares q"),
     ],
 )
 def test_each_fault_of_an_agent_is_found(broken, check, says):
@@ -128,10 +132,10 @@ def test_each_fault_of_an_agent_is_found(broken, check, says):
         getattr(agents, check)(AgentCase(broken))
 
 
-def test_all_faults_are_told_together():
+def test_all_failed_checks_are_reported_together():
     with pytest.raises(AssertionError, match="ActsOutside fails") as caught:
         agents.check_agent(ActsOutside)
-    assert "check_actions: act(observations, explore=True) gives" in str(caught.value)
+    assert "check_actions: act(observations, explore=True) returns" in str(caught.value)
 
 
 class Means(Estimator):
@@ -208,7 +212,7 @@ class AddsUp(Means):
         return self
 
 
-def test_an_estimator_with_nothing_wrong_passes():
+def test_a_correct_estimator_passes():
     learners.check_estimator(Means, "classes")
 
 
@@ -216,13 +220,17 @@ def test_an_estimator_with_nothing_wrong_passes():
     ("broken", "check", "says"),
     [
         (ReturnsNothing, "check_second_fit", "fit must return self"),
-        (PredictsBeforeFit, "check_not_fitted", "is accepted, but must raise AgentlabError"),
-        (BreaksBeforeFit, "check_not_fitted", "raises AttributeError, but must raise"),
-        (TakesAnyShape, "check_wrong_shape", "inputs of another shape is accepted"),
-        (CentersInPlace, "check_data_unchanged", "fit or predict changes its data"),
-        (Guesses, "check_predictions", "something else the second time"),
-        (LosesItsMeans, "check_save_and_load", "save and load change means"),
-        (AddsUp, "check_second_fit", "a second fit does not begin anew"),
+        (PredictsBeforeFit, "check_not_fitted", "must raise AgentlabError, but raises nothing"),
+        (BreaksBeforeFit, "check_not_fitted", "but raises AttributeError"),
+        (TakesAnyShape, "check_wrong_shape", "inputs of another shape must raise AgentlabError"),
+        (CentersInPlace, "check_data_unchanged", "fit or predict modifies its data"),
+        (Guesses, "check_predictions", "two calls of predict return different"),
+        (
+            LosesItsMeans,
+            "check_save_and_load",
+            "a loaded learner and the saved one differ in means",
+        ),
+        (AddsUp, "check_second_fit", "a second fit gives another result"),
     ],
 )
 def test_each_fault_of_an_estimator_is_found(broken, check, says):

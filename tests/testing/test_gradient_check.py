@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("name", DISTINCT)
-def test_every_registered_net_has_right_gradients(name):
+def test_every_registered_net_has_correct_gradients(name):
     net, inputs = small(name)
     report = check_gradients(net, inputs, samples=1 if name == "resnet20" else 3)
     assert report.passed, report
@@ -21,7 +21,7 @@ def test_every_registered_net_has_right_gradients(name):
 
 
 @pytest.mark.parametrize("name", ["vgg", "resnet20"])
-def test_batch_norm_has_right_gradients_in_training(name):
+def test_batch_norm_has_correct_gradients_in_training(name):
     arguments = {"batch_norm": True, "dropout": 0.0} if name == "vgg" else {"depth": 8}
     net, inputs = small(name, **arguments)
     report = check_gradients(net, inputs, samples=2, training=True)
@@ -48,7 +48,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_of_keras_have_right_gradients(name):
+def test_losses_of_keras_have_correct_gradients(name):
     outputs, targets = LOSSES[name]
     by_name = check_gradients(lambda outputs: outputs, outputs, targets, name)
     as_object = check_gradients(keras.losses.get(name), outputs, targets) if (
@@ -128,13 +128,13 @@ def test_a_wrong_element_among_many_shows_along_a_random_direction():
     [tf.nn.relu, tf.abs, lambda x: tf.reduce_max(x, axis=-1), lambda x: tf.nn.leaky_relu(x, 0.2)],
 )
 @pytest.mark.parametrize("distance", [0.0, 3e-8, 3e-7, 3e-6, 3e-5])
-def test_kinks_raise_no_false_alarm_however_near(function, distance):
+def test_kinks_cause_no_false_alarm(function, distance):
     x = np.array([[0.0, distance, -distance, 1.0], [distance, distance, -2.0, distance]])
     report = check_gradients(function, x)
     assert report.passed, report
 
 
-def test_a_point_on_a_kink_is_told():
+def test_a_point_at_a_kink_is_reported():
     assert (
         check_gradients(tf.nn.relu, np.array([0.0, 1.0])).kinks == 2
     )  # the element, the direction
@@ -149,7 +149,7 @@ def test_a_gradient_beyond_both_slopes_of_a_kink_is_wrong():
     assert not check_gradients(lambda x: tf.reduce_sum(relu(x)), np.array([0.0])).passed
 
 
-def test_blank_images_and_zero_biases_lie_on_kinks_and_raise_no_false_alarm():
+def test_blank_images_and_zero_biases_cause_no_false_alarm():
     net, _ = small("lenet", scale=255.0)
     images = np.zeros((2, 8, 8, 1), np.float32)
     images[:, 3] = 255
@@ -197,7 +197,7 @@ def test_layers_of_several_arguments_are_called_with_all_of_them():
     assert {"input 0", "input 1"} < set(report.errors)
 
 
-def test_what_is_checked_stays_as_it_was():
+def test_the_checked_layer_is_not_modified():
     net, inputs = small("mlp")
     before, outputs = net.get_weights(), np.asarray(net(inputs))
     check_gradients(net, inputs)
@@ -214,17 +214,17 @@ def test_an_equal_seed_gives_an_equal_report():
     assert check_gradients(net, inputs, seed=3) == check_gradients(net, inputs, seed=3)
 
 
-def test_noise_is_refused_in_words():
+def test_random_functions_raise_an_error():
     net, inputs = small("lenet")
-    with pytest.raises(AgentlabError, match="another value at every call"):
+    with pytest.raises(AgentlabError, match="return different values; disable dropout"):
         check_gradients(net, inputs, training=True)
 
 
-def test_what_computes_in_float32_by_itself_is_refused_in_words():
-    with pytest.raises(AgentlabError, match="an output is float32 although all that went in"):
+def test_functions_that_cast_to_float32_raise_an_error():
+    with pytest.raises(AgentlabError, match="has the dtype float32, but must be float64"):
         check_gradients(lambda x: tf.cast(x, tf.float32), np.ones(3))
 
 
-def test_hand_written_gradients_of_another_shape_are_refused_in_words():
-    with pytest.raises(AgentlabError, match=r"gradients have the shapes \[\[2\]\], but what they"):
+def test_hand_written_gradients_of_another_shape_raise_an_error():
+    with pytest.raises(AgentlabError, match=r"gradients have the shapes \[\[2\]\], but must have"):
         check_gradients(lambda x: (x * x).sum(), np.ones(3), gradients=lambda x: np.ones(2))

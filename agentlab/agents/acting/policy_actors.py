@@ -107,7 +107,7 @@ class RecurrentPolicyActor(NumpyPolicyActor):
         return {**parts, "episode_starts": self.episode_starts}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what ``state`` returned."""
+        """Restore a state returned by ``state``."""
         self.recurrent_state = [state[f"state/{i}"] for i in range(len(state) - 1)]
         self.episode_starts = state["episode_starts"]
 
