@@ -31,8 +31,10 @@ def digits(meter: Meter) -> None:
 
 def digits_keras(meter: Meter) -> None:
     """Train the same network with ``fit`` of Keras."""
-    classifier, (images, numbers) = _digits()
-    net = classifier._build(images[:1, ..., None], 10)
+    from agentlab.nets import make_net
+
+    _, (images, numbers) = _digits()
+    net = make_net("lenet", (28, 28, 1), 10, 0, scale=255.0)
     _measure_keras(meter, net, images[..., None], numbers, IMAGES)
 
 
@@ -80,7 +82,8 @@ def pairs(meter: Meter) -> None:
     )
     translator.net = Seq2Seq(SUBWORDS, SUBWORDS, WIDTH, WIDTH, dropout=0.0, tied=False, seed=0)
     translator.net.build(((None, None), (None, None)))
-    translator.fit = lambda run, quiet: translator._train(  # type: ignore[method-assign]
+    translator.given_net = True
+    translator.fit = lambda run, quiet: translator.train(  # type: ignore[method-assign]
         SentencePairs(sources, targets), None, run, quiet
     )
     _measure(meter, translator, ())
@@ -124,21 +127,15 @@ def _sentences() -> tuple[Any, Any]:
 
 def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
     """Fit ``trainer`` in a run, as the command does, and count examples or tokens."""
-    compile_steps = trainer._compile
+    train_step = trainer.train_step
 
-    def compile_and_count(train: Any) -> None:
-        compile_steps(train)
-        step = trainer._step
+    def step_and_count(batch: Any) -> Any:
+        means = train_step(batch)
+        if meter.tick(batch.weights.size):
+            raise Measured
+        return means
 
-        def step_and_count(batch: Any) -> Any:
-            sums = step(batch)
-            if meter.tick(batch[2].size):
-                raise Measured
-            return sums
-
-        trainer._step = step_and_count
-
-    trainer._compile = compile_and_count
+    trainer.train_step = step_and_count
     with (
         tempfile.TemporaryDirectory() as folder,
         agentlab.Run.create(folder, "benchmark", {}) as run,

@@ -147,8 +147,18 @@ class Agent(Learner):
         """
         self.reset(envs)
 
+    def finish_update(self) -> dict[str, float] | None:
+        """Wait for the update in the background, act by its weights and return its metrics."""
+        metrics: dict[str, float] | None = None
+        if self.background is not None:
+            metrics = self.background.finish()
+        if metrics is not None:
+            self.actor.update(self.net)
+        return metrics
+
     def on_train_end(self) -> None:
         """Finish the update in progress; called after the last checkpoint of a training."""
+        self.finish_update()
 
     # Monitoring
 

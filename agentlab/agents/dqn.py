@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
@@ -64,14 +64,13 @@ class DQN(Agent):
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
-        config, space = self.config, self.action_space
-        assert isinstance(space, gymnasium.spaces.Discrete)
+        config, space = self.config, cast(gymnasium.spaces.Discrete, self.action_space)
         set_up_tensorflow(config)
         self.encoding = Encoding(self.observation_space)
         self.distribution = config.make_distribution()
         self.first_action, self.n_actions = int(space.start), int(space.n)
-        outputs = self.distribution.n_outputs
-        self.net = make_q_network(config, self.encoding, self.n_actions, outputs, self.seed)
+        shape = (self.n_actions, self.distribution.n_outputs)
+        self.net = make_q_network(config, self.encoding, *shape, self.seed)
         self.target_net = copies.clone(self.net)
         self.update_target = copies.make_target_update(self.target_net, self.net)
         self._target_outputs = copies.over_minibatches(
@@ -92,8 +91,8 @@ class DQN(Agent):
         self.actor = make_q_actor(self.net, self.encoding)
         self.background = BackgroundLearner(self.name)
         self.steps = self.last_target_update = 0
-        self.errors: Any = None  # of the last minibatches, and the indices of their transitions
-        self.sampled: Any = None
+        self.errors: Any = np.zeros(0)  # of the last minibatches, and where these were sampled
+        self.sampled: Any = np.zeros(0, int)
 
     # Acting
 
@@ -134,7 +133,7 @@ class DQN(Agent):
         target_updates = self.steps // interval - self.last_target_update // interval
         if not target_updates:
             batches = self._precompute_targets(batches)
-        metrics = self._finish()
+        metrics = self.finish_update()
         if target_updates:
             self.update_target(np.float32(1 - (1 - config.tau) ** target_updates))
             batches = self._precompute_targets(batches)
@@ -145,7 +144,7 @@ class DQN(Agent):
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         seeds = seed + np.array([0, 1000], np.int32) * np.arange(updates, dtype=np.int32)[:, None]
         self.background.start(self._learn, (*batches, seeds), sampled)
-        metrics = metrics if config.overlap else self._finish()
+        metrics = metrics if config.overlap else self.finish_update()
         return {**metrics, "epsilon": self.epsilon} if metrics else None
 
     def loss(self, batch: Any) -> Loss:
@@ -174,17 +173,12 @@ class DQN(Agent):
         self.last_batch = tuple(field[-1] for field in batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
-    def _finish(self) -> dict[str, float] | None:
-        """Wait for the update in progress, if any, and copy its weights to the actor."""
-        metrics: dict[str, float] | None = self.background.finish()
-        if metrics is None:
-            return None
-        self.actor.update(self.net)
-        if not self.config.prioritized:
-            return metrics
-        priorities = np.maximum(self.errors, 0) + 1e-6
-        if np.isfinite(priorities).all():  # else the loop stops
-            self.replay.update_priorities(self.sampled, priorities)
+    def finish_update(self) -> dict[str, float] | None:
+        metrics = super().finish_update()
+        if metrics is not None and self.config.prioritized:
+            priorities = np.maximum(self.errors, 0) + 1e-6
+            if np.isfinite(priorities).all():  # otherwise the loop stops at the loss
+                self.replay.update_priorities(self.sampled, priorities)
         return metrics
 
     def _minibatches(self, sampled: Batch, updates: int) -> list[Any]:
@@ -234,23 +228,19 @@ class DQN(Agent):
         return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> State:
-        counted = {"steps": self.steps, "last_target_update": self.last_target_update}
-        state = {**super().state(), **counted}
+        state = {**super().state(), "steps": self.steps, "synced": self.last_target_update}
         if self.background.busy and self.config.prioritized:
             state |= {"errors": self.errors, "sampled": self.sampled}
         return state
 
     def restore(self, state: State) -> None:
         super().restore(state)  # before setting self.steps, so that no buffer is allocated yet
-        self.steps, self.last_target_update = state["steps"], state["last_target_update"]
+        self.steps, self.last_target_update = state["steps"], state["synced"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:
             self.replay.cut(envs)
-
-    def on_train_end(self) -> None:
-        self._finish()
 
     def torsos(self) -> list[Any]:
         return [self.net.torso, self.target_net.torso]

@@ -126,11 +126,11 @@ class PolicyGradient(Agent):
         if not rollout.full:
             return None
         last_values = self.actor.values(self.encoding(step.next_observations))
-        metrics = self._finish()
+        metrics = self.finish_update()
         order = draw_minibatches(*self._batch_form, self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
-        return metrics if self.config.overlap else self._finish()
+        return metrics if self.config.overlap else self.finish_update()
 
     def loss(self, batch: Any, start_log_probs: Any) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
@@ -192,13 +192,6 @@ class PolicyGradient(Agent):
         self.last_batch = batches[-1] if self.sparse else last_minibatch(batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
-    def _finish(self) -> dict[str, float] | None:
-        """Wait for the update in progress, if any, and copy its weights to the actor."""
-        metrics: dict[str, float] | None = self.background.finish()
-        if metrics is not None:
-            self.actor.update(self.net)
-        return metrics
-
     @cached_property
     def update(self) -> Any:
         """The compiled update: all epochs and minibatches in one call."""
@@ -248,9 +241,6 @@ class PolicyGradient(Agent):
 
     def torsos(self) -> list[Any]:
         return list(self.net.torsos)
-
-    def on_train_end(self) -> None:
-        self._finish()
 
     def inference_model(self) -> Any:
         """Return a Keras model from observations to the most likely ``actions`` and ``values``."""
