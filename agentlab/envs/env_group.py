@@ -135,7 +135,7 @@ class EnvGroup:
 
     def replay(
         self,
-        seed: int,
+        seed: int | None,
         episodes: npt.NDArray[np.int64],
         origins: list[Origin],
         lengths: npt.NDArray[np.int64],

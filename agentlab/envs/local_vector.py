@@ -61,7 +61,12 @@ class LocalVector(ReplayedVector):
         return [(self._group.seed, self._group.episodes.copy(), list(self._group.origins))]
 
     def replay(
-        self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
+        self,
+        seed: int | None,
+        episodes: Array,
+        origins: list[Origin],
+        lengths: Array,
+        actions: Array,
     ) -> Array:
         self._group.replay(seed, episodes, origins, lengths, actions)
         return self._buffers.arrays["observations"].copy()

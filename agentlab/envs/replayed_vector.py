@@ -37,7 +37,12 @@ class ReplayedVector(VectorEnv):
 
     @abstractmethod
     def replay(
-        self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
+        self,
+        seed: int | None,
+        episodes: Array,
+        origins: list[Origin],
+        lengths: Array,
+        actions: Array,
     ) -> Array:
         """Replay the episodes of all environments and return the observations, ``[n, ...]``."""
 
@@ -65,7 +70,8 @@ class ReplayedVector(VectorEnv):
         origins = origins_from_array(state["origins"])
         if len(origins) != n or lengths.shape != (n,) or lengths.max(initial=0) > len(actions):
             raise ValueError("the episodes are of other environments")
-        found = self.replay(int(state["seed"]), state["episodes"], origins, lengths, actions)
+        seed = None if state["seed"] < 0 else int(state["seed"])
+        found = self.replay(seed, state["episodes"], origins, lengths, actions)
         same = np.array([np.array_equal(a, b) for a, b in zip(found, known, strict=True)])
         lost = ~same | ~complete
         self._log.restore(state)

@@ -113,7 +113,12 @@ class WorkerVector(ReplayedVector):
         return self._call("state", [()] * len(self._pipes))
 
     def replay(
-        self, seed: int, episodes: Array, origins: list[Origin], lengths: Array, actions: Array
+        self,
+        seed: int | None,
+        episodes: Array,
+        origins: list[Origin],
+        lengths: Array,
+        actions: Array,
     ) -> Array:
         arguments = [
             (seed, episodes[rows], origins[rows], lengths[rows], actions[:, rows])
