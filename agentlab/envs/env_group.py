@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agentlab.envs.episodes import (
     Origin,
+    Unfinished,
     emulator_of,
     emulator_state,
     episode_seed,
@@ -133,16 +134,10 @@ class EnvGroup:
             self.episodes[i] += 1
             self._begin(int(i))
 
-    def replay(
-        self,
-        seed: int | None,
-        episodes: npt.NDArray[np.int64],
-        origins: list[Origin],
-        lengths: npt.NDArray[np.int64],
-        actions: Array,
-    ) -> None:
-        """Replay unfinished episodes; see ``ReplayedVector.replay``."""
-        self.seed, self.episodes[:], self.origins = seed, episodes, list(origins)
+    def replay(self, unfinished: Unfinished) -> None:
+        """Replay unfinished episodes."""
+        self.seed, self.episodes[:], origins, lengths, actions = unfinished
+        self.origins = list(origins)
         steps = actions.tolist() if self.discrete else actions
         for i, (env, origin) in enumerate(zip(self.envs, origins, strict=True)):
             if isinstance(origin, dict):

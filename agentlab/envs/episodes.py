@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ale_py
 import gymnasium
@@ -100,6 +100,35 @@ class ActionLog:
         """Restore a state returned by ``state``."""
         self._lengths, self._complete = state["lengths"].copy(), state["complete"].copy()
         self._actions = list(state.get("actions", ()))
+
+
+class Unfinished(NamedTuple):
+    """The unfinished episodes of some environments.
+
+    Attributes:
+        seed: the seed from which those of the episodes are derived.
+        episodes: index of each environment's episode, int64 ``[n]``.
+        origins: the seed of each episode, or the emulator's state before it.
+        lengths: of the episodes in steps, int64 ``[n]``.
+        actions: ``[max(lengths), n, ...]``; the last ``lengths[i]`` rows belong to environment
+            ``i``.
+    """
+
+    seed: int | None
+    episodes: Array
+    origins: list[Origin]
+    lengths: Array
+    actions: Array
+
+    def of(self, envs: slice) -> Unfinished:
+        """Return the episodes of some of the environments."""
+        return Unfinished(
+            self.seed,
+            self.episodes[envs],
+            self.origins[envs],
+            self.lengths[envs],
+            self.actions[:, envs],
+        )
 
 
 def origins_to_array(origins: list[Origin]) -> Array:

@@ -11,6 +11,7 @@ from agentlab.envs.env_group import EnvGroup, StepBuffers
 from agentlab.envs.episodes import (
     ActionLog,
     Origin,
+    Unfinished,
 )
 from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
@@ -60,15 +61,8 @@ class LocalVector(ReplayedVector):
     def group_states(self) -> list[tuple[int | None, Array, list[Origin]]]:
         return [(self._group.seed, self._group.episodes.copy(), list(self._group.origins))]
 
-    def replay(
-        self,
-        seed: int | None,
-        episodes: Array,
-        origins: list[Origin],
-        lengths: Array,
-        actions: Array,
-    ) -> Array:
-        self._group.replay(seed, episodes, origins, lengths, actions)
+    def replay(self, unfinished: Unfinished) -> Array:
+        self._group.replay(unfinished)
         return self._buffers.arrays["observations"].copy()
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> Array:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from agentlab.envs.episodes import (
     ActionLog,
     Origin,
+    Unfinished,
     origins_from_array,
     origins_to_array,
 )
@@ -36,14 +37,7 @@ class ReplayedVector(VectorEnv):
         """Return the seed, the indices of the episodes and their origins for each group."""
 
     @abstractmethod
-    def replay(
-        self,
-        seed: int | None,
-        episodes: Array,
-        origins: list[Origin],
-        lengths: Array,
-        actions: Array,
-    ) -> Array:
+    def replay(self, unfinished: Unfinished) -> Array:
         """Replay the episodes of all environments and return the observations, ``[n, ...]``."""
 
     @abstractmethod
@@ -71,7 +65,7 @@ class ReplayedVector(VectorEnv):
         if len(origins) != n or lengths.shape != (n,) or lengths.max(initial=0) > len(actions):
             raise ValueError("the episodes are of other environments")
         seed = None if state["seed"] < 0 else int(state["seed"])
-        found = self.replay(seed, state["episodes"], origins, lengths, actions)
+        found = self.replay(Unfinished(seed, state["episodes"], origins, lengths, actions))
         same = np.array([np.array_equal(a, b) for a, b in zip(found, known, strict=True)])
         lost = ~same | ~complete
         self._log.restore(state)

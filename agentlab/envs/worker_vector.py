@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.env_group import EnvGroup, StepBuffers
-from agentlab.envs.episodes import ActionLog, Origin
+from agentlab.envs.episodes import ActionLog, Origin, Unfinished
 from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
 from agentlab.errors import AgentlabError
@@ -112,19 +112,8 @@ class WorkerVector(ReplayedVector):
     def group_states(self) -> list[tuple[int | None, Array, list[Origin]]]:
         return self._call("state", [()] * len(self._pipes))
 
-    def replay(
-        self,
-        seed: int | None,
-        episodes: Array,
-        origins: list[Origin],
-        lengths: Array,
-        actions: Array,
-    ) -> Array:
-        arguments = [
-            (seed, episodes[rows], origins[rows], lengths[rows], actions[:, rows])
-            for rows in self._slices
-        ]
-        self._call("replay", arguments)
+    def replay(self, unfinished: Unfinished) -> Array:
+        self._call("replay", [(unfinished.of(rows),) for rows in self._slices])
         return self._buffers.arrays["observations"].copy()
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> Array:

@@ -203,21 +203,6 @@ def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
                 )
 
 
-def make_folder(root: Path, name: str) -> Path:
-    """Make a new folder in ``root``, called ``name``, or ``name-2``, ``name-3``, ... if taken."""
-    if root.is_file():
-        raise NotADirectoryError(None, "it is a file")
-    root.mkdir(parents=True, exist_ok=True)
-    path, count = root / name, 1
-    while True:
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            count += 1
-            path = root / f"{name}-{count}"
-
-
 def remove(path: Path) -> None:
     """Remove a file, a link (not its target) or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
