@@ -15,6 +15,7 @@ test = [
     *compress,
     *box2d,
     "pytest>=8",
+    "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
     "gym==0.26.2",  # the old package itself, to test the adapter of its environments
     "ruff>=0.12",

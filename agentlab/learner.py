@@ -238,6 +238,10 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             component.load(folder)
         return component
 
+    def drop_left(self) -> None:
+        """Discard what ``load`` has not read yet."""
+        self._left.clear()
+
     def _models(self) -> dict[str, Any]:
         if not self.saves_models:
             return {}

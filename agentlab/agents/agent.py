@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import gymnasium
@@ -12,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.components import State
-from agentlab.envs.spaces import space_from_json, space_to_json
+from agentlab.description import read_description
+from agentlab.envs.spaces import check_kind, space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.errors import InvalidArgument
 from agentlab.learner import Learner
@@ -274,18 +276,21 @@ class Agent(Learner):
             seed,
         )
 
+    @classmethod
+    def load(cls, directory: Path | str, **options: Any) -> Self:
+        """Load an agent; see ``Learner.load``.
+
+        With a different ``num_envs`` the replay buffer starts empty: its rows are environments'.
+        """
+        agent = super().load(directory, **options)
+        if agent.num_envs != read_description(directory)["specification"]["num_envs"]:
+            agent.drop_left()
+        return agent
+
     def _check_spaces(self) -> None:
-        for what, space, kinds in (
-            ("observations", self.observation_space, self.observation_spaces),
-            ("actions", self.action_space, self.action_spaces),
-        ):
-            if not isinstance(space, kinds):
-                names = [kind.__name__ for kind in kinds]
-                known = ", ".join(names[:-1]) + " or " * (len(names) > 1) + names[-1]
-                raise InvalidArgument(
-                    f"algo={self.name or type(self).__name__!r} needs {known} {what}, but the "
-                    f"environment has {space}"
-                )
+        algo = self.name or type(self).__name__
+        check_kind(algo, "observations", self.observation_space, self.observation_spaces)
+        check_kind(algo, "actions", self.action_space, self.action_spaces)
         if getattr(self.config, "recurrent", False) and not self.supports_recurrent:
             raise InvalidArgument(
                 f"net={self.config.net!r} is recurrent, but algo={self.name!r} learns from single "

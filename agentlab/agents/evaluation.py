@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,7 +96,7 @@ def evaluate(
     share = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
     ended: list[list[tuple[float, int]]] = [[] for _ in range(n)]
     returns, lengths = np.zeros(n), np.zeros(n, np.int64)
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), _own_randomness(agent, seed):
         observations = envs.reset(seed)
         agent.reset(np.ones(n, np.bool_))
         while any(len(done) < due for done, due in zip(ended, share, strict=True)):
@@ -115,6 +116,16 @@ def evaluate(
     return Evaluation(
         np.array([total for total, _ in pairs]), np.array([length for _, length in pairs])
     )
+
+
+@contextmanager
+def _own_randomness(agent: Agent, seed: int) -> Iterator[None]:
+    """Let the agent draw from another generator, so that an evaluation leaves its own unchanged."""
+    before, agent.rng = agent.rng, np.random.default_rng(derive_seed(seed, EVALUATION))
+    try:
+        yield
+    finally:
+        agent.rng = before
 
 
 class EvalCallback(Callback):

@@ -75,3 +75,20 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
         raise AgentlabError(f"the saved space {kind!r} is unknown")
     space: gymnasium.Space[Any] = getattr(gymnasium.spaces, kind)(**values)
     return space
+
+
+def check_kind(algo: str, what: str, space: gymnasium.Space[Any], kinds: tuple[type, ...]) -> None:
+    """Raise ``InvalidArgument`` unless ``space`` is of one of the ``kinds``.
+
+    Args:
+        algo: name of the algorithm, for the message.
+        what: ``"observations"`` or ``"actions"``, for the message.
+        space: the environment's space.
+        kinds: the classes that the algorithm supports.
+    """
+    if not isinstance(space, kinds):
+        names = [kind.__name__ for kind in kinds]
+        known = ", ".join(names[:-1]) + " or " * (len(names) > 1) + names[-1]
+        raise InvalidArgument(
+            f"algo={algo!r} needs {known} {what}, but the environment has {space}"
+        )
