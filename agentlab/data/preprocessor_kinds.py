@@ -31,6 +31,7 @@ def load_preprocessor(kind: str, described: Mapping[str, Any]) -> Preprocessor:
     Raises:
         AgentlabError: for an unknown kind or damaged values.
 
+    >>> from agentlab.data import make_preprocessor
     >>> numbers = make_preprocessor([[1.0], [3.0]])
     >>> load_preprocessor(numbers.kind, numbers.to_json()).transform([[5.0]])
     array([[3.]], dtype=float32)

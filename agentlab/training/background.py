@@ -47,8 +47,8 @@ class BackgroundLearner:
 
     def finish(self) -> Any:
         """Wait for the update in progress and collect its result; ``None`` without one."""
-        result, self._running = self.wait(), None
-        return result
+        running, self._running = self._running, None  # also if it raised an error
+        return None if running is None else running.result()
 
     def state(self) -> dict[str, Any]:
         """Return the uncollected result, which must be JSON-serializable, as ``result``."""
