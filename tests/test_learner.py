@@ -118,7 +118,7 @@ def test_every_kind_of_component_is_taken_back(tmp_path):
     assert loaded.draws.random() == toy.draws.random()
     assert loaded.rng.random() == toy.rng.random()
     assert loaded.heap.text == ""  # what is large waits until learning needs it
-    # The optimizer goes on with its moments: equal steps lead to equal weights.
+    # The moments of the optimizer are restored, too: equal steps lead to equal weights.
     for learner in (toy, loaded):
         learner.learn()
     assert same(toy, loaded)
