@@ -146,6 +146,8 @@ def _candidates(text: str) -> Iterator[str]:
         dates = (f"%m{re.findall('[./-]', text)[0]}%Y",)
     elif re.match(r"(19|20)\d{6}(?!\d)", text):
         dates = ("%Y%m%d",)
+    elif re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])", text):
+        dates = ("%Y%m",)
     elif re.search("[A-Za-z]{3}", text):
         dates = NAMED
     for date, time in product(dates, TIMES):
@@ -157,7 +159,7 @@ def _all_read(texts: Sequence[str], form: str) -> bool:
 
 
 def _equal(steps: Days) -> bool:
-    return len(steps) > 1 and bool((steps == steps[0]).all()) and bool(steps[0] != 0)
+    return len(steps) > 1 and bool(np.allclose(steps, steps[0], rtol=1e-6)) and bool(steps[0] != 0)
 
 
 def _sorted(steps: Days) -> bool:

@@ -121,7 +121,7 @@ class Images(Preprocessor):
         """
         return decode_images(paths, self.height, self.width, self.channels)
 
-    def read(self, source: str | Path) -> Bytes:
+    def read(self, source: str | Path, encoding: str | None = None) -> Bytes:
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:

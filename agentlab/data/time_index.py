@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.dates import ISO, QUARTER, DateForm, days, find_dates
+from agentlab.data.dates import ISO, QUARTER, days, find_dates
 from agentlab.data.number_forms import NumberForm
 
-NAME = re.compile(
-    r"(?i)(.*[\W_])?(time|times|timestamp|date|dates|datetime|day|days|month|week|year|years|hour|"
-    r"period|quarter|ts|ds|epoch|unix|step|t|index|datum|jahr|monat|zeit|fecha|mes)([\W_].*)?"
-)
 CLOCKS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 CLOCK = (3e8, 4e9)  # seconds since 1970: the years 1979 to 2096
 DAY_SECONDS = 86_400
@@ -48,9 +43,6 @@ class TimeIndex:
         start = as_times([last])[0]
         times = pd.date_range(start, periods=count + 1, freq=self.step)
         times = times[times > start][:count]
-        while len(times) < count:
-            times = pd.date_range(start, periods=2 * count + 2, freq=self.step)
-            times = times[times > start][:count]
         whole = bool((times == times.normalize()).all())
         if self.format == QUARTER:
             return [f"{time.year}Q{time.quarter}" for time in times]
@@ -122,6 +114,8 @@ def find_step(times: Values, form: str) -> str | None:
         return f"{usual:.15g}"
     if usual == DAY_SECONDS and len(times) > 10 and (as_times(times).dayofweek < 5).all():
         return "B"
+    if usual % DAY_SECONDS == 0:
+        return "D" if usual == DAY_SECONDS else f"{round(usual / DAY_SECONDS)}D"
     return str(pd.tseries.frequencies.to_offset(pd.Timedelta(seconds=usual)).freqstr)
 
 
@@ -131,7 +125,7 @@ def grid(first: float, last: float, index: TimeIndex) -> Values:
 
     if index.format == "number":
         step = float(index.step)
-        return first + step * np.arange(round((last - first) / step) + 1)
+        return np.asarray(first + step * np.arange(round((last - first) / step) + 1), np.float64)
     start, end = as_times([first, last])
     times = pd.date_range(start, end, freq=index.step)
     return np.asarray(times.as_unit("us").asi8 / (DAY_SECONDS * 1e6), np.float64)
@@ -143,6 +137,3 @@ def _all_on(times: Any, freq: str) -> bool:
 
     offset = to_offset(freq)
     return all(offset.is_on_offset(time) for time in times[:1000])
-
-
-__all__ = ["DateForm", "TimeIndex", "find_step", "grid", "is_clock", "read_times"]

@@ -29,6 +29,14 @@ class Source(Options):
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
     target: str | None = option(None, "CSV column to predict")
+    kind: tuple[str, ...] | None = option(
+        None,
+        "what columns of the CSV are, NAME=KIND with number, category, date, dayfirst, monthfirst "
+        "or drop; none infers it",
+    )
+    missing: tuple[str, ...] = option((), "words for a missing cell besides the usual ones")
+    decimal: Literal[".", ","] | None = option(None, "decimal mark; none infers it")
+    encoding: str | None = option(None, "of files, such as cp1252; none for UTF-8 or UTF-16")
     task: Literal["regression", "classification"] | None = option(
         None, "task of the CSV's target; none infers it from the target's values"
     )
@@ -40,6 +48,16 @@ class Source(Options):
     series: str | None = option(None, "CSV file with a time series to forecast")
     columns: tuple[str, ...] | None = option(
         None, "columns of the series; none for all numeric ones"
+    )
+    time: str | None = option(
+        None, "column with the times of the series; none finds it, rows takes the rows in order"
+    )
+    group: str | None = option(None, "column that names the series, if the file has several")
+    frequency: str | None = option(
+        None, "step of the series, such as D or 15min, to average its rows over; none infers it"
+    )
+    gaps: Literal["interpolate", "refuse"] = option(
+        "interpolate", "missing values and times of a series, and times that occur twice"
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
     test: float = option(
@@ -155,7 +173,18 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
     if source.target is None:
         raise AgentlabError("--target is missing; pass the name of the CSV column to predict")
     assert source.csv is not None
-    table = Table(source.csv, source.target, source.task, seed, validation, source.test)
+    table = Table(
+        source.csv,
+        source.target,
+        source.task,
+        seed,
+        validation,
+        source.test,
+        kinds=kinds_of(source.kind),
+        decimal=source.decimal,
+        missing=source.missing,
+        encoding=source.encoding,
+    )
     classification = table.task == "classification"
     return TrainingData(
         "classifier" if classification else "regressor",
@@ -166,6 +195,21 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
         table.columns,
         table.describe().splitlines(),
     )
+
+
+def kinds_of(given: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return the kinds of columns by name, from texts such as ``price=number``.
+
+    Raises:
+        AgentlabError: for a text without a kind.
+    """
+    kinds = {}
+    for text in given or ():
+        name, equals, kind = text.rpartition("=")
+        if not equals:
+            raise AgentlabError(f"--kind {text!r} must be NAME=KIND, such as price=number")
+        kinds[name] = kind
+    return kinds
 
 
 def _images(source: Source, seed: int, validation: float) -> TrainingData:
@@ -184,9 +228,9 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
 
 
 def _text(source: Source, seed: int, validation: float) -> TrainingData:
-    from agentlab.data.text import read_text
+    from agentlab.data.text_files import read_text
 
-    text = read_text(str(source.text))
+    text = read_text(str(source.text), source.encoding)
     begin = round(len(text) * (1 - source.test))
     middle = round(begin * (1 - validation))
     parts = [text[:middle], text[middle:begin], text[begin:]]
@@ -199,29 +243,40 @@ def _text(source: Source, seed: int, validation: float) -> TrainingData:
 def _series(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.series import read_series, split_series
 
-    values, names = read_series(str(source.series), source.columns)
+    series = read_series(
+        str(source.series),
+        source.columns,
+        time=source.time,
+        group=source.group,
+        frequency=source.frequency,
+        gaps=source.gaps,
+        decimal=source.decimal,
+        missing=source.missing,
+        encoding=source.encoding,
+    )
     fractions = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
-    train, held_out, test = split_series(values, fractions)
-    note = (
-        f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test split"
-    )
+    train, held_out, test = split_series(series.values, fractions)
+    notes = [*series.notes, f"the last {len(test):,} rows are the test split"]
     before = np.concatenate([train, held_out])  # the past of the first forecasts of the test split
-    return TrainingData(
-        "forecaster", (train,), (test, before), held_out, {"names": names}, notes=[note]
-    )
+    options = {"names": series.names, "form": series.form}
+    return TrainingData("forecaster", (train,), (test, before), held_out, options, notes=notes)
 
 
 def _pairs(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data import split_indices
-    from agentlab.data.text import read_text
+    from agentlab.data.text_files import lines_of, read_text
 
-    lines = [line for line in read_text(str(source.pairs)).splitlines() if line.strip()]
-    pairs = [line.split("\t") for line in lines]
-    for number, pair in enumerate(pairs, 1):
-        if len(pair) != 2:
+    pairs = []
+    for number, line in enumerate(lines_of(read_text(str(source.pairs), source.encoding)), 1):
+        pair = line.split("\t")
+        if not line.strip():
+            continue
+        if len(pair) != 2 or not all(map(str.strip, pair)):
             raise AgentlabError(
-                f"--pairs {source.pairs}: line {number} has {len(pair) - 1} tabs; it must have one"
+                f"--pairs {source.pairs}: line {number} has {len(pair) - 1} tabs; it must be a "
+                "sentence, one tab and its translation"
             )
+        pairs.append(pair)
     train, test = split_indices(len(pairs), (1 - source.test, source.test), seed)
     parts = [tuple([pairs[i][side] for i in rows] for side in (0, 1)) for rows in (train, test)]
     note = f"{source.pairs}: {len(train):,} pairs for training and {len(test):,} for the test"

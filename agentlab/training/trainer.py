@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
-
-import numpy as np
+from typing import Any, ClassVar, Literal, Self
 
 from agentlab import config as configs
 from agentlab.components import is_model
@@ -23,14 +21,12 @@ from agentlab.training.histograms import network_histograms
 from agentlab.training.means import BatchMeans
 from agentlab.training.optimization import Optimization
 from agentlab.training.precision import layers_of
+from agentlab.training.presented import Presented
 from agentlab.training.stages import Stage
 from agentlab.training.steps import LearningStep, OutputStep, TestStep
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-class Trainer(Learner):
+class Trainer(Presented, Learner):
     """Fits networks to examples.
 
     A subclass overrides ``build`` and ``losses``, or ``train_step`` if a training step is not a
@@ -150,22 +146,6 @@ class Trainer(Learner):
         """Return further metrics after an epoch (epochs count from 1)."""
         return {}
 
-    def plots(self, *data: Any) -> dict[str, Figure]:
-        """Return plots of the network's results on held-out data, by file name."""
-        return {}
-
-    def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
-        """Return points ``[n, d]``, labels and images for TensorBoard's projector, if any."""
-        return None
-
-    def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the predictions for a file, a folder or a text as lines of text.
-
-        ``options`` control the presentation; a trainer ignores those that do not apply to it.
-        """
-        rows = np.asarray(self.predict(self.read(source)))
-        return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
-
     def fit(
         self,
         x: Any,
@@ -234,12 +214,6 @@ class Trainer(Learner):
         self.check_fitted()
         step: OutputStep = self.compiled("outputs", lambda: OutputStep(self))
         return step(batches.epoch(max(self.config.batch_size, 256)))
-
-    def read(self, source: str) -> Any:
-        """Return the raw inputs in a file, a folder or a text given by the user."""
-        if self.preprocessor is None:
-            raise AgentlabError("the network was trained on arrays; call predict in Python instead")
-        return self.preprocessor.read(source)
 
     def compiled(self, name: Any, make: Callable[[], Any]) -> Any:
         """Return ``make()``, cached under ``name`` until the next ``fit``."""
