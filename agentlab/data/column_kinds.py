@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,8 +148,11 @@ def frame_columns(frame: Any, standardize: bool, as_written: bool) -> list[Colum
     columns = [_frame_column(name, frame[name], as_written) for name in frame.columns]
     if not any(column.inputs for column in columns):
         raise InvalidArgument(f"x has {len(frame)} rows and no usable column")
-    if standardize:
-        return columns
+    return columns if standardize else unscaled(columns)
+
+
+def unscaled(columns: Sequence[Column]) -> list[Column]:
+    """Return columns whose numbers and dates are not standardized."""
     return [
         replace(column, mean=0.0, deviation=1.0) if column.kind in ("number", "date") else column
         for column in columns

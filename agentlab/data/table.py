@@ -11,7 +11,7 @@ import numpy.typing as npt
 from agentlab.config import check_type
 from agentlab.data.batches import Arrays, Batch, Batches
 from agentlab.data.column import Floats, Task
-from agentlab.data.column_kinds import fit_columns
+from agentlab.data.column_kinds import fit_columns, unscaled
 from agentlab.data.columns import Columns
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
@@ -42,6 +42,7 @@ class Table:
         memory_budget: bytes for encoded rows, in memory or in the shuffle buffer.
         kinds: kinds of columns by name that override the inferred ones: ``number``, ``category``,
             ``date``, ``dayfirst`` or ``monthfirst`` (dates), or ``drop``.
+        standardize: scale numbers and dates to mean 0 and standard deviation 1.
         separator, decimal, missing, encoding: the form of the files, see ``CSVFiles``.
 
     Attributes:
@@ -66,6 +67,7 @@ class Table:
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
         kinds: Mapping[str, ColumnKind] | None = None,
+        standardize: bool = True,
         separator: str | None = None,
         decimal: str | None = None,
         missing: Sequence[str] = (),
@@ -82,7 +84,8 @@ class Table:
         exact = (kinds or {}).get(target) == "category"
         goal = TargetColumn(target, task, len(SPLITS), exact)
         fitted = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
-        self.columns = Columns(fitted.columns, fitted.target, missing)
+        columns = fitted.columns if standardize else unscaled(fitted.columns)
+        self.columns = Columns(columns, fitted.target, missing)
         self._target, self.notes = fitted.target, fitted.notes
         self._types = {**fitted.types, target: str}
         self.task: Task = fitted.target.task

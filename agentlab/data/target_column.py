@@ -21,6 +21,7 @@ LEVELS = 20  # whole numbers with at most this many distinct values are classes
 DISTINCT = 0.5  # texts of which more than this fraction differ are no classes
 NEARLY = 0.8  # numbers among distinct texts from which the others look like mistakes
 FEW = 5  # training rows of a class that are said to be few
+RARE = 0.25  # a class is rare below this part of an equal share
 EXAMPLES = 3
 
 
@@ -212,6 +213,14 @@ class TargetColumn:
         if rare:
             listed = ", ".join(rare[:10])
             lines.append(f"{self.name!r}: few training rows of {listed}; these are hard to learn")
+        counts = [spellings.counts[label] for label in target.classes]
+        if min(counts) * len(counts) < RARE * sum(counts):
+            label, share = target.classes[int(np.argmin(counts))], min(counts) / sum(counts)
+            lines.append(
+                f"{self.name!r}: {label!r} is {share:.2%} of the training rows, so accuracy says "
+                "little: the best epoch is chosen by balanced accuracy; --class-weights balanced "
+                "gives all classes the same weight"
+            )
         return lines
 
 

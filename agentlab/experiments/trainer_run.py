@@ -129,7 +129,7 @@ class TrainerPlan(Plan):
         }
 
     def values(self) -> dict[str, Any]:
-        given = {name: v for name, v in vars(self.source).items() if v not in (None, False)}
+        given = {name: v for name, v in vars(self.source).items() if v not in (None, False, ())}
         recipe = None if self.recipe is None else self.recipe.name
         return {"recipe": recipe, **vars(self.fitting), **given, **vars(self.config)}
 
@@ -150,7 +150,9 @@ class TrainerPlan(Plan):
     def load_data(self) -> TrainingData:
         """Return the data, loading them if necessary."""
         validation = getattr(self.config, "validation_split", 0.0)
-        return self.data or load_data(self.source, self.recipe, self.fitting.seed, validation)
+        standardize = getattr(self.config, "standardize", True)
+        seed = self.fitting.seed
+        return self.data or load_data(self.source, self.recipe, seed, validation, standardize)
 
     def with_data(self, data: TrainingData) -> Self:
         """Return the plan with ``data``, so that they are not loaded again."""
@@ -167,7 +169,8 @@ def choose_trainer(
     """Return the name of the trainer, and the data if they had to be loaded to determine it."""
     if (name := trainer_of(source, recipe)) is not None:
         return name, None
-    data = load_data(source, recipe, given.get("seed", 0), given.get("validation_split", 0.1))
+    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
+    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
     return data.trainer, data
 
 
@@ -209,6 +212,8 @@ class _TrainerTraining:
         metrics = trainer.evaluate(*data.test)
         _write_test(metrics, data, path)
         report("test", _in_words(metrics))
+        for number, line in enumerate(trainer.report(*data.test)):
+            report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
         if trainer.history:

@@ -115,7 +115,9 @@ def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
     return own.get(source.own or "", "translator")
 
 
-def load_data(source: Source, recipe: Recipe | None, seed: int, validation: float) -> TrainingData:
+def load_data(
+    source: Source, recipe: Recipe | None, seed: int, validation: float, standardize: bool = True
+) -> TrainingData:
     """Load the data of a recipe or of the user's own files.
 
     Args:
@@ -123,6 +125,7 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
         recipe: the recipe whose data set to load; ``None`` for the user's own files.
         seed: seeds the splits.
         validation: fraction of the training split to use for validation, for own files.
+        standardize: whether numbers of own tables are standardized.
 
     Raises:
         AgentlabError: for missing or unsuitable files, naming the file, row and column.
@@ -134,8 +137,9 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
             "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
             "--text, --series or --pairs"
         )
+    if source.own == "csv":
+        return _csv(source, seed, validation, standardize)
     loaders = {
-        "csv": _csv,
         "images": _images,
         "text": _text,
         "series": _series,
@@ -167,7 +171,7 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
     )
 
 
-def _csv(source: Source, seed: int, validation: float) -> TrainingData:
+def _csv(source: Source, seed: int, validation: float, standardize: bool) -> TrainingData:
     from agentlab.data.table import Table
 
     if source.target is None:
@@ -181,6 +185,7 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         kinds=kinds_of(source.kind),
+        standardize=standardize,
         decimal=source.decimal,
         missing=source.missing,
         encoding=source.encoding,

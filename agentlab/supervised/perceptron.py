@@ -15,7 +15,7 @@ from agentlab.errors import AgentlabError
 from agentlab.estimator import Estimator
 from agentlab.lazy import keras
 from agentlab.runs import Progress, Run, derive_seed
-from agentlab.supervised.classifier import class_numbers, distinct_labels
+from agentlab.supervised.class_labels import class_numbers, distinct_labels
 from agentlab.supervised.features import check_classes
 from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
 from agentlab.supervised.options import Standardization

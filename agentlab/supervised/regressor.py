@@ -54,6 +54,7 @@ class Regressor(FeatureTrainer):
         x: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
@@ -64,6 +65,7 @@ class Regressor(FeatureTrainer):
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and targets.
             y: numbers ``[n]`` or ``[n, k]``.
+            sample_weight: weights of the examples ``[n]``; those of weight 0 are left out.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
@@ -74,7 +76,7 @@ class Regressor(FeatureTrainer):
             AgentlabError: for targets that are not finite numbers, or if x, y and the net do not
                 match.
         """
-        train, held_out = self.prepare(x, y, validation_data)
+        train, held_out = self.prepare(x, y, validation_data, sample_weight)
         return self.train(train, held_out, run, quiet, callbacks)
 
     def learn_targets(self, x: Any, y: Any) -> int:

@@ -13,6 +13,7 @@ from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.learner import Learner
+from agentlab.nets.files import check_loadable
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.epochs import train_epochs
@@ -55,7 +56,7 @@ class Trainer(Presented, Learner):
     Config: ClassVar[type] = Optimization
     saves_models = True
     component_names: ClassVar[tuple[str, ...]] = ("net", "optimizer")
-    monitor: ClassVar[tuple[str, Literal["min", "max"]]] = ("loss", "min")
+    monitor: tuple[str, Literal["min", "max"]] = ("loss", "min")
     score_metric: ClassVar[str] = "loss"
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
@@ -186,6 +187,8 @@ class Trainer(Presented, Learner):
             with layers_of(self.config.precision):
                 self.build(data)
         self.check_net(data)
+        if run is not None and self.given_net:
+            check_loadable("net", self.net)  # now, not after hours of training
         train_epochs(self, data, validation, run, quiet, callbacks)
         return self
 
