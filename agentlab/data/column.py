@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -221,3 +222,14 @@ def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
     cells = cells.astype(object)
     missing = cells.isna() | cells.isin(MISSING)
     return cells.map(text, na_action="ignore").astype(object).where(~missing, np.nan)
+
+
+def tell_others(column: Column, texts: Any) -> None:
+    """Warn of words in a column of yes or no that are neither, and are read as missing."""
+    words = [text for text in map(str, texts.unique()) if not is_absent(text)]
+    if words:
+        warnings.warn(
+            f"column {column.name!r} contains {words[0]!r}, which is neither "
+            f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
+            stacklevel=3,
+        )

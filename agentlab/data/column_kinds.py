@@ -63,8 +63,9 @@ def fit_columns(
     numbers = _read_numbers(
         files, target, [name for name in kept if name not in texts], texts, parts_of
     )
+    whole = set(numbers.names)
     for name in kept:
-        if name not in numbers.names and name not in texts:
+        if name not in whole and name not in texts:
             texts[name] = TextColumn(name, kinds.get(name), files=files)
     _read_texts(files, target, texts, parts_of)
     goal = target.target(files)
@@ -72,7 +73,7 @@ def fit_columns(
     fitted = numbers.columns(kinds, blocks) | {name: text.column() for name, text in texts.items()}
     fitted = {
         name: replace(column, decimal="." if files.separator == "," else files.decimal)
-        if name in numbers.names
+        if name in whole
         else column
         for name, column in fitted.items()
     }
@@ -83,7 +84,6 @@ def fit_columns(
         raise AgentlabError(
             f"{files.paths[0]} has no usable column besides the target {target.name!r}"
         )
-    whole = set(numbers.names)
     types: dict[str, type | None] = {
         column.name: float if column.name in whole else str for column in columns if column.inputs
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -13,12 +12,14 @@ from agentlab.config import did_you_mean, from_dict, to_dict
 from agentlab.data.column import (
     Column,
     Floats,
+    NumberArray,
     Target,
     Task,
     day_cells,
     not_finite,
     number_cells,
     numbers_of,
+    tell_others,
     text_cells,
     truths,
 )
@@ -30,7 +31,6 @@ from agentlab.data.csv_form import Source
 from agentlab.data.dates import ISO, DateForm
 from agentlab.data.json_rows import is_json, read_json_rows
 from agentlab.data.labels import find_labels
-from agentlab.data.number_forms import is_absent
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_frame
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -128,7 +128,10 @@ class Columns(Preprocessor):
                 listed = ", ".join(frame.columns[:20])
                 hint = did_you_mean(name, frame.columns) or f"; it has {listed}"
                 raise InvalidArgument(f"x has no column {name!r}{hint}")
-        cells = {name: number_cells(frame[name], form) for name, form in self._forms.items()}
+        numbers = np.empty((len(frame), len(self._numbers)))
+        for i, (name, form) in enumerate(self._forms.items()):
+            numbers[:, i] = number_cells(frame[name], form)
+        cells = {}
         for column, _ in self._texts:
             cells[column.name] = text_cells(
                 frame[column.name], column.categories[:2] if column.kind == "boolean" else ()
@@ -139,7 +142,7 @@ class Columns(Preprocessor):
             why = why or not_finite(value)
             return InvalidArgument(f"x, row {row}, column {name!r} contains {value!r}, {why}")
 
-        return self._encode(pd.DataFrame(cells, range(len(frame))), refuse)
+        return self._encode(numbers, pd.DataFrame(cells, range(len(frame))), refuse)
 
     def encode(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> Floats:
         """Return the inputs of some rows of a chunk of CSV files, float32 ``[n, len(inputs)]``.
@@ -152,22 +155,27 @@ class Columns(Preprocessor):
             AgentlabError: for an infinite number, or a text that is not a date or not one of the
                 two words of a boolean.
         """
-        frame = chunk.frame.take(rows)
+        frame = chunk.frame
         texts = {name for name, dtype in frame.dtypes.items() if dtype.kind not in "iufb"}
-        if written := {name: form for name, form in self._forms.items() if name in texts}:
-            frame = frame.assign(
-                **{name: numbers_of(frame[name], form) for name, form in written.items()}
-            )
+        written = texts.intersection(self._forms)
+        plain = [name for name in self._numbers if name not in written]
+        numbers = np.empty((len(rows), len(self._numbers)))
+        if plain:
+            places = [i for i, name in enumerate(self._numbers) if name not in written]
+            numbers[:, places] = frame[plain].to_numpy(np.float64)[rows]
+        for i, (name, form) in enumerate(self._forms.items()):
+            if name in written:
+                numbers[:, i] = numbers_of(frame[name].take(rows), form)
 
         def refuse(row: int, name: str, why: str) -> AgentlabError:
             row = int(rows[row])
             return chunk.refuse(row, name, why or not_finite(str(chunk.frame[name].iloc[row])))
 
-        return self._encode(frame, refuse)
+        cells = frame[[column.name for column, _ in self._texts]].take(rows)
+        return self._encode(numbers, cells, refuse)
 
-    def _encode(self, frame: Any, refuse: Refuse) -> Floats:
+    def _encode(self, numbers: NumberArray, frame: Any, refuse: Refuse) -> Floats:
         inputs = np.zeros((len(frame), len(self.inputs)), np.float32)
-        numbers = frame[self._numbers].to_numpy(np.float64)
         missing = np.isnan(numbers)
         if (infinite := np.isinf(numbers)).any():
             row, i = np.argwhere(infinite)[0]
@@ -192,7 +200,7 @@ class Columns(Preprocessor):
                 inputs[:, first] = np.where(absent, 0, (values - column.mean) / column.deviation)
             else:
                 values = truths(column.categories, texts)
-                self._tell_others(column, texts[(values < 0) & ~absent])
+                tell_others(column, texts[(values < 0) & ~absent])
                 absent = values < 0
                 inputs[:, first] = np.where(absent, column.usual, values)
             if bad.any():
@@ -200,16 +208,6 @@ class Columns(Preprocessor):
             if column.missing:
                 inputs[:, first + len(column.inputs) - 1] = absent
         return inputs
-
-    def _tell_others(self, column: Column, texts: Any) -> None:
-        """Warn of words in a column of yes or no that are neither, and are read as missing."""
-        words = [text for text in map(str, texts.unique()) if not is_absent(text)]
-        if words:
-            warnings.warn(
-                f"column {column.name!r} contains {words[0]!r}, which is neither "
-                f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
-                stacklevel=2,
-            )
 
     def targets(self, chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
         """Return a chunk's targets, and a mask of the rows that have one.

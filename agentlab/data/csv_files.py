@@ -116,12 +116,13 @@ class CSVFiles:
         self._names = [names for _, names in headers]
         self.names = self._names[0]
         self.rows = max(100, min(50_000, CELLS // len(self.names)))
-        for path, names in zip(self.paths, self._names, strict=True):
+        for path, names in zip(self.paths[1:], self._names[1:], strict=True):
             for one, other, in_one, in_other in (
                 (path, self.paths[0], names, self.names),
                 (self.paths[0], path, self.names, names),
             ):
-                if lacking := [name for name in in_other if name not in in_one]:
+                known = set(in_one)
+                if lacking := [name for name in in_other if name not in known]:
                     raise AgentlabError(f"{one} has no column {lacking[0]!r}, but {other} has one")
 
     def need(self, names: Sequence[str]) -> None:
@@ -130,7 +131,7 @@ class CSVFiles:
         Raises:
             AgentlabError: for a missing column, or a file that seems to have no header.
         """
-        for name in names:
+        for name in names if not set(names) <= set(self.names) else ():
             if name in self.names:
                 continue
             listed = ", ".join(self.names[:20]) + (", ..." if len(self.names) > 20 else "")
@@ -163,7 +164,7 @@ class CSVFiles:
             first = 0
             for frame in self._frames(file, types):
                 if len(self.paths) == 1 and len(frame) < self.rows and not first:
-                    self._small = frame if len(types) == len(self.names) else self._small
+                    self._small = frame.copy() if len(types) == len(self.names) else self._small
                 yield Chunk(frame, self, file, first)
                 first += len(frame)
 

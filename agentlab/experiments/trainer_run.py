@@ -16,8 +16,9 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
+from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
-from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
+from agentlab.experiments.training_data import TrainingData, load_data, trainer_of
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, seed_everything
 from agentlab.runs.files import reporting, write_json
@@ -91,7 +92,7 @@ class TrainerPlan(Plan):
         data: TrainingData | None = None,
     ) -> Self:
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
-        defaults = {} if recipe is None else recipe.config
+        defaults = own_defaults(source, given) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
         return cls(recipe, source, trainer, config, fill(Fitting, {}, given), data)
 
