@@ -24,7 +24,7 @@ from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
 from agentlab.supervised.net_checks import ROWS, refuse_probabilities
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
 from agentlab.training.callbacks import Callback
-from agentlab.training.examples import is_batches
+from agentlab.training.examples import applied, is_batches
 from agentlab.training.optimization import Optimization
 from agentlab.training.presented import Table
 
@@ -104,10 +104,12 @@ class Classifier(FeatureTrainer):
 
     def check_net(self, data: Batches) -> None:
         """Check a net's inputs and outputs, and that it returns logits."""
-        super().check_net(data)
+        first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
         if self.given_net:
-            first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
-            refuse_probabilities(lambda inputs: self.forward(tf.constant(inputs), False), first)
+            refuse_probabilities(
+                lambda inputs: applied(lambda x: self.forward(x, False), tf.constant(inputs)), first
+            )
+        super().check_net(data)
 
     def learn_targets(self, x: Any, y: Any) -> int:
         """Return the number of classes."""

@@ -23,7 +23,10 @@ def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
         outputs: returns the net's outputs, ``[n, classes]``.
         inputs: some of the training inputs ``[n, ...]``.
     """
-    rows = [np.asarray(outputs(inputs), np.float64)]
+    tried = outputs(inputs)
+    if getattr(tried, "ndim", 0) != 2:
+        return  # refused for its shape
+    rows = [np.asarray(tried, np.float64)]
     if inputs.dtype.kind == "f":
         rows.append(np.asarray(outputs(inputs * np.float32(STRETCH)), np.float64))
         rows.append(np.asarray(outputs(inputs * np.float32(-STRETCH)), np.float64))
