@@ -25,12 +25,21 @@ ARRAY_SPACES = (
 )
 
 
-def check_vector(envs: Any) -> None:
-    """Raise ``InvalidArgument`` unless ``envs`` is a vector of environments."""
+def check_vector(envs: Any, n: int | None = None) -> None:
+    """Raise ``InvalidArgument`` unless ``envs`` is a vector of ``n`` environments.
+
+    Args:
+        envs: what a user passed as a vector.
+        n: the number of environments that the agent was made for; ``None`` for any.
+    """
     if not isinstance(envs, VectorEnv):
         raise InvalidArgument(
             f"envs={describe(envs)} is not a vector of environments; make one with "
             'agentlab.make_envs("ID", n)'
+        )
+    if n not in (None, envs.num_envs):
+        raise InvalidArgument(
+            f"the agent was made for {n} environments, but envs has {envs.num_envs}"
         )
 
 

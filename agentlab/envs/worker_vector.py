@@ -62,7 +62,8 @@ class WorkerVector(ReplayedVector):
         self._failure: EnvFailure | None = None
         env = make_one(makers[0], id)  # only to learn its spaces
         self.observation_space, self.action_space = env.observation_space, env.action_space
-        env.close()
+        with contextlib.suppress(Exception):
+            env.close()
         examples = (
             zeros_of(self.observation_space, "observation", id),
             zeros_of(self.action_space, "action", id),
@@ -174,7 +175,9 @@ class WorkerVector(ReplayedVector):
         except (EOFError, ConnectionResetError):
             reply = Failure(self._death_of(self._pipes.index(pipe)))
         if isinstance(reply, Failure):
-            self._failure = EnvFailure(reply.message)
+            script = getattr(sys.modules["__main__"], "__file__", None)
+            # The file of what cloudpickle sends by value, which is what the script defines.
+            self._failure = EnvFailure(reply.message.replace("<dynamic-code>", script or "script"))
             if reply.traceback:
                 self._failure.add_note(reply.traceback)  # for --debug
             raise self._failure
@@ -183,7 +186,10 @@ class WorkerVector(ReplayedVector):
     def _death_of(self, index: int) -> str:
         """Return the sentence for a worker that ended."""
         rows = self._slices[index]
-        envs = f"environments {rows.start} to {rows.stop - 1}"
+        last = rows.stop - 1
+        envs = (
+            f"environments {rows.start} to {last}" if last > rows.start else f"environment {last}"
+        )
         how = ""
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._workers[index].wait(1)
