@@ -12,7 +12,7 @@ import gymnasium
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
-from agentlab.envs.copies import check_maker
+from agentlab.envs.copies import check_made, check_maker, name_of
 from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
@@ -83,7 +83,7 @@ def make_envs(
     preprocessing = preprocessing or Preprocessing()
     if render:
         kwargs["render_mode"] = "rgb_array"
-    name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
+    name = name_of(env)
     spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
     if spec is not None and preprocessing.grayscale:
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
@@ -101,6 +101,7 @@ def _make_one(
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
+    check_made(made, name_of(env))
     if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
         made = gymnasium.wrappers.FlattenObservation(made)
     return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made

@@ -46,6 +46,11 @@ def make_one(make: EnvMaker, id: str) -> gymnasium.Env[Any, Any]:
     """
     with making(id):
         env: Any = make()
+    return check_made(env, id)
+
+
+def check_made(env: Any, id: str) -> gymnasium.Env[Any, Any]:
+    """Return what a user's function made; raise an ``EnvFailure`` if it is no environment."""
     if not isinstance(env, gymnasium.Env):
         old = hasattr(env, "reset") and hasattr(env, "step")
         hint = f"; {OLD_API}" if old else ""
@@ -53,6 +58,11 @@ def make_one(make: EnvMaker, id: str) -> gymnasium.Env[Any, Any]:
             f"env={id!r} returned {describe(env)}; it must return a gymnasium.Env{hint}"
         )
     return env
+
+
+def name_of(env: str | Callable[..., Any]) -> str:
+    """Return the id of an environment, or the name of the function that makes it."""
+    return env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
 
 
 def check_copies(envs: Sequence[gymnasium.Env[Any, Any]], env_id: str) -> None:
