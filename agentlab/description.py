@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
+from agentlab.json_state import from_json
 from agentlab.runs import Run
 from agentlab.runs.files import sha256_of, sha256_of_json, write_json
 from agentlab.runs.reading import read_json
 
-FORMAT = 1  # each version can read all earlier ones
+FORMAT = 2  # each version can read all earlier ones; 1 had no tags in its state
 DESCRIPTION = "learner.json"
 VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
 
@@ -61,6 +62,8 @@ def read_description(directory: Path | str) -> dict[str, Any]:
         for name, kind in VALUES.items():
             if not isinstance(content[name], kind):
                 raise TypeError(f"{name} must be a {kind.__name__}")
+        if version > 1:
+            content["state"], content["rng"] = map(from_json, (content["state"], content["rng"]))
     except FileNotFoundError:
         raise AgentlabError(
             f"{directory} holds no saved learner: there is no {DESCRIPTION}"

@@ -150,7 +150,7 @@ def test_the_folder_holds_what_is_documented(tmp_path):
         "learner.json",
     ]
     content = read_description(tmp_path / "toy")
-    assert (content["format"], content["kind"], content["seed"]) == (1, "agent", 5)
+    assert (content["format"], content["kind"], content["seed"]) == (2, "agent", 5)
     assert content["config"] == {"units": 4, "widths": [2, 1]}
     assert content["folders"] == ["heap"]
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]  # nothing temporary is left

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import stat
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,7 +151,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays to an uncompressed ``.npz`` file atomically.
+    """Write arrays to an uncompressed ``.npz`` file atomically, as ``np.savez`` does.
 
     The file is not synced to disk; ``replacing_folder`` syncs all files of a folder.
 
@@ -159,8 +160,10 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """
     temporary, file = create_beside(path)
     try:
-        with file:
-            np.savez(file, allow_pickle=False, **arrays)
+        with file, zipfile.ZipFile(file, "w") as archive:  # np.savez forbids the name "file"
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

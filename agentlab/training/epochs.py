@@ -14,7 +14,9 @@ import numpy as np
 
 from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
+from agentlab.json_state import from_json, split_state, to_json
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.means import BatchMeans
@@ -211,8 +213,8 @@ class _Session:
             return
         self.number += 1
         now = self.trainer.state()
-        arrays, rest = _parted(now)
-        best_arrays, best_rest = _parted(self.best_state)
+        arrays, rest = split_state(now)
+        best_arrays, best_rest = split_state(self.best_state)
         arrays |= {f"{BEST}/{name}": value for name, value in best_arrays.items()}
         state = {
             "epoch": self.epoch,
@@ -226,11 +228,11 @@ class _Session:
             "history": self.trainer.history,
             "state": rest,
             "best_state": best_rest,
-            "rng": self.trainer.rng.bit_generator.state,
+            "rng": to_json(self.trainer.rng.bit_generator.state),
         }
 
         def write(folder: Path) -> None:
-            np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+            write_arrays(folder / ARRAYS, arrays)
             (folder / LEARNER).mkdir()
             self.trainer.write(folder / LEARNER)
 
@@ -269,23 +271,17 @@ class _Session:
             self.best, self.best_epoch = state["best"], state["best_epoch"]
             self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
             self.means = BatchMeans(state["means"])
-            self.trainer.rng.bit_generator.state = state["rng"]
+            self.trainer.rng.bit_generator.state = from_json(state["rng"])
             arrays = read_arrays(saved.path / ARRAYS)
             best = {name for name in arrays if name.startswith(f"{BEST}/")}
             self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
-            self.best_state |= state["best_state"]
+            self.best_state |= from_json(state["best_state"])
             now = {name: value for name, value in arrays.items() if name not in best}
-            self.trainer.restore({**now, **state["state"]})
+            self.trainer.restore({**now, **from_json(state["state"])})
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error
-
-
-def _parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a state into its arrays and its JSON values."""
-    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-    return arrays, {name: value for name, value in state.items() if name not in arrays}
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:
