@@ -259,9 +259,9 @@ def test_a_folder_of_a_large_component_that_is_missing_is_refused_when_learning_
 
 def test_a_later_format_asks_for_an_upgrade(tmp_path):
     taught(tmp_path / "toy")
-    forge(tmp_path / "toy", format=2)
+    forge(tmp_path / "toy", format=3)
     says = refused(tmp_path / "toy")
-    assert "has format 2, but this version of agentlab reads formats up to 1" in says
+    assert "has format 3, but this version of agentlab reads formats up to 2" in says
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ARRAYS, LEARNER, BEST = "training.npz", "learner", "best"
+CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, even within an epoch
 
 
 def train_epochs(
@@ -39,7 +40,8 @@ def train_epochs(
     """Train the built ``trainer``; see ``Trainer.train``.
 
     If ``run`` holds a checkpoint, training resumes from it, and every later metric is bit-for-bit
-    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
+    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch, and so do
+    long epochs, every 5 minutes.
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
@@ -53,6 +55,8 @@ def train_epochs(
                     progress.update(session.updates, session.note)
                     if stop.is_set():
                         break
+                    if session.checkpoint_is_due:
+                        session.checkpoint()
                 session.check_count(stop.is_set())
                 if session.batches == session.per_epoch:
                     progress.say(session.end_epoch())
@@ -61,7 +65,7 @@ def train_epochs(
             progress.close()
             session.callbacks.on_end()
     session.restore_best()
-    trainer.interrupted = stop.is_set() and session.epoch < session.epochs
+    trainer.interrupted = stop.is_set() and not session.done
 
 
 class _Session:
@@ -88,6 +92,7 @@ class _Session:
         self.best_state: dict[str, Any] = {}
         self.improved = False  # since the best was last saved
         self.seconds = 0.0
+        self.saved_at = time.monotonic()  # of the latest checkpoint
         self.means = BatchMeans()
         self._last: Batch | None = None
 
@@ -102,6 +107,12 @@ class _Session:
         patience = self.trainer.config.patience
         stale = patience is not None and self.epoch - self.best_epoch >= patience
         return self.epoch >= self.epochs or stale or self.callbacks.stopped
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        """Whether to save a checkpoint within an epoch, which leaves no trace."""
+        late = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+        return late and self.batches < self.per_epoch
 
     def begin_stage(self, number: int) -> None:
         """Begin the stage ``number``, unless it has begun already."""
@@ -209,6 +220,7 @@ class _Session:
 
     def checkpoint(self) -> None:
         """Save the best trainer so far, and everything needed to resume."""
+        self.saved_at = time.monotonic()
         if self.run is None:
             return
         self.number += 1
