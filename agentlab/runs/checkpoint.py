@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
@@ -16,7 +16,7 @@ from agentlab.runs.files import (
     sha256_of_json,
     write_json,
 )
-from agentlab.runs.reading import read_json
+from agentlab.runs.reading import is_inside, read_json
 from agentlab.runs.watch import tell
 
 FORMAT = 2  # each version can read all earlier ones; files of format 1 do not name it
@@ -95,7 +95,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"formats up to {FORMAT}; upgrade agentlab"
             )
         for name, digest in content["files"].items():
-            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            if not is_inside(name):
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} is not a file in it")
             if sha256_of(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
@@ -149,7 +149,10 @@ def newest_whole(folder: Path) -> Checkpoint | None:
             tell(told)
         return found
     if damage is not None:
-        raise AgentlabError(f"{damage}, and no older one is intact; start a new run")
+        raise AgentlabError(
+            f"{damage}, and no older one is intact; start a new run (an agent's weights may be "
+            f"intact: --init-from {folder.parent})"
+        )
     return None
 
 

@@ -29,6 +29,10 @@ class CheckpointFolder:
         self._known: list[str] = []  # names of the run's checkpoints, the newest last
         self._told: set[str] = set()
 
+    def folders(self) -> list[Path]:
+        """Return the folders of all checkpoints, valid or not, newest first."""
+        return checkpoints.numbered(self.path)
+
     def newest(self) -> Checkpoint | None:
         """Return the newest intact checkpoint; see ``newest_whole``."""
         return checkpoints.newest_whole(self.path)
