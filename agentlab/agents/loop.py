@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
-from agentlab.agents.saving import check_state, replay_episodes, write_training
+from agentlab.agents.saving import check_state, replay_episodes, restore_training, write_training
 from agentlab.agents.statistics import Episodes, Means, Timer
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -145,7 +145,7 @@ class _Loop:
                 self.run.graph(graph)
             self.reset()
             return
-        self.agent.restore_from(checkpoint.path / "learner")
+        restore_training(checkpoint.path, self.agent)
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
         try:

@@ -76,6 +76,7 @@ class QTable(Agent):
     """
 
     name = "q_table"
+    learned = ("table", "visits")
     Config: ClassVar[type] = QTableConfig
     config: QTableConfig
     observation_spaces = (

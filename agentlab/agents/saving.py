@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
+from agentlab.description import read_description
+from agentlab.envs.spaces import space_from_json
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
 from agentlab.json_state import split_state
@@ -30,6 +32,34 @@ def write_training(folder: Path, agent: Agent, envs: VectorEnv | None) -> None:
     agent.write(folder / LEARNER)
     if envs is not None and envs.repeatable:
         write_arrays(folder / EPISODES, envs.state())
+
+
+def restore_training(folder: Path, agent: Agent) -> None:
+    """Restore the agent that ``write_training`` wrote, to train on with its present settings.
+
+    Raises:
+        AgentlabError: if files are missing, damaged or those of another agent, or if the spaces of
+            the environment are no longer those that the agent was trained with.
+    """
+    described = read_description(folder / LEARNER)
+    for what in ("observation_space", "action_space"):
+        own = getattr(agent, what)
+        try:
+            trained = space_from_json(described["specification"][what])
+        except (KeyError, TypeError) as error:
+            raise AgentlabError(f"checkpoint {folder} is damaged: {error!r}") from error
+        if trained != own:
+            raise AgentlabError(
+                f"the environment's {what} is {own}, but the run was started with {trained}; "
+                "resume it with the environment as it was, or start a new run"
+            )
+    agent.restore_from(folder / LEARNER)
+    learning_rate = getattr(agent.config, "learning_rate", None)
+    if learning_rate == described["config"].get("learning_rate"):
+        return
+    for component in agent.components().values():
+        if hasattr(component, "learning_rate"):  # an optimizer, which has restored the old one
+            component.learning_rate = learning_rate
 
 
 def replay_episodes(envs: VectorEnv, folder: Path) -> npt.NDArray[np.bool_] | None:

@@ -169,6 +169,32 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def check_output(
+    flag: str, path: Path | str, overwrite: bool, inputs: Collection[Path | str] = ()
+) -> None:
+    """Check that writing to a file replaces nothing that the user did not offer.
+
+    Args:
+        flag: the flag that names the file, for the message.
+        path: the file to be written.
+        overwrite: whether an existing file may be replaced.
+        inputs: files that must not be replaced in any case.
+
+    Raises:
+        AgentlabError: if the file exists and must not be replaced.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        return
+    for given in map(Path, inputs):
+        if given.exists() and path.exists() and path.samefile(given):
+            raise AgentlabError(f"{flag} {str(path)!r} is an input, which is never replaced")
+    if not overwrite:
+        raise AgentlabError(
+            f"{flag} {str(path)!r} exists; choose another name, or replace it with --overwrite"
+        )
+
+
 def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
     """Check that writing into a folder cannot change files outside it.
 

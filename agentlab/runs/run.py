@@ -169,10 +169,9 @@ class Run:
         return path
 
     def update_config(self, changes: Mapping[str, Any]) -> None:
-        """Replace some values in ``config`` and ``config.json``; those of ``None`` are removed."""
-        config = {name: v for name, v in {**self.config, **changes}.items() if v is not None}
+        """Replace some values in ``config`` and in ``config.json``."""
         with self._writing():
-            self.config = write_config(self.path, config)
+            self.config = write_config(self.path, {**self.config, **changes})
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""

@@ -79,7 +79,7 @@ def test_a_second_name_of_what_is_replaced_keeps_its_content(call, run, outside)
 def test_what_is_written_elsewhere_follows_no_link(call, outside, run):
     for name in (".tmp-game.gif", "game.gif"):
         Path(name).symlink_to(outside / "mine")
-    assert call("play runs/done --episodes 1 --video game.gif").code == 0
+    assert call("play runs/done --episodes 1 --video game.gif --overwrite").code == 0
     assert not Path("game.gif").is_symlink()
 
 
