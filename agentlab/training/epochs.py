@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +18,13 @@ from agentlab.runs import Progress, Run, derive_seed, stop_signals
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.examples import prefetched
 from agentlab.training.means import BatchMeans
+from agentlab.training.stages import change_learning_rate
 
 if TYPE_CHECKING:
     from agentlab.training.trainer import Trainer
 
-T = TypeVar("T")
 ARRAYS, LEARNER, BEST = "training.npz", "learner", "best"
 CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, even within an epoch
 
@@ -127,7 +127,7 @@ class _Session:
         seed = derive_seed(self.trainer.seed, self.epoch)
         batches = self.train.epoch(self.trainer.config.batch_size, seed)
         self._since = time.perf_counter()
-        return _ahead(islice(batches, self.batches, None))
+        return prefetched(islice(batches, self.batches, None))
 
     def update(self, batch: Batch) -> None:
         """Learn from one batch."""
@@ -290,17 +290,8 @@ class _Session:
             self.best_state |= from_json(state["best_state"])
             now = {name: value for name, value in arrays.items() if name not in best}
             self.trainer.restore({**now, **from_json(state["state"])})
+            change_learning_rate(self.trainer, self.stages[self.stage], saved.path / LEARNER)
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error
-
-
-def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """Prefetch the next item in another thread while the current one is processed."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        coming = pool.submit(next, iterator, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, iterator, None)
-            yield item
