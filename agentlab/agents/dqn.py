@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
-from agentlab.agents.decay import LearningRateDecay
 from agentlab.agents.encoding import ENCODED_SPACES, Encoding
 from agentlab.agents.exploration import EpsilonGreedy
 from agentlab.agents.inference import q_model
@@ -38,7 +37,6 @@ class DQNConfig(
     DistributionOptions,
     ReplayOptions,
     EpsilonGreedy,
-    LearningRateDecay,
     OptimizerOptions,
 ):
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
@@ -140,9 +138,7 @@ class DQN(Agent):
         if target_updates:
             self.update_target(np.float32(1 - (1 - config.tau) ** target_updates))
             batches = self._precompute_targets(batches)
-        if config.decay_steps:
-            learning_rate = config.decayed(config.learning_rate, self.steps)
-            self.optimizer.learning_rate.assign(learning_rate)
+        config.decay(self.optimizer, self.steps)
         self.last_target_update = self.steps
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         seeds = seed + np.array([0, 1000], np.int32) * np.arange(updates, dtype=np.int32)[:, None]

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Self
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.decay import LearningRateDecay
 from agentlab.agents.evaluation import EVALUATION, EvalCallback, evaluate
 from agentlab.agents.initialization import init_from
 from agentlab.agents.loop import train
@@ -28,6 +27,7 @@ from agentlab.experiments.plan import Plan, Report, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, derive_seed, open_video, seed_everything
 from agentlab.training.callbacks import Callback
+from agentlab.training.optimizers import OptimizerOptions
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,14 @@ class AgentPlan(Plan):
             return dataclasses.replace(group, **own)
 
         training, config = part(self.training), part(self.config)
-        if "decay_steps" not in settings and isinstance(config, LearningRateDecay):
+        if "decay_steps" not in settings and isinstance(config, OptimizerOptions):
             config = config.stretched(self.training.steps, training.steps)
         return dataclasses.replace(self, training=training, config=config)
 
     def warnings(self) -> list[str]:
-        if not isinstance(self.config, LearningRateDecay):
+        if not isinstance(self.config, OptimizerOptions):
             return []
-        warning = self.config.warning(self.training.steps)
+        warning = self.config.decay_warning(self.training.steps)
         return [] if warning is None else [warning]
 
     def finished(self, run: Run) -> AgentResult | None:
