@@ -52,6 +52,7 @@ def _copy(trained: Agent, agent: Agent) -> None:
         names = learned if agent.learned is None else agent.learned
         agent.restore({**agent.state(), **{name: learned[name] for name in names}})
         return
+    trained.actor.update(trained.net)  # which may be one update newer
     policy = trained.policy_state()
     for name, own in agent.policy_state().items():
         there, here = (np.asarray(array).shape for array in (policy.get(name), own))
