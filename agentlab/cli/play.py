@@ -25,7 +25,7 @@ from agentlab.experiments.foreign import trusted
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
-from agentlab.runs.files import check_output
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder written
 by agent.save. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""

@@ -14,7 +14,8 @@ from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
 from agentlab.learner import load
-from agentlab.runs.files import check_output, reporting, write_text
+from agentlab.runs.files import reporting, write_text
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Predict with the trainer of a run, or of a folder written by trainer.save. INPUT is
 a CSV file, an image, a folder of images, a text, or a file with one text per line; for a

@@ -23,7 +23,7 @@ from agentlab.experiments.trainer_run import Fitting, choose_trainer
 from agentlab.experiments.training_data import OWN, Source
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
-from agentlab.runs.files import refuse_links
+from agentlab.runs.permission import refuse_links
 from agentlab.supervised import trainer_class
 
 DESCRIPTION = """Search for the best hyperparameters of `fit` or `train`. All flags that are not
@@ -77,7 +77,7 @@ def run(words: list[str]) -> int:
     if verb not in ("fit", "train"):
         raise AgentlabError(f"tune {verb} is unknown; use `tune fit ...` or `tune train ...`")
     rest = [re.sub(r"^ (?=-\.?\d)", "", word) for word in rest]
-    rest = _with_absolute_paths(rest)
+    rest = with_absolute_paths(rest)
     choice = fill(Choice, {}, given)
     if choice.resume is not None:
         return _resume(verb, rest, given, choice)
@@ -107,7 +107,7 @@ def run(words: list[str]) -> int:
     return _run(Search(task, study, folder, choice.trials, choice.workers, choice.seed, show))
 
 
-def _with_absolute_paths(words: list[str]) -> list[str]:
+def with_absolute_paths(words: list[str]) -> list[str]:
     """Return a command line whose files are found from any folder, where a search is resumed."""
     absolute, flag = [], ""
     for word in words:

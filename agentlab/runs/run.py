@@ -18,11 +18,11 @@ from agentlab.runs.checkpoint_folder import CheckpointFolder
 from agentlab.runs.config_file import CONFIG, read_config, write_config
 from agentlab.runs.files import (
     make_numbered_folder,
-    refuse_links,
     remove_temporaries,
     replacing_folder,
     reporting,
 )
+from agentlab.runs.permission import refuse_links
 from agentlab.runs.provenance import provenance
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
