@@ -49,7 +49,7 @@ class Episodes:
         """Add one step of all environments."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
-        if step.episode_over.any():
+        if np.count_nonzero(step.episode_over):  # several times faster than any()
             ended = np.flatnonzero(step.episode_over)
             self.count += len(ended)
             self._returns.extend(self._running_returns[ended].tolist())
@@ -159,9 +159,10 @@ class Timer:
         finally:
             self._since += time.perf_counter() - before
 
-    def add(self, part: str, seconds: float) -> None:
-        """Add ``seconds`` to a part."""
-        self._parts[part] += seconds
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add the seconds spent in each part."""
+        for part, spent in seconds.items():
+            self._parts[part] += spent
 
     @property
     def total(self) -> float:

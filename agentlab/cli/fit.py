@@ -15,10 +15,10 @@ from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
 from agentlab.experiments.source import Source, own_defaults
+from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    TrainerResult,
     choose_trainer,
     cross_validate,
 )

@@ -23,6 +23,7 @@ from agentlab.supervised.confusion import balanced_metrics, confusion, say_confu
 from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
 from agentlab.supervised.net_checks import ROWS, refuse_probabilities
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import applied, is_batches
 from agentlab.training.optimization import Optimization
@@ -47,7 +48,7 @@ class ClassifierConfig(Augmentation, Standardization, Tokens, Network, Optimizat
     )
 
 
-class Classifier(FeatureTrainer):
+class Classifier(ScikitLearn, FeatureTrainer):
     """Minimizes the cross-entropy between the true class and softmax(net(x)).
 
     Attributes:
@@ -59,7 +60,7 @@ class Classifier(FeatureTrainer):
     monitor = ("accuracy", "max")
     score_metric = "accuracy"
     config: ClassifierConfig
-    classes: list[Any]
+    classes: Sequence[Any] = ()
 
     def fit(
         self,
@@ -95,12 +96,20 @@ class Classifier(FeatureTrainer):
             self.classes = np.asarray(classes).tolist()
         else:
             self.classes = [] if is_batches(x) else distinct_labels(y)
+        self.note_features(x)
         train, held_out = self.prepare(x, y, validation_data, sample_weight)
         counts = class_counts(train, len(self.classes))
         self.monitor = ("balanced_accuracy" if has_rare(counts) else "accuracy", "max")
         if self.config.class_weights == "balanced":
             train = Weighted(train, balanced_weights(counts))
         return self.train(train, held_out, run, quiet, callbacks)
+
+    @property
+    def classes_(self) -> Array:
+        """The labels of the classes, as scikit-learn names them; an error before ``fit``."""
+        if not self.classes:
+            raise AttributeError("classes_ is known after fit")
+        return np.asarray(self.classes)
 
     def check_net(self, data: Batches) -> None:
         """Check a net's inputs and outputs, and that it returns logits."""

@@ -16,6 +16,7 @@ from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
@@ -34,7 +35,7 @@ class RegressorConfig(Augmentation, Standardization, Tokens, Network, Optimizati
     )
 
 
-class Regressor(FeatureTrainer):
+class Regressor(ScikitLearn, FeatureTrainer):
     """Minimizes the error between net(x) and standardized targets.
 
     Targets are standardized by the mean and standard deviation of the training split; metrics are
@@ -76,6 +77,7 @@ class Regressor(FeatureTrainer):
             AgentlabError: for targets that are not finite numbers, or if x, y and the net do not
                 match.
         """
+        self.note_features(x)
         train, held_out = self.prepare(x, y, validation_data, sample_weight)
         return self.train(train, held_out, run, quiet, callbacks)
 
