@@ -15,6 +15,7 @@ from agentlab.registry import Registry
 ALGORITHMS = Registry(
     "algo",
     {
+        "ddpg": "agentlab.agents.ddpg:DDPG",
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
         "q_linear": "agentlab.agents.q_linear:QLinear",
@@ -22,6 +23,8 @@ ALGORITHMS = Registry(
         "rainbow": "agentlab.agents.rainbow:Rainbow",
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
+        "sac": "agentlab.agents.sac:SAC",
+        "td3": "agentlab.agents.td3:TD3",
     },
 )
 
