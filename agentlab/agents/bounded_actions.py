@@ -36,15 +36,13 @@ class BoundedActions:
     """
 
     def __init__(self, space: gymnasium.Space[Any], algo: str) -> None:
-        is_float = isinstance(space, gymnasium.spaces.Box) and np.issubdtype(
-            space.dtype, np.floating
-        )
-        if not is_float or not space.is_bounded():  # type: ignore[attr-defined]
+        assert isinstance(space, gymnasium.spaces.Box)
+        if not (np.issubdtype(space.dtype, np.floating) and space.is_bounded()):
             raise InvalidArgument(
                 f"algo={algo!r} needs a Box of floats with finite bounds as the action space, but "
                 f"the environment has {space}"
             )
-        self.space: Any = space
+        self.space = space
         self.size = int(np.prod(self.space.shape))
         low, high = (
             np.asarray(bound, np.float64).ravel() for bound in (self.space.low, self.space.high)
@@ -58,7 +56,8 @@ class BoundedActions:
     def to_env(self, actions: Floats) -> Array:
         """Return actions for the environment, ``[n, *shape]``, for actions ``[n, size]``."""
         shaped = (self._middle + self._half * actions).reshape(-1, *self.space.shape)
-        return np.clip(shaped.astype(self.space.dtype), self.space.low, self.space.high)
+        clipped: Array = np.clip(shaped.astype(self.space.dtype), self.space.low, self.space.high)
+        return clipped
 
     def from_env(self, actions: Array) -> Floats:
         """Return actions in [-1, 1], ``[n, size]``, for the environment's, ``[n, *shape]``."""

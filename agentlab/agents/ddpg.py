@@ -78,7 +78,8 @@ class DDPG(Agent):
 
         spec = self.experience.spec()
         self.critic_optimizer, self.policy_optimizer = (config.make_optimizer() for _ in range(2))
-        options = {"spec": [spec], "max_grad_norm": config.max_grad_norm, "xla": config.xla}
+        options: dict[str, Any] = {"spec": [spec], "xla": config.xla}
+        options["max_grad_norm"] = config.max_grad_norm
         self.update_critics = make_update(
             self.critic_loss,
             ("loss", "q_values"),

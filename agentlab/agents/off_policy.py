@@ -105,7 +105,7 @@ class Experience:
         """Sample minibatches, arrays ``[updates, b, ...]``."""
         config, rng = self.config, self.agent.rng
         drawn = self.replay.sample(updates * config.batch_size, rng)
-        fields = (
+        fields: Any = (
             self.encoding.stored(drawn.observations),
             self.bounds.from_env(drawn.actions),
             drawn.returns,
@@ -114,7 +114,8 @@ class Experience:
         )
         leading = (updates, config.batch_size)
         noise = rng.standard_normal((self.noises, *leading, self.bounds.size), "float32")
-        return Minibatch(*(f.reshape(*leading, *f.shape[1:]) for f in fields), tuple(noise))
+        reshaped = [field.reshape(*leading, *field.shape[1:]) for field in fields]
+        return Minibatch._make([*reshaped, tuple(noise)])
 
     def spec(self) -> Minibatch:
         """Return the TensorSpecs of one minibatch."""

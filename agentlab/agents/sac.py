@@ -82,9 +82,9 @@ class SAC(Agent):
         self.critics = make_critics(config, self.encoding, size, 2, self.seed)
         self.target_critics = copies.clone(self.critics)
         self.update_targets = copies.make_target_update(self.target_critics, self.critics)
-        automatic = config.ent_coef == "auto"
-        start = config.ent_coef_start if automatic else config.ent_coef
-        self.log_ent_coef = keras.Variable(np.log(np.float32(start)), name="log_ent_coef")
+        self.log_ent_coef = keras.Variable(
+            np.log(np.float32(config.ent_coef_start)), name="log_ent_coef"
+        )
         self.target_entropy = -size if config.target_entropy == "auto" else config.target_entropy
         self.noise = ActionNoise(config.noise_type, size)
         self.experience = Experience(self, self.encoding, self.bounds, noises=2)
@@ -95,7 +95,7 @@ class SAC(Agent):
         self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer = (
             config.make_optimizer() for _ in range(3)
         )
-        options = {"max_grad_norm": config.max_grad_norm, "xla": config.xla}
+        options: dict[str, Any] = {"max_grad_norm": config.max_grad_norm, "xla": config.xla}
         self.update_critics = make_update(
             self.critic_loss,
             ("loss", "q_values"),
@@ -112,7 +112,7 @@ class SAC(Agent):
             spec=[spec],
             **options,
         )
-        self.update_ent_coef = automatic and make_update(
+        self.update_ent_coef = make_update(
             self.ent_coef_loss,
             (),
             [self.log_ent_coef],
@@ -185,15 +185,16 @@ class SAC(Agent):
 
     @property
     def ent_coef(self) -> Any:
-        """The coefficient of the entropy, a tensor."""
-        return tf.exp(self.log_ent_coef)
+        """The coefficient of the entropy, a scalar tensor."""
+        given = self.config.ent_coef
+        return tf.exp(self.log_ent_coef) if given == "auto" else tf.constant(given, tf.float32)
 
     def _update_on(self, batch: Minibatch) -> Any:
         """Make one step of every network; return ``METRICS`` as a tensor."""
         ent_coef = self.ent_coef
         critic_metrics, _ = self.update_critics.tensors([batch])
         policy_metrics, (log_probs,) = self.update.tensors([batch])
-        if self.update_ent_coef:
+        if self.config.ent_coef == "auto":
             self.update_ent_coef.tensors([log_probs])
         self.update_targets(self.config.tau)
         return tf.concat([critic_metrics, policy_metrics, [ent_coef]], 0)
