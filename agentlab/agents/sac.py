@@ -147,6 +147,8 @@ class SAC(Agent):
             return None
         batches = self.experience.sample(updates)  # while the previous update may be running
         metrics = self.finish_update()
+        for optimizer in (self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer):
+            self.config.decay(optimizer, self.experience.steps)
         self.background.start(self._learn, batches)
         return metrics if self.config.overlap else self.finish_update()
 

@@ -52,6 +52,7 @@ PRESETS = [
         config={
             "hidden": (400, 300),
             "learning_rate": 7.3e-4,
+            "decay_steps": 500_000,
             "tau": 0.01,
             "learning_starts": 10_000,
             **EIGHT,
