@@ -11,9 +11,11 @@ from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
 
 WITH_PRESETS = (
+    "a2c",
     "ddpg",
     "dqn",
     "pg",
+    "ppo",
     "q_linear",
     "q_table",
     "rainbow",
