@@ -19,9 +19,14 @@ PRESETS = [
     Preset(
         name="pendulum",
         env=PENDULUM,
-        config={"learning_rate": 1e-3, "learning_starts": 256, **EIGHT},
+        config={"hidden": (64, 64), "learning_rate": 1e-3, "learning_starts": 256, **EIGHT},
         training=training(20_000),
-        source={"": ZOO, "learning_starts": "one minibatch", **EIGHT_SOURCE},
+        source={
+            "": ZOO,
+            "hidden": "tuned on Pendulum-v1",
+            "learning_starts": "one minibatch",
+            **EIGHT_SOURCE,
+        },
     ),
     Preset(
         name="mountaincar",

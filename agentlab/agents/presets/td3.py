@@ -19,9 +19,14 @@ PRESETS = [
     Preset(
         name="pendulum",
         env=PENDULUM,
-        config={"noise_std": 0.1, "learning_starts": 1_000, **EIGHT},
+        config={"hidden": (64, 64), "noise_std": 0.1, "learning_starts": 1_000, **EIGHT},
         training=training(20_000),
-        source={"": ZOO, **EIGHT_SOURCE, "steps": f"{ZOO} for sac"},
+        source={
+            "": ZOO,
+            "hidden": "tuned on Pendulum-v1",
+            "steps": f"{ZOO} for sac",
+            **EIGHT_SOURCE,
+        },
     ),
     Preset(
         name="mountaincar",
