@@ -18,6 +18,7 @@ from agentlab.agents.inference import actor_model
 from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
+from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import LazyModule, tf
@@ -177,6 +178,10 @@ class DDPG(Agent):
         return policy | network_histograms(self.critics, self.update_critics, self.last_batch)
 
     # Saving
+
+    def restore_policy(self, state: State) -> None:
+        super().restore_policy(state)
+        copies.copy_weights(self.net, self.target_net)
 
     def components(self) -> dict[str, Any]:
         return {
