@@ -62,10 +62,14 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Raises:
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
+        AgentlabError: if training would need more memory than is available.
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
-    return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    spaces = envs.observation_space, envs.action_space
+    if hasattr(config, "check_memory"):
+        config.check_memory(*spaces)
+    return cls(*spaces, envs.num_envs, config, seed)
 
 
 def _own_class(name: str) -> Any:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import gymnasium
 
+from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
 from agentlab.envs.local_vector import LocalVector
+from agentlab.envs.normalizing import without_normalizing_wrappers
+from agentlab.envs.parts import ChannelsLast, Parts, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
@@ -22,6 +28,7 @@ __all__ = [
     "AtariVector",
     "Frames",
     "LocalVector",
+    "Parts",
     "Preprocessed",
     "Preprocessing",
     "Step",
@@ -59,7 +66,8 @@ def make_envs(
         kwargs: passed to the environment's constructor.
 
     Returns:
-        The vector. Dict and Tuple observations are flattened to one array.
+        The vector. The parts of Dict and Tuple observations are read by name, as in
+        ``observations["image"]``; see ``Parts``.
 
     Raises:
         AgentlabError: if the environment cannot be made; an ``InvalidArgument`` if a number is out
@@ -75,7 +83,7 @@ def make_envs(
     check_num_envs(n)
     if workers is not None and workers < 0:
         raise InvalidArgument(f"workers={workers} must be 0 or more")
-    preprocessing = preprocessing or Preprocessing()
+    preprocessing, given = preprocessing or Preprocessing(), _storable(kwargs)
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
@@ -84,18 +92,73 @@ def make_envs(
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
-    if spec is not None and workers and not render and supports(spec, preprocessing, **kwargs):
-        return AtariVector(spec, n, preprocessing, workers, **kwargs)
-    makers = [partial(_make_one, env, preprocessing, kwargs)] * n
-    return WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
+    vector: VectorEnv
+    native = spec is not None and workers and not render and not preprocessing.action_masks
+    if spec is not None and native and supports(spec, preprocessing, **kwargs):
+        vector = AtariVector(spec, n, preprocessing, workers, **kwargs)
+    else:
+        makers = [partial(_make_one, env, name, preprocessing, kwargs)] * n
+        vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
+    _report_changes(vector)
+    vector.settings = {
+        "env": env if isinstance(env, str) else None,
+        "preprocessing": to_dict(preprocessing),
+        "env_kwargs": given,
+    }
+    return vector
 
 
 def _make_one(
     env: str | Callable[[], gymnasium.Env[Any, Any]],
+    name: str,
     preprocessing: Preprocessing,
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
-    if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
-        made = gymnasium.wrappers.FlattenObservation(made)
-    return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made
+    made, normalized = without_normalizing_wrappers(made, name)
+    left_out: dict[str, Any] = {}
+    nested = isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple)
+    if nested or preprocessing.action_masks:
+        made = PartsObservation(made, preprocessing.action_masks, preprocessing.channels_first)
+        left_out = made.left_out
+    elif preprocessing.channels_first:
+        made = ChannelsLast(made)
+    if preprocessing.changes_anything:
+        made = Preprocessed(made, preprocessing)
+    if normalized or left_out:
+        space: Any = copy.deepcopy(made.observation_space)  # the class may share it
+        space.normalize = "observations" in normalized  # read by the agents' normalizers
+        space.normalize_returns = "returns" in normalized
+        space.left_out = left_out
+        made.observation_space = space
+    return made
+
+
+def _report_changes(vector: VectorEnv) -> None:
+    """Print what ``_make_one`` changed without being asked to, in one line each."""
+    space: Any = vector.observation_space
+    for part, inner in getattr(space, "left_out", {}).items():
+        print(
+            f"env={vector.id!r}: the part {part!r} of the observations is left out, since it is no "
+            f"array ({type(inner).__name__}); a wrapper could encode it as one",
+            file=sys.stderr,
+        )
+    for option, wrapper in (
+        ("normalize", "NormalizeObservation"),
+        ("normalize_returns", "NormalizeReward"),
+    ):
+        if getattr(space, option, False):
+            print(
+                f"env={vector.id!r}: {wrapper} is replaced by the agent's own normalizer, whose "
+                "statistics are saved with the agent",
+                file=sys.stderr,
+            )
+
+
+def _storable(kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a copy of an environment's arguments; ``None`` if they are no JSON values."""
+    try:
+        stored: dict[str, Any] = json.loads(json.dumps(kwargs))
+    except (TypeError, ValueError):
+        return None
+    return stored

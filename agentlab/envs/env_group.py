@@ -48,7 +48,7 @@ class StepBuffers:
             "observations": ((n, *observation.shape), observation.dtype),
             "final_observations": ((n, *observation.shape), observation.dtype),
             "rewards": ((n,), np.dtype(np.float32)),
-            "raw_rewards": ((n,), np.dtype(np.float32)),
+            "raw_rewards": ((n,), np.dtype(np.float64)),
             **{flag: ((n,), np.dtype(np.bool_)) for flag in self.FLAGS},
         }
         if action is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -41,7 +42,7 @@ class Step:
         observations: the observations that were acted on, ``[n, ...]``.
         actions: the actions taken, ``[n, ...]``.
         rewards: the rewards to learn from, float32 ``[n]``; clipped if the preprocessing clips.
-        raw_rewards: the environments' own rewards, float32 ``[n]``; returns are reported in these.
+        raw_rewards: the environments' own rewards, float64 ``[n]``; returns are reported in these.
         next_observations: the observations to act on next, ``[n, ...]``.
         terminated: bool ``[n]``; a terminal state was reached: do not bootstrap.
         truncated: bool ``[n]``; the episode was cut short, by a time limit for example: bootstrap
@@ -55,7 +56,7 @@ class Step:
     observations: Array
     actions: Array
     rewards: npt.NDArray[np.float32]
-    raw_rewards: npt.NDArray[np.float32]
+    raw_rewards: npt.NDArray[np.float64]
     next_observations: Array
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
@@ -83,9 +84,12 @@ class VectorEnv(ABC):
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
+        settings: the ``env``, ``preprocessing`` and ``env_kwargs`` that ``make_envs`` was given,
+            saved with an agent that is trained in it; empty for a vector made otherwise.
     """
 
     repeatable: bool = False
+    settings: Mapping[str, Any] = MappingProxyType({})
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]

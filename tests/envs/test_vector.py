@@ -157,7 +157,7 @@ def test_a_step_has_raw_rewards_and_rewards_to_learn_from():
         envs.reset(seed=0)
         step = envs.step(np.array([0, 1]))
         np.testing.assert_allclose(step.raw_rewards, 10 * step.rewards, rtol=1e-6)
-        assert step.rewards.dtype == step.raw_rewards.dtype == np.float32
+        assert (step.rewards.dtype, step.raw_rewards.dtype) == (np.float32, np.float64)
 
 
 @pytest.mark.parametrize("vector", range(2))
