@@ -67,8 +67,9 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     spaces = envs.observation_space, envs.action_space
-    if hasattr(config, "check_memory"):
-        config.check_memory(*spaces)
+    for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built
+        if hasattr(config, check):
+            getattr(config, check)(*spaces)
     return cls(*spaces, envs.num_envs, config, seed)
 
 

@@ -6,7 +6,6 @@ import copy
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import gymnasium
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from agentlab.agents.space_checks import check_spaces
 from agentlab.components import State
 from agentlab.description import read_description
-from agentlab.envs.parts import batch_of_one
+from agentlab.envs.parts import ARRAYS, batch_of_one
 from agentlab.envs.spaces import space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.learner import Learner
@@ -39,12 +38,8 @@ class Agent(Learner):
     Attributes:
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
-        normalizes_itself: options of normalizers that it has no use for, such as
-            ``"normalize_observations"`` if it standardizes observations in another way.
         supports_recurrent: whether it can learn with a recurrent network.
         finished: set this to end training early.
-        env_settings: what ``make_envs`` was given for the environments that it was trained in:
-            ``env``, ``preprocessing`` and ``env_kwargs``.
         net: its network, or ``None``.
         encoding: turns observations into inputs of ``net``, or ``None``.
         actor: a copy of ``net`` that acts while ``net`` learns, or ``None``.
@@ -64,17 +59,10 @@ class Agent(Learner):
     """
 
     kind = "agent"
-    observation_spaces: ClassVar[tuple[type, ...]] = (
-        spaces.Box,
-        spaces.Discrete,
-        spaces.MultiDiscrete,
-        spaces.MultiBinary,
-    )
+    observation_spaces: ClassVar[tuple[type, ...]] = ARRAYS
     action_spaces: ClassVar[tuple[type, ...]] = observation_spaces
-    normalizes_itself: ClassVar[tuple[str, ...]] = ()
     supports_recurrent: ClassVar[bool] = False
     finished: bool = False
-    env_settings: Mapping[str, Any] = MappingProxyType({})
     net: Any = None
     encoding: Any = None
     actor: Any = None
@@ -259,7 +247,6 @@ class Agent(Learner):
 
     def specification(self) -> dict[str, Any]:
         return {
-            "env_settings": dict(self.env_settings),
             "num_envs": self.num_envs,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
@@ -284,15 +271,13 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        agent = cls(
+        return cls(
             space_from_json(specification["observation_space"]),
             space_from_json(specification["action_space"]),
             check_num_envs(num_envs or specification["num_envs"]),
             config,
             seed,
         )
-        agent.env_settings = dict(specification.get("env_settings", {}))
-        return agent
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:

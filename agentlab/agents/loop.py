@@ -121,7 +121,6 @@ class _Loop:
         self, agent: Agent, envs: VectorEnv, run: Run | None, seed: int, callbacks: Callbacks
     ) -> None:
         self.agent, self.envs, self.run, self.seed = agent, envs, run, seed
-        agent.env_settings = envs.settings
         self.callbacks = callbacks
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint

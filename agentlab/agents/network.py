@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import gymnasium
 import numpy as np
 
 from agentlab.agents.encoding import Encoding
@@ -15,10 +16,12 @@ from agentlab.envs.parts import has_channels_first
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule, tf
 from agentlab.nets import TORSOS, make_torso
+from agentlab.replay.available import check_memory
 
 combined: Any = LazyModule("agentlab.nets.combined")
 policy_networks: Any = LazyModule("agentlab.nets.policy_value")
 q_networks: Any = LazyModule("agentlab.nets.q_network")
+COPIES = 6  # of a network: the gradients, two moments, the actor, and a target or value network
 WIDE = 256  # units; layers at least this wide are faster on several threads
 
 
@@ -44,6 +47,24 @@ class NetworkOptions(Options):
         if self.freeze_pretrained and self.pretrained is None:
             raise InvalidArgument(
                 "freeze_pretrained=True needs pretrained set to a run or saved learner"
+            )
+
+    def check_network_memory(
+        self, observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any]
+    ) -> None:
+        """Check that the first layer of an mlp fits into memory, with its copies.
+
+        Observations with many states, such as a large Discrete, are one-hot inputs.
+
+        Raises:
+            AgentlabError: if it does not fit.
+        """
+        if self.net == "mlp":
+            inputs = math.prod(Encoding(observation_space).shape)
+            check_memory(
+                COPIES * 4 * inputs * self.hidden[0],
+                f"hidden={self.hidden} on {inputs:,} inputs",
+                "choose fewer units, or a wrapper that makes the observations smaller",
             )
 
     @property

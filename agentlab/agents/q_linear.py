@@ -62,7 +62,7 @@ class QLinearConfig(EpsilonGreedy):
                 f"buffer_size={self.buffer_size}"
             )
 
-    def check_memory(self, observation_space: Space, action_space: Space) -> None:
+    def check_buffer_memory(self, observation_space: Space, action_space: Space) -> None:
         """Check that the replay buffer fits into memory.
 
         Raises:
@@ -132,7 +132,7 @@ class QLinear(Agent):
     Config: ClassVar[type] = QLinearConfig
     config: QLinearConfig
     observation_spaces = ENCODED_SPACES
-    normalizes_itself = ("normalize_observations",)
+    normalizes_itself = ("normalize_observations",)  # by their first mean and deviation
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
@@ -161,7 +161,7 @@ class QLinear(Agent):
     @cached_property
     def replay(self) -> ReplayBuffer:
         """The replay buffer, allocated at the first step, since acting does not need it."""
-        self.config.check_memory(self.observation_space, self.action_space)
+        self.config.check_buffer_memory(self.observation_space, self.action_space)
         buffer = ReplayBuffer(
             self.observation_space,
             self.action_space,

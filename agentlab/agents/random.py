@@ -18,7 +18,7 @@ class RandomAgent(Agent):
 
     name = "random"
     observation_spaces = ENCODED_SPACES
-    normalizes_itself = ("normalize_observations", "normalize_returns")
+    normalizes_itself = ("normalize_observations", "normalize_returns")  # uses neither
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         n, space = len(observations), self.action_space

@@ -51,7 +51,7 @@ class ReplayOptions(Options):
         progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
         return self.beta + (1 - self.beta) * progress
 
-    def check_memory(
+    def check_buffer_memory(
         self,
         observation_space: gymnasium.Space[Any],
         action_space: gymnasium.Space[Any],
@@ -82,7 +82,7 @@ class ReplayOptions(Options):
         gamma: float,
     ) -> ReplayBuffer:
         """Allocate a replay buffer for ``num_envs`` environments."""
-        self.check_memory(observation_space, action_space)
+        self.check_buffer_memory(observation_space, action_space)
         frame_stack = getattr(observation_space, "frame_stack", 1)
         least = (self.n_step + frame_stack + 1) * num_envs
         if self.buffer_size < least:

@@ -39,7 +39,8 @@ def check_spaces(agent: Any) -> None:
 
 
 def _normalizes(agent: Any, option: str) -> bool:
-    return hasattr(agent.config, option) or option in agent.normalizes_itself
+    """Return whether an agent has a normalizer, or says that it has no use for one."""
+    return hasattr(agent.config, option) or option in getattr(agent, "normalizes_itself", ())
 
 
 def _check_mask(space: Any, actions: Any) -> None:

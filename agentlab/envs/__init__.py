@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from typing import Any
 
 import gymnasium
 
-from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.normalizing import without_normalizing_wrappers
-from agentlab.envs.parts import ChannelsLast, Parts, PartsObservation
+from agentlab.envs.parts import Parts
+from agentlab.envs.parts_wrappers import ChannelsLast, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
@@ -83,7 +82,7 @@ def make_envs(
     check_num_envs(n)
     if workers is not None and workers < 0:
         raise InvalidArgument(f"workers={workers} must be 0 or more")
-    preprocessing, given = preprocessing or Preprocessing(), _storable(kwargs)
+    preprocessing = preprocessing or Preprocessing()
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
@@ -100,11 +99,6 @@ def make_envs(
         makers = [partial(_make_one, env, name, preprocessing, kwargs)] * n
         vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
     _report_changes(vector)
-    vector.settings = {
-        "env": env if isinstance(env, str) else None,
-        "preprocessing": to_dict(preprocessing),
-        "env_kwargs": given,
-    }
     return vector
 
 
@@ -153,12 +147,3 @@ def _report_changes(vector: VectorEnv) -> None:
                 "statistics are saved with the agent",
                 file=sys.stderr,
             )
-
-
-def _storable(kwargs: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a copy of an environment's arguments; ``None`` if they are no JSON values."""
-    try:
-        stored: dict[str, Any] = json.loads(json.dumps(kwargs))
-    except (TypeError, ValueError):
-        return None
-    return stored

@@ -18,6 +18,7 @@ from agentlab.envs.episodes import (
     episode_seed,
     restore_emulator,
 )
+from agentlab.envs.parts import Rows
 from agentlab.envs.vector import Array, Step
 
 
@@ -60,6 +61,8 @@ class StepBuffers:
                 self.arrays[name] = np.zeros(shape, dtype)
             else:
                 self.arrays[name] = np.ndarray(shape, dtype, memory, offset)
+            if dtype.names is not None:
+                self.arrays[name] = self.arrays[name].view(Rows)
             offset += -(-int(np.prod(shape)) * dtype.itemsize // 64) * 64  # align to 64 bytes
         self.nbytes = offset
 

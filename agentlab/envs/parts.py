@@ -79,6 +79,24 @@ class Parts(spaces.Dict):
         return super().contains(x)
 
 
+class Rows(np.ndarray[Any, np.dtype[Any]]):
+    """A batch of ``Parts``, with the smallest and largest number in any of its parts."""
+
+    def max(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the largest number in all parts; of an ordinary array, its maximum."""
+        return self._over_parts(np.max, *args, **kwargs)
+
+    def min(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the smallest number in all parts; of an ordinary array, its minimum."""
+        return self._over_parts(np.min, *args, **kwargs)
+
+    def _over_parts(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        plain, names = self.view(np.ndarray), self.dtype.names
+        if names is None:
+            return function(plain, *args, **kwargs)
+        return function([function(plain[name]) for name in names])
+
+
 def batch_of_one(space: Space, observation: Any) -> npt.NDArray[Any]:
     """Return an observation of an environment as an array ``[1, ...]``, as ``act`` takes it.
 
@@ -149,82 +167,6 @@ def _leaves(space: Space, path: Path) -> Iterator[tuple[Path, Space]]:
             yield from _leaves(inner, (*path, key))
     else:
         yield path, space
-
-
-class PartsObservation(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Turns observations into rows of ``Parts``.
-
-    Args:
-        env: an environment with Dict or Tuple observations; with ``info_mask``, with any.
-        info_mask: whether ``info["action_mask"]`` becomes a part.
-        channels_first: whether images have their channels first; they are moved last.
-
-    Attributes:
-        left_out: the parts that are no arrays, by name.
-
-    Raises:
-        InvalidArgument: if no part is an array, or if the actions have no mask.
-    """
-
-    def __init__(
-        self,
-        env: gymnasium.Env[Any, Any],
-        info_mask: bool = False,
-        channels_first: bool = False,
-    ) -> None:
-        super().__init__(env)
-        space = env.observation_space
-        nested = isinstance(space, spaces.Dict | spaces.Tuple)
-        arrays, self._paths, self.left_out = parts_of(space)
-        if not nested:
-            arrays, self._paths = {"observation": space}, {"observation": ()}
-        self._moved = {name for name in arrays if channels_first and is_image(arrays[name])}
-        arrays |= {name: channels_last(arrays[name]) for name in self._moved}
-        self._info_mask = info_mask and MASK not in arrays
-        if self._info_mask:
-            arrays[MASK] = spaces.MultiBinary(mask_size(env.action_space))
-        if not arrays:
-            as_parts(spaces.Dict(self.left_out))  # raises
-        self.parts = Parts(arrays)
-        self.observation_space = self.parts
-
-    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        observation, info = self.env.reset(**kwargs)
-        return self._row(observation, info), info
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        return self._row(observation, info), reward, terminated, truncated, info
-
-    def _row(self, observation: Any, info: Mapping[str, Any]) -> npt.NDArray[Any]:
-        values: dict[str, Any] = {}
-        for name, path in self._paths.items():
-            value = find_part(observation, name, path)
-            values[name] = np.moveaxis(value, 0, -1) if name in self._moved else value
-        if self._info_mask:
-            if MASK not in info:
-                raise AgentlabError(
-                    f"action_masks=True, but info of {self.env} has no {MASK!r}; it has "
-                    f"{', '.join(info) or 'no entries'}"
-                )
-            values[MASK] = np.asarray(info[MASK]).ravel().astype(np.int8, casting="unsafe")
-        return self.parts.row(values)
-
-
-class ChannelsLast(gymnasium.ObservationWrapper[Any, Any, Any]):
-    """Turns images ``[channels, height, width]`` into ``[height, width, channels]``."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
-        if not is_image(env.observation_space):
-            raise InvalidArgument(
-                f"channels_first=True needs images [channels, height, width], but the observation "
-                f"space is {env.observation_space}"
-            )
-        self.observation_space = channels_last(env.observation_space)
-
-    def observation(self, observation: Any) -> Any:
-        return np.moveaxis(observation, 0, -1)
 
 
 def is_image(space: Space) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import gymnasium
@@ -84,12 +83,9 @@ class VectorEnv(ABC):
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
-        settings: the ``env``, ``preprocessing`` and ``env_kwargs`` that ``make_envs`` was given,
-            saved with an agent that is trained in it; empty for a vector made otherwise.
     """
 
     repeatable: bool = False
-    settings: Mapping[str, Any] = MappingProxyType({})
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]
