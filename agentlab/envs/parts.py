@@ -6,6 +6,7 @@ buffers and checkpoints handle it like any other array, and its parts are still 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class Parts(spaces.Dict):
         for name, space in parts.items():
             if not isinstance(space, ARRAYS):
                 raise InvalidArgument(f"the part {name!r} of an observation is no array: {space}")
-        super().__init__(dict(parts))
+        super().__init__(OrderedDict(parts))  # a dict would be sorted
         self._shape = ()
         self.dtype = np.dtype([(name, s.dtype, s.shape) for name, s in self.spaces.items()])
 

@@ -10,8 +10,13 @@ from agentlab.errors import AgentlabError
 SMALL = {
     "pg": {"rollout_length": 8, "hidden": (8,)},
     "recurrent pg": {"rollout_length": 8, "hidden": (8,), "net": "gru", "n_minibatches": 1},
-    "dqn": {"learning_starts": 32, "buffer_size": 400, "hidden": (8,), "double": True},
-    "rainbow": {"learning_starts": 32, "buffer_size": 400, "hidden": (8,)},
+    "dqn": {
+        "learning_starts": 32,
+        "buffer_size": 400,
+        "hidden": (8,),
+        "double": True,
+        "distribution": "c51",
+    },
     "q_table": {"method": "expected_sarsa"},
     "q_linear": {"learning_starts": 32, "features": 4},
     "random_search": {"candidates": 2},
