@@ -7,7 +7,7 @@ from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.registry import Registry
@@ -64,6 +64,7 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
             the algorithm does not support.
         AgentlabError: if training would need more memory than is available.
     """
+    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     spaces = envs.observation_space, envs.action_space

@@ -16,9 +16,10 @@ from threadpoolctl import threadpool_limits
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
 from agentlab.agents.statistics import Episodes, Means, Timer
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs import EnvFailure, VectorEnv
+from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
@@ -76,23 +77,22 @@ def train(
         quiet: show no progress bar.
 
     Raises:
-        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
-            or if an environment fails.
+        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains).
+        EnvFailure: if an environment raises an exception or returns invalid values; what was
+            learned is saved before.
     """
     counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     for name, value in counts.items():
         if value < 1:
             raise InvalidArgument(f"{name}={value} must be 1 or more")
-    if agent.num_envs != envs.num_envs:
-        raise InvalidArgument(
-            f"the agent was made for {agent.num_envs} environments, but envs has {envs.num_envs}"
-        )
+    check_vector(envs, agent.num_envs)
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
     # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, loop.steps, quiet)
         progress.update(loop.steps, loop.episodes.describe)
+        loop.stop = stop
         try:
             loop.callbacks.on_start(agent, run)
             while not loop.ended(steps, stop):
@@ -107,6 +107,11 @@ def train(
             if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
             agent.on_train_end()
+        except EnvFailure as failure:
+            raise EnvFailure(f"{failure}{loop.rescue()}") from failure
+        except Hung:
+            note = f"env={envs.id!r} hangs: it did not return from step() after the signal"
+            print(f"{note}{loop.rescue()}", file=sys.stderr)
         finally:
             progress.close()
             loop.callbacks.on_end()
@@ -125,6 +130,8 @@ class _Loop:
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
+        self.failed = False  # whether an environment failed or hangs
+        self.stop = Stop()
         self.observations: Any = None  # the current observations
         self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
 
@@ -199,7 +206,9 @@ class _Loop:
         start = clock()
         actions, extras = choose_actions(self.agent, self.observations)
         acted = clock()
+        self.stop.interruptible = True
         step = self.envs.step(actions)
+        self.stop.interruptible = False
         step.extras = extras
         stepped = clock()
         metrics = self.agent.observe(step)
@@ -264,11 +273,27 @@ class _Loop:
         self.callbacks.on_checkpoint(
             self.run.save_checkpoint(self.number, self.steps, self._write, state)
         )
-        if not self.envs.repeatable:
+        if not self.envs.repeatable and not self.failed:
             self.reset()
+
+    def rescue(self) -> str:
+        """Save what was learned before an environment failed, and return the words that say so.
+
+        The unfinished episodes are not saved: a resumed run begins new ones, which may not fail.
+        """
+        self.stop.interruptible, self.failed = False, True
+        if self.run is None or self.steps == 0:
+            return ""
+        try:
+            if self.steps > self.saved:
+                self.checkpoint()
+        except AgentlabError as error:
+            return f"; what was learned could not be saved: {error}"
+        saved = f"what was learned in {self.steps:,} steps is saved"
+        return f"; {saved}, and the run {str(self.run.path)!r} can be resumed"
 
     def _write(self, folder: Path) -> None:
         (folder / "learner").mkdir()
         self.agent.write(folder / "learner")
-        if self.envs.repeatable:
+        if self.envs.repeatable and not self.failed:
             write_arrays(folder / EPISODES, self.envs.state())

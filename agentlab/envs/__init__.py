@@ -14,6 +14,8 @@ import gymnasium
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env
 from agentlab.envs.check import check_env
+from agentlab.envs.copies import check_made, check_maker, name_of
+from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.normalizing import without_normalizing_wrappers
 from agentlab.envs.parts import Parts
@@ -25,6 +27,7 @@ from agentlab.errors import InvalidArgument
 
 __all__ = [
     "AtariVector",
+    "EnvFailure",
     "Frames",
     "LocalVector",
     "Parts",
@@ -69,8 +72,9 @@ def make_envs(
         ``observations["image"]``; see ``Parts``.
 
     Raises:
-        AgentlabError: if the environment cannot be made; an ``InvalidArgument`` if a number is out
-            of range.
+        AgentlabError: if the environment cannot be made, or its copies are one object; an
+            ``InvalidArgument`` if ``env`` is neither id nor function, if a number is out of range,
+            or if actions are not arrays.
 
     >>> import numpy as np
     >>> with make_envs("CartPole-v1", 2) as envs:
@@ -82,10 +86,11 @@ def make_envs(
     check_num_envs(n)
     if workers is not None and workers < 0:
         raise InvalidArgument(f"workers={workers} must be 0 or more")
+    check_maker(env)
     preprocessing = preprocessing or Preprocessing()
     if render:
         kwargs["render_mode"] = "rgb_array"
-    name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
+    name = name_of(env)
     spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
     if spec is not None and preprocessing.grayscale:
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
@@ -109,6 +114,7 @@ def _make_one(
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
+    check_made(made, name)
     made, normalized = without_normalizing_wrappers(made, name)
     left_out: dict[str, Any] = {}
     nested = isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from agentlab.envs.api_checks import conform
 from agentlab.envs.parts import (
     MASK,
     Parts,
@@ -62,25 +63,30 @@ class PartsObservation(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(**kwargs)
-        return self._row(observation, info), info
+        return self._row(observation, info, "reset"), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return self._row(observation, info), reward, terminated, truncated, info
+        return self._row(observation, info, "step"), reward, terminated, truncated, info
 
-    def _row(self, observation: Any, info: Mapping[str, Any]) -> npt.NDArray[Any]:
-        values: dict[str, Any] = {}
+    def _row(self, observation: Any, info: Mapping[str, Any], method: str) -> npt.NDArray[Any]:
+        row = np.empty((), self.parts.dtype)
         for name, path in self._paths.items():
             value = find_part(observation, name, path)
-            values[name] = np.moveaxis(value, 0, -1) if name in self._moved else value
+            if name in self._moved:
+                value = np.moveaxis(np.asarray(value), 0, -1)
+            what = f"the observation of {method}() at {name!r}"
+            row[name] = conform(value, self.parts[name], what)
         if self._info_mask:
             if MASK not in info:
                 raise AgentlabError(
                     f"action_masks=True, but info of {self.env} has no {MASK!r}; it has "
                     f"{', '.join(info) or 'no entries'}"
                 )
-            values[MASK] = np.asarray(info[MASK]).ravel().astype(np.int8, casting="unsafe")
-        return self.parts.row(values)
+            mask = np.ravel(info[MASK]) != 0
+            what = f"info[{MASK!r}] of {method}()"
+            row[MASK] = conform(mask, self.parts[MASK], what)
+        return row
 
 
 class ChannelsLast(gymnasium.ObservationWrapper[Any, Any, Any]):

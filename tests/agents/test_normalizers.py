@@ -99,7 +99,7 @@ def test_returns_are_discounted_within_episodes():
 
 @pytest.fixture(scope="module", params=["pg", "dqn"])
 def trained(request):
-    small = {"pg": {"rollout_length": 8}, "dqn": {"learning_starts": 32, "buffer_size": 400}}
+    small = {"pg": {"rollout_length": 100}, "dqn": {"learning_starts": 100, "buffer_size": 400}}
     options = {"hidden": (8,), "normalize_observations": True, "normalize_returns": True}
     with agentlab.make_envs(lambda: Sign(scale=100.0), 2) as envs:
         agent = agentlab.make_agent(request.param, envs, **options, **small[request.param])

@@ -63,7 +63,7 @@ def test_the_agent_normalizes_instead_of_the_wrapper(tmp_path, capsys):
     with agentlab.make_envs(wrapped, 2) as envs:
         said = capsys.readouterr().err
         assert "NormalizeObservation is replaced by the agent's own normalizer" in said
-        agent = agentlab.make_agent("pg", envs, hidden=(8,), rollout_length=8)
+        agent = agentlab.make_agent("pg", envs, hidden=(8,), rollout_length=100)
         agentlab.train(agent, envs, 64, quiet=True)
         assert agent.encoding.normalizer.on and agent.encoding.normalizer.statistics.count == 66
         assert isinstance(agent.return_normalizer, ReturnNormalizer)
