@@ -194,7 +194,7 @@ def action_mask(
     if not has_mask(space):
         return None
     mask: npt.NDArray[np.bool_] = np.asarray(observations[MASK]) != 0
-    some: npt.NDArray[np.bool_] = mask.any(1)
+    some = np.asarray(mask.any(1))
     if some.all():
         return mask
     if acting:

@@ -33,6 +33,8 @@ class ValueCheck:
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
+        self.needed: bool
+        self.floating: bool
         self._parts: dict[str, ValueCheck] = {}
         if isinstance(space, Parts):
             checks = {name: ValueCheck(inner) for name, inner in space.items()}

@@ -78,7 +78,7 @@ def test_one_hot_inputs_and_bytes_are_kept():
     )
     encoding = Encoding(space, normalize=None)
     encoding.observe(row[None], row[None])
-    assert encoding(row[None]).tolist() == [[1, 1, 1, 1, 0, 1, 0]]
+    assert encoding(row[None]).tolist() == [[1, 1, 1, 1, 0, 0, 1]]
     assert Encoding(spaces.Discrete(3), normalize=True).normalizer is None
     assert Encoding(spaces.Box(0, 255, (4,), np.uint8), normalize=None).normalizer is None
     assert Encoding(spaces.Box(0, 255, (4,), np.uint8), normalize=True).dtype == np.float32
