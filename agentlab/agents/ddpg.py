@@ -13,9 +13,11 @@ import numpy.typing as npt
 from agentlab.agents.acting.headed_actors import make_headed_actor
 from agentlab.agents.agent import Agent
 from agentlab.agents.bounded_actions import BoundedActions, uniform
-from agentlab.agents.encoding import ENCODED_SPACES, Encoding
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
-from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.components import State

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gymnasium import Env, spaces
 
 from agentlab.envs.failures import OLD_API, Violation, place_of, raised
+from agentlab.envs.parts import Parts
 from agentlab.errors import AgentlabError
 
 Array = npt.NDArray[Any]
@@ -143,6 +144,10 @@ def conform(value: Any, space: spaces.Space[Any], what: str) -> Array:
     Raises:
         Violation: for a value of another shape or kind, or integers outside the bounds.
     """
+    if isinstance(space, Parts):
+        if getattr(value, "dtype", None) != space.dtype:
+            raise Violation(f"{what} is {describe(value)}; it must be a row of {space}")
+        return np.asarray(value)
     array = _as_array(value)
     if array is None or array.dtype.kind not in "biuf":
         raise _not_an_array(value, space, what)
@@ -186,6 +191,10 @@ def check_bounds(array: Array, space: spaces.Space[Any], what: str, tolerance: f
         what: what the value is, such as ``"the observation of step()"``.
         tolerance: accepted distance from a bound, relative to the distance of the bounds.
     """
+    if isinstance(space, Parts):
+        for name, inner in space.items():
+            check_bounds(np.asarray(array[name]), inner, f"{what} at {name!r}", tolerance)
+        return
     low, high = (np.broadcast_to(bound, array.shape) for bound in bounds_of(space))
     finite = np.isfinite(array)
     below, above = low, high

@@ -250,7 +250,7 @@ class EnvGroup:
             check_bounds(observation, self.observation_space, what, TOLERANCE)
         except Violation as error:
             early = self.episodes[i] == 0 and self._steps - self._begun[i] <= STRICT_STEPS
-            if early or not self._values.floating or not np.isfinite(observation).all():
+            if early or not self._values.floating or not self._values.finite(observation):
                 raise
             self._values.accept_any_finite()
             if self.start == 0 and self.id not in _warned:

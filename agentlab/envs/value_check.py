@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.api_checks import bounds_of, widened
+from agentlab.envs.parts import Parts
 
 Array = npt.NDArray[Any]
 LARGE = 4096  # values from which on two reductions are faster than two comparisons
@@ -19,6 +20,10 @@ class ValueCheck:
 
     Bounds of floats are widened slightly, since values at a bound may be rounded.
 
+    Attributes:
+        needed: whether there are values that could be invalid.
+        floating: whether there are floats among them.
+
     Args:
         space: a space of arrays; one of the observations.
 
@@ -28,6 +33,15 @@ class ValueCheck:
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
+        self.needed: bool
+        self.floating: bool
+        self._parts: dict[str, ValueCheck] = {}
+        if isinstance(space, Parts):
+            checks = {name: ValueCheck(inner) for name, inner in space.items()}
+            self._parts = {name: check for name, check in checks.items() if check.needed}
+            self.needed = bool(self._parts)
+            self.floating = any(check.floating for check in self._parts.values())
+            return
         low, high = bounds_of(space)
         self.floating = low.dtype.kind == "f" and np.dtype(space.dtype).kind == "f"
         if self.floating:
@@ -42,15 +56,28 @@ class ValueCheck:
 
     def accept_any_finite(self) -> None:
         """Check from now on only whether floats are finite."""
+        for check in self._parts.values():
+            if check.floating:
+                check.accept_any_finite()
+        if self._parts:
+            return
         largest = np.finfo(self._low.dtype).max
         self._low, self._high, self._uniform = -largest, largest, True
 
     def holds(self, batch: Array) -> bool:
         """Return whether all values of ``batch`` ``[k, ...]`` are valid; false for NaN."""
+        if self._parts:
+            return all(check.holds(batch[name]) for name, check in self._parts.items())
         if self._uniform and batch.size > LARGE:
             return bool(batch.min() >= self._low and batch.max() <= self._high)
         inside = (batch >= self._low) & (batch <= self._high)
         return bool(np.count_nonzero(inside) == batch.size)
+
+    def finite(self, observation: Array) -> bool:
+        """Return whether all floats of an observation are finite."""
+        if self._parts:
+            return all(check.finite(observation[name]) for name, check in self._parts.items())
+        return bool(np.isfinite(observation).all())
 
 
 def _is_full_range(low: Array, high: Array, dtype: Any) -> bool:

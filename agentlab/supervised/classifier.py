@@ -234,7 +234,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
         inputs = np.asarray(first.inputs)
         if getattr(self.net, "torso", None) is None:
             return None
-        labels = [self.classes[number] for number in first.targets]
+        labels = [self.classes[int(number)] for number in np.asarray(first.targets)]
         return self.features(inputs), labels, inputs if is_image(inputs) else None
 
     def specification(self) -> dict[str, Any]:
