@@ -231,10 +231,7 @@ class Run:
         return self.checkpoints.newest()
 
     def resume(self) -> Checkpoint | None:
-        """Rewind the run to the checkpoint from which training is to be resumed, and return it.
-
-        ``AgentlabError`` is raised if the run has ended, but its checkpoints are gone or damaged.
-        """
+        """Rewind the run to its newest valid checkpoint, from which it is resumed; return it."""
         checkpoint = self.checkpoints.to_resume_from()
         self.rewind(checkpoint)
         return checkpoint
