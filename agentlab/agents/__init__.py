@@ -7,7 +7,7 @@ from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.registry import Registry
@@ -15,13 +15,18 @@ from agentlab.registry import Registry
 ALGORITHMS = Registry(
     "algo",
     {
+        "a2c": "agentlab.agents.a2c:A2C",
+        "ddpg": "agentlab.agents.ddpg:DDPG",
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
+        "ppo": "agentlab.agents.ppo:PPO",
         "q_linear": "agentlab.agents.q_linear:QLinear",
         "q_table": "agentlab.agents.q_table:QTable",
         "rainbow": "agentlab.agents.rainbow:Rainbow",
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
+        "sac": "agentlab.agents.sac:SAC",
+        "td3": "agentlab.agents.td3:TD3",
     },
 )
 
@@ -63,6 +68,7 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
     """
+    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)

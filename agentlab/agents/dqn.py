@@ -17,7 +17,7 @@ from agentlab.agents.encoding import ENCODED_SPACES, Encoding
 from agentlab.agents.exploration import EpsilonGreedy
 from agentlab.agents.inference import q_model
 from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow
-from agentlab.agents.replay_options import ReplayOptions
+from agentlab.agents.replay_options import PrioritizedReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
 from agentlab.components import State
 from agentlab.config import option, override
@@ -35,7 +35,7 @@ copies: Any = LazyModule("agentlab.agents.acting.copies")
 class DQNConfig(
     QNetworkOptions,
     DistributionOptions,
-    ReplayOptions,
+    PrioritizedReplayOptions,
     EpsilonGreedy,
     OptimizerOptions,
 ):

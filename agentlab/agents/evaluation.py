@@ -12,7 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.learner import Learner
 from agentlab.runs import Run, derive_seed
@@ -92,6 +92,7 @@ def evaluate(
     """
     if episodes < 1:
         raise InvalidArgument(f"episodes={episodes} must be 1 or more")
+    check_vector(envs)
     n = envs.num_envs
     share = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
     ended: list[list[tuple[float, int]]] = [[] for _ in range(n)]

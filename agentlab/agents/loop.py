@@ -17,9 +17,11 @@ from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
 from agentlab.agents.saving import check_state, replay_episodes, restore_training, write_training
 from agentlab.agents.statistics import Episodes, Means, Timer
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs import EnvFailure, VectorEnv
+from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
+from agentlab.runs.watch import tell
 from agentlab.training.callbacks import Callback, Callbacks
 
 CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which leave no trace
@@ -77,23 +79,22 @@ def train(
 
     Raises:
         AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
-            if an environment fails (what was learned is saved), or if the agent's state holds
-            values that cannot be saved.
+            or if the agent's state holds values that cannot be saved.
+        EnvFailure: if an environment raises an exception or returns invalid values; what was
+            learned is saved before.
     """
     counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     for name, value in counts.items():
         if value < 1:
             raise InvalidArgument(f"{name}={value} must be 1 or more")
-    if agent.num_envs != envs.num_envs:
-        raise InvalidArgument(
-            f"the agent was made for {agent.num_envs} environments, but envs has {envs.num_envs}"
-        )
+    check_vector(envs, agent.num_envs)
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
     # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, loop.steps, quiet)
         progress.update(loop.steps, loop.episodes.describe)
+        loop.stop = stop
         try:
             loop.callbacks.on_start(agent, run)
             while not loop.ended(steps, stop):
@@ -106,16 +107,21 @@ def train(
                 if loop.checkpoint_is_due(checkpoint_every) and not loop.ended(steps, stop):
                     loop.checkpoint()
                 progress.update(loop.steps, loop.episodes.describe)
-            interrupted = not loop.complete(steps)
-            if loop.steps > loop.logged and not interrupted:
+            if loop.steps > loop.logged and loop.complete(steps):
                 loop.log()
             if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
             agent.on_train_end()
+        except EnvFailure as failure:
+            raise EnvFailure(f"{failure}{loop.rescue()}") from failure
+        except Hung:
+            note = f"env={envs.id!r} hangs: it did not return from step() after the signal"
+            tell(f"{note}{loop.rescue()}")
         finally:
             progress.close()
             loop.callbacks.on_end()
-    return TrainResult(loop.steps, loop.episodes.count, interrupted, loop.episodes.mean_return)
+    interrupted, mean = not loop.complete(steps), loop.episodes.mean_return
+    return TrainResult(loop.steps, loop.episodes.count, interrupted, mean)
 
 
 class _Loop:
@@ -129,6 +135,8 @@ class _Loop:
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
+        self.failed = False  # whether an environment failed or hangs
+        self.stop = Stop()
         self.untried = run is not None  # whether the agent's state may turn out not to be savable
         self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
         self.observations: Any = None  # the current observations
@@ -203,18 +211,16 @@ class _Loop:
         start = clock()
         actions, extras = choose_actions(self.agent, self.observations)
         acted = clock()
-        try:
-            step = self.envs.step(actions)
-        except AgentlabError as error:
-            raise AgentlabError(f"{error}; {self.keep_learned()}") from error
+        self.stop.interruptible = True
+        step = self.envs.step(actions)
+        self.stop.interruptible = False
         step.extras = extras
         stepped = clock()
         metrics = self.agent.observe(step)
         if len(step.ended):
             self.agent.reset(step.terminated | step.truncated)
-        self.timer.add("act", acted - start)
-        self.timer.add("env", stepped - acted)
-        self.timer.add("observe", clock() - stepped)
+        spent = {"act": acted - start, "env": stepped - acted, "observe": clock() - stepped}
+        self.timer.add(spent)
         self.steps += self.envs.num_envs
         self.episodes.add(step)
         if metrics:
@@ -252,26 +258,8 @@ class _Loop:
         with self.timer.paused():
             self.callbacks.on_metrics(self.steps, metrics)
 
-    def keep_learned(self) -> str:
-        """Save the agent after an environment has failed, and say so.
-
-        The episodes cannot be replayed up to the failure, so a resumed run begins new ones.
-        """
-        if self.run is None:
-            return "nothing was saved, since there is no run"
-        if self.steps > self.saved:
-            try:
-                self.checkpoint(with_episodes=False)
-            except AgentlabError as error:
-                return f"what was learned since step {self.saved} cannot be saved: {error}"
-        return f"what was learned in {self.steps} steps is saved" if self.steps else "no step ended"
-
-    def checkpoint(self, with_episodes: bool = True) -> None:
-        """Save everything needed to resume.
-
-        Args:
-            with_episodes: whether a resumed run replays the unfinished episodes.
-        """
+    def checkpoint(self) -> None:
+        """Save everything needed to resume."""
         histograms = self.agent.histograms()
         for name, array in histograms.items():
             if not np.isfinite(array).all():
@@ -287,10 +275,24 @@ class _Loop:
             "logged": self.logged,
             "seconds": self.timer.total,
         }
-        envs = self.envs if with_episodes else None
-        write = partial(write_training, agent=self.agent, envs=envs)
-        self.callbacks.on_checkpoint(
-            self.run.save_checkpoint(self.number, self.steps, write, state)
-        )
-        if not self.envs.repeatable:
+        write = partial(write_training, agent=self.agent, envs=None if self.failed else self.envs)
+        path = self.run.save_checkpoint(self.number, self.steps, write, state)
+        self.callbacks.on_checkpoint(path)
+        if not self.envs.repeatable and not self.failed:
             self.reset()
+
+    def rescue(self) -> str:
+        """Save what was learned before an environment failed, and return the words that say so.
+
+        The unfinished episodes are not saved: a resumed run begins new ones, which may not fail.
+        """
+        self.stop.interruptible, self.failed = False, True
+        if self.run is None or self.steps == 0:
+            return ""
+        try:
+            if self.steps > self.saved:
+                self.checkpoint()
+        except AgentlabError as error:
+            return f"; what was learned could not be saved: {error}"
+        saved = f"what was learned in {self.steps:,} steps is saved"
+        return f"; {saved}, and the run {str(self.run.path)!r} can be resumed"

@@ -15,6 +15,8 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule, tf
 from agentlab.nets import TORSOS, make_torso
 
+critic_networks: Any = LazyModule("agentlab.nets.critics")
+headed_networks: Any = LazyModule("agentlab.nets.headed")
 policy_networks: Any = LazyModule("agentlab.nets.policy_value")
 q_networks: Any = LazyModule("agentlab.nets.q_network")
 WIDE = 256  # units; layers at least this wide are faster on several threads
@@ -172,3 +174,44 @@ def make_policy_network(
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
     return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
+
+
+def make_actor_network(options: NetworkOptions, encoding: Encoding, units: int, seed: int) -> Any:
+    """Build a ``Headed``: a policy for continuous actions, without a value function.
+
+    Args:
+        options: the network's options.
+        encoding: the encoding of the observations.
+        units: number of outputs.
+        seed: seeds the initial weights.
+    """
+    torso = make_agent_torso(options, encoding, "torso", seed)
+    net = headed_networks.Headed(torso, units, seed=seed + 200, name="net")
+    # Initial actions near the middle (Lillicrap et al. 2016, section 7), where tanh is steep.
+    net.head.kernel.assign(0.01 * net.head.kernel)
+    return net
+
+
+def make_critics(
+    options: NetworkOptions, encoding: Encoding, action_size: int, critics: int, seed: int
+) -> Any:
+    """Build ``Critics``; images get a torso of their own, and vectors none.
+
+    Args:
+        options: the network's options.
+        encoding: the encoding of the observations.
+        action_size: number of components of an action.
+        critics: number of Q-functions.
+        seed: seeds the initial weights.
+    """
+    arguments = {"hidden": ()} if options.net == "mlp" else {}
+    torso = make_agent_torso(options, encoding, "critic_torso", seed + 300, **arguments)
+    return critic_networks.Critics(
+        torso,
+        action_size,
+        critics,
+        options.hidden,
+        options.activation,
+        seed=seed + 400,
+        name="critics",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env
+from agentlab.envs.api_checks import calling
 from agentlab.errors import AgentlabError, printable
 
 
@@ -26,7 +27,8 @@ def run(words: list[str]) -> int:
     try:
         check_env(env)
     finally:
-        env.close()
+        with calling(env, "close", ""):
+            env.close()
     spaces = f"{env.observation_space} -> {env.action_space}"
     print(printable(f"{given['id']} passed all checks: {spaces}"))
     return 0

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.envs.env_group import EnvGroup, StepBuffers
+from agentlab.envs.copies import EnvMaker, make_one
+from agentlab.envs.env_group import EnvGroup
 from agentlab.envs.episodes import (
     ActionLog,
     Origin,
     Unfinished,
 )
 from agentlab.envs.replayed_vector import ReplayedVector
-from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
-from agentlab.errors import AgentlabError
+from agentlab.envs.step_buffers import StepBuffers
+from agentlab.envs.vector import Array, Step, zeros_of
 
 
 class LocalVector(ReplayedVector):
@@ -35,12 +36,13 @@ class LocalVector(ReplayedVector):
 
     def __init__(self, makers: Sequence[EnvMaker], id: str) -> None:
         self.id, self.num_envs = id, len(makers)
-        self._envs = [make() for make in makers]
+        self._envs = [make_one(make, id) for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
-        observation = zeros_of(self.observation_space, "observations", id)
+        observation = zeros_of(self.observation_space, "observation", id)
+        zeros_of(self.action_space, "action", id)
         self._buffers = StepBuffers(self.num_envs, observation)
-        self._group = EnvGroup(self._envs, 0, self._buffers.arrays)
+        self._group = EnvGroup(self._envs, 0, self._buffers.arrays, id)
         self._observations = self._buffers.arrays["observations"].copy()
         self._log = ActionLog(self.num_envs)
 
@@ -70,12 +72,7 @@ class LocalVector(ReplayedVector):
         return self._buffers.arrays["observations"].copy()
 
     def render(self) -> npt.NDArray[np.uint8]:
-        try:
-            return np.asarray(self._envs[0].render(), np.uint8)
-        except Exception as error:  # a user's environment may raise anything
-            why = f"{type(error).__name__}: {error}"
-            raise AgentlabError(f"env={self.id!r} cannot be rendered: {why}") from error
+        return self._group.render()
 
     def close(self) -> None:
-        for env in self._envs:
-            env.close()
+        self._group.close()

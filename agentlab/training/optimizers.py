@@ -78,8 +78,11 @@ class OptimizerOptions(Options):
     def decay(self, optimizer: Any, steps: int) -> None:
         """Set the learning rate of ``optimizer`` after ``steps`` steps of training."""
         if self.decay_steps:
-            remaining = max(0.0, 1 - steps / self.decay_steps)
-            optimizer.learning_rate.assign(self.learning_rate * remaining)
+            optimizer.learning_rate.assign(self.learning_rate * self.remaining(steps))
+
+    def remaining(self, steps: int) -> float:
+        """Return the fraction of the learning rate that is left after ``steps`` steps."""
+        return max(0.0, 1 - steps / self.decay_steps) if self.decay_steps else 1.0
 
     def stretched(self, before: int, now: int) -> Self:
         """Return the options for a training of ``now`` steps instead of ``before``.
