@@ -144,9 +144,7 @@ class _Loop:
 
     def resume(self) -> None:
         """Restore the run's latest checkpoint, or start training if there is none."""
-        checkpoint = None if self.run is None else self.run.latest_checkpoint()
-        if self.run is not None:
-            self.run.rewind(checkpoint)
+        checkpoint = None if self.run is None else self.run.resume()
         if checkpoint is None:
             self.agent.on_train_start()
             if self.run is not None and (graph := self.agent.graph()) is not None:
