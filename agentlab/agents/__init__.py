@@ -15,13 +15,18 @@ from agentlab.registry import Registry
 ALGORITHMS = Registry(
     "algo",
     {
+        "a2c": "agentlab.agents.a2c:A2C",
+        "ddpg": "agentlab.agents.ddpg:DDPG",
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
+        "ppo": "agentlab.agents.ppo:PPO",
         "q_linear": "agentlab.agents.q_linear:QLinear",
         "q_table": "agentlab.agents.q_table:QTable",
         "rainbow": "agentlab.agents.rainbow:Rainbow",
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
+        "sac": "agentlab.agents.sac:SAC",
+        "td3": "agentlab.agents.td3:TD3",
     },
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -39,6 +39,7 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
+        learned: entries of ``state`` that ``init_from`` copies, if it has no network; none for all.
         finished: set this to end training early.
         net: its network, or ``None``.
         encoding: turns observations into inputs of ``net``, or ``None``.
@@ -62,6 +63,7 @@ class Agent(Learner):
     observation_spaces: ClassVar[tuple[type, ...]] = ARRAYS
     action_spaces: ClassVar[tuple[type, ...]] = observation_spaces
     supports_recurrent: ClassVar[bool] = False
+    learned: ClassVar[Collection[str] | None] = None
     finished: bool = False
     net: Any = None
     encoding: Any = None

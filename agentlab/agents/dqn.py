@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
+from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
-from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow, uses_xla
+from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import masked, masked_tensor
-from agentlab.agents.replay_options import ReplayOptions
+from agentlab.agents.replay_options import PrioritizedReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
 from agentlab.components import State
 from agentlab.config import option, override
@@ -39,7 +40,7 @@ class DQNConfig(
     QNetworkOptions,
     NormalizerOptions,
     DistributionOptions,
-    ReplayOptions,
+    PrioritizedReplayOptions,
     EpsilonGreedy,
     OptimizerOptions,
 ):
@@ -260,6 +261,10 @@ class DQN(Agent):
         super().restore(state)  # before setting self.steps, so that no buffer is allocated yet
         self.steps, self.last_target_update = state["steps"], state["synced"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
+
+    def restore_policy(self, state: State) -> None:
+        super().restore_policy(state)
+        copies.copy_weights(self.net, self.target_net)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -24,6 +25,21 @@ def q_model(
         q_values = distribution.means(net.call(encoding.tensor(observations)))  # [n, a]
         q_values = masked_tensor(q_values, _mask(encoding, observations))
         return {"actions": tf.argmax(q_values, 1) + first_action, "q_values": q_values}
+
+    return nets.inference_model(net, _observations(encoding), outputs)
+
+
+def actor_model(net: Any, encoding: Encoding, to_actions: Callable[[Any], Any]) -> Any:
+    """Return a model from observations to ``actions``, for a network that is only a policy.
+
+    Args:
+        net: the network.
+        encoding: the encoding of the observations.
+        to_actions: function from the network's outputs to the environment's actions.
+    """
+
+    def outputs(observations: Any) -> dict[str, Any]:
+        return {"actions": to_actions(net.call(encoding.tensor(observations)))}
 
     return nets.inference_model(net, _observations(encoding), outputs)
 

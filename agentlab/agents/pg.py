@@ -12,15 +12,11 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_policy_actor
 from agentlab.agents.agent import Agent, Extras
+from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
-from agentlab.agents.network import (
-    NetworkOptions,
-    make_policy_network,
-    set_up_tensorflow,
-    uses_xla,
-)
+from agentlab.agents.network import NetworkOptions, make_policy_network, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import make_policy, masked, masked_tensor
 from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
@@ -78,6 +74,7 @@ class PolicyGradient(Agent):
     config: PolicyGradientConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = ARRAYS
+    stop: Any = None  # ends the epochs early; see make_update
 
     def build(self) -> None:
         config = self.config
@@ -147,11 +144,15 @@ class PolicyGradient(Agent):
             return None
         last_values = self.actor.values(self.encoding(step.next_observations))
         metrics = self.finish_update()
-        self.config.decay(self.optimizer, self.steps)
+        self.decay()
         order = draw_minibatches(*self.batch_form, self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self.finish_update()
+
+    def decay(self) -> None:
+        """Set the learning rate of the next update."""
+        self.config.decay(self.optimizer, self.steps)
 
     def loss(self, batch: Any, start_log_probs: Any) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
@@ -164,20 +165,39 @@ class PolicyGradient(Agent):
         inputs, actions, drawn_log_probs, advantage, returns, *masks = batch
         log_probs, entropy, values = self._evaluate(inputs, actions, *masks)  # [b] each
         ratio = tf.exp(log_probs - start_log_probs)  # [b]
-        weighted = tf.exp(start_log_probs - drawn_log_probs) * advantage
+        weighted = tf.exp(start_log_probs - drawn_log_probs) * self.weights(advantage)
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
         if config.clip_range is not None:
-            bounded = tf.clip_by_value(ratio, 1 - config.clip_range, 1 + config.clip_range)
+            bounded = tf.clip_by_value(ratio, 1 - self.clip_range, 1 + self.clip_range)
             gain = tf.minimum(gain, bounded * weighted)
             clipped = tf.cast(ratio != bounded, tf.float32)
         policy_loss = -tf.reduce_mean(gain)
-        value_loss = tf.reduce_mean(tf.square(values - returns))
+        value_loss = tf.reduce_mean(self.value_losses(values, returns, advantage))
         entropy = tf.reduce_mean(entropy)
         vf_coef = config.vf_coef if config.baseline == "value" else 0.0
         loss = policy_loss + vf_coef * value_loss - config.ent_coef * entropy
         kl = tf.reduce_mean(ratio - 1 - (log_probs - start_log_probs))
         metrics = (policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped))
         return Loss(loss, dict(zip(METRICS, metrics, strict=True)))
+
+    @property
+    def clip_range(self) -> Any:
+        """The current clipping range, a number or a tensor."""
+        return self.config.clip_range
+
+    def weights(self, advantage: Any) -> Any:
+        """Return the weights of the log-probabilities' gradients for a minibatch's advantages."""
+        return advantage
+
+    def value_losses(self, values: Any, returns: Any, advantage: Any) -> Any:
+        """Return the value loss of each example, ``[b]``."""
+        return tf.square(values - returns)
+
+    def normalized(self, advantage: Array) -> Array:
+        """Return the advantages of a rollout as the minibatches contain them."""
+        if self.config.normalize_advantage:
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        return advantage
 
     def _evaluate(self, inputs: Any, actions: Any, mask: Any = None) -> tuple[Any, Any, Any]:
         """Return log pi(a|s), the policy's entropy and V(s), tensors ``[b]`` each."""
@@ -195,8 +215,7 @@ class PolicyGradient(Agent):
         rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
         advantage = advantages(rewards, values, next_values, cut, config.gamma, config.gae_lambda)
         returns, errors = (advantage + values).ravel(), advantage.ravel()
-        if config.normalize_advantage:
-            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        advantage = self.normalized(advantage)
         fields = [rollout.flat("actions"), rollout.flat("log_probs"), advantage.ravel(), returns]
         if self.encoding.masks:
             fields.append(rollout.flat("masks"))
@@ -231,6 +250,7 @@ class PolicyGradient(Agent):
             xla=uses_xla(config, self.encoding) and not self.sparse,
             xla_apply=True,
             prepare=lambda batch: self._evaluate(*batch[:2], *batch[5:])[0],
+            stop=self.stop,
         )
 
     def _batch_spec(self) -> tuple[Any, ...]:

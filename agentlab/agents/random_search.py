@@ -39,6 +39,7 @@ class RandomSearch(Agent):
     """
 
     name = "random_search"
+    learned = ("weights",)
     Config: ClassVar[type] = RandomSearchConfig
     config: RandomSearchConfig
 

@@ -15,13 +15,9 @@ from agentlab.replay.available import check_disk, check_memory
 
 @dataclass(frozen=True)
 class ReplayOptions(Options):
-    """The size of the replay buffer, and how minibatches are sampled from it."""
+    """The size of the replay buffer, and of the minibatches that are sampled from it."""
 
     n_step: int = option(1, "rewards summed before bootstrapping (n-step returns)", ge=1)
-    prioritized: bool = option(False, "sample transitions with large errors more often")
-    alpha: float = option(0.6, "exponent of the priorities; 0 samples uniformly", ge=0, le=1)
-    beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
-    beta_steps: int = option(1_000_000, "steps until beta reaches 1", ge=0)
     buffer_size: int = option(100_000, "transitions in the replay buffer", gt=0)
     compress: bool = option(False, "compress the observations in the replay buffer")
     buffer_folder: str | None = option(
@@ -46,10 +42,10 @@ class ReplayOptions(Options):
                 f"learning_starts={self.learning_starts} must not exceed buffer_size={size}"
             )
 
-    def beta_at(self, step: int) -> float:
-        """Return the exponent of the importance weights after ``step`` steps."""
-        progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
-        return self.beta + (1 - self.beta) * progress
+    @property
+    def priority_exponent(self) -> float | None:
+        """The exponent of the priorities; ``None`` if minibatches are sampled uniformly."""
+        return None
 
     def check_buffer_memory(
         self,
@@ -98,7 +94,26 @@ class ReplayOptions(Options):
             frame_stack=frame_stack,
             n_step=self.n_step,
             gamma=gamma,
-            alpha=self.alpha if self.prioritized else None,
+            alpha=self.priority_exponent,
             compress=self.compress,
             path=self.buffer_folder,
         )
+
+
+@dataclass(frozen=True)
+class PrioritizedReplayOptions(ReplayOptions):
+    """A replay buffer that can sample by priority."""
+
+    prioritized: bool = option(False, "sample transitions with large errors more often")
+    alpha: float = option(0.6, "exponent of the priorities; 0 samples uniformly", ge=0, le=1)
+    beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
+    beta_steps: int = option(1_000_000, "steps until beta reaches 1", ge=0)
+
+    @property
+    def priority_exponent(self) -> float | None:
+        return self.alpha if self.prioritized else None
+
+    def beta_at(self, step: int) -> float:
+        """Return the exponent of the importance weights after ``step`` steps."""
+        progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
+        return self.beta + (1 - self.beta) * progress

@@ -25,6 +25,7 @@ from agentlab.experiments.foreign import trusted
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder written
 by agent.save. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""
@@ -36,6 +37,7 @@ class PlayOptions(Options):
 
     episodes: int = option(10, "episodes to run", ge=1)
     video: str | None = option(None, "record the first episode to this .mp4 or .gif file")
+    overwrite: bool = option(False, "replace the file of --video if it exists")
     explore: bool = option(False, "act as in training instead of greedily")
     seed: int = option(0, "random seed; equal seeds give equal episodes", ge=0)
     env: str | None = option(None, "environment to act in instead of the run's")
@@ -58,6 +60,8 @@ def run(words: list[str]) -> int:
         return 0
     folder = given.pop("run", None)
     options = PlayOptions(**given)
+    if options.video is not None:
+        check_output("--video", options.video, options.overwrite)
     agent, envs = _untrained(options) if folder is None else _trained(Path(folder), options)
     with envs:
         play(agent, envs, options)

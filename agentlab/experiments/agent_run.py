@@ -13,19 +13,21 @@ from typing import Any, ClassVar, Self
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import EVALUATION, EvalCallback, Evaluation, evaluate
+from agentlab.agents.evaluation import EVALUATION, EvalCallback, evaluate
+from agentlab.agents.initialization import init_from
 from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
 from agentlab.envs import Preprocessing, VectorEnv, make_envs
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
-from agentlab.experiments.agent_settings import Training
+from agentlab.experiments.agent_result import AgentResult, read_evaluation, write_evaluation
+from agentlab.experiments.agent_settings import CHANGEABLE, Training
 from agentlab.experiments.foreign import trusted
-from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
+from agentlab.experiments.plan import Plan, Report, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, derive_seed, open_video, seed_everything
-from agentlab.runs.files import reporting, write_json
 from agentlab.training.callbacks import Callback
+from agentlab.training.optimizers import OptimizerOptions
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,7 @@ class AgentPlan(Plan):
         training: settings that do not depend on the algorithm.
     """
 
-    changeable: ClassVar[tuple[str, ...]] = (
-        "steps",
-        "eval_every",
-        "eval_episodes",
-        "stop_at_return",
-        "video",
-    )
+    changeable: ClassVar[tuple[str, ...]] = CHANGEABLE
 
     env: str
     algo: str
@@ -152,7 +148,37 @@ class AgentPlan(Plan):
         }
 
     def changed(self, **settings: Any) -> Self:
-        return dataclasses.replace(self, training=dataclasses.replace(self.training, **settings))
+        def part(group: Any) -> Any:
+            own = {n: v for n, v in settings.items() if hasattr(group, n)}
+            return dataclasses.replace(group, **own)
+
+        training, config = part(self.training), part(self.config)
+        if "decay_steps" not in settings and isinstance(config, OptimizerOptions):
+            config = config.stretched(self.training.steps, training.steps)
+        return dataclasses.replace(self, training=training, config=config)
+
+    def warnings(self) -> list[str]:
+        if not isinstance(self.config, OptimizerOptions):
+            return []
+        warning = self.config.decay_warning(self.training.steps)
+        return [] if warning is None else [warning]
+
+    def finished(self, run: Run) -> AgentResult | None:
+        done = run.config.get("finished")
+        if not isinstance(done, dict) or not isinstance(done.get("steps"), int):
+            return None
+        changes = self.changes(run.config)
+        if changes and not (set(changes) == {"steps"} and self.training.steps <= done["steps"]):
+            return None
+        best = run.path / "best"
+        return AgentResult(
+            run.path,
+            False,
+            run.path / "learner",
+            done["steps"],
+            read_evaluation(run.path / "evaluation.json"),
+            best if best.is_dir() else None,
+        )
 
     @property
     def default_name(self) -> str:
@@ -184,21 +210,6 @@ class AgentPlan(Plan):
 
 
 @dataclass(frozen=True)
-class AgentResult(Result):
-    """The result of an agent's run.
-
-    Attributes:
-        steps: total number of environment steps.
-        evaluation: the final evaluation, or ``None``.
-        best: the folder of the best agent in evaluations during training, or ``None``.
-    """
-
-    steps: int = 0
-    evaluation: Evaluation | None = None
-    best: Path | None = None
-
-
-@dataclass(frozen=True)
 class _AgentTraining:
     plan: AgentPlan
     envs: VectorEnv
@@ -208,7 +219,9 @@ class _AgentTraining:
         """Train, save, plot, evaluate and record a video."""
         from agentlab.plots.curves import plot_returns
 
-        training, path = self.plan.training, run.path
+        training = self.plan.training
+        if training.init_from is not None and not run.checkpoints.folders():
+            init_from(self.agent, training.init_from)
         with ExitStack() as stack:
             if training.eval_every:
                 callbacks = [self._evaluating(stack, report), *callbacks]
@@ -222,6 +235,7 @@ class _AgentTraining:
                 checkpoint_every=training.checkpoint_every,
                 callbacks=callbacks,
             )
+        path = run.path  # which may have been moved
         best = path / "best" if (path / "best").is_dir() else None
         if result.interrupted:
             return AgentResult(path, True, None, result.steps, None, best)
@@ -236,7 +250,7 @@ class _AgentTraining:
         played, seed = None, derive_seed(training.seed, EVALUATION)
         if training.eval_episodes:
             played = evaluate(self.agent, self.envs, training.eval_episodes, seed=seed)
-            report("evaluation", _write_evaluation(played, path / "evaluation.json"))
+            report("evaluation", write_evaluation(played, path / "evaluation.json"))
         if summary := self.agent.summary():
             report("summary", summary)
         if training.video:
@@ -268,18 +282,3 @@ class _AgentTraining:
             return path
         except Exception as error:  # rendering without a display can raise anything
             return f"none: {' '.join(str(error).split())}"
-
-
-def _write_evaluation(played: Evaluation, path: Path) -> str:
-    """Write an evaluation to ``path`` and return a one-line summary."""
-    metrics = {
-        "mean": played.mean,
-        "std": played.std,
-        "min": float(played.returns.min()),
-        "max": float(played.returns.max()),
-    }
-    episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    with reporting(f"{path} cannot be written"):
-        write_json(path, {"episodes": len(played.returns), **metrics, **episodes})
-    line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    return f"{len(played.returns)} episodes: return {line}"

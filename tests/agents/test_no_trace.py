@@ -22,6 +22,11 @@ RUNS = {
     "dqn": ("CartPole-v1", {**SMALL, "target_update_interval": 130}),
     "dqn_waiting": ("CartPole-v1", {**SMALL, "overlap": False, "n_step": 3, **NORMALIZED}),
     "rainbow": ("CartPole-v1", {**SMALL, "n_atoms": 5}),
+    "sac_correlated": (
+        "Pendulum-v1",
+        {**SMALL, "hidden": (16,), "train_freq": 16, "gradient_steps": 2, "noise_type": "pink"},
+    ),
+    "td3": ("Pendulum-v1", {**SMALL, "hidden": (16,), "train_freq": 12, "gradient_steps": 1}),
     "q_table": ("FrozenLake-v1", {"method": "sarsa"}),
     "q_table_of_parts": ("Blackjack-v1", {"method": "sarsa"}),
     "q_linear": ("CartPole-v1", {"learning_starts": 100, "features": 20}),
