@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
+from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
-from agentlab.agents.network import make_q_network, uses_xla
+from agentlab.agents.network import make_q_network
 from agentlab.agents.network_options import QNetworkOptions, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import masked, masked_tensor

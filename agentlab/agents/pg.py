@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_policy_actor
 from agentlab.agents.agent import Agent, Extras
+from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
-from agentlab.agents.network import make_policy_network, uses_xla
+from agentlab.agents.network import make_policy_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import make_policy, masked, masked_tensor
