@@ -63,8 +63,8 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
     """
-    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
+    check_vector(envs)
     config: Any = configs.from_dict(cls.Config, options)
     return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
 

@@ -12,12 +12,9 @@ import numpy.typing as npt
 
 from agentlab.envs.api_checks import (
     LARGEST_REWARD,
-    TOLERANCE,
-    check_bounds,
     check_info,
     check_reset,
     check_step,
-    conform,
     flag_of,
     reward_of,
     sentence_of,
@@ -32,8 +29,8 @@ from agentlab.envs.episodes import (
     restore_emulator,
 )
 from agentlab.envs.failures import EnvFailure, Violation, describe_error, raised
+from agentlab.envs.observation_check import ObservationCheck
 from agentlab.envs.preprocessing import Preprocessed
-from agentlab.envs.value_check import ValueCheck
 from agentlab.envs.vector import Array
 from agentlab.errors import printable
 
@@ -68,7 +65,6 @@ class EnvGroup:
     ) -> None:
         self.envs, self.id = envs, id
         check_copies(envs, id)
-        self.observation_space = envs[0].observation_space
         # Environments with discrete actions expect plain integers.
         self.discrete = isinstance(envs[0].action_space, gymnasium.spaces.Discrete)
         stop = start + len(envs)
@@ -86,10 +82,10 @@ class EnvGroup:
         self.origins: list[Origin] = [None] * len(envs)
         self._emulated = [emulator_of(env) is not None for env in envs]
         # These clip rewards, and may terminate at a lost life without a reset.
-        self._preprocessed = [env if isinstance(env, Preprocessed) else None for env in envs]
-        self._shape = self.observations.shape[1:]
-        self._dtype = np.dtype(self.observations.dtype.type)  # the one object that arrays share
-        self._values = ValueCheck(self.observation_space)
+        owners = [env for env in envs if isinstance(env, Preprocessed)]
+        self._preprocessed = owners if len(owners) == len(envs) else None
+        self._check = ObservationCheck(envs[0].observation_space, len(envs))
+        self._ended = True  # whether an episode ended in the last step
         self._steps = 0  # of the group
         self._begun = [0] * len(envs)  # at which of these the current episodes began
 
@@ -117,7 +113,7 @@ class EnvGroup:
         result = None
         try:
             result = self.envs[i].reset(seed=seed)
-            return self._conform(check_reset(result)[0], "reset")
+            return self._check.conform(check_reset(result)[0], "reset")
         except BaseException as error:
             self._fail(error, i, "reset", f"seed={seed}")
 
@@ -144,7 +140,7 @@ class EnvGroup:
                 for row in steps[len(steps) - int(lengths[i]) :]:
                     action = row[i]
                     result = env.step(action)
-                    observation = self._conform(check_step(result)[0], "step")
+                    observation = self._check.conform(check_step(result)[0], "step")
             except BaseException as error:
                 self._fail(error, i, "step", repr(action))
             self.observations[i] = observation
@@ -153,50 +149,56 @@ class EnvGroup:
         """Step the environments, ``actions`` being ``[len(envs), ...]``, and autoreset them."""
         # A copy, since an environment may change its action or keep a reference to it.
         env_actions = actions.tolist() if self.discrete else actions.copy()
-        shape, dtype = self._shape, self._dtype
+        # This loop runs for every step of every environment: names are local, checks are inline,
+        # and the flags are written only where an episode ends.
+        check, expected, dtype, shape = self._check, *self._check.stored
+        rewards, observations, owners = self.rewards, self.observations, self._preprocessed
+        if self._ended:
+            self.terminated[:] = self.truncated[:] = self.episode_over[:] = self._ended = False
         self._steps += 1
         i, result = 0, None
         try:
             for i, env in enumerate(self.envs):
                 result = env.step(env_actions[i])
                 observation, reward, terminated, truncated, info = result
-                if (
-                    observation.__class__ is not np.ndarray
-                    or observation.dtype is not dtype
-                    or observation.shape != shape
+                if observation.__class__ is not expected or (
+                    shape and (observation.dtype is not dtype or observation.shape != shape)
                 ):
-                    observation = self._conform(observation, "step")
+                    observation = check.conform(observation, "step")
                 if reward.__class__ is not float:
                     reward = reward_of(reward)
+                if not -LARGEST_REWARD <= reward <= LARGEST_REWARD:  # NaN is neither
+                    reward_of(reward)
                 if terminated.__class__ is not bool:
                     terminated = flag_of("terminated", terminated)
                 if truncated.__class__ is not bool:
                     truncated = flag_of("truncated", truncated)
                 if info.__class__ is not dict:
                     check_info("step", info)
-                own = self._preprocessed[i]
-                over, raw = terminated or truncated, reward
-                if own is not None:
-                    over, raw = own.episode_over, own.raw_reward
-                if not -LARGEST_REWARD <= raw <= LARGEST_REWARD:  # NaN is neither
-                    reward_of(raw)
-                self.rewards[i] = reward
-                self.raw_rewards[i] = raw
-                self.terminated[i] = terminated
-                self.truncated[i] = truncated
-                self.episode_over[i] = over
+                rewards[i] = reward
+                if owners is not None:
+                    self.raw_rewards[i] = reward_of(owners[i].raw_reward)
                 if terminated or truncated:
-                    self.final_observations[i] = observation
-                    if self._values.needed and not self._values.holds(self.final_observations[i]):
-                        self._check_value(i, self.final_observations[i], "step")
-                if over:
-                    self.episodes[i] += 1
-                    self._begin(i)
-                else:
-                    self.observations[i] = observation
+                    over = owners is None or owners[i].episode_over
+                    self._end(i, observation, terminated, truncated, over)
+                    if over:
+                        self._begin(i)
+                        continue
+                observations[i] = observation
         except BaseException as error:
             self._fail(error, i, "step", repr(env_actions[i]), result)
+        if owners is None:
+            self.raw_rewards[:] = rewards
         self._check_values()
+
+    def _end(self, i: int, observation: Any, terminated: bool, truncated: bool, over: bool) -> None:
+        """Record that an episode, or a life in it, has ended with an observation."""
+        self._ended = True
+        self.terminated[i], self.truncated[i], self.episode_over[i] = terminated, truncated, over
+        self.final_observations[i] = observation
+        if not self._check.holds_one(self.final_observations[i : i + 1]):
+            self._check_value(i, self.final_observations[i], "step")
+        self.episodes[i] += over
 
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of the first environment.
@@ -226,15 +228,9 @@ class EnvGroup:
             why = raised("close", "", failures[0])
             raise EnvFailure(f"env={self.id!r}: {why}") from failures[0]
 
-    def _conform(self, observation: Any, method: str) -> Any:
-        """Return an observation that can be stored."""
-        if observation.__class__ is int and self._shape == ():
-            return observation
-        return conform(observation, self.observation_space, f"the observation of {method}()")
-
     def _check_values(self) -> None:
         """Check the values of the current observations."""
-        if not self._values.needed or self._values.holds(self.observations):
+        if self._check.holds(self.observations):
             return
         for i, observation in enumerate(self.observations):
             method = "reset" if self._begun[i] == self._steps else "step"
@@ -246,13 +242,12 @@ class EnvGroup:
     def _check_value(self, i: int, observation: Array, method: str) -> None:
         """Raise a ``Violation``, or report floats that leave the bounds once."""
         try:
-            what = f"the observation of {method}()"
-            check_bounds(observation, self.observation_space, what, TOLERANCE)
+            self._check.check_bounds(observation, method)
         except Violation as error:
             early = self.episodes[i] == 0 and self._steps - self._begun[i] <= STRICT_STEPS
-            if early or not self._values.floating or not np.isfinite(observation).all():
+            if early or not self._check.floating or not np.isfinite(observation).all():
                 raise
-            self._values.accept_any_finite()
+            self._check.accept_any_finite()
             if self.start == 0 and self.id not in _warned:
                 _warned.add(self.id)
                 text = f"{self._place(i)}: {error}; values like it are not reported again"
@@ -275,7 +270,7 @@ class EnvGroup:
         try:
             if result is not None and _is_raised_by_caller(error):
                 observation, reward, *_ = check_step(result)
-                conform(observation, self.observation_space, "the observation of step()")
+                self._check.conform(observation, "step")
                 reward_of(reward)
             sentence = sentence_of(error, self.envs[i], method, given)
         except Violation as violation:
