@@ -15,6 +15,7 @@ from agentlab.envs.api_checks import (
     check_info,
     check_reset,
     check_step,
+    conform,
     flag_of,
     reward_of,
     sentence_of,
@@ -102,20 +103,20 @@ class EnvGroup:
         self._begun[i] = self._steps
         if self._emulated[i] and episode > 0:
             self.origins[i] = emulator_state(env)
-            self.observations[i] = self._reset(i, None)
+            self._reset(i, None)
             return
         seed = None if self.seed is None else episode_seed(self.seed, self.start + i, episode)
         self.origins[i] = seed
-        self.observations[i] = self._reset(i, seed)
+        self._reset(i, seed)
 
-    def _reset(self, i: int, seed: int | None) -> Any:
-        """Reset an environment and return its observation."""
+    def _reset(self, i: int, seed: int | None) -> None:
+        """Reset an environment and store its observation."""
         result = None
         try:
             result = self.envs[i].reset(seed=seed)
-            return self._check.conform(check_reset(result)[0], "reset")
+            self.observations[i] = self._check.conform(check_reset(result)[0], "reset")
         except BaseException as error:
-            self._fail(error, i, "reset", f"seed={seed}")
+            self._fail(error, i, "reset", f"seed={seed}", result)
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
         """Reset some environments."""
@@ -133,17 +134,19 @@ class EnvGroup:
             if isinstance(origin, dict):
                 env.reset()  # the emulator's state is restored into a running game
                 restore_emulator(env, origin)
-            observation = self._reset(i, None if isinstance(origin, dict) else origin)
+            self._reset(i, None if isinstance(origin, dict) else origin)
             self._begun[i] = self._steps - int(lengths[i])
             action = result = None
             try:
                 for row in steps[len(steps) - int(lengths[i]) :]:
                     action = row[i]
                     result = env.step(action)
-                    observation = self._check.conform(check_step(result)[0], "step")
+                    observation, _, terminated, truncated, _ = check_step(result)
+                    self.observations[i] = self._check.conform(observation, "step")
+                    if (terminated or truncated) and self._is_over(i):
+                        break  # it is not reproducible, and may refuse further steps
             except BaseException as error:
-                self._fail(error, i, "step", repr(action))
-            self.observations[i] = observation
+                self._fail(error, i, "step", repr(action), result)
 
     def step(self, actions: Array) -> None:
         """Step the environments, ``actions`` being ``[len(envs), ...]``, and autoreset them."""
@@ -179,7 +182,7 @@ class EnvGroup:
                 if owners is not None:
                     self.raw_rewards[i] = reward_of(owners[i].raw_reward)
                 if terminated or truncated:
-                    over = owners is None or owners[i].episode_over
+                    over = self._is_over(i)
                     self._end(i, observation, terminated, truncated, over)
                     if over:
                         self._begin(i)
@@ -190,6 +193,10 @@ class EnvGroup:
         if owners is None:
             self.raw_rewards[:] = rewards
         self._check_values()
+
+    def _is_over(self, i: int) -> bool:
+        """Return whether the whole episode has ended, if it or a life in it has."""
+        return self._preprocessed is None or self._preprocessed[i].episode_over
 
     def _end(self, i: int, observation: Any, terminated: bool, truncated: bool, over: bool) -> None:
         """Record that an episode, or a life in it, has ended with an observation."""
@@ -269,9 +276,11 @@ class EnvGroup:
             raise error
         try:
             if result is not None and _is_raised_by_caller(error):
-                observation, reward, *_ = check_step(result)
-                self._check.conform(observation, "step")
-                reward_of(reward)
+                returned = (check_step if method == "step" else check_reset)(result)
+                space = self.envs[i].observation_space
+                conform(returned[0], space, f"the observation of {method}()")
+                if method == "step":
+                    reward_of(returned[1])
             sentence = sentence_of(error, self.envs[i], method, given)
         except Violation as violation:
             sentence = str(violation)
