@@ -18,8 +18,8 @@ from agentlab.envs.api_checks import (
     conform,
     flag_of,
     reward_of,
-    sentence_of,
 )
+from agentlab.envs.calls import sentence_of
 from agentlab.envs.copies import check_copies
 from agentlab.envs.episodes import (
     Origin,
@@ -252,7 +252,7 @@ class EnvGroup:
             self._check.check_bounds(observation, method)
         except Violation as error:
             early = self.episodes[i] == 0 and self._steps - self._begun[i] <= STRICT_STEPS
-            if early or not self._check.floating or not np.isfinite(observation).all():
+            if early or not self._check.floating or not self._check.is_finite(observation):
                 raise
             self._check.accept_any_finite()
             if self.start == 0 and self.id not in _warned:

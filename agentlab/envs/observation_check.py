@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.api_checks import TOLERANCE, bounds_of, check_bounds, conform, widened
+from agentlab.envs.parts import Parts
 
 Array = npt.NDArray[Any]
 LARGE = 4096  # values from which on it is faster not to copy the results of comparisons
@@ -36,8 +37,11 @@ class ObservationCheck:
         shape = space.shape or ()
         dtype = np.dtype(np.dtype(space.dtype).type)  # the one object that arrays share
         kind: Any = np.ndarray if shape else int
+        check: Any = _ValueCheck
+        if isinstance(space, Parts):
+            kind, check = Parts, _PartsCheck  # no observation is of this class: all are conformed
         self.space, self.stored = space, (kind, dtype, shape)
-        self._batch, self._one = _ValueCheck(space, n), _ValueCheck(space, 1)
+        self._batch, self._one = check(space, n), check(space, 1)
         self.floating = self._batch.floating
 
     def conform(self, observation: Any, method: str) -> Any:
@@ -60,6 +64,12 @@ class ObservationCheck:
     def check_bounds(self, observation: Array, method: str) -> None:
         """Raise a ``Violation`` that names the first value of an observation that is not valid."""
         check_bounds(observation, self.space, f"the observation of {method}()", TOLERANCE)
+
+    def is_finite(self, observation: Array) -> bool:
+        """Return whether all numbers of an observation are finite."""
+        names = self.space if isinstance(self.space, Parts) else ()
+        arrays = [observation[name] for name in names] or [observation]
+        return all(bool(np.isfinite(array).all()) for array in arrays)
 
     def accept_any_finite(self) -> None:
         """Check from now on only whether floats are finite."""
@@ -115,6 +125,24 @@ class _ValueCheck:
         if self._is_uniform:
             return bool(batch.min() >= self._low.flat[0] and batch.max() <= self._high.flat[0])
         return bool(((batch >= self._low) & (batch <= self._high)).all())
+
+
+class _PartsCheck:
+    """The same for observations of several parts."""
+
+    def __init__(self, space: Parts, n: int) -> None:
+        checks = {name: _ValueCheck(inner, n) for name, inner in space.items()}
+        self._checks = {name: check for name, check in checks.items() if check.needed}
+        self.needed = bool(self._checks)
+        self.floating = any(check.floating for check in self._checks.values())
+
+    def accept_any_finite(self) -> None:
+        for check in self._checks.values():
+            if check.floating:
+                check.accept_any_finite()
+
+    def holds(self, batch: Array) -> bool:
+        return all(check.holds(batch[name]) for name, check in self._checks.items())
 
 
 def _is_full_range(low: Array, high: Array, dtype: np.dtype[Any]) -> bool:
