@@ -15,7 +15,6 @@ from agentlab.envs.api_checks import (
     check_info,
     check_reset,
     check_step,
-    conform,
     flag_of,
     reward_of,
 )
@@ -86,7 +85,7 @@ class EnvGroup:
         owners = [env for env in envs if isinstance(env, Preprocessed)]
         self._preprocessed = owners if len(owners) == len(envs) else None
         self._check = ObservationCheck(envs[0].observation_space, len(envs))
-        self._ended = True  # whether an episode ended in the last step
+        self._ended: list[int] = []  # where an episode ended in the last step
         self._steps = 0  # of the group
         self._begun = [0] * len(envs)  # at which of these the current episodes began
 
@@ -95,7 +94,8 @@ class EnvGroup:
         self.seed, self.episodes[:] = seed, 0
         for i in range(len(self.envs)):
             self._begin(i)
-        self._check_values()
+        if not self._check.holds(self.observations):
+            self._find_violation()
 
     def _begin(self, i: int) -> None:
         """Begin an episode and record its origin."""
@@ -156,8 +156,9 @@ class EnvGroup:
         # and the flags are written only where an episode ends.
         check, expected, dtype, shape = self._check, *self._check.stored
         rewards, observations, owners = self.rewards, self.observations, self._preprocessed
-        if self._ended:
-            self.terminated[:] = self.truncated[:] = self.episode_over[:] = self._ended = False
+        for i in self._ended:
+            self.terminated[i] = self.truncated[i] = self.episode_over[i] = False
+        self._ended.clear()
         self._steps += 1
         i, result = 0, None
         try:
@@ -192,7 +193,8 @@ class EnvGroup:
             self._fail(error, i, "step", repr(env_actions[i]), result)
         if owners is None:
             self.raw_rewards[:] = rewards
-        self._check_values()
+        if not check.holds(observations):
+            self._find_violation()
 
     def _is_over(self, i: int) -> bool:
         """Return whether the whole episode has ended, if it or a life in it has."""
@@ -200,11 +202,12 @@ class EnvGroup:
 
     def _end(self, i: int, observation: Any, terminated: bool, truncated: bool, over: bool) -> None:
         """Record that an episode, or a life in it, has ended with an observation."""
-        self._ended = True
+        self._ended.append(i)
         self.terminated[i], self.truncated[i], self.episode_over[i] = terminated, truncated, over
-        self.final_observations[i] = observation
-        if not self._check.holds_one(self.final_observations[i : i + 1]):
-            self._check_value(i, self.final_observations[i], "step")
+        final = self.final_observations
+        final[i] = observation
+        if not self._check.holds_one(final[i]):
+            self._check_value(i, final[i], "step")
         self.episodes[i] += over
 
     def render(self) -> npt.NDArray[np.uint8]:
@@ -235,10 +238,8 @@ class EnvGroup:
             why = raised("close", "", failures[0])
             raise EnvFailure(f"env={self.id!r}: {why}") from failures[0]
 
-    def _check_values(self) -> None:
-        """Check the values of the current observations."""
-        if self._check.holds(self.observations):
-            return
+    def _find_violation(self) -> None:
+        """Check the values of the current observations one by one."""
         for i, observation in enumerate(self.observations):
             method = "reset" if self._begun[i] == self._steps else "step"
             try:
@@ -255,6 +256,8 @@ class EnvGroup:
             if early or not self._check.floating or not self._check.is_finite(observation):
                 raise
             self._check.accept_any_finite()
+            if not self._check.holds_one(observation):  # integers beside the floats
+                raise
             if self.start == 0 and self.id not in _warned:
                 _warned.add(self.id)
                 text = f"{self._place(i)}: {error}; values like it are not reported again"
@@ -274,16 +277,7 @@ class EnvGroup:
         """
         if isinstance(error, EnvFailure | KeyboardInterrupt | GeneratorExit):
             raise error
-        try:
-            if result is not None and _is_raised_by_caller(error):
-                returned = (check_step if method == "step" else check_reset)(result)
-                space = self.envs[i].observation_space
-                conform(returned[0], space, f"the observation of {method}()")
-                if method == "step":
-                    reward_of(returned[1])
-            sentence = sentence_of(error, self.envs[i], method, given)
-        except Violation as violation:
-            sentence = str(violation)
+        sentence = sentence_of(error, self.envs[i], method, given, result)
         raise EnvFailure(f"{self._place(i)}: {sentence}") from error
 
     def _place(self, i: int) -> str:
@@ -292,8 +286,3 @@ class EnvGroup:
         seed = f" with seed {origin}" if isinstance(origin, int) else ""
         when = f"in step {step}" if step else "at the start"
         return f"env={self.id!r}, {when} of an episode{seed}"
-
-
-def _is_raised_by_caller(error: BaseException) -> bool:
-    """Return whether the function that caught an exception raised it itself."""
-    return error.__traceback__ is not None and error.__traceback__.tb_next is None
