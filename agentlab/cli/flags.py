@@ -103,17 +103,27 @@ class Parser(argparse.ArgumentParser):
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the flags given in ``words`` that this parser knows, and the remaining words."""
         # A leading space prevents argparse from reading a number such as -1e-3 as a flag.
-        shielded = [f" {word}" if re.match(r"-\.?\d", word) else word for word in words]
+        # The same holds for a lone dash, which is a missing word or standard input.
+        shielded = [f" {word}" if re.match(r"-\.?\d|-+$", word) else word for word in words]
         parsed, rest = self.parse_known_args(shielded)
         given = {}
         for name, value in vars(parsed).items():
             if value is None:
                 continue  # not given
             if name in self.fields and not isinstance(value, bool):
-                text = value if isinstance(value, str) else ",".join(value)
-                value = parse_value(flag_of(name), text, self.hints[name])
+                value = self._parsed(name, value)
             given[name] = value
         return given, rest
+
+    def _parsed(self, name: str, value: str | list[str]) -> Any:
+        """Return the value of a flag; each word of a list of texts is an item as it is."""
+        hint = self.hints[name]
+        if isinstance(value, str):
+            return parse_value(flag_of(name), value, hint)
+        if _is_texts(hint) and value not in (["none"], ["empty"]):
+            # Paths and names of columns may contain blanks and commas.
+            return tuple(re.sub("^ (?=-)", "", word) for word in value)
+        return parse_value(flag_of(name), ",".join(value), hint)
 
     def _unknown(self, rest: list[str]) -> str:
         """Return the error message for arguments that the parser does not know."""
@@ -158,6 +168,11 @@ def _range_of(field: dataclasses.Field[Any]) -> str:
 def _is_list(hint: Any) -> bool:
     choices = typing.get_args(hint) if is_union(hint) else (hint,)
     return any(typing.get_origin(choice) is tuple for choice in choices)
+
+
+def _is_texts(hint: Any) -> bool:
+    choices = typing.get_args(hint) if is_union(hint) else (hint,)
+    return (str, Ellipsis) in [typing.get_args(choice) for choice in choices]
 
 
 def _metavar(hint: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentlab.data.column import Column
-from agentlab.data.csv_files import MISSING
+from agentlab.data.csv_form import MISSING
 from agentlab.lazy import tf
 
 DATE_AND_TIME = (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from agentlab.data.preprocessor_kinds import load_preprocessor
-from agentlab.data.text import Characters, Subwords, Words, read_text
+from agentlab.data.text import Characters, Subwords, Words
+from agentlab.data.text_files import read_text
 from agentlab.errors import AgentlabError
 
 SENTENCES = [
