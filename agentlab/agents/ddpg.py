@@ -61,6 +61,7 @@ class DDPG(Agent):
     config: DDPGConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "target_net")
     n_critics: ClassVar[int] = 1
     noises: ClassVar[int] = 0  # arrays of normal numbers that an update needs
 

@@ -74,6 +74,7 @@ class SAC(Agent):
     config: SACConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "log_ent_coef")
 
     def build(self) -> None:
         config = self.config
