@@ -24,7 +24,7 @@ def calling(env: Env[Any, Any], method: str, given: str) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, GeneratorExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise Violation(sentence_of(error, env, method, given)) from error

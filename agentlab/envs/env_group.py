@@ -275,7 +275,7 @@ class EnvGroup:
             given: the arguments of the method, for the message.
             result: what the method returned, if it did.
         """
-        if isinstance(error, EnvFailure | KeyboardInterrupt | GeneratorExit):
+        if isinstance(error, EnvFailure | KeyboardInterrupt):
             raise error
         sentence = sentence_of(error, self.envs[i], method, given, result)
         raise EnvFailure(f"{self._place(i)}: {sentence}") from error

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from agentlab.envs.api_checks import conform
+from agentlab.envs.api_checks import check_member, check_reset, check_step, conform
 from agentlab.envs.parts import (
     MASK,
     Parts,
@@ -62,17 +62,23 @@ class PartsObservation(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.observation_space = self.parts
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        observation, info = self.env.reset(**kwargs)
+        observation, info = check_reset(self.env.reset(**kwargs))
         return self._row(observation, info, "reset"), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.env.step(action)
+        result = check_step(self.env.step(action))
+        observation, reward, terminated, truncated, info = result
         return self._row(observation, info, "step"), reward, terminated, truncated, info
 
     def _row(self, observation: Any, info: Mapping[str, Any], method: str) -> npt.NDArray[Any]:
         row = np.empty((), self.parts.dtype)
         for name, path in self._paths.items():
-            value = find_part(observation, name, path)
+            try:
+                value = find_part(observation, name, path)
+            except AgentlabError:
+                space = self.env.observation_space
+                check_member(observation, space, f"the observation of {method}()")  # raises
+                raise
             if name in self._moved:
                 value = np.moveaxis(np.asarray(value), 0, -1)
             what = f"the observation of {method}() at {name!r}"
