@@ -3,7 +3,6 @@
 import signal
 from dataclasses import dataclass
 
-import gymnasium
 import numpy as np
 import pytest
 
@@ -116,36 +115,6 @@ def test_signals_leave_no_trace(tmp_path, number, step):
     assert shown(resumed) == shown(whole)
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("whole", "stopped")]
     assert metrics[0] == metrics[1]
-
-
-class Failing(gymnasium.Wrapper):
-    """Fails at a step, as a simulator that loses its connection."""
-
-    def __init__(self, env, at):
-        super().__init__(env)
-        self.left = at
-
-    def step(self, action):
-        self.left -= 1
-        if self.left == 0:
-            raise AgentlabError("the simulator is gone")
-        return super().step(action)
-
-
-def test_what_was_learned_before_an_environment_failed_is_saved(tmp_path):
-    def envs(at):
-        make = agentlab.make_envs("CartPole-v1", 2, workers=0)
-        make._envs[1] = make._group.envs[1] = Failing(make._envs[1], at)
-        return make
-
-    with pytest.raises(AgentlabError) as caught:
-        trained(tmp_path / "run", 200, envs=envs(35))
-    assert str(caught.value) == "the simulator is gone; what was learned in 68 steps is saved"
-    assert numbers(tmp_path / "run") == ["000001"]
-    resumed = trained(tmp_path / "run", 200)
-    assert resumed.kept["count"] == 100
-    with pytest.raises(AgentlabError, match="the simulator is gone; no step ended"):
-        trained(tmp_path / "first", 200, envs=envs(1))
 
 
 def test_a_run_is_not_resumed_in_other_spaces(tmp_path):
