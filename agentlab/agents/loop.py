@@ -21,7 +21,7 @@ from agentlab.envs import EnvFailure, VectorEnv
 from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
-from agentlab.runs.watch import tell
+from agentlab.runs.aside import tell
 from agentlab.training.callbacks import Callback, Callbacks
 
 CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which leave no trace

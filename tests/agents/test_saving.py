@@ -90,11 +90,11 @@ def test_a_state_that_cannot_be_saved_is_refused_at_the_first_step(tmp_path):
 
 
 def test_checkpoints_are_saved_by_time_too_and_leave_no_trace(tmp_path, monkeypatch):
-    whole = trained(tmp_path / "whole", 200)
+    whole = trained(tmp_path / "whole", 40)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    often = trained(tmp_path / "often", 200)
+    often = trained(tmp_path / "often", 40)
     assert numbers(tmp_path / "whole") == ["000001"]
-    assert numbers(tmp_path / "often")[-1] == "000100"
+    assert numbers(tmp_path / "often")[-1] == "000020"
     assert shown(often) == shown(whole)
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("whole", "often")]
     assert metrics[0] == metrics[1]
