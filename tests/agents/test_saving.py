@@ -1,5 +1,6 @@
 """What a training saves beside its planned checkpoints, and what it finds when it resumes."""
 
+import json
 import signal
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import agentlab
 from agentlab import Agent, AgentlabError, Callback, option
 from agentlab.agents import loop
 from agentlab.runs import Run
+from agentlab.runs.files import sha256_of_json
 
 
 @dataclass(frozen=True)
@@ -135,3 +137,17 @@ def test_a_deleted_checkpoint_is_made_good_at_once(tmp_path):
     options = {"checkpoint_every": 20, "callbacks": [Delete()]}
     trained(tmp_path / "run", 34, **options)
     assert numbers(tmp_path / "run") == ["000002", "000003"]  # at 30, when it was logged, and 34
+
+
+@pytest.mark.parametrize(
+    "changes", [{"means": "x"}, {"means": {"loss": 3}}, {"logged": None}, {"seconds": []}]
+)
+def test_forged_states_of_a_training_are_refused(tmp_path, changes):
+    trained(tmp_path / "run", 20)
+    path = tmp_path / "run" / "checkpoints" / "000001" / "state.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    content["state"] |= changes
+    path.write_text(json.dumps({"sha256": sha256_of_json(content), **content}))
+    with pytest.raises(AgentlabError, match="000001 is damaged"):
+        trained(tmp_path / "run", 40)
