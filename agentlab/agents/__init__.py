@@ -67,11 +67,16 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Raises:
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
+        AgentlabError: if training would need more memory than is available.
     """
-    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
+    check_vector(envs)
     config: Any = configs.from_dict(cls.Config, options)
-    return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    spaces = envs.observation_space, envs.action_space
+    for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built
+        if hasattr(config, check):
+            getattr(config, check)(*spaces)
+    return cls(*spaces, envs.num_envs, config, seed)
 
 
 def _own_class(name: str) -> Any:

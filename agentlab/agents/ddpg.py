@@ -13,9 +13,12 @@ import numpy.typing as npt
 from agentlab.agents.acting.headed_actors import make_headed_actor
 from agentlab.agents.agent import Agent
 from agentlab.agents.bounded_actions import BoundedActions, uniform
-from agentlab.agents.encoding import ENCODED_SPACES, Encoding
+from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
-from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.components import State
@@ -58,13 +61,15 @@ class DDPG(Agent):
     config: DDPGConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "target_net")
     n_critics: ClassVar[int] = 1
     noises: ClassVar[int] = 0  # arrays of normal numbers that an update needs
 
     def build(self) -> None:
         config = self.config
         set_up_tensorflow(config)
-        self.encoding = Encoding(self.observation_space)
+        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        xla = uses_xla(config, self.encoding)
         self.bounds = BoundedActions(self.action_space, self.name)
         size = self.bounds.size
         self.net = make_actor_network(config, self.encoding, size, self.seed)
@@ -79,7 +84,7 @@ class DDPG(Agent):
 
         spec = self.experience.spec()
         self.critic_optimizer, self.policy_optimizer = (config.make_optimizer() for _ in range(2))
-        options: dict[str, Any] = {"spec": [spec], "xla": config.xla}
+        options: dict[str, Any] = {"spec": [spec], "xla": xla}
         options["max_grad_norm"] = config.max_grad_norm
         self.update_critics = make_update(
             self.critic_loss,
@@ -95,7 +100,7 @@ class DDPG(Agent):
             self.policy_optimizer,
             **options,
         )
-        self.learn = make_learn(self._update_on, len(METRICS), spec, config.xla)
+        self.learn = make_learn(self._update_on, len(METRICS), spec, xla)
 
     # Acting
 

@@ -52,11 +52,11 @@ def _copy(trained: Agent, agent: Agent) -> None:
         agent.restore({**agent.state(), **{name: learned[name] for name in names}})
         return
     there = trained.components()
-    for name, own in agent.components().items():
-        if is_model(own):
-            try:
+    try:
+        for name, own in agent.components().items():
+            if is_model(own) or name in (agent.learned or ()):
                 restore_component(own, component_state(there[name]))
-            except (KeyError, ValueError) as error:
-                raise AgentlabError(f"its network is another one: {error}") from error
-    trained.actor.update(trained.net)  # which may be one update newer
-    agent.restore_policy(trained.policy_state())
+        trained.actor.update(trained.net)  # which may be one update newer
+        agent.restore_policy(trained.policy_state())
+    except (KeyError, ValueError) as error:
+        raise AgentlabError(f"its network is another one: {error}") from error

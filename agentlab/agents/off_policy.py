@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import Any, NamedTuple
 from agentlab.agents.agent import Agent
 from agentlab.agents.bounded_actions import BoundedActions
 from agentlab.agents.encoding import Encoding
-from agentlab.agents.network import NetworkOptions
+from agentlab.agents.network_options import NetworkOptions
 from agentlab.agents.noise import NoiseOptions
+from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.replay_options import ReplayOptions
 from agentlab.config import option, override
 from agentlab.envs.vector import Step
@@ -22,7 +24,9 @@ from agentlab.training.update import stacked_spec
 
 
 @dataclass(frozen=True)
-class OffPolicyOptions(NetworkOptions, ReplayOptions, NoiseOptions, OptimizerOptions):
+class OffPolicyOptions(
+    NetworkOptions, NormalizerOptions, ReplayOptions, NoiseOptions, OptimizerOptions
+):
     """Options of the actor-critic algorithms that learn from a replay buffer."""
 
     hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
@@ -76,6 +80,7 @@ class Experience:
     ) -> None:
         self.agent, self.encoding, self.bounds, self.noises = agent, encoding, bounds, noises
         self.config: OffPolicyOptions = agent.config
+        self.return_normalizer = self.config.make_return_normalizer(agent, self.config.gamma)
         self.steps = 0
 
     @property
@@ -94,6 +99,9 @@ class Experience:
     def add(self, step: Step) -> int:
         """Store a step, and return how many minibatches are due."""
         before, config = self.steps, self.config
+        self.encoding.observe(step.observations, step.next_observations)
+        if self.return_normalizer is not None:
+            self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
         self.replay.add(step)
         self.steps += len(step.rewards)
         if not self.learning or not len(self.replay):
@@ -105,10 +113,13 @@ class Experience:
         """Sample minibatches, arrays ``[updates, b, ...]``."""
         config, rng = self.config, self.agent.rng
         drawn = self.replay.sample(updates * config.batch_size, rng)
+        returns = drawn.returns
+        if self.return_normalizer is not None:
+            returns = self.return_normalizer(returns, math.inf)
         fields: Any = (
             self.encoding.stored(drawn.observations),
             self.bounds.from_env(drawn.actions),
-            drawn.returns,
+            returns,
             self.encoding.stored(drawn.next_observations),
             drawn.discounts,
         )
@@ -132,7 +143,10 @@ class Experience:
 
     def components(self) -> dict[str, Any]:
         """Return the components that the agent saves."""
-        return {"experience": self, **({"replay": self.replay} if self.steps else {})}
+        parts = {"experience": self, **self.encoding.components()}
+        if self.return_normalizer is not None:
+            parts["return_normalizer"] = self.return_normalizer
+        return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> dict[str, Any]:
         """Return the number of steps; the replay buffer is a component of its own."""

@@ -9,7 +9,8 @@ import gymnasium
 
 from agentlab.config import Options, option
 from agentlab.errors import InvalidArgument
-from agentlab.replay import ReplayBuffer
+from agentlab.replay import ReplayBuffer, buffer_bytes
+from agentlab.replay.available import check_disk, check_memory
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,29 @@ class ReplayOptions(Options):
         """The exponent of the priorities; ``None`` if minibatches are sampled uniformly."""
         return None
 
+    def check_buffer_memory(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+    ) -> None:
+        """Check that the buffer fits into memory, or its observations onto the disk.
+
+        How much compressed observations take depends on them, so they are not counted.
+
+        Raises:
+            AgentlabError: if it does not fit.
+        """
+        frame_stack = getattr(observation_space, "frame_stack", 1)
+        needed = buffer_bytes(observation_space, action_space, self.buffer_size, frame_stack)
+        what = f"buffer_size={self.buffer_size} of observations {observation_space}"
+        in_memory = needed.rest
+        if self.buffer_folder is not None and not self.compress:
+            check_disk(needed.observations, what, self.buffer_folder)
+        elif not self.compress:
+            in_memory += needed.observations
+        advice = "choose a smaller buffer_size, compress=True or a buffer_folder on a disk"
+        check_memory(in_memory, what, advice)
+
     def make_buffer(
         self,
         observation_space: gymnasium.Space[Any],
@@ -54,6 +78,7 @@ class ReplayOptions(Options):
         gamma: float,
     ) -> ReplayBuffer:
         """Allocate a replay buffer for ``num_envs`` environments."""
+        self.check_buffer_memory(observation_space, action_space)
         frame_stack = getattr(observation_space, "frame_stack", 1)
         least = (self.n_step + frame_stack + 1) * num_envs
         if self.buffer_size < least:

@@ -19,9 +19,12 @@ from agentlab.agents.bounded_actions import (
     squashed_gaussian,
     uniform,
 )
-from agentlab.agents.encoding import ENCODED_SPACES, Encoding
+from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
-from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.config import option, override
@@ -71,11 +74,13 @@ class SAC(Agent):
     config: SACConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "log_ent_coef")
 
     def build(self) -> None:
         config = self.config
         set_up_tensorflow(config)
-        self.encoding = Encoding(self.observation_space)
+        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        xla = uses_xla(config, self.encoding)
         self.bounds = BoundedActions(self.action_space, self.name)
         size = self.bounds.size
         self.net = make_actor_network(config, self.encoding, 2 * size, self.seed)
@@ -95,7 +100,7 @@ class SAC(Agent):
         self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer = (
             config.make_optimizer() for _ in range(3)
         )
-        options: dict[str, Any] = {"max_grad_norm": config.max_grad_norm, "xla": config.xla}
+        options: dict[str, Any] = {"max_grad_norm": config.max_grad_norm, "xla": xla}
         self.update_critics = make_update(
             self.critic_loss,
             ("loss", "q_values"),
@@ -118,9 +123,9 @@ class SAC(Agent):
             [self.log_ent_coef],
             self.ent_coef_optimizer,
             spec=[spec.returns],
-            xla=config.xla,
+            xla=xla,
         )
-        self.learn = make_learn(self._update_on, len(METRICS), spec, config.xla)
+        self.learn = make_learn(self._update_on, len(METRICS), spec, xla)
 
     # Acting
 

@@ -76,7 +76,7 @@ class Parser(argparse.ArgumentParser):
             origin = (sources or {}).get(field.name, "")
             note = f"{_range_of(field)}default: {default}" + (f", {origin}" if origin else "")
             text = f"{field.metadata.get('help', '')} ({note})".strip().replace("%", "%%")
-            if hint is bool:
+            if hint in (bool, bool | None):
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             else:
                 nargs, metavar = ("+" if _is_list(hint) else None), _metavar(hint)
