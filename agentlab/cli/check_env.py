@@ -6,6 +6,7 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env
 from agentlab.envs.calls import calling
+from agentlab.envs.vector import zeros_of
 from agentlab.errors import AgentlabError, printable
 
 
@@ -26,6 +27,7 @@ def run(words: list[str]) -> int:
     env = make_env(given["id"])
     try:
         check_env(env)
+        zeros_of(env.action_space, "action", given["id"])  # no agent takes actions of several parts
     finally:
         with calling(env, "close", ""):
             env.close()
