@@ -69,8 +69,8 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
             the algorithm does not support.
         AgentlabError: if training would need more memory than is available.
     """
-    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
+    check_vector(envs)
     config: Any = configs.from_dict(cls.Config, options)
     spaces = envs.observation_space, envs.action_space
     for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built

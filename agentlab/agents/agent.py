@@ -39,7 +39,7 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
-        learned: entries of ``state`` that ``init_from`` copies, if it has no network; none for all.
+        learned: components, or without a network entries of ``state``, that ``init_from`` copies.
         finished: set this to end training early.
         net: its network, or ``None``.
         encoding: turns observations into inputs of ``net``, or ``None``.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentlab.agents.encoding import Encoding
+from agentlab.agents.network_options import NetworkOptions
 from agentlab.config import flag_of
 from agentlab.envs.parts import has_channels_first
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule
 from agentlab.nets import TORSOS, make_torso
-
-if TYPE_CHECKING:
-    from agentlab.agents.network import NetworkOptions
 
 combined: Any = LazyModule("agentlab.nets.combined")
 

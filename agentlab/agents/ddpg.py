@@ -17,7 +17,8 @@ from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
-from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.components import State
@@ -60,6 +61,7 @@ class DDPG(Agent):
     config: DDPGConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "target_net")
     n_critics: ClassVar[int] = 1
     noises: ClassVar[int] = 0  # arrays of normal numbers that an update needs
 

@@ -18,7 +18,8 @@ from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
-from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow
+from agentlab.agents.network import make_q_network
+from agentlab.agents.network_options import QNetworkOptions, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import masked, masked_tensor
 from agentlab.agents.replay_options import PrioritizedReplayOptions

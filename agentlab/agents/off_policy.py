@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from agentlab.agents.agent import Agent
 from agentlab.agents.bounded_actions import BoundedActions
 from agentlab.agents.encoding import Encoding
-from agentlab.agents.network import NetworkOptions
+from agentlab.agents.network_options import NetworkOptions
 from agentlab.agents.noise import NoiseOptions
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.replay_options import ReplayOptions

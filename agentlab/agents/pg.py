@@ -16,7 +16,8 @@ from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
-from agentlab.agents.network import NetworkOptions, make_policy_network, set_up_tensorflow
+from agentlab.agents.network import make_policy_network
+from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
 from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import make_policy, masked, masked_tensor
 from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches

@@ -21,6 +21,7 @@ class PPOConfig(PolicyGradientConfig):
     n_epochs: int = override(PolicyGradientConfig, "n_epochs", 10)
     n_minibatches: int = override(PolicyGradientConfig, "n_minibatches", 32)
     ent_coef: float = override(PolicyGradientConfig, "ent_coef", 0.0)
+    overlap: bool = override(PolicyGradientConfig, "overlap", False)
     normalize_advantage: bool = option(
         True, "normalize each minibatch's advantages (mean 0, std 1)"
     )

@@ -23,7 +23,8 @@ from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
-from agentlab.agents.network import make_actor_network, make_critics, set_up_tensorflow
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.config import option, override
@@ -73,6 +74,7 @@ class SAC(Agent):
     config: SACConfig
     observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "log_ent_coef")
 
     def build(self) -> None:
         config = self.config

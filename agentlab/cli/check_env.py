@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env
-from agentlab.envs.api_checks import calling
+from agentlab.envs.calls import calling
 from agentlab.errors import AgentlabError, printable
 
 

@@ -68,6 +68,6 @@ class StepBuffers:
             terminated,
             truncated,
             ended,
-            arrays["final_observations"][ended],
+            arrays["final_observations"][ended if len(ended) else slice(0)],
             arrays["episode_over"].copy(),
         )

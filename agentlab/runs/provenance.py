@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from agentlab.runs.watch import tell
+from agentlab.runs.aside import tell
 
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 

@@ -25,7 +25,7 @@ from agentlab.supervised.net_checks import ROWS, refuse_probabilities
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.training.callbacks import Callback
-from agentlab.training.examples import applied, is_batches
+from agentlab.training.examples import applied
 from agentlab.training.optimization import Optimization
 from agentlab.training.presented import Table
 
@@ -95,7 +95,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
         if classes is not None:
             self.classes = np.asarray(classes).tolist()
         else:
-            self.classes = [] if is_batches(x) else distinct_labels(y)
+            self.classes = [] if y is None else distinct_labels(y)
         self.note_features(x)
         train, held_out = self.prepare(x, y, validation_data, sample_weight)
         counts = class_counts(train, len(self.classes))
@@ -234,7 +234,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
         inputs = np.asarray(first.inputs)
         if getattr(self.net, "torso", None) is None:
             return None
-        labels = [self.classes[number] for number in first.targets]
+        labels = [self.classes[int(number)] for number in np.asarray(first.targets)]
         return self.features(inputs), labels, inputs if is_image(inputs) else None
 
     def specification(self) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class FeatureTrainer(Trainer):
             validation: as ``validation_data`` of ``fit``.
             weights: weights of the examples ``[n]``, or ``None``; those of weight 0 are left out.
         """
+        if hasattr(x, "element_spec") or hasattr(x, "__next__"):
+            raise InvalidArgument(
+                f"x is a {type(x).__name__}; pass arrays, or an object with the methods of Batches"
+            )
         if is_batches(x):
             if weights is not None:
                 raise InvalidArgument("sample_weight must be None if x is Batches, which have some")

@@ -173,9 +173,10 @@ def _sum_of_squares(gradient: Any, xla: bool) -> Any:
     """Return the sum of squares by a fused kernel or, since XLA's sums are slow, by a product."""
     if not xla:
         return 2 * tf.nn.l2_loss(gradient)
-    if len(gradient.shape) != 2:
+    if len(gradient.shape) < 2:
         return tf.reduce_sum(tf.square(gradient))
-    return tf.reduce_sum(tf.linalg.matvec(tf.square(gradient), tf.ones(gradient.shape[1])))
+    rows = tf.reshape(tf.square(gradient), (-1, gradient.shape[-1]))
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(gradient.shape[-1])))
 
 
 def _fused_adam(optimizer: Any, count: int) -> Any:

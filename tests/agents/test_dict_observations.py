@@ -5,7 +5,8 @@ from gymnasium import spaces
 
 import agentlab
 from agentlab.agents.encoding import Encoding
-from agentlab.agents.network import NetworkOptions, make_agent_torso
+from agentlab.agents.network import make_agent_torso
+from agentlab.agents.network_options import NetworkOptions
 from agentlab.envs.parts import as_parts
 from agentlab.errors import AgentlabError
 from agentlab.nets.combined import Combined

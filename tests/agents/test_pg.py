@@ -189,7 +189,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
         if file.is_file():
             file.unlink()
     resumed = trained(1600, run=Run.open(tmp_path / "resumed"))
-    assert all((value == resumed.state()[name]).all() for name, value in unbroken.state().items())
+    assert all(np.array_equal(value, resumed.state()[n]) for n, value in unbroken.state().items())
     assert resumed.rng.bit_generator.state == unbroken.rng.bit_generator.state
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
     assert metrics[0] == metrics[1]

@@ -4,6 +4,7 @@ import tensorflow as tf
 from gymnasium import spaces
 
 import agentlab
+from agentlab.agents.initialization import init_from
 from agentlab.agents.off_policy import Minibatch
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_torso
@@ -165,6 +166,19 @@ def test_updates_keep_pace_with_the_steps_in_any_number_of_environments():
         observations = step.next_observations
     assert sum(due[:9]) == 0
     assert sum(due) == 2 * (60 // 4 - 27 // 4)
+
+
+@pytest.mark.parametrize("algo", ["sac", "td3"])
+def test_a_new_run_starts_from_a_trained_policy_and_its_critics(algo, tmp_path):
+    trained, _ = control(algo)
+    for variable in (*trained.net.variables, *trained.critics.variables):
+        variable.assign(variable + 1)
+    trained.save(tmp_path / "trained")
+    agent, _ = control(algo, seed=5)
+    init_from(agent, str(tmp_path / "trained"))
+    for name in ("net", "critics"):
+        pairs = zip(getattr(agent, name).variables, getattr(trained, name).variables, strict=True)
+        assert all(np.array_equal(own, its) for own, its in pairs)
 
 
 def test_sac_learns_and_adapts_its_temperature():
