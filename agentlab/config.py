@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 import operator
 import re
+import shlex
 import types
 import typing
 from collections.abc import Mapping
@@ -152,6 +154,9 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
                 return tuple(check_type(name, item, arguments[0]) for item in value)
             if len(value) == len(arguments):
                 return tuple(map(check_type, [name] * len(value), value, arguments))
+    elif origin is dict:
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return dict(value)
     elif hint is type(None):
         if value is None:
             return None
@@ -174,6 +179,8 @@ def describe_type(hint: Any) -> str:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return f"a list whose items are each {describe_type(arguments[0])}"
         return f"a list of {len(arguments)} items"
+    if origin is dict:
+        return "a list of items NAME=VALUE"
     words = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
     return words.get(hint, "none" if hint is type(None) else str(hint))
 
@@ -192,7 +199,9 @@ def flag_of(name: str) -> str:
 def parse_value(flag: str, text: str, hint: Any) -> Any:
     """Parse ``text`` as a value of the type ``hint``.
 
-    Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer.
+    Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer;
+    a dictionary is a list of words ``NAME=VALUE``, quoted as in a shell, whose values are numbers,
+    true or false, none, JSON or else strings.
 
     Raises:
         InvalidArgument: if ``text`` is not of that type; the message names ``flag``.
@@ -212,7 +221,34 @@ def format_value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
         return ",".join(map(format_value, value)) or "empty"
+    if isinstance(value, dict):
+        return shlex.join(f"{name}={_format_item(item)}" for name, item in value.items())
     return str(value)
+
+
+def _format_item(value: Any) -> str:
+    """Format a value of a dictionary so that ``_read_item`` reads it back."""
+    plain = isinstance(value, str) and _read_item(value) == value
+    return str(value) if plain else json.dumps(value)
+
+
+def _read_pair(word: str) -> tuple[str, Any]:
+    """Parse ``NAME=VALUE``, or ``NAME:VALUE`` as in RL Baselines3 Zoo."""
+    pair = re.fullmatch(r"(\w+)[=:](.*)", word, re.DOTALL)
+    if pair is None:
+        raise ValueError(word)
+    return pair[1], _read_item(pair[2])
+
+
+def _read_item(text: str) -> Any:
+    """Parse a value of a dictionary."""
+    words = {"true": True, "false": False, "yes": True, "no": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _read(text: str, hint: Any) -> Any:
@@ -236,6 +272,8 @@ def _read(text: str, hint: Any) -> Any:
         if kinds[-1] is Ellipsis:
             kinds = kinds[:1] * len(items)
         return tuple(_read(item, kind) for item, kind in zip(items, kinds, strict=True))
+    elif typing.get_origin(hint) is dict:
+        return dict(map(_read_pair, shlex.split(text)))
     elif hint is bool:
         if text.lower() in ("yes", "true", "no", "false"):
             return text.lower() in ("yes", "true")

@@ -65,7 +65,9 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     """
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
-    return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    agent = cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    agent.environment = envs.settings
+    return agent
 
 
 def _own_class(name: str) -> Any:

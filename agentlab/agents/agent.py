@@ -44,6 +44,7 @@ class Agent(Learner):
         update: the compiled gradient step of ``net``, or ``None``.
         last_batch: the last minibatch passed to ``update``, for histograms of gradients.
         background: runs ``update`` while environments are stepped, or ``None``.
+        environment: ``settings`` of the environments that it was made for, saved with it.
 
     Args:
         observation_space: the space of one environment's observations.
@@ -71,6 +72,7 @@ class Agent(Learner):
     update: Any = None
     last_batch: Any = None
     background: Any = None
+    environment: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -195,11 +197,9 @@ class Agent(Learner):
             self.actor.copy_to(self.net)
 
     def evaluation_copy(self, num_envs: int, seed: int) -> Self:
-        """Return an independent copy of this agent's policy, with its own random generator.
-
-        ``copy.restore_policy(agent.policy_state())`` brings the copy up to date.
-        """
+        """Return a copy of this agent's policy, which ``restore_policy`` brings up to date."""
         copied = type(self)(self.observation_space, self.action_space, num_envs, self.config, seed)
+        copied.environment = self.environment
         copied.restore_policy(self.policy_state())
         return copied
 
@@ -247,6 +247,7 @@ class Agent(Learner):
             "num_envs": self.num_envs,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
+            "environment": self.environment,
         }
 
     @classmethod
@@ -268,13 +269,14 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        return cls(
+        agent = cls(
             space_from_json(specification["observation_space"]),
             space_from_json(specification["action_space"]),
             check_num_envs(num_envs or specification["num_envs"]),
-            config,
-            seed,
+            *(config, seed),
         )
+        agent.environment = specification.get("environment")
+        return agent
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import difflib
 import re
+import shlex
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
@@ -79,8 +80,12 @@ class Parser(argparse.ArgumentParser):
             if hint is bool:
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             else:
-                nargs, metavar = ("+" if _is_list(hint) else None), _metavar(hint)
-                group.add_argument(flag, nargs=nargs, metavar=metavar, help=text)
+                nargs, metavar = (
+                    ("+" if _is(tuple, hint) or _is(dict, hint) else None),
+                    _metavar(hint),
+                )
+                action = "extend" if _is_repeatable(hint) else "store"
+                group.add_argument(flag, nargs=nargs, action=action, metavar=metavar, help=text)
 
     def given(self, words: Sequence[str]) -> dict[str, Any]:
         """Return the flags given in ``words``, by field name, without defaults.
@@ -110,8 +115,10 @@ class Parser(argparse.ArgumentParser):
             if value is None:
                 continue  # not given
             if name in self.fields and not isinstance(value, bool):
-                text = value if isinstance(value, str) else ",".join(value)
-                value = parse_value(flag_of(name), text, self.hints[name])
+                hint = self.hints[name]
+                join = shlex.join if _is(dict, hint) else ",".join
+                text = value if isinstance(value, str) else join(value)
+                value = parse_value(flag_of(name), text, hint)
             given[name] = value
         return given, rest
 
@@ -155,9 +162,15 @@ def _range_of(field: dataclasses.Field[Any]) -> str:
     return f"{low:g} to {high:g}{excluded}; "
 
 
-def _is_list(hint: Any) -> bool:
+def _is(kind: type, hint: Any) -> bool:
+    """Return whether a type hint is ``kind``, such as ``tuple``, or a union with it."""
     choices = typing.get_args(hint) if is_union(hint) else (hint,)
-    return any(typing.get_origin(choice) is tuple for choice in choices)
+    return any(typing.get_origin(choice) is kind for choice in choices)
+
+
+def _is_repeatable(hint: Any) -> bool:
+    """Return whether a repeated flag adds to its values: lists of strings, and dictionaries."""
+    return _is(dict, hint) or "tuple[str, ...]" in str(hint)
 
 
 def _metavar(hint: Any) -> str:
@@ -167,4 +180,6 @@ def _metavar(hint: Any) -> str:
         return "{" + ",".join(map(str, typing.get_args(hint))) + "}"
     if typing.get_origin(hint) is tuple:
         return _metavar(typing.get_args(hint)[0])
+    if typing.get_origin(hint) is dict:
+        return "NAME=VALUE"
     return METAVARS.get(hint, "VALUE")

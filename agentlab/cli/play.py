@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.description import find_saved, read_description
-from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument, printable
-from agentlab.experiments.foreign import trusted
+from agentlab.experiments.agent_settings import Environment
+from agentlab.experiments.foreign import trusted, trusted_wrappers
+from agentlab.experiments.plan import fill
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
@@ -52,13 +55,17 @@ def run(words: list[str]) -> int:
     parser = Parser(program("play"), DESCRIPTION, words="[RUN]")
     parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or of a saved agent")
     parser.add_fields(PlayOptions, "flags")
+    parser.add_fields(Environment, "environment")
     given = parser.given(words)
     if given.pop("help", False):
         parser.print_help()
         return 0
     folder = given.pop("run", None)
-    options = PlayOptions(**given)
-    agent, envs = _untrained(options) if folder is None else _trained(Path(folder), options)
+    options = fill(PlayOptions, {}, given)
+    if folder is None:
+        agent, envs = _untrained(options, fill(Environment, {}, given))
+    else:
+        agent, envs = _trained(Path(folder), options, given)
     with envs:
         play(agent, envs, options)
     return 0
@@ -83,18 +90,21 @@ def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
         print(printable(f"video        {options.video}"))
 
 
-def _untrained(options: PlayOptions) -> tuple[Agent, VectorEnv]:
+def _untrained(options: PlayOptions, environment: Environment) -> tuple[Agent, VectorEnv]:
     """Create an untrained agent and its environment from ``options``."""
     if options.env is None or options.algo is None:
         raise AgentlabError("RUN is missing; pass the folder of a run, or --env and --algo")
-    chosen = preset(options.algo, options.env)
+    env = newest_version(options.env)
+    chosen = preset(options.algo, env)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
-    envs = _screen(options.env, preprocessing, options)
+    envs = _screen(env, preprocessing, environment, options)
     with without_banners():
         return make_agent(options.algo, envs, options.seed, **chosen.config), envs
 
 
-def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
+def _trained(
+    folder: Path, options: PlayOptions, given: Mapping[str, Any]
+) -> tuple[Agent, VectorEnv]:
     """Load the agent of a run or of a folder written by ``save``, and create its environment."""
     saved = find_saved(folder)
     described = read_description(saved)
@@ -103,17 +113,11 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
             f"{str(folder)!r} holds a {described['kind']}, not an agent; predict with it: "
             f"`{program('predict')} {folder} INPUT`"
         )
-    settings: dict[str, Any] = {}
-    if (folder / "config.json").exists():
-        settings = Run.open(folder).config
-    env = options.env or trusted("env", settings.get("env"))
-    preprocessing = settings.get("preprocessing", {})
-    if not isinstance(preprocessing, dict):
-        raise AgentlabError(f"{folder / 'config.json'} is damaged: preprocessing={preprocessing!r}")
+    env, preprocessing, environment = _stored_environment(folder, described, options, given)
     cls = agent_class(options.algo or trusted("algo", described["name"]))
     with without_banners():
         agent: Agent = load(saved, cls, num_envs=1)
-    envs = _screen(env, configs.from_dict(Preprocessing, preprocessing), options)
+    envs = _screen(env, preprocessing, environment, options)
     for what in ("observation_space", "action_space"):
         there, known = getattr(envs, what), getattr(agent, what)
         if (there.shape, there.dtype) != (known.shape, known.dtype) or (
@@ -126,6 +130,45 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
     return agent, envs
 
 
-def _screen(env: str, preprocessing: Preprocessing, options: PlayOptions) -> VectorEnv:
-    render = options.video is not None
-    return make_envs(env, preprocessing=preprocessing, workers=0, render=render)
+def _stored_environment(
+    folder: Path, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
+) -> tuple[str, Preprocessing, Environment]:
+    """Return the environment of a run or a saved agent, as far as the flags do not replace it.
+
+    Arguments of another environment than the stored one are those given.
+    """
+    try:
+        if (folder / "config.json").exists():
+            config = Run.open(folder).config
+            stored = {
+                "env": config.get("env"),
+                "preprocessing": config.get("preprocessing", {}),
+                **config.get("environment", {}),
+            }
+        else:
+            stored = dict(described.get("specification", {}).get("environment") or {})
+        env = options.env and newest_version(options.env)
+        if env in (None, stored.get("env")):
+            kept = {name: stored[name] for name in ("env_kwargs", "wrapper") if name in stored}
+            environment = fill(Environment, kept, given)
+        else:
+            environment = fill(Environment, {}, given)
+        preprocessing = configs.from_dict(Preprocessing, stored.get("preprocessing", {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise AgentlabError(f"the environment saved in {folder} is damaged: {error}") from None
+    if "wrapper" not in given:
+        trusted_wrappers(environment.wrapper)
+    return env or trusted("env", stored.get("env")), preprocessing, environment
+
+
+def _screen(
+    env: str, preprocessing: Preprocessing, environment: Environment, options: PlayOptions
+) -> VectorEnv:
+    return make_envs(
+        env,
+        preprocessing=preprocessing,
+        workers=0,
+        render=options.video is not None,
+        wrappers=environment.wrapper,
+        **environment.kwargs,
+    )

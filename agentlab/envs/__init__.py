@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import gymnasium
 
+from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
-from agentlab.envs.catalog import is_atari, list_envs, make_env
+from agentlab.envs.catalog import is_atari, list_envs, make_env, newest_version
 from agentlab.envs.check import check_env
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
+from agentlab.envs.wrappers import Wrapper, wrap, wrapper_name
 from agentlab.errors import InvalidArgument
 
 __all__ = [
@@ -31,6 +34,8 @@ __all__ = [
     "list_envs",
     "make_env",
     "make_envs",
+    "newest_version",
+    "wrap",
 ]
 
 
@@ -41,6 +46,7 @@ def make_envs(
     preprocessing: Preprocessing | None = None,
     workers: int | None = None,
     render: bool = False,
+    wrappers: Sequence[Wrapper] = (),
     **kwargs: Any,
 ) -> VectorEnv:
     """Make a vector of ``n`` copies of an environment, which are stepped together.
@@ -49,14 +55,16 @@ def make_envs(
         env: a Gymnasium id (``"CartPole-v1"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for an environment
             of the old gym package, ``"module:ID"`` for one that a module registers on import, or a
             function that makes an environment. The id alone decides frame skip, sticky actions and
-            time limit; preprocessing comes on top.
+            time limit; preprocessing comes on top. An id without a version is its newest one.
         n: number of copies.
         preprocessing: how observations and rewards are preprocessed.
         workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
             environment); 0 steps all copies in this process. ``None`` uses one per core for Atari,
             whose emulator is slow and holds the global interpreter lock, and 0 otherwise.
         render: whether ``render()`` will be called.
-        kwargs: passed to the environment's constructor.
+        wrappers: applied to each copy before the preprocessing, the first innermost: classes, or
+            names such as ``"my_module:MyWrapper"``.
+        kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
     Returns:
         The vector. Dict and Tuple observations are flattened to one array.
@@ -76,6 +84,27 @@ def make_envs(
     if workers is not None and workers < 0:
         raise InvalidArgument(f"workers={workers} must be 0 or more")
     preprocessing = preprocessing or Preprocessing()
+    env = newest_version(env) if isinstance(env, str) else env
+    settings = {
+        "env": env if isinstance(env, str) else None,
+        "env_kwargs": _storable(kwargs),
+        "wrapper": [wrapper_name(wrapper) for wrapper in wrappers],
+        "preprocessing": to_dict(preprocessing),
+    }
+    envs = _make_vector(env, n, preprocessing, workers, render, tuple(wrappers), kwargs)
+    envs.settings = settings
+    return envs
+
+
+def _make_vector(
+    env: str | Callable[[], gymnasium.Env[Any, Any]],
+    n: int,
+    preprocessing: Preprocessing,
+    workers: int | None,
+    render: bool,
+    wrappers: Sequence[Wrapper],
+    kwargs: dict[str, Any],
+) -> VectorEnv:
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
@@ -84,18 +113,29 @@ def make_envs(
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
-    if spec is not None and workers and not render and supports(spec, preprocessing, **kwargs):
+    in_threads = workers and not render and not wrappers
+    if spec is not None and in_threads and supports(spec, preprocessing, **kwargs):
         return AtariVector(spec, n, preprocessing, workers, **kwargs)
-    makers = [partial(_make_one, env, preprocessing, kwargs)] * n
+    makers = [partial(_make_one, env, preprocessing, wrappers, kwargs)] * n
     return WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
 
 
 def _make_one(
     env: str | Callable[[], gymnasium.Env[Any, Any]],
     preprocessing: Preprocessing,
+    wrappers: Sequence[Wrapper],
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
-    made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
+    made = wrap(make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs), wrappers)
     if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
         made = gymnasium.wrappers.FlattenObservation(made)
     return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made
+
+
+def _storable(kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return arguments as they are saved in JSON, or ``None`` if they cannot be."""
+    try:
+        stored: dict[str, Any] = json.loads(json.dumps(dict(kwargs)))
+    except (TypeError, ValueError):
+        return None
+    return stored

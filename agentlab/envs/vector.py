@@ -83,9 +83,12 @@ class VectorEnv(ABC):
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
+        settings: the environment, its arguments, wrappers and preprocessing as ``make_envs`` was
+            given them, as JSON values that are saved with agents; ``None`` if made otherwise.
     """
 
     repeatable: bool = False
+    settings: Mapping[str, Any] | None = None
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]

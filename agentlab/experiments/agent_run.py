@@ -16,11 +16,11 @@ from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import EVALUATION, EvalCallback, Evaluation, evaluate
 from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
-from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
-from agentlab.experiments.agent_settings import Training
-from agentlab.experiments.foreign import trusted
+from agentlab.experiments.agent_settings import Environment, Training
+from agentlab.experiments.foreign import trusted, trusted_wrappers
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, derive_seed, open_video, seed_everything
@@ -43,6 +43,7 @@ class AgentPlan(Plan):
         preset: the name of the preset that supplied the defaults.
         config: the algorithm's configuration.
         preprocessing: the preprocessing of observations and rewards.
+        environment: arguments of the environment, and wrappers around it.
         training: settings that do not depend on the algorithm.
     """
 
@@ -59,6 +60,7 @@ class AgentPlan(Plan):
     preset: str
     config: Any
     preprocessing: Preprocessing
+    environment: Environment
     training: Training
 
     @classmethod
@@ -66,16 +68,18 @@ class AgentPlan(Plan):
         """Create a plan; settings that are not given come from a preset or the defaults.
 
         Args:
-            env: the environment's id.
+            env: the environment's id; without a version, its newest one.
             algo: the algorithm's name, or ``module:Class``.
             preset_name: name of a preset; ``"none"`` for no preset; ``None`` for the environment's
                 default preset, if any.
-            settings: fields of the algorithm's configuration, ``Preprocessing`` and ``Training``.
+            settings: fields of the algorithm's configuration, ``Preprocessing``, ``Environment``
+                and ``Training``.
 
         Raises:
             InvalidArgument: for an unknown algorithm, preset or setting, or a value out of range.
         """
-        check_names(settings, agent_class(algo).Config, Preprocessing, Training)
+        env = newest_version(env)
+        check_names(settings, agent_class(algo).Config, Preprocessing, Environment, Training)
         return cls.of_preset(env, algo, preset(algo, env, preset_name), settings)
 
     @classmethod
@@ -87,12 +91,17 @@ class AgentPlan(Plan):
             chosen.name,
             fill(agent_class(algo).Config, chosen.config, given),
             fill(Preprocessing, chosen.preprocessing, given),
+            fill(Environment, {}, given),
             fill(Training, chosen.training, given),
         )
 
     @classmethod
     def from_json(
-        cls, described: Mapping[str, Any], env: str | None = None, algo: str | None = None
+        cls,
+        described: Mapping[str, Any],
+        env: str | None = None,
+        algo: str | None = None,
+        wrapper: Sequence[str] = (),
     ) -> Self:
         """Create a plan from a dictionary returned by ``to_json``.
 
@@ -102,24 +111,32 @@ class AgentPlan(Plan):
             described: the contents of a ``config.json``.
             env: the environment given by the user; ``None`` uses the file's.
             algo: the algorithm given by the user; ``None`` uses the file's.
+            wrapper: the wrappers given by the user; none uses the file's.
 
         Raises:
             AgentlabError: if the file is damaged, or if it names code from outside agentlab that
                 the user did not name.
         """
         try:
-            for what, given in (("env", env), ("algo", algo)):
-                if given not in (None, described[what]):
-                    raise InvalidArgument(
-                        f"{what}={given!r} differs from the run's {what}={described[what]!r}"
-                    )
+            env = env and newest_version(env)
+            environment = configs.from_dict(Environment, described.get("environment", {}))
+            for what, given, stored in (
+                ("env", env, described["env"]),
+                ("algo", algo, described["algo"]),
+                ("wrapper", tuple(wrapper) or None, environment.wrapper),
+            ):
+                if given not in (None, stored):
+                    raise InvalidArgument(f"{what}={given!r} differs from the run's {stored!r}")
             algo = algo or trusted("algo", described["algo"])
+            if not wrapper:
+                trusted_wrappers(environment.wrapper)
             return cls(
                 env or trusted("env", described["env"]),
                 algo,
                 str(described["preset"]),
                 configs.from_dict(agent_class(algo).Config, described["config"]),
                 configs.from_dict(Preprocessing, described["preprocessing"]),
+                environment,
                 configs.from_dict(Training, described["training"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -139,11 +156,12 @@ class AgentPlan(Plan):
             "preset": self.preset,
             "config": configs.to_dict(self.config),
             "preprocessing": configs.to_dict(self.preprocessing),
+            "environment": configs.to_dict(self.environment),
             "training": configs.to_dict(self.training),
         }
 
     def values(self) -> dict[str, Any]:
-        parts = (self.training, self.config, self.preprocessing)
+        parts = (self.training, self.config, self.preprocessing, self.environment)
         return {
             "env": self.env,
             "algo": self.algo,
@@ -166,6 +184,8 @@ class AgentPlan(Plan):
             preprocessing=self.preprocessing,
             workers=self.training.workers if n is None else 0,
             render=render,
+            wrappers=self.environment.wrapper,
+            **self.environment.kwargs,
         )
 
     def make_agent(self, envs: VectorEnv) -> Agent:

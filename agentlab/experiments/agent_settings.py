@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agentlab.config import Options, option
 from agentlab.envs.vector import MAX_ENVS
@@ -40,3 +42,29 @@ class Training(Options):
             raise InvalidArgument(
                 f"stop_at_return={self.stop_at_return:g} needs eval_every to be 1 or more, not 0"
             )
+
+
+@dataclass(frozen=True)
+class Environment(Options):
+    """How the environment is made."""
+
+    env_kwargs: dict[str, Any] | None = option(
+        None, "arguments of its constructor, such as map_name=8x8 is_slippery=false"
+    )
+    wrapper: tuple[str, ...] = option(
+        (), "wrappers applied to it as module:Class, the first innermost"
+    )
+
+    def check(self) -> None:
+        super().check()
+        for name in self.wrapper:
+            if ":" not in name:
+                raise InvalidArgument(
+                    f"wrapper={name!r} must be module:Class, such as "
+                    "gymnasium.wrappers:FlattenObservation"
+                )
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The arguments of the environment's constructor."""
+        return self.env_kwargs or {}

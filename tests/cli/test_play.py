@@ -4,6 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
+import gymnasium
+
+import agentlab
+
 
 def test_a_run_plays_and_prints_every_episode(call, run):
     result = call("play runs/done --episodes 3")
@@ -27,10 +31,17 @@ def test_a_saved_agent_plays_without_its_run(call, run):
     assert call("play agent --episodes 1").code == 0
 
 
-def test_an_agent_without_a_config_needs_the_environment(call, refused, run):
+def test_an_agent_without_a_config_plays_where_it_was_trained(call, run):
     (run / "learner" / "config.json").unlink()
-    refused("play runs/done/learner", "--env is missing")
+    assert call("play runs/done/learner --episodes 1").code == 0
     assert call("play runs/done/learner --env CartPole-v0 --episodes 1").code == 0
+
+
+def test_an_agent_of_an_environment_without_id_needs_one(call, refused):
+    with agentlab.make_envs(lambda: gymnasium.make("CartPole-v1")) as envs:
+        agentlab.make_agent("random", envs).save("saved")
+    refused("play saved", "--env is missing")
+    assert call("play saved --env CartPole-v0 --episodes 1").code == 0
 
 
 def test_an_untrained_agent_plays(call):
