@@ -22,6 +22,7 @@ from agentlab.runs import Progress, Run, derive_seed, stop_signals
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.update import phase_of
 
 EPISODES = "episodes.npz"  # the unfinished episodes, in a checkpoint
 
@@ -91,7 +92,7 @@ def train(
     loop.resume()
     # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
-        progress = Progress(steps, loop.steps, quiet)
+        progress = Progress(steps, loop.steps, quiet, phase=lambda: phase_of(agent))
         progress.update(loop.steps, loop.episodes.describe)
         try:
             loop.callbacks.on_start(agent, run)

@@ -70,8 +70,11 @@ class Episodes:
 
     def describe(self) -> str:
         """Return the text of the progress bar."""
-        mean = "none yet" if math.isnan(self.mean_return) else f"{self.mean_return:.2f}"
-        return f"{self.count:,} episodes, mean return {mean}"
+        if not self._returns:
+            return "no episode has ended"
+        mean = self.mean_return
+        mean_text = f"{mean:.2f}" if abs(mean) < 1e5 else f"{mean:.4g}"
+        return f"mean return {mean_text}, {self.count:,} episodes"
 
     def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+        if name != "SDL_VIDEODRIVER" or "--human" not in words:
+            os.environ.setdefault(name, value)
     try:
         code = _run(words)
         sys.stdout.flush()

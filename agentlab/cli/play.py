@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import evaluate
+from agentlab.agents.evaluation import EVAL_STEPS, evaluate
 from agentlab.agents.presets import preset
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
@@ -38,7 +40,13 @@ class PlayOptions(Options):
     """Options of the episodes."""
 
     episodes: int = option(10, "episodes to run", ge=1)
-    video: str | None = option(None, "record the first episode to this .mp4 or .gif file")
+    video: str | None = option(
+        None, "record the first episode to this .mp4 or .gif file, or several short ones"
+    )
+    eval_steps: int | None = option(
+        None, f"cut an episode after N steps; none for the run's, or {EVAL_STEPS:,}", ge=1
+    )
+    human: bool = option(False, "watch the episodes in a window")
     explore: bool = option(False, "act as in training instead of greedily")
     seed: int = option(0, "random seed; equal seeds give equal episodes", ge=0)
     env: str | None = option(None, "environment to act in instead of the run's")
@@ -48,6 +56,8 @@ class PlayOptions(Options):
         super().check()
         if self.video is not None and Path(self.video).suffix.lower() not in (".mp4", ".gif"):
             raise InvalidArgument(f"video={self.video!r} must end in .mp4 or .gif")
+        if self.video is not None and self.human:
+            raise InvalidArgument(f"video={self.video!r} cannot be combined with human=True")
 
 
 def run(words: list[str]) -> int:
@@ -62,29 +72,66 @@ def run(words: list[str]) -> int:
         return 0
     folder = given.pop("run", None)
     options = fill(PlayOptions, {}, given)
+    if options.human:
+        _check_display()
     if folder is None:
         agent, envs = _untrained(options, fill(Environment, {}, given))
     else:
+        options = replace(options, eval_steps=options.eval_steps or _eval_steps_of(Path(folder)))
         agent, envs = _trained(Path(folder), options, given)
     with envs:
         play(agent, envs, options)
     return 0
 
 
+def _check_display() -> None:
+    """Raise ``AgentlabError`` if no window can be opened."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    if sys.platform == "linux" and not any(map(os.environ.get, known)):
+        raise AgentlabError(
+            "--human needs a display, but DISPLAY and WAYLAND_DISPLAY are not set; record a video "
+            "instead with --video episode.mp4"
+        )
+
+
+def _eval_steps_of(folder: Path) -> int | None:
+    """Return the ``eval_steps`` of a run; ``None`` if there is no run or it has none."""
+    if not (folder / "config.json").exists():
+        return None
+    training = Run.open(folder).config.get("training")
+    steps = training.get("eval_steps") if isinstance(training, dict) else None
+    return steps if isinstance(steps, int) and steps > 0 else None
+
+
 def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
     """Run the episodes, and print the return of each."""
     returns: list[float] = []
     lengths: list[int] = []
-    for episode in range(options.episodes):
-        seed = derive_seed(options.seed, episode)
-        recorded = options.video is not None and episode == 0
-        with open_video(str(options.video)) if recorded else nullcontext() as video:
-            played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, video=video)
-        returns += played.returns.tolist()
-        lengths += played.lengths.tolist()
-        print(
-            f"episode {episode + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True
-        )
+    with ExitStack() as recording:
+        video = None
+        if options.video is not None:
+            video = recording.enter_context(open_video(options.video, envs.frame_rate))
+        for episode in range(options.episodes):
+            played = evaluate(
+                agent,
+                envs,
+                1,
+                seed=derive_seed(options.seed, episode),
+                explore=options.explore,
+                video=video,
+                max_steps=options.eval_steps or EVAL_STEPS,
+                quiet=False,
+            )
+            returns += played.returns.tolist()
+            lengths += played.lengths.tolist()
+            cut = "  cut by --eval-steps" if played.cut else ""
+            print(
+                f"episode {episode + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}{cut}",
+                flush=True,
+            )
+            if video is not None and not video.short:
+                recording.close()  # the file is complete
+                video = None
     print(f"mean         return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
         print(printable(f"video        {options.video}"))
@@ -164,11 +211,12 @@ def _stored_environment(
 def _screen(
     env: str, preprocessing: Preprocessing, environment: Environment, options: PlayOptions
 ) -> VectorEnv:
+    window = {"render_mode": "human"} if options.human else {}
     return make_envs(
         env,
         preprocessing=preprocessing,
         workers=0,
         render=options.video is not None,
         wrappers=environment.wrapper,
-        **environment.kwargs,
+        **{**environment.kwargs, **window},
     )

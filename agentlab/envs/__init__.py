@@ -93,6 +93,7 @@ def make_envs(
     }
     envs = _make_vector(env, n, preprocessing, workers, render, tuple(wrappers), kwargs)
     envs.settings = settings
+    envs.frame_rate = max(envs.frame_rate / preprocessing.frame_skip, 1.0)
     return envs
 
 

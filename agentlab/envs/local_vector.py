@@ -13,6 +13,7 @@ from agentlab.envs.episodes import (
     Origin,
     Unfinished,
 )
+from agentlab.envs.rendering import frame_rate, rgb_image
 from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
 from agentlab.errors import AgentlabError
@@ -38,6 +39,7 @@ class LocalVector(ReplayedVector):
         self._envs = [make() for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
+        self.frame_rate = frame_rate(self._envs[0])
         observation = zeros_of(self.observation_space, "observations", id)
         self._buffers = StepBuffers(self.num_envs, observation)
         self._group = EnvGroup(self._envs, 0, self._buffers.arrays)
@@ -71,10 +73,11 @@ class LocalVector(ReplayedVector):
 
     def render(self) -> npt.NDArray[np.uint8]:
         try:
-            return np.asarray(self._envs[0].render(), np.uint8)
+            rendered = self._envs[0].render()
         except Exception as error:  # a user's environment may raise anything
             why = f"{type(error).__name__}: {error}"
             raise AgentlabError(f"env={self.id!r} cannot be rendered: {why}") from error
+        return rgb_image(rendered, self.id)
 
     def close(self) -> None:
         for env in self._envs:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from agentlab.envs.env_group import EnvGroup, StepBuffers
 from agentlab.envs.episodes import ActionLog, Origin, Unfinished
+from agentlab.envs.rendering import rgb_image
 from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
 from agentlab.errors import AgentlabError
@@ -122,7 +123,7 @@ class WorkerVector(ReplayedVector):
 
     def render(self) -> npt.NDArray[np.uint8]:
         self._send(self._pipes[0], pickle.dumps(("render", ())))
-        return np.asarray(self._receive(self._pipes[0]), np.uint8)
+        return rgb_image(self._receive(self._pipes[0]), self.id)
 
     def close(self) -> None:
         for pipe in self._pipes:

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Self
 from agentlab import config as configs
 from agentlab.agents import agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import EVALUATION, EvalCallback, Evaluation, evaluate
+from agentlab.agents.eval_callback import EvalCallback
+from agentlab.agents.evaluation import EVALUATION, Evaluation, evaluate
 from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
+from agentlab.agents.recording import record
 from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
@@ -23,7 +25,7 @@ from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import trusted, trusted_wrappers
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
 from agentlab.lazy import without_banners
-from agentlab.runs import Run, derive_seed, open_video, seed_everything
+from agentlab.runs import Run, derive_seed, seed_everything
 from agentlab.runs.files import reporting, write_json
 from agentlab.training.callbacks import Callback
 
@@ -51,6 +53,7 @@ class AgentPlan(Plan):
         "steps",
         "eval_every",
         "eval_episodes",
+        "eval_steps",
         "stop_at_return",
         "video",
     )
@@ -255,7 +258,10 @@ class _AgentTraining:
             report("plot", f"none: {error}")
         played, seed = None, derive_seed(training.seed, EVALUATION)
         if training.eval_episodes:
-            played = evaluate(self.agent, self.envs, training.eval_episodes, seed=seed)
+            episodes, limit = training.eval_episodes, training.eval_steps
+            played = evaluate(
+                self.agent, self.envs, episodes, seed=seed, max_steps=limit, quiet=False
+            )
             report("evaluation", _write_evaluation(played, path / "evaluation.json"))
         if summary := self.agent.summary():
             report("summary", summary)
@@ -273,18 +279,21 @@ class _AgentTraining:
             training.eval_episodes,
             seed=training.seed,
             stop_at_return=training.stop_at_return,
+            max_steps=training.eval_steps,
             report=report,
+            quiet=False,
         )
 
     def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
-        """Record one episode; on failure return the reason, since training has succeeded."""
+        """Record a video; on failure return the reason, since training has succeeded."""
         path = run.path / "videos" / "episode.mp4"
         try:
-            with self.plan.make_envs(1, render=True) as screen, open_video(path) as video:
+            with self.plan.make_envs(1, render=True) as screen:
                 agent = agent_class(self.plan.algo).load(saved, num_envs=1)
-                evaluate(agent, screen, 1, seed=seed, video=video)
-            if video.last is not None:
-                run.image("episode/end", step, video.last)
+                last = record(
+                    agent, screen, path, seed=seed, max_steps=self.plan.training.eval_steps
+                )
+            run.image("episode/end", step, last)
             return path
         except Exception as error:  # rendering without a display can raise anything
             return f"none: {' '.join(str(error).split())}"
@@ -300,6 +309,8 @@ def _write_evaluation(played: Evaluation, path: Path) -> str:
     }
     episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
     with reporting(f"{path} cannot be written"):
-        write_json(path, {"episodes": len(played.returns), **metrics, **episodes})
+        write_json(
+            path, {"episodes": len(played.returns), **metrics, "cut": played.cut, **episodes}
+        )
     line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    return f"{len(played.returns)} episodes: return {line}"
+    return f"{len(played.returns)} episodes: return {line}{played.cut_note()}"

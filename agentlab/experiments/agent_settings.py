@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentlab.agents.evaluation import EVAL_STEPS
 from agentlab.config import Options, option
 from agentlab.envs.vector import MAX_ENVS
 from agentlab.errors import InvalidArgument
@@ -27,10 +28,13 @@ class Training(Options):
     eval_episodes: int = option(
         100, "episodes per evaluation, during and after training; 0 for no evaluation", ge=0
     )
+    eval_steps: int = option(
+        EVAL_STEPS, "cut an episode after N steps, in evaluations and videos", ge=1
+    )
     stop_at_return: float | None = option(
         None, "stop once an evaluation during training reaches this mean return"
     )
-    video: bool = option(True, "record a video of one episode at the end")
+    video: bool = option(True, "record a video at the end: one episode, or several short ones")
 
     def check(self) -> None:
         super().check()

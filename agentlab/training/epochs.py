@@ -41,7 +41,9 @@ def train_epochs(
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    progress = Progress(session.epochs * session.per_epoch, session.updates, quiet, "batches")
+    total = session.epochs * session.per_epoch
+    progress = Progress(total, session.updates, quiet, "batches", session.phase)
+    progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
         try:
@@ -140,6 +142,10 @@ class _Session:
             f"training diverged in epoch {self.epoch + 1}, batch {self.batches + 1}: the loss is "
             f"NaN or infinite; {last}; try a smaller learning_rate"
         )
+
+    def phase(self) -> str:
+        """Return ``"compiling"`` until the first batch has been learned from."""
+        return "compiling" if self._last is None else ""
 
     def note(self) -> str:
         """Return the text of the progress bar."""

@@ -33,7 +33,10 @@ class Update:
 
     Attributes:
         metrics: names of the reported metrics; the last is the gradient's norm, ``grad_norm``.
+        started, finished: whether the first call, which compiles, has begun and has ended.
     """
+
+    started = finished = False
 
     def __init__(
         self,
@@ -86,7 +89,9 @@ class Update:
 
     def tensors(self, batches: Any) -> tuple[Any, Any]:
         """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
+        self.started = True
         means, per_example = self._compiled(batches)
+        self.finished = True
         return means, per_example
 
     def gradients(self, batch: Any) -> list[Any]:
@@ -195,6 +200,19 @@ def make_update(
         xla_apply=xla_apply,
         prepare=prepare,
     )
+
+
+def phase_of(learner: Any) -> str:
+    """Return what a learner is doing before its first update is complete, for a progress line.
+
+    Returns:
+        ``"collecting"`` before its first update, ``"compiling"`` during it, and then ``""``, as for
+        a learner without updates.
+    """
+    updates = [part for part in vars(learner).values() if isinstance(part, Update)]
+    if not updates or any(update.finished for update in updates):
+        return ""
+    return "compiling" if any(update.started for update in updates) else "collecting"
 
 
 def _without_first_axis(spec: Any) -> Any:
