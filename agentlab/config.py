@@ -187,7 +187,9 @@ def describe_type(hint: Any) -> str:
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the closest matches, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    by_lower_case = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower_case, n=3, cutoff=0.6)
+    near = [by_lower_case[name] for name in close]
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

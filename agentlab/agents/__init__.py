@@ -7,6 +7,7 @@ from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
+from agentlab.agents.other_names import OTHER_NAMES
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
@@ -23,6 +24,7 @@ ALGORITHMS = Registry(
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
     },
+    OTHER_NAMES,
 )
 
 __all__ = ["ALGORITHMS", "Agent", "agent_class", "make_agent"]
@@ -32,12 +34,13 @@ def agent_class(name: str) -> type[Agent]:
     """Return the class of an algorithm.
 
     Args:
-        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a custom class. The module
-            must be in the current folder or on Python's import path.
+        name: a key of ``ALGORITHMS`` in any case, or ``"my_module:MyAgent"`` for a custom class.
+            The module must be in the current folder or on Python's import path.
 
     Raises:
         InvalidArgument: if the class does not exist or is not a subclass of ``Agent``.
     """
+    name = ALGORITHMS.canonical(name)
     if ":" not in name:
         ALGORITHMS.check(name)
     try:

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
+from agentlab.cli.other_flags import advice
 from agentlab.config import flag_of, format_value, is_union, parse_value
 from agentlab.errors import AgentlabError
 
@@ -129,7 +130,9 @@ class Parser(argparse.ArgumentParser):
             return f"{rest[0].strip()!r} is unexpected; pass flags as --name value"
         word = word.split("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
-        near = difflib.get_close_matches(word, known, n=1)
+        if hint := advice(word, known):
+            return f"{word} is unknown; {hint}"
+        near = difflib.get_close_matches(word.lower(), known, n=1)
         return f"{word} is unknown; " + (
             f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
         )

@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.agents import agent_class, make_agent
+from agentlab.agents import ALGORITHMS, agent_class, make_agent
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import EVAL_STEPS, evaluate
 from agentlab.agents.presets import preset
@@ -142,7 +142,7 @@ def _untrained(options: PlayOptions, environment: Environment) -> tuple[Agent, V
     if options.env is None or options.algo is None:
         raise AgentlabError("RUN is missing; pass the folder of a run, or --env and --algo")
     env = newest_version(options.env)
-    chosen = preset(options.algo, env)
+    chosen = preset(ALGORITHMS.canonical(options.algo), env)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
     envs = _screen(env, preprocessing, environment, options)
     with without_banners():

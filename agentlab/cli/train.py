@@ -55,6 +55,7 @@ def run(words: list[str]) -> int:
             return 0
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
     newest = newest_version(env) if env else None
+    algo = ALGORITHMS.canonical(algo)
     name = given.get("preset", "auto")
     chosen = preset(algo, newest or "", None if name == "auto" else name)
     parser = make_parser(algo, chosen)
@@ -109,7 +110,7 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             parser.print_help()
             return 0
         del given["resume"]
-        given |= {"env": stored.env} if "env" in given else {}
+        given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
         result = resume(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from agentlab import config as configs
-from agentlab.agents import agent_class, make_agent
+from agentlab.agents import ALGORITHMS, agent_class, make_agent
 from agentlab.agents.agent import Agent
 from agentlab.agents.eval_callback import EvalCallback
 from agentlab.agents.evaluation import EVALUATION, Evaluation, evaluate
@@ -81,7 +81,7 @@ class AgentPlan(Plan):
         Raises:
             InvalidArgument: for an unknown algorithm, preset or setting, or a value out of range.
         """
-        env = newest_version(env)
+        env, algo = newest_version(env), ALGORITHMS.canonical(algo)
         check_names(settings, agent_class(algo).Config, Preprocessing, Environment, Training)
         return cls.of_preset(env, algo, preset(algo, env, preset_name), settings)
 
@@ -121,7 +121,7 @@ class AgentPlan(Plan):
                 the user did not name.
         """
         try:
-            env = env and newest_version(env)
+            env, algo = env and newest_version(env), algo and ALGORITHMS.canonical(algo)
             environment = configs.from_dict(Environment, described.get("environment", {}))
             for what, given, stored in (
                 ("env", env, described["env"]),
