@@ -213,8 +213,9 @@ class _Loop:
         self.episodes.add(step)
         if metrics:
             self.add(metrics)
-        with self.timer.paused():
-            self.callbacks.on_step(self.steps)
+        if self.callbacks:
+            with self.timer.paused():
+                self.callbacks.on_step(self.steps)
         self.observations = step.next_observations
 
     def add(self, metrics: Mapping[str, float]) -> None:

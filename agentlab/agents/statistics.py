@@ -49,7 +49,7 @@ class Episodes:
         """Add one step of all environments."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
-        if step.episode_over.any():
+        if np.count_nonzero(step.episode_over):  # several times faster than any()
             ended = np.flatnonzero(step.episode_over)
             self.count += len(ended)
             self._returns.extend(self._running_returns[ended].tolist())

@@ -67,7 +67,7 @@ class StepBuffers:
         """Return a ``Step`` with copies of the arrays, which the next step overwrites."""
         arrays = self.arrays
         terminated, truncated = arrays["terminated"].copy(), arrays["truncated"].copy()
-        ended = np.flatnonzero(terminated | truncated)
+        ended = (terminated | truncated).nonzero()[0]
         return Step(
             observations,
             actions,

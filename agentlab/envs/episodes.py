@@ -75,7 +75,7 @@ class ActionLog:
         """Add the actions of a step, after which the episodes in ``episode_over`` are dropped."""
         self._actions.append(np.array(actions))
         self._lengths += 1
-        if episode_over.any():
+        if np.count_nonzero(episode_over):  # several times faster than any()
             self.begin(episode_over)
         if len(self._actions) % 1024 == 0:
             del self._actions[: len(self._actions) - int(self._lengths.max())]

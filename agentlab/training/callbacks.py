@@ -58,6 +58,9 @@ class Callbacks(Callback):
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = list(callbacks)
 
+    def __bool__(self) -> bool:
+        return bool(self._callbacks)
+
     @property
     def stopped(self) -> bool:
         """Whether any callback has set ``stop_training``."""
