@@ -18,12 +18,14 @@ from agentlab.envs.spaces import check_kind, space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.errors import InvalidArgument
 from agentlab.learner import Learner
+from agentlab.training.graph import network_graph
 from agentlab.training.histograms import network_histograms
 from agentlab.training.pretrained import start_from
 
 spaces = gymnasium.spaces
 Extras = dict[str, Any]
 Space = gymnasium.Space[Any]
+SPACES = ("observation", "action")
 
 
 class Agent(Learner):
@@ -175,8 +177,8 @@ class Agent(Learner):
         return network_histograms(self.net, self.update, self.last_batch)
 
     def graph(self) -> Any:
-        """Return a traced TensorFlow function for TensorBoard's graph view, or ``None``."""
-        return None if self.update is None else self.update.graph()
+        """Return the network, traced from observations to actions, for TensorBoard, or ``None``."""
+        return None if self.net is None else network_graph(self.inference_model())
 
     def summary(self) -> str | None:
         """Return a text about what was learned, printed after training, or ``None``."""
@@ -269,12 +271,9 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        agent = cls(
-            space_from_json(specification["observation_space"]),
-            space_from_json(specification["action_space"]),
-            check_num_envs(num_envs or specification["num_envs"]),
-            *(config, seed),
-        )
+        seen, done = (space_from_json(specification[f"{what}_space"]) for what in SPACES)
+        n = check_num_envs(num_envs or specification["num_envs"])
+        agent = cls(seen, done, n, config, seed)
         agent.environment = specification.get("environment")
         return agent
 

@@ -15,10 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
+from agentlab.agents.monitoring import show_network, show_observation
 from agentlab.agents.statistics import Episodes, Means, Timer
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs.episode_log import EpisodeLog
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
@@ -127,7 +129,8 @@ class _Loop:
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
         self.observations: Any = None  # the current observations
-        self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
+        self.episodes = Episodes(envs.num_envs, None if run is None else EpisodeLog(run.path))
+        self.means, self.timer = Means(), Timer()
 
     def resume(self) -> None:
         """Restore the run's latest checkpoint, or start training if there is none."""
@@ -136,9 +139,11 @@ class _Loop:
             self.run.rewind(checkpoint)
         if checkpoint is None:
             self.agent.on_train_start()
-            if self.run is not None and (graph := self.agent.graph()) is not None:
-                self.run.graph(graph)
             self.reset()
+            if self.run is not None:
+                EpisodeLog(self.run.path).rewind(0)
+                show_network(self.run, self.agent)
+                self.show_observation()
             return
         self.agent.restore_from(checkpoint.path / "learner")
         self.steps = self.saved = checkpoint.step
@@ -210,7 +215,7 @@ class _Loop:
         self.timer.add("env", stepped - acted)
         self.timer.add("observe", clock() - stepped)
         self.steps += self.envs.num_envs
-        self.episodes.add(step)
+        self.episodes.add(step, self.steps)
         if metrics:
             self.add(metrics)
         if self.callbacks:
@@ -242,6 +247,8 @@ class _Loop:
         self.logged = self.steps
         if self.run is not None:
             self.run.log(self.steps, metrics, timings)
+            if self.episodes.log is not None:
+                self.episodes.log.flush()
         with self.timer.paused():
             self.callbacks.on_metrics(self.steps, metrics)
 
@@ -256,6 +263,7 @@ class _Loop:
             return
         self.number += 1
         self.run.histograms(self.steps, histograms)
+        self.show_observation()
         state = {
             **self.episodes.state(),
             "means": self.means.state(),
@@ -267,6 +275,12 @@ class _Loop:
         )
         if not self.envs.repeatable:
             self.reset()
+
+    def show_observation(self) -> None:
+        """Write what the agent sees to TensorBoard, if it is an image."""
+        if self.run is not None:
+            space = self.envs.observation_space
+            show_observation(self.run, self.steps, space, self.observations)
 
     def _write(self, folder: Path) -> None:
         (folder / "learner").mkdir()

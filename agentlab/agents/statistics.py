@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.vector import Step
+from agentlab.runs.episode_log import EpisodeLog
 
 WINDOW = 100  # episodes in the moving averages, as on Gym's leaderboards
 
@@ -22,10 +23,11 @@ class Episodes:
 
     Attributes:
         count: number of completed episodes, including those before a resume.
+        log: the file that each completed episode is written to, or ``None``.
     """
 
-    def __init__(self, num_envs: int) -> None:
-        self.count = 0
+    def __init__(self, num_envs: int, log: EpisodeLog | None = None) -> None:
+        self.count, self.log = 0, log
         self._returns: deque[float] = deque(maxlen=WINDOW)
         self._lengths: deque[int] = deque(maxlen=WINDOW)
         self._running_returns = np.zeros(num_envs)
@@ -45,15 +47,19 @@ class Episodes:
         """Start new episodes in some environments."""
         self._running_returns[envs], self._running_lengths[envs] = 0, 0
 
-    def add(self, step: Step) -> None:
-        """Add one step of all environments."""
+    def add(self, step: Step, steps: int) -> None:
+        """Add one step of all environments, after which there were ``steps`` in total."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
         if np.count_nonzero(step.episode_over):  # several times faster than any()
             ended = np.flatnonzero(step.episode_over)
             self.count += len(ended)
-            self._returns.extend(self._running_returns[ended].tolist())
-            self._lengths.extend(self._running_lengths[ended].tolist())
+            returns = self._running_returns[ended].tolist()
+            lengths = self._running_lengths[ended].tolist()
+            self._returns.extend(returns)
+            self._lengths.extend(lengths)
+            if self.log is not None:
+                self.log.add(steps, returns, lengths)
             self._running_returns[ended], self._running_lengths[ended] = 0, 0
 
     def metrics(self) -> dict[str, float]:
@@ -77,8 +83,9 @@ class Episodes:
         return f"mean return {mean_text}, {self.count:,} episodes"
 
     def state(self) -> dict[str, Any]:
-        """Return the state for a checkpoint."""
+        """Return the state for a checkpoint, after writing the buffered episodes to the log."""
         return {
+            "episode_log": 0 if self.log is None else self.log.flush(),
             "episodes": self.count,
             "returns": list(self._returns),
             "lengths": list(self._lengths),
@@ -93,6 +100,8 @@ class Episodes:
             KeyError, TypeError, ValueError: if ``state`` is malformed.
         """
         self.count = int(state["episodes"])
+        if self.log is not None:
+            self.log.rewind(int(state.get("episode_log", 0)))
         self._returns.extend(map(float, state["returns"]))
         self._lengths.extend(map(int, state["lengths"]))
         self._running_returns[:] = state["running_returns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium
@@ -14,6 +15,7 @@ from agentlab.errors import AgentlabError
 FRAME_RATE = 30.0  # frames per second, for environments that do not say
 ATARI = 60.0  # frames per second of the console's emulator
 FASTEST = 60.0  # frames per second of a video
+SMALLEST, LARGEST = 8, 1 << 22  # sides, and values, of observations that are shown as images
 
 
 def frame_rate(env: gymnasium.Env[Any, Any]) -> float:
@@ -71,3 +73,39 @@ def rgb_image(rendered: Any, env_id: str) -> npt.NDArray[np.uint8]:
         )
     image = np.clip(image, 0, 255).astype(np.uint8, copy=False)
     return image[:, :, :3] if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+
+
+def observation_image(
+    space: gymnasium.Space[Any], observation: Any
+) -> npt.NDArray[np.uint8] | None:
+    """Return an observation as an RGB image, if it is an image.
+
+    The values of ``space`` become gray levels from its low (black) to its high (white). Three
+    channels are shown as colors, others side by side in gray, such as a stack of frames.
+
+    Args:
+        space: the observation space; images are its ``[h, w]`` or ``[h, w, channels]``.
+        observation: an element of it.
+
+    Returns:
+        The image, uint8 ``[height, width, 3]``, or ``None`` for other spaces.
+
+    >>> space = gymnasium.spaces.Box(-1, 1, (8, 8, 2), np.int8)
+    >>> image = observation_image(space, np.full((8, 8, 2), 1, np.int8))
+    >>> image.shape, int(image.min())
+    ((8, 16, 3), 255)
+    """
+    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) not in (2, 3):
+        return None
+    if min(space.shape[:2]) < SMALLEST or math.prod(space.shape) > LARGEST:
+        return None
+    low, high = float(space.low.min()), float(space.high.max())
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        return None
+    levels = np.nan_to_num((np.asarray(observation, np.float64) - low) / (high - low))
+    image = np.rint(np.clip(levels, 0, 1) * 255).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return image
+    if image.ndim == 3:
+        image = np.concatenate(list(np.moveaxis(image, 2, 0)), axis=1)
+    return np.repeat(image[:, :, None], 3, axis=2)

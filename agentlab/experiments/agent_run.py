@@ -21,12 +21,12 @@ from agentlab.agents.recording import record
 from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
+from agentlab.experiments.agent_evaluation import write_evaluation
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import trusted, trusted_wrappers
 from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, derive_seed, seed_everything
-from agentlab.runs.files import reporting, write_json
 from agentlab.training.callbacks import Callback
 
 
@@ -252,17 +252,17 @@ class _AgentTraining:
         report("agent", saved)
         if best is not None:
             report("best agent", best)
-        try:
-            report("plot", plot_returns(path))
-        except AgentlabError as error:  # no episode was completed
-            report("plot", f"none: {error}")
         played, seed = None, derive_seed(training.seed, EVALUATION)
         if training.eval_episodes:
             episodes, limit = training.eval_episodes, training.eval_steps
             played = evaluate(
                 self.agent, self.envs, episodes, seed=seed, max_steps=limit, quiet=False
             )
-            report("evaluation", _write_evaluation(played, path / "evaluation.json"))
+            report("evaluation", write_evaluation(played, path / "evaluation.json"))
+        try:
+            report("plot", plot_returns(path))
+        except AgentlabError as error:  # no episode was completed
+            report("plot", f"none: {error}")
         if summary := self.agent.summary():
             report("summary", summary)
         if training.video:
@@ -286,31 +286,12 @@ class _AgentTraining:
 
     def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
         """Record a video; on failure return the reason, since training has succeeded."""
-        path = run.path / "videos" / "episode.mp4"
+        path, limit = run.path / "videos" / "episode.mp4", self.plan.training.eval_steps
         try:
             with self.plan.make_envs(1, render=True) as screen:
                 agent = agent_class(self.plan.algo).load(saved, num_envs=1)
-                last = record(
-                    agent, screen, path, seed=seed, max_steps=self.plan.training.eval_steps
-                )
+                last = record(agent, screen, path, seed=seed, max_steps=limit)
             run.image("episode/end", step, last)
             return path
         except Exception as error:  # rendering without a display can raise anything
             return f"none: {' '.join(str(error).split())}"
-
-
-def _write_evaluation(played: Evaluation, path: Path) -> str:
-    """Write an evaluation to ``path`` and return a one-line summary."""
-    metrics = {
-        "mean": played.mean,
-        "std": played.std,
-        "min": float(played.returns.min()),
-        "max": float(played.returns.max()),
-    }
-    episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
-    with reporting(f"{path} cannot be written"):
-        write_json(
-            path, {"episodes": len(played.returns), **metrics, "cut": played.cut, **episodes}
-        )
-    line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    return f"{len(played.returns)} episodes: return {line}{played.cut_note()}"

@@ -26,7 +26,13 @@ from agentlab.errors import AgentlabError
 from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values, open_regular
 
 TEMPORARY = ".tmp-"
-APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # modified in place
+APPENDED = (
+    "metrics.csv",
+    "timings.csv",
+    "evaluations.csv",
+    "episodes.csv",
+    ".lock",
+)  # modified in place
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -25,10 +25,10 @@ from agentlab.runs.files import (
     write_text,
 )
 from agentlab.runs.lock import lock_run
-from agentlab.runs.provenance import provenance
+from agentlab.runs.provenance import hyperparameters, provenance
 from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
-from agentlab.runs.tensorboard import EventFile
+from agentlab.runs.tensorboard import EventFile, chart_name
 
 
 class Run:
@@ -152,7 +152,8 @@ class Run:
         with self._writing():
             self._metrics.append(step, metrics)
             self._timings.append(step, timings)
-            self._events().scalars(step, {**metrics, **timings})
+            charts = {chart_name(name): value for name, value in {**metrics, **timings}.items()}
+            self._events().scalars(step, charts)
 
     def log_evaluation(self, step: int, results: Mapping[str, float]) -> None:
         """Append a row to ``evaluations.csv``, and write it to TensorBoard under ``eval/``."""
@@ -282,6 +283,8 @@ class Run:
     def _events(self) -> EventFile:
         if self._event_file is None:
             self._event_file = EventFile(self.path / "tensorboard", self._events_start)
+            if self._events_start == 0 and (settings := hyperparameters(self.config)):
+                self._event_file.hyperparameters(settings)
             self._events_start = None
         return self._event_file
 

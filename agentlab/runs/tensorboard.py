@@ -18,6 +18,35 @@ FLUSH_SECONDS = 5.0
 HISTOGRAM_BINS = 30
 
 
+# Charts are grouped by the first part of their names, in alphabetical order: eval, rollout, time,
+# train, validation.
+ROLLOUT = {
+    "episodes": "rollout/episodes",
+    "return/mean": "rollout/mean_return",
+    "return/min": "rollout/min_return",
+    "return/max": "rollout/max_return",
+    "length/mean": "rollout/mean_length",
+}
+
+
+def chart_name(name: str) -> str:
+    """Return the name of a metric's chart in TensorBoard.
+
+    >>> chart_name("return/mean"), chart_name("loss/policy"), chart_name("epsilon")
+    ('rollout/mean_return', 'train/policy_loss', 'train/epsilon')
+    >>> chart_name("seconds"), chart_name("time/act"), chart_name("validation/accuracy")
+    ('time/seconds', 'time/act', 'validation/accuracy')
+    """
+    if name in ROLLOUT:
+        return ROLLOUT[name]
+    group, _, rest = name.partition("/")
+    if group in ("train", "validation", "time", "eval") and rest:
+        return name
+    if name == "seconds" or name.endswith("_per_second"):
+        return f"time/{name}"
+    return f"train/{rest}_loss" if group == "loss" and rest else f"train/{name}"
+
+
 class EventFile:
     """One event file; TensorBoard merges all event files in a folder.
 
@@ -45,6 +74,26 @@ class EventFile:
         """Write scalars, one chart for each name."""
         value = self._summary.Value
         self._write_values(step, [value(tag=t, simple_value=float(v)) for t, v in values.items()])
+
+    def hyperparameters(self, values: Mapping[str, bool | float | str]) -> None:
+        """Write the settings of the run, for TensorBoard's tab of hyperparameters."""
+        from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+        start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
+        for name, value in values.items():
+            field = start.hparams[name]
+            if isinstance(value, bool):
+                field.bool_value = value
+            elif isinstance(value, int | float):
+                field.number_value = value
+            else:
+                field.string_value = value
+        data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
+        summary = metadata.create_summary_metadata(data)
+        tag = metadata.SESSION_START_INFO_TAG
+        self._write_values(
+            0, [self._summary.Value(tag=tag, metadata=summary, tensor=metadata.NULL_TENSOR)]
+        )
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays; infinities and NaNs are ignored."""

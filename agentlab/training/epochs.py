@@ -36,13 +36,12 @@ def train_epochs(
 ) -> None:
     """Train the built ``trainer``; see ``Trainer.train``.
 
-    If ``run`` holds a checkpoint, training resumes from it, and every later metric is bit-for-bit
-    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
+    A run with a checkpoint is resumed; every later metric is bit-for-bit equal to that of an
+    uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    total = session.epochs * session.per_epoch
-    progress = Progress(total, session.updates, quiet, "batches", session.phase)
+    progress = Progress(session.total, session.updates, quiet, "batches", session.phase)
     progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
@@ -79,9 +78,9 @@ class _Session:
         self.callbacks = callbacks
         self.stages = list(trainer.stages())
         self.ends = list(accumulate(stage.epochs for stage in self.stages))
-        self.epochs, self.stage = self.ends[-1], -1
-        trainer.history = []
+        self.epochs, self.stage, trainer.history = self.ends[-1], -1, []
         self.per_epoch = train.count(trainer.config.batch_size)
+        self.total = self.epochs * self.per_epoch
         self.example = next(iter(train.epoch(1)))
         self.epoch = self.batches = self.number = self.best_epoch = 0
         self.best = [math.inf, math.inf]
@@ -129,7 +128,7 @@ class _Session:
 
     def check_count(self, stopped: bool) -> None:
         """Raise ``AgentlabError`` if an epoch's number of batches differs from ``count()``."""
-        if self.batches > self.per_epoch or (self.batches < self.per_epoch and not stopped):
+        if self.batches > self.per_epoch or self.batches < self.per_epoch and not stopped:
             raise AgentlabError(
                 f"the data yielded {self.batches} batches in an epoch, but count() returned "
                 f"{self.per_epoch}"
@@ -144,13 +143,13 @@ class _Session:
         )
 
     def phase(self) -> str:
-        """Return ``"compiling"`` until the first batch has been learned from."""
+        """Return what is done before the first update is complete."""
         return "compiling" if self._last is None else ""
 
     def note(self) -> str:
         """Return the text of the progress bar."""
-        text = f"epoch {min(self.epoch + 1, self.epochs)}"
         means = self.trainer.reduce_metrics(self.means.means()) if self.batches else {}
+        text = f"epoch {min(self.epoch + 1, self.epochs)}"
         for name in [name for name in means if name == "loss"] or list(means)[:1]:
             text += f", {name} {means[name]:.4g}"
         return text
@@ -206,10 +205,8 @@ class _Session:
             }
 
     def _learning_rate(self) -> dict[str, float]:
-        optimizer = self.trainer.optimizer
-        if optimizer is None:
-            return {}
-        return {"learning_rate": float(np.asarray(optimizer.learning_rate))}
+        rate = getattr(self.trainer.optimizer, "learning_rate", None)
+        return {} if rate is None else {"learning_rate": float(np.asarray(rate))}
 
     def checkpoint(self) -> None:
         """Save the best trainer so far, and everything needed to resume."""
@@ -230,8 +227,7 @@ class _Session:
             "best_epoch": self.best_epoch,
             "seconds": self.seconds,
             "history": self.trainer.history,
-            "state": rest,
-            "best_state": best_rest,
+            **{"state": rest, "best_state": best_rest},
             "rng": self.trainer.rng.bit_generator.state,
         }
 

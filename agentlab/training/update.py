@@ -99,10 +99,6 @@ class Update:
         found: list[Any] = self._gradients(batch)
         return found
 
-    def graph(self) -> Any:
-        """Return the traced computation of gradients, for TensorBoard's graph view."""
-        return self._gradients.get_concrete_function()
-
     def _gradients_of(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[list[Any], Loss]:
         with tf.GradientTape() as tape:
             found = self._loss(batch, *prepared)
@@ -209,7 +205,8 @@ def phase_of(learner: Any) -> str:
         ``"collecting"`` before its first update, ``"compiling"`` during it, and then ``""``, as for
         a learner without updates.
     """
-    updates = [part for part in vars(learner).values() if isinstance(part, Update)]
+    parts = [*vars(learner).values(), getattr(learner, "update", None)]
+    updates = [part for part in parts if isinstance(part, Update)]
     if not updates or any(update.finished for update in updates):
         return ""
     return "compiling" if any(update.started for update in updates) else "collecting"
