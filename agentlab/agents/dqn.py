@@ -44,9 +44,6 @@ class DQNConfig(
     target_update_interval: int = option(1_000, "steps between target network updates", gt=0)
     tau: float = option(1.0, "fraction of online weights in a target update", ge=0, le=1)
     eval_epsilon: float = option(0.0, "probability of a random action in evaluation", ge=0, le=1)
-    decay_steps: int = option(
-        0, "steps over which the learning rate decays linearly to 0; 0 for constant", ge=0
-    )
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 10.0)
     overlap: bool = option(True, "learn in the background, acting with weights one update old")
 
@@ -137,9 +134,7 @@ class DQN(Agent):
         if target_updates:
             self.update_target(np.float32(1 - (1 - config.tau) ** target_updates))
             batches = self._precompute_targets(batches)
-        if config.decay_steps:
-            remaining = max(0.0, 1 - self.steps / config.decay_steps)
-            self.optimizer.learning_rate.assign(config.learning_rate * remaining)
+        config.decay(self.optimizer, self.steps)
         self.last_target_update = self.steps
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         seeds = seed + np.array([0, 1000], np.int32) * np.arange(updates, dtype=np.int32)[:, None]

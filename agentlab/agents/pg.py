@@ -89,7 +89,9 @@ class PolicyGradient(Agent):
         self.optimizer.build(self.net.trainable_variables)
         self.actor = make_policy_actor(self.net, self.encoding)
         self.background = BackgroundLearner(self.name)
-        self.rollout = Rollout(config.rollout_length)
+        self.rollout, self.steps = Rollout(config.rollout_length), 0
+        sizes = (self.num_envs, config.rollout_length, config.n_minibatches)
+        self.batch_form = (*sizes, config.recurrent)
 
     # Acting
 
@@ -123,11 +125,13 @@ class PolicyGradient(Agent):
             cut, final_values = cut | scored, np.where(scored, 0, final_values)
         rollout = self.rollout
         rollout.add(**step.extras, rewards=step.rewards, final_values=final_values, cut=cut)
+        self.steps += self.num_envs
         if not rollout.full:
             return None
         last_values = self.actor.values(self.encoding(step.next_observations))
         metrics = self.finish_update()
-        order = draw_minibatches(*self._batch_form, self.rng)
+        self.config.decay(self.optimizer, self.steps)
+        order = draw_minibatches(*self.batch_form, self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self.finish_update()
@@ -175,8 +179,7 @@ class PolicyGradient(Agent):
         returns, errors = (advantage + values).ravel(), advantage.ravel()
         if config.normalize_advantage:
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        actions, log_probs = rollout.flat("actions"), rollout.flat("log_probs")
-        fields = [actions, log_probs, advantage.ravel(), returns]
+        fields = [rollout.flat("actions"), rollout.flat("log_probs"), advantage.ravel(), returns]
         batches: Any
         if self.sparse:
             inputs = rollout.flat("inputs")
@@ -210,14 +213,9 @@ class PolicyGradient(Agent):
             prepare=lambda batch: self._evaluate(*batch[:2])[0],
         )
 
-    @property
-    def _batch_form(self) -> tuple[int, int, int, bool]:
-        config = self.config
-        return self.num_envs, config.rollout_length, config.n_minibatches, config.recurrent
-
     def _batch_spec(self) -> tuple[Any, ...]:
         """Return the TensorSpecs of inputs, actions, log-probabilities, advantages and returns."""
-        size, length = batch_size_of(*self._batch_form), self.config.rollout_length
+        size, length = batch_size_of(*self.batch_form), self.config.rollout_length
         scalars = tf.TensorSpec((size,), tf.float32)
         actions = tf.TensorSpec((size, *self.policy.shape), self.policy.dtype)
         inputs = self.encoding.spec(size, self.sparse)
@@ -234,8 +232,12 @@ class PolicyGradient(Agent):
         parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
         return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
 
+    def state(self) -> State:
+        return {**super().state(), "steps": self.steps}
+
     def restore(self, state: State) -> None:
         super().restore(state)
+        self.steps = state["steps"]
         if self.rollout.num_envs not in (0, self.num_envs):  # trained in a different number
             self.rollout = Rollout(self.config.rollout_length)
 

@@ -216,6 +216,8 @@ def recur(
         start = (0, initial, arrays(cell.saved), arrays(cell.states))
         if x.shape[0] == 1:
             _, last, stored, news = step(*start)
+            for array in stored:  # only the gradient reads it
+                array.mark_used()
         else:
             _, last, stored, news = tf.while_loop(lambda t, *_: t < steps, step, start)
         news = tuple(a.stack() for a in news)  # each [time, batch, units]

@@ -56,6 +56,9 @@ class OptimizerOptions(Options):
     optimizer_epsilon: float | None = option(
         None, "epsilon of the optimizer; none for its default", gt=0
     )
+    decay_steps: int = option(
+        0, "steps over which the learning rate decays linearly to 0; 0 for constant", ge=0
+    )
     max_grad_norm: float | None = option(
         None, "clip the global gradient norm to this; none for no clipping", gt=0
     )
@@ -70,6 +73,12 @@ class OptimizerOptions(Options):
             arguments["epsilon"] = self.optimizer_epsilon
         rate = self.learning_rate if learning_rate is None else learning_rate
         return make_optimizer(self.optimizer, rate, **arguments)
+
+    def decay(self, optimizer: Any, steps: int) -> None:
+        """Set the learning rate of ``optimizer`` after ``steps`` steps of training."""
+        if self.decay_steps:
+            remaining = max(0.0, 1 - steps / self.decay_steps)
+            optimizer.learning_rate.assign(self.learning_rate * remaining)
 
 
 def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> Any:

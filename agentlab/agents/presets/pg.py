@@ -57,7 +57,11 @@ PRESETS = [
     Preset(
         name="cartpole",
         env=r"CartPole-v[01]",
+        config={"decay_steps": 300_000},
         training={"steps": 300_000, "n_envs": 8, "checkpoint_every": 100_000},
-        source={"": "tuned on CartPole-v1"},
+        source={
+            "": "tuned on CartPole-v1",
+            "decay_steps": "the RL Zoo of Stable-Baselines3 decays the learning rate, too",
+        },
     ),
 ]
