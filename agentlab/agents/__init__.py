@@ -8,7 +8,7 @@ from typing import Any
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
 from agentlab.agents.other_names import OTHER_NAMES
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.registry import Registry
@@ -66,6 +66,7 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
     """
+    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
     config: Any = configs.from_dict(cls.Config, options)
     agent = cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)

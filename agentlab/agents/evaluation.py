@@ -12,7 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
-from agentlab.envs.vector import Step, VectorEnv
+from agentlab.envs.vector import Step, VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.runs import Progress, derive_seed
 
@@ -114,6 +114,7 @@ def evaluate(
     for name, value in (("episodes", episodes), ("max_steps", max_steps)):
         if value < 1:
             raise InvalidArgument(f"{name}={value} must be 1 or more")
+    check_vector(envs)
     n = envs.num_envs
     share = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
     tally = _Tally(share)

@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
-from agentlab.agents.monitoring import show_network, show_observation
+from agentlab.agents.monitoring import show_network, show_observation, tell_lost
 from agentlab.agents.statistics import Episodes, Means, Timer
-from agentlab.envs.vector import VectorEnv
+from agentlab.envs import EnvFailure, VectorEnv
+from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.runs import Progress, Run, derive_seed, stop_signals
-from agentlab.runs.episode_log import EpisodeLog
+from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
@@ -79,23 +79,22 @@ def train(
         quiet: show no progress bar.
 
     Raises:
-        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
-            or if an environment fails.
+        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains).
+        EnvFailure: if an environment raises an exception or returns invalid values; what was
+            learned is saved before.
     """
     counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
     for name, value in counts.items():
         if value < 1:
             raise InvalidArgument(f"{name}={value} must be 1 or more")
-    if agent.num_envs != envs.num_envs:
-        raise InvalidArgument(
-            f"the agent was made for {agent.num_envs} environments, but envs has {envs.num_envs}"
-        )
+    check_vector(envs, agent.num_envs)
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
     # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
         progress = Progress(steps, loop.steps, quiet, phase=lambda: phase_of(agent))
         progress.update(loop.steps, loop.episodes.describe)
+        loop.stop = stop
         try:
             loop.callbacks.on_start(agent, run)
             while not loop.ended(steps, stop):
@@ -110,6 +109,11 @@ def train(
             if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
             agent.on_train_end()
+        except EnvFailure as failure:
+            raise EnvFailure(f"{failure}{loop.rescue()}") from failure
+        except Hung:
+            note = f"env={envs.id!r} hangs: it did not return from step() after the signal"
+            print(f"{note}{loop.rescue()}", file=sys.stderr)
         finally:
             progress.close()
             loop.callbacks.on_end()
@@ -128,8 +132,10 @@ class _Loop:
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
+        self.failed = False  # whether an environment failed or hangs
+        self.stop = Stop()
         self.observations: Any = None  # the current observations
-        self.episodes = Episodes(envs.num_envs, None if run is None else EpisodeLog(run.path))
+        self.episodes = Episodes(envs.num_envs, None if run is None else run.path)
         self.means, self.timer = Means(), Timer()
 
     def resume(self) -> None:
@@ -139,11 +145,10 @@ class _Loop:
             self.run.rewind(checkpoint)
         if checkpoint is None:
             self.agent.on_train_start()
+            self.episodes.rewind(0)
             self.reset()
-            if self.run is not None:
-                EpisodeLog(self.run.path).rewind(0)
-                show_network(self.run, self.agent)
-                self.show_observation()
+            show_network(self.run, self.agent)
+            show_observation(self.run, 0, self.envs.observation_space, self.observations)
             return
         self.agent.restore_from(checkpoint.path / "learner")
         self.steps = self.saved = checkpoint.step
@@ -166,11 +171,7 @@ class _Loop:
         lost = self.envs.restore(read_arrays(path))
         self.observations = self.envs.observations
         if lost.any():
-            print(
-                f"env={self.envs.id!r} is not reproducible from its seeds: {int(lost.sum())} of "
-                f"{len(lost)} unfinished episodes were replaced by new ones",
-                file=sys.stderr,
-            )
+            tell_lost(self.envs.id, lost)
             self.episodes.begin(lost)
             self.agent.on_episodes_cut(lost)
 
@@ -205,7 +206,9 @@ class _Loop:
         start = clock()
         actions, extras = choose_actions(self.agent, self.observations)
         acted = clock()
+        self.stop.interruptible = True
         step = self.envs.step(actions)
+        self.stop.interruptible = False
         step.extras = extras
         stepped = clock()
         metrics = self.agent.observe(step)
@@ -247,8 +250,6 @@ class _Loop:
         self.logged = self.steps
         if self.run is not None:
             self.run.log(self.steps, metrics, timings)
-            if self.episodes.log is not None:
-                self.episodes.log.flush()
         with self.timer.paused():
             self.callbacks.on_metrics(self.steps, metrics)
 
@@ -263,7 +264,7 @@ class _Loop:
             return
         self.number += 1
         self.run.histograms(self.steps, histograms)
-        self.show_observation()
+        show_observation(self.run, self.steps, self.envs.observation_space, self.observations)
         state = {
             **self.episodes.state(),
             "means": self.means.state(),
@@ -273,17 +274,27 @@ class _Loop:
         self.callbacks.on_checkpoint(
             self.run.save_checkpoint(self.number, self.steps, self._write, state)
         )
-        if not self.envs.repeatable:
+        if not self.envs.repeatable and not self.failed:
             self.reset()
 
-    def show_observation(self) -> None:
-        """Write what the agent sees to TensorBoard, if it is an image."""
-        if self.run is not None:
-            space = self.envs.observation_space
-            show_observation(self.run, self.steps, space, self.observations)
+    def rescue(self) -> str:
+        """Save what was learned before an environment failed, and return the words that say so.
+
+        The unfinished episodes are not saved: a resumed run begins new ones, which may not fail.
+        """
+        self.stop.interruptible, self.failed = False, True
+        if self.run is None or self.steps == 0:
+            return ""
+        try:
+            if self.steps > self.saved:
+                self.checkpoint()
+        except AgentlabError as error:
+            return f"; what was learned could not be saved: {error}"
+        saved = f"what was learned in {self.steps:,} steps is saved"
+        return f"; {saved}, and the run {str(self.run.path)!r} can be resumed"
 
     def _write(self, folder: Path) -> None:
         (folder / "learner").mkdir()
         self.agent.write(folder / "learner")
-        if self.envs.repeatable:
+        if self.envs.repeatable and not self.failed:
             write_arrays(folder / EPISODES, self.envs.state())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import gymnasium
+import numpy as np
+import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
 from agentlab.envs.rendering import observation_image
@@ -12,8 +15,19 @@ from agentlab.errors import AgentlabError
 from agentlab.runs import Run
 
 
-def show_network(run: Run, agent: Agent) -> None:
-    """Write the graph of an agent's network, if it has one that can be exported."""
+def tell_lost(env_id: str, lost: npt.NDArray[np.bool_]) -> None:
+    """Warn on stderr that unfinished episodes could not be replayed; ``lost`` is bool ``[n]``."""
+    print(
+        f"env={env_id!r} is not reproducible from its seeds: {int(lost.sum())} of {len(lost)} "
+        "unfinished episodes were replaced by new ones",
+        file=sys.stderr,
+    )
+
+
+def show_network(run: Run | None, agent: Agent) -> None:
+    """Write the graph of an agent's network, if it has one that can be exported, to ``run``."""
+    if run is None:
+        return
     try:
         graph = agent.graph()
     except AgentlabError:  # an agent without inference_model
@@ -23,17 +37,23 @@ def show_network(run: Run, agent: Agent) -> None:
 
 
 def show_observation(
-    run: Run, step: int, space: gymnasium.Space[Any], observations: Any, tag: str = "observation"
+    run: Run | None,
+    step: int,
+    space: gymnasium.Space[Any],
+    observations: Any,
+    tag: str = "observation",
 ) -> None:
     """Write the observation of the first environment as an image, if it is one.
 
     Args:
-        run: the run.
+        run: the run; ``None`` writes nothing.
         step: environment steps taken so far.
         space: the observation space; each image in a ``Dict`` is written.
         observations: ``[n, ...]``, or a dictionary of them.
         tag: name of the image.
     """
+    if run is None:
+        return
     if isinstance(space, gymnasium.spaces.Dict):
         if isinstance(observations, dict):
             for name in space:

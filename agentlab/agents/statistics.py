@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,15 @@ class Episodes:
     Attributes:
         count: number of completed episodes, including those before a resume.
         log: the file that each completed episode is written to, or ``None``.
+
+    Args:
+        num_envs: number of environments.
+        run_path: the run's folder; ``None`` writes no file.
     """
 
-    def __init__(self, num_envs: int, log: EpisodeLog | None = None) -> None:
-        self.count, self.log = 0, log
+    def __init__(self, num_envs: int, run_path: Path | None = None) -> None:
+        self.count = 0
+        self.log = None if run_path is None else EpisodeLog(run_path)
         self._returns: deque[float] = deque(maxlen=WINDOW)
         self._lengths: deque[int] = deque(maxlen=WINDOW)
         self._running_returns = np.zeros(num_envs)
@@ -93,6 +99,11 @@ class Episodes:
             "running_lengths": self._running_lengths.tolist(),
         }
 
+    def rewind(self, size: int) -> None:
+        """Discard the episodes in the log after its first ``size`` bytes."""
+        if self.log is not None:
+            self.log.rewind(size)
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state``.
 
@@ -100,8 +111,7 @@ class Episodes:
             KeyError, TypeError, ValueError: if ``state`` is malformed.
         """
         self.count = int(state["episodes"])
-        if self.log is not None:
-            self.log.rewind(int(state.get("episode_log", 0)))
+        self.rewind(int(state.get("episode_log", 0)))
         self._returns.extend(map(float, state["returns"]))
         self._lengths.extend(map(int, state["lengths"]))
         self._running_returns[:] = state["running_returns"]

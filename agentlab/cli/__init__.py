@@ -6,6 +6,7 @@ import importlib
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 for success, 2 for an error (reported in one sentence on stderr), 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
     for name, value in QUIET.items():
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
@@ -64,7 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (AgentlabError, EnvironmentFailure) as error:
+        if debug:
+            traceback.print_exc()
         message = " ".join(str(error).split())
+    except SystemExit as error:  # code of the user; it is no success, whatever its code
+        if debug:
+            traceback.print_exc()
+        message = f"sys.exit({error.code!r}) was called by code outside agentlab"
     except OSError as error:
         message = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
     except KeyboardInterrupt:
@@ -90,7 +99,7 @@ def _run(words: list[str]) -> int:
         print("Train reinforcement learning agents and supervised networks.\n\ncommands:")
         for name, text in COMMANDS.items():
             print(f"  {name:<11}{text}")
-        print("\n`agentlab COMMAND --help` shows a command's flags.")
+        print("\n`agentlab COMMAND --help` shows a command's flags; --debug prints tracebacks.")
         return 0
     if words[0] == "--version":
         print(f"agentlab {agentlab.__version__}")

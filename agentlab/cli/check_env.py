@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env, newest_version, wrap
+from agentlab.envs.api_checks import calling
 from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.agent_settings import Environment
 from agentlab.experiments.plan import fill
@@ -31,7 +32,8 @@ def run(words: list[str]) -> int:
         env = wrap(env, environment.wrapper)
         check_env(env)
     finally:
-        env.close()
+        with calling(env, "close", ""):
+            env.close()
     spaces = f"{env.observation_space} -> {env.action_space}"
     print(printable(f"{given['id']} passed all checks: {spaces}"))
     return 0

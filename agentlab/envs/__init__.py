@@ -14,6 +14,8 @@ from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env, newest_version
 from agentlab.envs.check import check_env
+from agentlab.envs.copies import check_made, check_maker, name_of
+from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
@@ -23,6 +25,7 @@ from agentlab.errors import InvalidArgument
 
 __all__ = [
     "AtariVector",
+    "EnvFailure",
     "Frames",
     "LocalVector",
     "Preprocessed",
@@ -70,8 +73,9 @@ def make_envs(
         The vector. Dict and Tuple observations are flattened to one array.
 
     Raises:
-        AgentlabError: if the environment cannot be made; an ``InvalidArgument`` if a number is out
-            of range.
+        AgentlabError: if the environment cannot be made, or its copies are one object; an
+            ``InvalidArgument`` if ``env`` is neither id nor function, if a number is out of range,
+            or if actions are not arrays.
 
     >>> import numpy as np
     >>> with make_envs("CartPole-v1", 2) as envs:
@@ -83,6 +87,7 @@ def make_envs(
     check_num_envs(n)
     if workers is not None and workers < 0:
         raise InvalidArgument(f"workers={workers} must be 0 or more")
+    check_maker(env)
     preprocessing = preprocessing or Preprocessing()
     env = newest_version(env) if isinstance(env, str) else env
     settings = {
@@ -108,7 +113,7 @@ def _make_vector(
 ) -> VectorEnv:
     if render:
         kwargs["render_mode"] = "rgb_array"
-    name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
+    name = name_of(env)
     spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
     if spec is not None and preprocessing.grayscale:
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
@@ -127,7 +132,8 @@ def _make_one(
     wrappers: Sequence[Wrapper],
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
-    made = wrap(make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs), wrappers)
+    made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
+    made = wrap(check_made(made, name_of(env)), wrappers)
     if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
         made = gymnasium.wrappers.FlattenObservation(made)
     return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made

@@ -13,6 +13,7 @@ import gymnasium
 from gymnasium.envs.registration import find_highest_version, parse_env_id
 
 from agentlab.envs import old_gym
+from agentlab.envs.failures import making
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
 
@@ -44,13 +45,18 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     Raises:
         InvalidArgument: for an id that is unknown or that Gymnasium has removed, or an argument
             that the environment does not accept.
-        AgentlabError: if a package or an Atari ROM is missing.
+        AgentlabError: if a package or an Atari ROM is missing, or the constructor fails.
 
     >>> make_env("CartPole-v1").spec.max_episode_steps
     500
     """
     if ":" in id.removeprefix("gym:"):
         allow_current_folder()
+    with making(id):
+        return _make(id, kwargs)
+
+
+def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     try:
         if id.startswith("gym:"):
             return old_gym.make_env(id.removeprefix("gym:"), **kwargs)

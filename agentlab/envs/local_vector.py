@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.envs.env_group import EnvGroup, StepBuffers
+from agentlab.envs.copies import EnvMaker, make_one
+from agentlab.envs.env_group import EnvGroup
 from agentlab.envs.episodes import (
     ActionLog,
     Origin,
     Unfinished,
 )
-from agentlab.envs.rendering import frame_rate, rgb_image
+from agentlab.envs.rendering import frame_rate
 from agentlab.envs.replayed_vector import ReplayedVector
-from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
-from agentlab.errors import AgentlabError
+from agentlab.envs.step_buffers import StepBuffers
+from agentlab.envs.vector import Array, Step, zeros_of
 
 
 class LocalVector(ReplayedVector):
@@ -36,13 +37,14 @@ class LocalVector(ReplayedVector):
 
     def __init__(self, makers: Sequence[EnvMaker], id: str) -> None:
         self.id, self.num_envs = id, len(makers)
-        self._envs = [make() for make in makers]
+        self._envs = [make_one(make, id) for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
         self.frame_rate = frame_rate(self._envs[0])
-        observation = zeros_of(self.observation_space, "observations", id)
+        observation = zeros_of(self.observation_space, "observation", id)
+        zeros_of(self.action_space, "action", id)
         self._buffers = StepBuffers(self.num_envs, observation)
-        self._group = EnvGroup(self._envs, 0, self._buffers.arrays)
+        self._group = EnvGroup(self._envs, 0, self._buffers.arrays, id)
         self._observations = self._buffers.arrays["observations"].copy()
         self._log = ActionLog(self.num_envs)
 
@@ -72,13 +74,7 @@ class LocalVector(ReplayedVector):
         return self._buffers.arrays["observations"].copy()
 
     def render(self) -> npt.NDArray[np.uint8]:
-        try:
-            rendered = self._envs[0].render()
-        except Exception as error:  # a user's environment may raise anything
-            why = f"{type(error).__name__}: {error}"
-            raise AgentlabError(f"env={self.id!r} cannot be rendered: {why}") from error
-        return rgb_image(rendered, self.id)
+        return self._group.render()
 
     def close(self) -> None:
-        for env in self._envs:
-            env.close()
+        self._group.close()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.config import Options, option
+from agentlab.envs.api_checks import check_reset, check_step, conform, flag_of, reward_of
 from agentlab.errors import InvalidArgument
 
 MAX_PIXELS = 1 << 24  # in an observation
@@ -90,7 +91,12 @@ class Frames(gymnasium.spaces.Box):
     """
 
     def __init__(
-        self, low: int, high: int, shape: tuple[int, ...], dtype: npt.DTypeLike, frame_stack: int
+        self,
+        low: float,
+        high: float,
+        shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+        frame_stack: int,
     ) -> None:
         scalar: type[Any] = np.dtype(dtype).type
         super().__init__(low, high, shape, scalar)
@@ -101,8 +107,11 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
     """A wrapper that applies a ``Preprocessing`` to an environment.
 
     Observations of image environments become ``[height, width, frame_stack]``: uint8, or int8 for
-    differences of binary frames and int16 for differences of grayscale frames. ``info`` holds the
-    unclipped reward as ``raw_reward``, and whether the whole episode ended as ``episode_over``.
+    differences of binary frames and int16 for differences of grayscale frames.
+
+    Attributes:
+        raw_reward: the unclipped reward of the last step.
+        episode_over: whether the last step ended the whole episode, not only a life.
 
     Args:
         env: an environment; with ``grayscale``, one with uint8 frames ``[h, w]`` or ``[h, w, 3]``.
@@ -116,6 +125,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gymnasium.Env[Any, Any], preprocessing: Preprocessing) -> None:
         super().__init__(env)
         self.preprocessing = preprocessing
+        self.raw_reward, self.episode_over = 0.0, False
         self._lives, self._fire_due = 0, False
         self._previous_frame: Frame | None = None  # for max_pool
         self._previous_image: npt.NDArray[Any] | None = None  # for difference
@@ -139,7 +149,7 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         if p.crop and p.crop[1] > space.shape[0]:
             raise InvalidArgument(f"crop={p.crop} exceeds the {space.shape[0]} rows of a frame")
         image = self._image(np.zeros(space.shape, space.dtype))
-        low, high = (0, 1) if p.binary else (int(space.low.min()), int(space.high.max()))
+        low, high = (0, 1) if p.binary else (space.low.min().item(), space.high.max().item())
         dtype = image.dtype
         if p.difference:
             low, high, dtype = low - high, high, np.dtype(np.int8 if p.binary else np.int16)
@@ -172,6 +182,15 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             frame = kept.view(np.uint8) if p.binary else frame * kept
         return frame if frame.ndim == 3 else frame[:, :, None]
 
+    def _check(self, frame: Any, method: str) -> Any:
+        """Return a frame of the shape and dtype that its space declares."""
+        space = self.env.observation_space
+        right = isinstance(frame, np.ndarray) and frame.shape == space.shape
+        if not self.preprocessing.changes_frames or (right and frame.dtype == space.dtype):
+            return frame
+        what = f"the observation of {method}()"
+        return conform(frame, space, what).astype(space.dtype, copy=False)
+
     def _observe(self, frame: npt.NDArray[Any], first: bool = False) -> npt.NDArray[Any]:
         """Return the observation that ends with this raw frame."""
         p = self.preprocessing
@@ -197,32 +216,34 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        frame, info = self.env.reset(**kwargs)
+        frame, info = check_reset(self.env.reset(**kwargs))
         noops = int(self.np_random.integers(self.preprocessing.noop_max + 1))
         for action in [0] * noops + ([] if self._fire is None else [self._fire]):
-            frame, _, terminated, truncated, info = self.env.step(action)
+            frame, _, terminated, truncated, info = check_step(self.env.step(action))
             if terminated or truncated:
-                frame, info = self.env.reset()
+                frame, info = check_reset(self.env.reset())
         self._lives, self._fire_due = info.get("lives", 0), False
         self._images.clear()
-        return self._observe(frame, first=True), info
+        return self._observe(self._check(frame, "reset"), first=True), info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         p = self.preprocessing
         raw_reward = 0.0
         if self._fire_due and self._fire is not None:
-            _, reward, _, _, _ = self.env.step(self._fire)
-            raw_reward += float(reward)
+            _, reward, _, _, _ = check_step(self.env.step(self._fire))
+            raw_reward += reward_of(reward)
             self._fire_due = False
         for repeat in range(p.frame_skip):
-            frame, reward, terminated, truncated, info = self.env.step(action)
-            raw_reward += float(reward)
+            frame, reward, terminated, truncated, info = check_step(self.env.step(action))
+            frame = self._check(frame, "step")
+            raw_reward += reward_of(reward)
+            terminated = flag_of("terminated", terminated)
+            truncated = flag_of("truncated", truncated)
             if terminated or truncated:
                 break
             if p.max_pool and repeat == p.frame_skip - 2:
                 self._previous_frame = _to_grayscale(frame)
-        info["raw_reward"] = raw_reward
-        info["episode_over"] = terminated or truncated
+        self.raw_reward, self.episode_over = raw_reward, terminated or truncated
         if p.life_loss or p.fire_reset:
             lives = info.get("lives", 0)
             if lives < self._lives:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,36 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.envs.api_checks import check_space, describe
+from agentlab.envs.failures import EnvFailure, Violation
 from agentlab.errors import InvalidArgument
 
 Array = npt.NDArray[Any]
 MAX_ENVS = 1 << 14
-EnvMaker = Callable[[], "gymnasium.Env[Any, Any]"]
+ARRAY_SPACES = (
+    gymnasium.spaces.Box,
+    gymnasium.spaces.Discrete,
+    gymnasium.spaces.MultiDiscrete,
+    gymnasium.spaces.MultiBinary,
+)
+
+
+def check_vector(envs: Any, n: int | None = None) -> None:
+    """Raise ``InvalidArgument`` unless ``envs`` is a vector of ``n`` environments.
+
+    Args:
+        envs: what a user passed as a vector.
+        n: the number of environments that the agent was made for; ``None`` for any.
+    """
+    if not isinstance(envs, VectorEnv):
+        raise InvalidArgument(
+            f"envs={describe(envs)} is not a vector of environments; make one with "
+            'agentlab.make_envs("ID", n)'
+        )
+    if n not in (None, envs.num_envs):
+        raise InvalidArgument(
+            f"the agent was made for {n} environments, but envs has {envs.num_envs}"
+        )
 
 
 def check_num_envs(n: Any) -> int:
@@ -151,24 +176,34 @@ class VectorEnv(ABC):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.close()
+        try:
+            self.close()
+        except EnvFailure:
+            if exception[0] is None:  # the exception in flight matters more
+                raise
 
 
-def zeros_of(space: gymnasium.Space[Any], what: str, env_id: str) -> Array:
+def zeros_of(space: Any, what: str, env_id: str) -> Array:
     """Return an array of zeros with the shape and dtype of ``space``.
 
     Args:
         space: an observation space or an action space.
-        what: ``"observations"`` or ``"actions"``, for the message.
+        what: ``"observation"`` or ``"action"``.
         env_id: id of the environment, for the message.
 
     Raises:
+        AgentlabError: if it is not a space of Gymnasium.
         InvalidArgument: for a space whose elements are not arrays.
     """
-    if space.shape is None or space.dtype is None:
-        hint = "; flatten them with gymnasium.wrappers.FlattenObservation"
+    try:
+        check_space(f"{what}_space", space)
+    except Violation as violation:
+        raise EnvFailure(f"env={env_id!r}: {violation}") from violation
+    if not isinstance(space, ARRAY_SPACES):
+        wrapper = "ObservationWrapper" if what == "observation" else "ActionWrapper"
         raise InvalidArgument(
-            f"env={env_id!r} has {what} in the space {space}, which is not an array"
-            f"{hint if what == 'observations' else ''}"
+            f"env={env_id!r} has {what}s in the space {space}, which is not an array; convert them "
+            f"to {', '.join(kind.__name__ for kind in ARRAY_SPACES)} with a gymnasium.{wrapper}"
         )
-    return np.zeros(space.shape, space.dtype)
+    zeros: Array = np.zeros(space.shape or (), space.dtype)
+    return zeros

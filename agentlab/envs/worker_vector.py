@@ -11,11 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,16 +19,19 @@ import cloudpickle
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.envs.env_group import EnvGroup, StepBuffers
+from agentlab.envs.copies import EnvMaker, make_one
 from agentlab.envs.episodes import ActionLog, Origin, Unfinished
-from agentlab.envs.rendering import rgb_image
+from agentlab.envs.failures import EnvFailure
+from agentlab.envs.registrations import registrations
 from agentlab.envs.replayed_vector import ReplayedVector
-from agentlab.envs.vector import Array, EnvMaker, Step, zeros_of
-from agentlab.errors import AgentlabError
+from agentlab.envs.shared_memory import shared_file
+from agentlab.envs.step_buffers import StepBuffers
+from agentlab.envs.vector import Array, Step, zeros_of
+from agentlab.envs.worker import STEP, Failure
+from agentlab.errors import InvalidArgument
 from agentlab.import_path import python_command
 
-SPIN_SECONDS = 0.0003
-_STEP = b"step"  # not a pickle, so it cannot be confused with another command
+CLOSE_SECONDS = 2.0  # that workers have to close their environments
 
 
 class WorkerVector(ReplayedVector):
@@ -41,8 +40,9 @@ class WorkerVector(ReplayedVector):
     Best for slow environments and for those that hold Python's global interpreter lock while they
     step, such as the Atari emulator. Each worker steps a fixed subset of the environments, so
     results do not depend on timing. Workers are new Python processes, not forks or re-imports of
-    the main module, so scripts need no ``if __name__ == "__main__"`` guard. They exit when this
-    process does.
+    the main module, so scripts need no ``if __name__ == "__main__"`` guard; they know the
+    environments that the script has registered. They end when this process does, even if an
+    environment hangs.
 
     Args:
         makers: functions that make the environments, one for each; sent to the workers by
@@ -58,37 +58,48 @@ class WorkerVector(ReplayedVector):
         self.id, self.num_envs = id, len(makers)
         self._workers: list[subprocess.Popen[bytes]] = []
         self._pipes: list[Connection] = []
-        env = makers[0]()  # only to learn its spaces
+        self._lifelines: list[int] = []
+        self._failure: EnvFailure | None = None
+        env = make_one(makers[0], id)  # only to learn its spaces
         self.observation_space, self.action_space = env.observation_space, env.action_space
-        env.close()
+        with contextlib.suppress(Exception):
+            env.close()
         examples = (
-            zeros_of(self.observation_space, "observations", id),
-            zeros_of(self.action_space, "actions", id),
+            zeros_of(self.observation_space, "observation", id),
+            zeros_of(self.action_space, "action", id),
         )
-        # An unnamed file, so nothing is left behind even if this process is killed.
-        shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self._file = tempfile.TemporaryFile(dir=shm)  # noqa: SIM115 - close() closes it
-        self._file.truncate(StepBuffers(self.num_envs, *examples).nbytes)
-        self._buffers = StepBuffers(self.num_envs, *examples, mmap.mmap(self._file.fileno(), 0))
         bounds = np.linspace(0, self.num_envs, min(workers, self.num_envs) + 1).astype(int).tolist()
         self._slices = [slice(*pair) for pair in itertools.pairwise(bounds)]
-        for rows in self._slices:
-            own_end, worker_end = multiprocessing.Pipe()
-            fds = (worker_end.fileno(), self._file.fileno())
-            code = f"from agentlab.envs.worker_vector import run_worker; run_worker{fds}"
-            command = python_command(code, path=sys.path)
-            self._workers.append(subprocess.Popen(command, pass_fds=fds, env=_worker_environ()))
-            worker_end.close()
-            self._pipes.append(own_end)
-            own_end.send((rows.start, self.num_envs, *examples))
-            own_end.send_bytes(cloudpickle.dumps(makers[rows]))
+        pickled = [_pickle_makers(makers[rows], id) for rows in self._slices]
+        self._file = shared_file(StepBuffers(self.num_envs, *examples).nbytes)
+        self._buffers = StepBuffers(self.num_envs, *examples, mmap.mmap(self._file.fileno(), 0))
+        specs = registrations()
         try:
+            for rows, own in zip(self._slices, pickled, strict=True):
+                pipe = self._start_worker()
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    pipe.send((id, rows.start, self.num_envs, *examples, specs))
+                    pipe.send_bytes(own)
             self._receive_all()
-        except AgentlabError:
+        except BaseException:
             self.close()
             raise
         self._observations = self._buffers.arrays["observations"].copy()
         self._log = ActionLog(self.num_envs)
+
+    def _start_worker(self) -> Connection:
+        """Start a worker and return this process's end of the pipe to it."""
+        own_end, worker_end = multiprocessing.Pipe()
+        life, lifeline = os.pipe()  # when lifeline is closed, the kernel ends the worker
+        fds = (worker_end.fileno(), self._file.fileno(), life)
+        code = f"from agentlab.envs.worker import run_worker; run_worker{fds}"
+        command = python_command(code, path=sys.path)
+        self._pipes.append(own_end)
+        self._lifelines.append(lifeline)
+        self._workers.append(subprocess.Popen(command, pass_fds=fds, env=_worker_environ()))
+        worker_end.close()
+        os.close(life)
+        return own_end
 
     def reset(self, seed: int | None = None) -> Array:
         self._log.reset()
@@ -99,7 +110,7 @@ class WorkerVector(ReplayedVector):
     def step(self, actions: Array) -> Step:
         self._buffers.arrays["actions"][:] = actions
         for pipe in self._pipes:
-            self._send(pipe, _STEP)
+            self._send(pipe, STEP)
         observations = self._buffers.arrays["observations"]
         next_observations = np.empty_like(observations)
         for pipe, rows in zip(self._pipes, self._slices, strict=True):
@@ -123,18 +134,27 @@ class WorkerVector(ReplayedVector):
 
     def render(self) -> npt.NDArray[np.uint8]:
         self._send(self._pipes[0], pickle.dumps(("render", ())))
-        return rgb_image(self._receive(self._pipes[0]), self.id)
+        return np.asarray(self._receive(self._pipes[0]), np.uint8)
 
     def close(self) -> None:
         for pipe in self._pipes:
-            pipe.close()  # the worker exits when its pipe is closed
+            pipe.close()  # the worker then closes its environments and exits
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for worker in self._workers:
+                worker.wait(CLOSE_SECONDS)
+        for lifeline in self._lifelines:
+            os.close(lifeline)
         for worker in self._workers:
+            worker.kill()  # if the kernel sends no signal for a lifeline
             worker.wait()
-        self._pipes, self._workers = [], []
+        self._pipes, self._workers, self._lifelines = [], [], []
+        self._failure = self._failure or EnvFailure(f"env={self.id!r} is closed")
         self._file.close()
 
     def _call(self, command: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Let each worker run a command with its arguments, and return their replies."""
+        if self._failure is not None:
+            raise self._failure
         for pipe, given in zip(self._pipes, arguments, strict=True):
             self._send(pipe, pickle.dumps((command, given)))
         return self._receive_all()
@@ -143,6 +163,8 @@ class WorkerVector(ReplayedVector):
         return [self._receive(pipe) for pipe in self._pipes]
 
     def _send(self, pipe: Connection, message: bytes) -> None:
+        if self._failure is not None:  # the replies of other workers have not been read
+            raise self._failure
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             pipe.send_bytes(message)  # _receive reports a dead worker
 
@@ -151,60 +173,46 @@ class WorkerVector(ReplayedVector):
             message = pipe.recv_bytes()
             reply = pickle.loads(message) if message else None
         except (EOFError, ConnectionResetError):
-            reply = _Failure("its worker process died")
-        if isinstance(reply, _Failure):
-            raise AgentlabError(f"env={self.id!r} failed while it ran: {reply.message}")
+            reply = Failure(self._death_of(self._pipes.index(pipe)))
+        if isinstance(reply, Failure):
+            script = getattr(sys.modules["__main__"], "__file__", None)
+            # The file of what cloudpickle sends by value, which is what the script defines.
+            self._failure = EnvFailure(reply.message.replace("<dynamic-code>", script or "script"))
+            if reply.traceback:
+                self._failure.add_note(reply.traceback)  # for --debug
+            raise self._failure
         return reply
 
+    def _death_of(self, index: int) -> str:
+        """Return the sentence for a worker that ended."""
+        rows = self._slices[index]
+        last = rows.stop - 1
+        envs = (
+            f"environments {rows.start} to {last}" if last > rows.start else f"environment {last}"
+        )
+        how = ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._workers[index].wait(1)
+            how = f" with exit code {code}"
+            if code < 0:
+                how = f" of signal {signal.Signals(-code).name}"
+                if code == -signal.SIGKILL:
+                    how += ", which the system sends if memory runs out"
+        return f"env={self.id!r}: the worker process of {envs} died{how}"
 
-@dataclass
-class _Failure:
-    """An error in a worker, sent to the main process instead of a reply."""
 
-    message: str
+def _pickle_makers(makers: Sequence[EnvMaker], id: str) -> bytes:
+    try:
+        pickled: bytes = cloudpickle.dumps(list(makers))
+        return pickled
+    except Exception as error:  # any object can refuse
+        why = f"{type(error).__name__}: {error}"
+        raise InvalidArgument(
+            f"env={id!r} cannot be sent to worker processes ({why}); pass a function that makes "
+            "everything that it needs, or workers=0"
+        ) from error
 
 
 def _worker_environ() -> dict[str, str]:
     # One thread for linear algebra in each worker, so that workers do not compete for cores.
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-def run_worker(pipe_fd: int, memory_fd: int) -> None:
-    """Step a subset of the environments until the pipe is closed: the body of a worker process.
-
-    Args:
-        pipe_fd: file descriptor of the worker's end of the pipe.
-        memory_fd: file descriptor of the shared memory.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
-    pipe = Connection(pipe_fd)
-    try:
-        start, n, observation, action = pipe.recv()
-        envs = [make() for make in cloudpickle.loads(pipe.recv_bytes())]
-        arrays = StepBuffers(n, observation, action, mmap.mmap(memory_fd, 0)).arrays
-        group, actions = EnvGroup(envs, start, arrays), arrays["actions"][start : start + len(envs)]
-        reply = b""
-        while True:
-            pipe.send_bytes(reply)
-            # An idle core takes long to wake up: spin for a moment before blocking, but yield the
-            # core to other threads.
-            deadline = time.perf_counter() + SPIN_SECONDS
-            while not pipe.poll() and time.perf_counter() < deadline:
-                os.sched_yield()
-            message, reply = pipe.recv_bytes(), b""
-            if message == _STEP:
-                # A copy, since an environment may keep a reference to its action.
-                group.step(actions.copy())
-                continue
-            command, arguments = pickle.loads(message)
-            if command == "state":
-                reply = pickle.dumps((group.seed, group.episodes, group.origins))
-            elif command == "render":
-                reply = pickle.dumps(envs[0].render())
-            else:
-                getattr(group, command)(*arguments)
-    except (EOFError, ConnectionResetError, BrokenPipeError):
-        pass  # the main process has exited
-    except Exception as error:
-        traceback.print_exc()
-        pipe.send(_Failure(f"{type(error).__name__}: {error}"))

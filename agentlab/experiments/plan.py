@@ -131,7 +131,7 @@ def start(
             on_start(run)
             return train(run, report, callbacks)
         except AgentlabError:
-            if not (run.path / "metrics.csv").exists():
+            if not (run.path / "metrics.csv").exists() and run.latest_checkpoint() is None:
                 shutil.rmtree(run.path)  # remove the run if training failed before its first row
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import tempfile
 from abc import ABC, abstractmethod
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from agentlab.envs.shared_memory import reserve
 from agentlab.errors import AgentlabError
 from agentlab.replay.leaves import Array, Leaf
 
@@ -99,7 +101,8 @@ def _memory_map(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> A
         folder.mkdir(parents=True, exist_ok=True)
         # An unnamed file, so nothing is left behind even if this process is killed.
         with tempfile.TemporaryFile(dir=folder) as file:
-            return np.memmap(file, dtype, "w+", shape=shape)
+            reserve(file, math.prod(shape) * dtype.itemsize)  # or writing to it may kill us
+            return np.memmap(file, dtype, "r+", shape=shape)
     except OSError as error:
         raise AgentlabError(
             f"path={str(folder)!r} cannot hold the replay buffer: {error.strerror or error}"

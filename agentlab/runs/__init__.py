@@ -4,13 +4,15 @@ from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.progress import Progress
 from agentlab.runs.run import Run
 from agentlab.runs.seeds import derive_seed, seed_everything
-from agentlab.runs.stopping import stop_signals
+from agentlab.runs.stopping import Hung, Stop, stop_signals
 from agentlab.runs.video import open_video
 
 __all__ = [
     "Checkpoint",
+    "Hung",
     "Progress",
     "Run",
+    "Stop",
     "derive_seed",
     "open_video",
     "seed_everything",

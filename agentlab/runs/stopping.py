@@ -8,14 +8,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+PATIENCE = 5.0  # seconds that an environment has to return after a signal
+
+
+class Hung(KeyboardInterrupt):
+    """An environment did not return within ``PATIENCE`` seconds of a signal."""
+
+
+class Stop(threading.Event):
+    """An event that a signal sets.
+
+    Attributes:
+        interruptible: whether an environment is being stepped. If it still is ``PATIENCE`` seconds
+            after the signal, ``Hung`` is raised there.
+    """
+
+    interruptible = False
+
 
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
+def stop_signals() -> Iterator[Stop]:
     """Yield an event that the first Ctrl-C or SIGTERM sets; a second one raises an exception.
 
-    A training loop checks the event between steps, so that no step is interrupted.
+    A training loop checks the event between steps, so that no step is interrupted, unless an
+    environment hangs.
     """
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread can catch signals
         return
@@ -24,10 +42,18 @@ def stop_signals() -> Iterator[threading.Event]:
         if stop.is_set():  # the second signal: do not wait for the checkpoint
             raise KeyboardInterrupt
         stop.set()
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
+
+    def wake(number: int, frame: Any) -> None:
+        if stop.is_set() and stop.interruptible:
+            raise Hung
 
     previous = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
+    previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, wake)
     try:
         yield stop
     finally:
+        if stop.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for name, handler in previous.items():
             signal.signal(name, handler)

@@ -41,7 +41,13 @@ def train_epochs(
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    progress = Progress(session.total, session.updates, quiet, "batches", session.phase)
+    progress = Progress(
+        session.total,
+        session.updates,
+        quiet,
+        "batches",
+        lambda: "" if session.last else "compiling",
+    )
     progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
@@ -88,7 +94,7 @@ class _Session:
         self.improved = False  # since the best was last saved
         self.seconds = 0.0
         self.means = BatchMeans()
-        self._last: Batch | None = None
+        self.last: Batch | None = None
 
     @property
     def updates(self) -> int:
@@ -124,7 +130,7 @@ class _Session:
             raise self._diverged()
         self.means.add(metrics, batch)
         self.batches += 1
-        self._last = batch
+        self.last = batch
 
     def check_count(self, stopped: bool) -> None:
         """Raise ``AgentlabError`` if an epoch's number of batches differs from ``count()``."""
@@ -141,10 +147,6 @@ class _Session:
             f"training diverged in epoch {self.epoch + 1}, batch {self.batches + 1}: the loss is "
             f"NaN or infinite; {last}; try a smaller learning_rate"
         )
-
-    def phase(self) -> str:
-        """Return what is done before the first update is complete."""
-        return "compiling" if self._last is None else ""
 
     def note(self) -> str:
         """Return the text of the progress bar."""
@@ -175,8 +177,8 @@ class _Session:
         if run is not None:
             timings = {"seconds": self.seconds, "examples_per_second": self.train.size / spent}
             run.log(self.epoch, {**metrics, **extra}, timings)
-            assert self._last is not None
-            run.histograms(self.epoch, trainer.histograms(self._last))
+            assert self.last is not None
+            run.histograms(self.epoch, trainer.histograms(self.last))
         self.callbacks.on_metrics(self.epoch, {**metrics, **extra})
         return f"epoch {self.epoch:<4}" + "   ".join(
             f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -227,7 +229,8 @@ class _Session:
             "best_epoch": self.best_epoch,
             "seconds": self.seconds,
             "history": self.trainer.history,
-            **{"state": rest, "best_state": best_rest},
+            "state": rest,
+            "best_state": best_rest,
             "rng": self.trainer.rng.bit_generator.state,
         }
 

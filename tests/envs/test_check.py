@@ -67,7 +67,7 @@ right = np.zeros(2, np.float32)
         (object(), "has no method reset()"),
         (broken(observation_space=None), "no observation_space: set self.observation_space in"),
         (broken(action_space=None), "no action_space"),
-        (broken(action_space=3), "action_space=3 is not a space of gymnasium.spaces"),
+        (broken(action_space=3), "action_space=3 (int) is not a space of gymnasium.spaces"),
         (reset_giving(right), "reset() returned an array of float32 (2,); it must return the pair"),
         (reset_giving((right, {}, 1)), "reset() returned a tuple of 3 values"),
         (reset_giving((right, None)), "info of reset() is None (NoneType); it must be a dict"),

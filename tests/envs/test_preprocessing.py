@@ -117,15 +117,15 @@ def test_frames_are_skipped_and_the_last_two_are_max_pooled():
 def test_rewards_are_summed_over_skipped_frames_and_raw_rewards_stay_unclipped():
     env = Preprocessed(Screen(frames(*range(7))), Preprocessing(frame_skip=2, clip_rewards=True))
     env.reset()
-    _, reward, _, _, info = env.step(0)
-    assert (reward, info["raw_reward"]) == (1, 6)
+    assert env.step(0)[1] == 1
+    assert env.raw_reward == 6
 
 
 def test_a_lost_life_terminates_without_ending_the_game():
     lives = [3, 3, 2, 2, 1, 0]
     env = Preprocessed(Screen(frames(*range(6)), lives), Preprocessing(life_loss=True))
     env.reset()
-    ends = [(step[2], step[4]["episode_over"]) for step in (env.step(0) for _ in range(5))]
+    ends = [(env.step(0)[2], env.episode_over) for _ in range(5)]
     expected = [(False, False), (True, False), (False, False), (True, False), (True, True)]
     assert ends == expected
 

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -16,10 +18,12 @@ import pytest
 from gymnasium import spaces
 
 import agentlab
+from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
+from agentlab.envs.preprocessing import Preprocessing
 from agentlab.envs.vector import Step
 from agentlab.envs.worker_vector import WorkerVector
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this file
 ENVIRON = {**os.environ, "PYTHONPATH": str(Path(agentlab.__file__).parents[1])}
@@ -31,8 +35,8 @@ class Count(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array"]}
     observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
-    def __init__(self, length=1000, risk=0.0, action_space=None, disaster=None, lives=False):
-        self.length, self.risk, self.disaster, self.lives = length, risk, disaster, lives
+    def __init__(self, length=1000, risk=0.0, action_space=None, disaster=None):
+        self.length, self.risk, self.disaster = length, risk, disaster
         self.action_space = action_space or spaces.Discrete(3)
         self.render_mode = "rgb_array"
 
@@ -47,10 +51,7 @@ class Count(gymnasium.Env):
         self.steps += 1
         reward = float(np.sum(action)) + self.np_random.normal()
         ended = self.steps == self.length or self.np_random.random() < self.risk
-        info = {"raw_reward": 10 * reward}
-        if self.lives:
-            info["episode_over"] = False
-        return self._observation(), reward, ended, False, info
+        return self._observation(), reward, ended, False, {}
 
     def render(self):
         return np.full((2, 3, 3), self.steps, np.uint8)
@@ -142,8 +143,17 @@ def test_a_time_limit_truncates_and_a_terminal_state_terminates(vector):
         assert not any(step.truncated[0] for step in steps)
 
 
+class Lives(Count):
+    """Loses one of three lives in every second step."""
+
+    def step(self, action):
+        observation, reward, ended, truncated, _ = super().step(action)
+        return observation, 10 * reward, ended, truncated, {"lives": 3 - self.steps // 2}
+
+
 def test_a_lost_life_terminates_without_a_reset():
-    with LocalVector([partial(Count, length=2, lives=True)], "count") as envs:
+    lives = Preprocessing(life_loss=True)
+    with agentlab.make_envs(Lives, preprocessing=lives) as envs:
         envs.reset(seed=0)
         envs.step(np.zeros(1, np.int64))
         step = envs.step(np.zeros(1, np.int64))
@@ -152,12 +162,29 @@ def test_a_lost_life_terminates_without_a_reset():
         assert envs.step(np.zeros(1, np.int64)).next_observations[0, 1] == 3
 
 
-def test_a_step_has_raw_rewards_and_rewards_to_learn_from():
-    with LocalVector([Count] * 2, "count") as envs:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_step_has_raw_rewards_and_rewards_to_learn_from(workers):
+    clip = Preprocessing(clip_rewards=True)
+    with agentlab.make_envs(Lives, 2, preprocessing=clip, workers=workers) as envs:
         envs.reset(seed=0)
         step = envs.step(np.array([0, 1]))
-        np.testing.assert_allclose(step.raw_rewards, 10 * step.rewards, rtol=1e-6)
+        np.testing.assert_array_equal(step.rewards, np.sign(step.raw_rewards))
+        assert (np.abs(step.raw_rewards) > 1).any()
         assert step.rewards.dtype == step.raw_rewards.dtype == np.float32
+
+
+def test_info_of_an_environment_is_not_mistaken_for_ours():
+    class Telling(Count):
+        def step(self, action):
+            *rest, _ = super().step(action)
+            return *rest, {"raw_reward": 1e6, "episode_over": True, "lives": 0}
+
+    with LocalVector([Telling], "telling") as envs:
+        envs.reset(seed=0)
+        step = envs.step(np.zeros(1, np.int64))
+        np.testing.assert_array_equal(step.raw_rewards, step.rewards)
+        assert not step.episode_over[0]
+        assert envs.step(np.zeros(1, np.int64)).next_observations[0, 1] == 2
 
 
 @pytest.mark.parametrize("vector", range(2))
@@ -195,35 +222,73 @@ def fall():
 @pytest.mark.parametrize(
     ("disaster", "message"),
     [
-        (fall, "env='count' failed while it ran: RuntimeError: the floor gave way"),
-        (partial(os._exit, 1), "env='count' failed while it ran: its worker process died"),
+        (
+            fall,
+            r"step 1 of an episode with seed \d+: step\(0\) raised RuntimeError: the floor gave ",
+        ),
+        (partial(sys.exit, 0), r"step\(0\) raised SystemExit: sys.exit\(0\) was called"),
+        (partial(os._exit, 7), "the worker process of environment 1 died with exit code 7"),
+        (partial(signal.raise_signal, 9), "died of signal SIGKILL, .* if memory runs out"),
     ],
 )
-def test_an_environment_that_crashes_in_a_worker_gives_one_error(disaster, message):
+def test_an_environment_that_crashes_in_a_worker_gives_one_error(disaster, message, capfd):
     envs = WorkerVector([Count, partial(Count, disaster=disaster)], "count", workers=2)
     pids = [worker.pid for worker in envs._workers]
     envs.reset(seed=0)
-    with pytest.raises(AgentlabError) as raised:
+    with pytest.raises(EnvFailure, match=message) as raised:
         envs.step(np.zeros(2, np.int64))
-    assert str(raised.value) == message
+    assert str(raised.value).startswith("env='count'") and "\n" not in str(raised.value)
+    with pytest.raises(EnvFailure, match=message):  # and not the other worker's reply
+        envs.reset()
     envs.close()
     wait_until_gone(pids)
-
-
-def test_a_worker_that_is_killed_gives_one_error():
-    with WorkerVector([Count] * 2, "count", workers=2) as envs:
-        envs.reset(seed=0)
-        envs._workers[1].kill()
-        envs._workers[1].wait()
-        with pytest.raises(AgentlabError, match="its worker process died"):
-            envs.step(np.zeros(2, np.int64))
+    assert capfd.readouterr().err == ""
 
 
 def test_an_environment_that_cannot_be_made_leaves_no_process():
     before = children()
-    with pytest.raises(AgentlabError, match="failed while it ran: RuntimeError: the floor"):
+    with pytest.raises(EnvFailure, match="'count' cannot be made: RuntimeError: the floor"):
         WorkerVector([Count, fall], "count", workers=2)
     wait_until_gone(children() - before)
+
+
+def test_what_cannot_be_sent_to_workers_is_named():
+    lock = threading.Lock()
+    with pytest.raises(InvalidArgument, match=r"cannot be sent to worker processes \(TypeError: "):
+        WorkerVector([lambda: Count(disaster=lock)], "count", workers=1)
+
+
+def hang():
+    import ctypes
+
+    ctypes.PyDLL(None).sleep(1000)  # holds the interpreter's lock
+
+
+def test_workers_that_hang_end_with_their_vector(monkeypatch):
+    monkeypatch.setattr("agentlab.envs.worker_vector.CLOSE_SECONDS", 0.1)
+    envs = WorkerVector([partial(Count, disaster=hang)] * 2, "count", workers=2)
+    pids = [worker.pid for worker in envs._workers]
+    envs.reset(seed=0)
+    with pytest.raises(KeyboardInterrupt), alarm(0.5):
+        envs.step(np.zeros(2, np.int64))
+    assert all(map(alive, pids))
+    envs.close()
+    wait_until_gone(pids, 1)
+
+
+@contextmanager
+def alarm(seconds):
+    """Raises KeyboardInterrupt after so many seconds, as Ctrl-C does."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def children():
@@ -243,7 +308,7 @@ def test_closing_leaves_no_processes():
 SCRIPT = """
 import gymnasium
 import numpy as np
-from agentlab.envs.worker_vector import WorkerVector
+import agentlab
 
 class Game(gymnasium.Env):
     observation_space = gymnasium.spaces.Box(0, 1, (2,))
@@ -256,13 +321,16 @@ class Game(gymnasium.Env):
     def step(self, action):
         return np.ones(2, np.float32), float(action), False, False, {}
 
-envs = WorkerVector([Game] * 2, "game", workers=2)
+gymnasium.register("Game-v0", entry_point="__main__:Game")
+gymnasium.register("Pole-v0", entry_point="gymnasium.envs.classic_control:CartPoleEnv")
+agentlab.make_envs("Pole-v0", 2, workers=2).close()
+envs = agentlab.make_envs("Game-v0", 2, workers=2)
 envs.reset(seed=0)
 print(*envs.step(np.array([0, 1])).rewards, *[worker.pid for worker in envs._workers], flush=True)
 """
 
 
-def test_a_script_needs_no_main_guard_and_leaves_no_process(tmp_path):
+def test_workers_know_what_a_script_registers_without_a_main_guard(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     result = subprocess.run(
         [sys.executable, "script.py"],
