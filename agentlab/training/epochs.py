@@ -92,9 +92,9 @@ class _Session:
         self.best = [math.inf, math.inf]
         self.best_state: dict[str, Any] = {}
         self.improved = False  # since the best was last saved
-        self.seconds = 0.0
-        self.means = BatchMeans()
+        self.seconds, self.means = 0.0, BatchMeans()
         self.last: Batch | None = None
+        self.phase = lambda: "" if self.last else "compiling"  # for the progress line
 
     @property
     def updates(self) -> int:
