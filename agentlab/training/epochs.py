@@ -36,18 +36,13 @@ def train_epochs(
 ) -> None:
     """Train the built ``trainer``; see ``Trainer.train``.
 
-    A run with a checkpoint is resumed; every later metric is bit-for-bit equal to that of an
-    uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
+    If ``run`` holds a checkpoint, training resumes from it, and every later metric is bit-for-bit
+    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    progress = Progress(
-        session.total,
-        session.updates,
-        quiet,
-        "batches",
-        lambda: "" if session.last else "compiling",
-    )
+    total = session.epochs * session.per_epoch
+    progress = Progress(total, session.updates, quiet, "batches", session.phase)
     progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
@@ -84,17 +79,17 @@ class _Session:
         self.callbacks = callbacks
         self.stages = list(trainer.stages())
         self.ends = list(accumulate(stage.epochs for stage in self.stages))
-        self.epochs, self.stage, trainer.history = self.ends[-1], -1, []
+        self.epochs, self.stage = self.ends[-1], -1
+        trainer.history = []
         self.per_epoch = train.count(trainer.config.batch_size)
-        self.total = self.epochs * self.per_epoch
         self.example = next(iter(train.epoch(1)))
         self.epoch = self.batches = self.number = self.best_epoch = 0
         self.best = [math.inf, math.inf]
         self.best_state: dict[str, Any] = {}
         self.improved = False  # since the best was last saved
         self.seconds, self.means = 0.0, BatchMeans()
-        self.last: Batch | None = None
-        self.phase = lambda: "" if self.last else "compiling"  # for the progress line
+        self._last: Batch | None = None
+        self.phase = lambda: "" if self._last else "compiling"  # for the progress line
 
     @property
     def updates(self) -> int:
@@ -130,11 +125,11 @@ class _Session:
             raise self._diverged()
         self.means.add(metrics, batch)
         self.batches += 1
-        self.last = batch
+        self._last = batch
 
     def check_count(self, stopped: bool) -> None:
         """Raise ``AgentlabError`` if an epoch's number of batches differs from ``count()``."""
-        if self.batches > self.per_epoch or self.batches < self.per_epoch and not stopped:
+        if self.batches > self.per_epoch or (self.batches < self.per_epoch and not stopped):
             raise AgentlabError(
                 f"the data yielded {self.batches} batches in an epoch, but count() returned "
                 f"{self.per_epoch}"
@@ -150,8 +145,8 @@ class _Session:
 
     def note(self) -> str:
         """Return the text of the progress bar."""
-        means = self.trainer.reduce_metrics(self.means.means()) if self.batches else {}
         text = f"epoch {min(self.epoch + 1, self.epochs)}"
+        means = self.trainer.reduce_metrics(self.means.means()) if self.batches else {}
         for name in [name for name in means if name == "loss"] or list(means)[:1]:
             text += f", {name} {means[name]:.4g}"
         return text
@@ -177,8 +172,8 @@ class _Session:
         if run is not None:
             timings = {"seconds": self.seconds, "examples_per_second": self.train.size / spent}
             run.log(self.epoch, {**metrics, **extra}, timings)
-            assert self.last is not None
-            run.histograms(self.epoch, trainer.histograms(self.last))
+            assert self._last is not None
+            run.histograms(self.epoch, trainer.histograms(self._last))
         self.callbacks.on_metrics(self.epoch, {**metrics, **extra})
         return f"epoch {self.epoch:<4}" + "   ".join(
             f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -207,8 +202,10 @@ class _Session:
             }
 
     def _learning_rate(self) -> dict[str, float]:
-        rate = getattr(self.trainer.optimizer, "learning_rate", None)
-        return {} if rate is None else {"learning_rate": float(np.asarray(rate))}
+        optimizer = self.trainer.optimizer
+        if optimizer is None:
+            return {}
+        return {"learning_rate": float(np.asarray(optimizer.learning_rate))}
 
     def checkpoint(self) -> None:
         """Save the best trainer so far, and everything needed to resume."""
