@@ -26,9 +26,12 @@ from agentlab.agents.loop import train
 from agentlab.config import option
 from agentlab.envs import Preprocessing, Step, check_env, list_envs, make_env, make_envs
 from agentlab.errors import AgentlabError
+from agentlab.lazy import choose_backend
 from agentlab.learner import Learner, load
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
+
+choose_backend()
 
 __version__ = "0.1.0"
 

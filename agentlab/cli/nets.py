@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +126,7 @@ def run(words: list[str]) -> int:
     if name is not None:
         _show(name, options)
     elif options.activations is None:
-        _print(_listing(options))
+        print(_listing(options))
     return 0
 
 
@@ -156,7 +154,7 @@ def _show(name: str, options: NetsOptions) -> None:
     text = TORSOS[name].text if name in TORSOS else WHOLE[name].text
     takes = SHAPES[TORSOS[name].takes][0] if name in TORSOS else WHOLE[name].takes
     nodes = layer_graph(net)
-    _print(f"{name}: {text}\ninputs: {takes}\n\n{summary(nodes)}")
+    print(f"{name}: {text}\ninputs: {takes}\n\n{summary(nodes)}")
     if options.diagram is not None:
         total = sum(node.parameters for node in nodes)
         _save(draw_nodes(nodes, f"{name} · {total:,} parameters"), options.diagram)
@@ -183,10 +181,3 @@ def _save(figure: Figure, path: str) -> None:
     from agentlab.plots.style import save_figure
 
     print(f"saved     {save_figure(figure, Path(path))}")
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # `agentlab nets | head` closes the pipe early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

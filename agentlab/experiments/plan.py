@@ -134,6 +134,8 @@ def start(
             if not (run.path / "metrics.csv").exists() and run.latest_checkpoint() is None:
                 shutil.rmtree(run.path)  # remove the run if training failed before its first row
             raise
+        except KeyboardInterrupt:
+            raise _interrupted(run) from None
 
 
 def resume(
@@ -158,7 +160,22 @@ def resume(
     """
     with plan.prepare() as train:
         on_start(run)
-        return train(run, report, callbacks)
+        try:
+            return train(run, report, callbacks)
+        except KeyboardInterrupt:
+            raise _interrupted(run) from None
+
+
+def _interrupted(run: Run) -> KeyboardInterrupt:
+    """Return the exception for a run that was interrupted at once, which says what is saved."""
+    saved = []
+    if any((run.path / "checkpoints").glob("[0-9]*")):
+        saved.append(f"the latest checkpoint is saved, resume it with --resume {run.path}")
+    if (run.path / "learner").is_dir():
+        saved.append(f"what was trained last is saved in {run.path / 'learner'}")
+    return KeyboardInterrupt(
+        f"interrupted; {'; '.join(saved) or f'no checkpoint of {run.path} has been saved yet'}"
+    )
 
 
 def fill(cls: type, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
