@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
+from agentlab.json_state import from_json
 from agentlab.runs import Run
 from agentlab.runs.files import sha256_of, sha256_of_json, write_json
-from agentlab.runs.reading import read_json
+from agentlab.runs.reading import is_inside, read_json
+from agentlab.runs.watch import tell
 
-FORMAT = 1  # each version can read all earlier ones
+FORMAT = 2  # each version can read all earlier ones; 1 had no tags in its state
 DESCRIPTION = "learner.json"
 VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
 
@@ -24,8 +26,10 @@ def write_description(folder: Path, content: dict[str, Any]) -> None:
 def find_saved(path: Path | str) -> Path:
     """Return the folder of the learner in a run, a checkpoint or a saved folder.
 
+    Of a run, it is that of the newest checkpoint in which the learner is intact.
+
     Raises:
-        AgentlabError: if there is none.
+        AgentlabError: if there is none, or if all are damaged.
     """
     path = Path(path)
     if (path / DESCRIPTION).exists():
@@ -33,12 +37,20 @@ def find_saved(path: Path | str) -> Path:
     in_checkpoint = path / "learner"
     if (in_checkpoint / DESCRIPTION).exists() and not (path / "config.json").exists():
         return in_checkpoint
-    newest = Run.open(path).latest_checkpoint()
-    if newest is not None:
-        return newest.path / "learner"
-    if (path / "learner" / DESCRIPTION).is_file():  # an estimator's run has no checkpoints
-        return path / "learner"
-    raise AgentlabError(f"run={str(path)!r} has saved nothing yet")
+    damage: AgentlabError | None = None
+    for checkpoint in [*Run.open(path).checkpoints.folders(), path]:
+        found = checkpoint / "learner"
+        if checkpoint == path and not (found / DESCRIPTION).is_file():
+            continue  # the run has not ended; that of an estimator has no checkpoints
+        try:
+            intact_description(found)
+        except AgentlabError as error:
+            damage = damage or error
+            continue
+        if damage is not None:
+            tell(f"{damage}; {found} is used instead")
+        return found
+    raise damage or AgentlabError(f"run={str(path)!r} has saved nothing yet")
 
 
 def read_description(directory: Path | str) -> dict[str, Any]:
@@ -61,6 +73,8 @@ def read_description(directory: Path | str) -> dict[str, Any]:
         for name, kind in VALUES.items():
             if not isinstance(content[name], kind):
                 raise TypeError(f"{name} must be a {kind.__name__}")
+        if version > 1:
+            content["state"], content["rng"] = map(from_json, (content["state"], content["rng"]))
     except FileNotFoundError:
         raise AgentlabError(
             f"{directory} holds no saved learner: there is no {DESCRIPTION}"
@@ -81,12 +95,26 @@ def verified_description(directory: Path, kind: str, name: str) -> dict[str, Any
     Raises:
         AgentlabError: for missing, damaged or modified files, or another learner.
     """
-    described = read_description(directory)
+    described = intact_description(directory)
     if (described["kind"], described["name"]) != (kind, name):
         raise AgentlabError(
             f"{directory} holds the {described['kind']} {described['name']!r}, not {name!r}"
         )
+    return described
+
+
+def intact_description(directory: Path) -> dict[str, Any]:
+    """Return the contents of ``learner.json``, after verifying the checksums of all files.
+
+    Files of large components such as a replay buffer are left out, since only training needs them.
+
+    Raises:
+        AgentlabError: for missing, damaged or modified files.
+    """
+    described = read_description(directory)
     for name, digest in described["files"].items():
+        if not is_inside(name):
+            raise AgentlabError(f"{directory} is damaged: {name} is not a file in it")
         try:
             intact = sha256_of(directory / name) == digest
         except OSError as error:

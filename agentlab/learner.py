@@ -23,6 +23,7 @@ from agentlab.description import (
 )
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
+from agentlab.json_state import split_state, to_json
 from agentlab.nets.budget import weights_within
 from agentlab.nets.files import load_net
 from agentlab.registry import registry_of
@@ -148,8 +149,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         for name, model in models.items():
             model.save(folder / f"{name}{MODEL}")
         elsewhere = tuple(f"{name}/" for name in (*models, *self.training_only()))
-        state = {key: v for key, v in self.state().items() if not key.startswith(elsewhere)}
-        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        state = {key: v for key, v in self.state().items() if not str(key).startswith(elsewhere)}
+        arrays, values = split_state(state)
         write_arrays(folder / ARRAYS, arrays)
         files = sorted(path.name for path in folder.iterdir())
         for name, component in folders.items():
@@ -160,8 +161,8 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
             "config": configs.to_dict(self.config),
             "seed": self.seed,
             "specification": self.specification(),
-            "state": {name: value for name, value in state.items() if name not in arrays},
-            "rng": self.rng.bit_generator.state,
+            "state": values,
+            "rng": to_json(self.rng.bit_generator.state),
             "folders": sorted(folders),
             "files": {name: sha256_of(folder / name) for name in files},
         }

@@ -150,7 +150,7 @@ def test_the_folder_holds_what_is_documented(tmp_path):
         "learner.json",
     ]
     content = read_description(tmp_path / "toy")
-    assert (content["format"], content["kind"], content["seed"]) == (1, "agent", 5)
+    assert (content["format"], content["kind"], content["seed"]) == (2, "agent", 5)
     assert content["config"] == {"units": 4, "widths": [2, 1]}
     assert content["folders"] == ["heap"]
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]  # nothing temporary is left
@@ -259,9 +259,9 @@ def test_a_folder_of_a_large_component_that_is_missing_is_refused_when_learning_
 
 def test_a_later_format_asks_for_an_upgrade(tmp_path):
     taught(tmp_path / "toy")
-    forge(tmp_path / "toy", format=2)
+    forge(tmp_path / "toy", format=3)
     says = refused(tmp_path / "toy")
-    assert "has format 2, but this version of agentlab reads formats up to 1" in says
+    assert "has format 3, but this version of agentlab reads formats up to 2" in says
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,7 +25,6 @@ from agentlab.training.pretrained import start_from
 spaces = gymnasium.spaces
 Extras = dict[str, Any]
 Space = gymnasium.Space[Any]
-SPACES = ("observation", "action")
 
 
 class Agent(Learner):
@@ -40,6 +39,7 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
+        learned: entries of ``state`` that ``init_from`` copies, if it has no network; none for all.
         finished: set this to end training early.
         net: its network, or ``None``.
         actor: a copy of ``net`` that acts while ``net`` learns, or ``None``.
@@ -68,6 +68,7 @@ class Agent(Learner):
     )
     action_spaces: ClassVar[tuple[type, ...]] = observation_spaces
     supports_recurrent: ClassVar[bool] = False
+    learned: ClassVar[Collection[str] | None] = None
     finished: bool = False
     net: Any = None
     actor: Any = None
@@ -271,9 +272,9 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        seen, done = (space_from_json(specification[f"{what}_space"]) for what in SPACES)
+        stored = [space_from_json(specification[f"{s}_space"]) for s in ("observation", "action")]
         n = check_num_envs(num_envs or specification["num_envs"])
-        agent = cls(seen, done, n, config, seed)
+        agent = cls(stored[0], stored[1], n, config, seed)
         agent.environment = specification.get("environment")
         return agent
 

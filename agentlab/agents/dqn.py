@@ -33,7 +33,11 @@ copies: Any = LazyModule("agentlab.agents.acting.copies")
 
 @dataclass(frozen=True)
 class DQNConfig(
-    QNetworkOptions, DistributionOptions, ReplayOptions, EpsilonGreedy, OptimizerOptions
+    QNetworkOptions,
+    DistributionOptions,
+    ReplayOptions,
+    EpsilonGreedy,
+    OptimizerOptions,
 ):
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
 
@@ -232,6 +236,10 @@ class DQN(Agent):
         super().restore(state)  # before setting self.steps, so that no buffer is allocated yet
         self.steps, self.last_target_update = state["steps"], state["synced"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
+
+    def restore_policy(self, state: State) -> None:
+        super().restore_policy(state)
+        copies.copy_weights(self.net, self.target_net)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,35 +14,19 @@ from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
-from agentlab.agents.monitoring import show_network, show_observation, tell_lost
+from agentlab.agents.monitoring import show_network, show_observation
+from agentlab.agents.saving import check_state, replay_episodes, restore_training, write_training
 from agentlab.agents.statistics import Episodes, Means, Timer
+from agentlab.agents.train_result import TrainResult
 from agentlab.envs import EnvFailure, VectorEnv
 from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
-from agentlab.runs.files import write_arrays
-from agentlab.runs.reading import read_arrays
+from agentlab.runs.watch import tell
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.update import phase_of
 
-EPISODES = "episodes.npz"  # the unfinished episodes, in a checkpoint
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The result of ``train``.
-
-    Attributes:
-        steps: total environment steps, including those before a resume.
-        episodes: number of completed episodes.
-        interrupted: whether Ctrl-C or SIGTERM stopped training early; the checkpoint is saved.
-        mean_return: mean return of the last 100 episodes; NaN if none has ended.
-    """
-
-    steps: int
-    episodes: int
-    interrupted: bool
-    mean_return: float
+CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which leave no trace
 
 
 def train(
@@ -73,13 +56,15 @@ def train(
         run: the run that stores metrics and checkpoints; ``None`` saves nothing.
         seed: seeds the environments.
         log_every: steps between rows of ``metrics.csv``.
-        checkpoint_every: steps between checkpoints.
+        checkpoint_every: steps between checkpoints, which are also saved every 5 minutes if
+            episodes can be replayed.
         callbacks: called at fixed points of training; see ``Callback``. If one sets
             ``stop_training``, training saves a checkpoint and ends after the current step.
         quiet: show no progress bar.
 
     Raises:
-        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains).
+        AgentlabError: if a loss or a weight becomes NaN or infinite (the last checkpoint remains),
+            or if the agent's state holds values that cannot be saved.
         EnvFailure: if an environment raises an exception or returns invalid values; what was
             learned is saved before.
     """
@@ -99,12 +84,15 @@ def train(
             loop.callbacks.on_start(agent, run)
             while not loop.ended(steps, stop):
                 loop.step()
+                if loop.untried:
+                    loop.untried = False
+                    check_state(agent)
                 if loop.passed(log_every):
                     loop.log()
                 if loop.checkpoint_is_due(checkpoint_every) and not loop.ended(steps, stop):
                     loop.checkpoint()
                 progress.update(loop.steps, loop.episodes.describe)
-            if loop.steps > loop.logged and not stop.is_set():
+            if loop.steps > loop.logged and loop.complete(steps):
                 loop.log()
             if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
@@ -113,12 +101,12 @@ def train(
             raise EnvFailure(f"{failure}{loop.rescue()}") from failure
         except Hung:
             note = f"env={envs.id!r} hangs: it did not return from step() after the signal"
-            print(f"{note}{loop.rescue()}", file=sys.stderr)
+            tell(f"{note}{loop.rescue()}")
         finally:
             progress.close()
             loop.callbacks.on_end()
-    interrupted = stop.is_set() and loop.steps < steps
-    return TrainResult(loop.steps, loop.episodes.count, interrupted, loop.episodes.mean_return)
+    interrupted, mean = not loop.complete(steps), loop.episodes.mean_return
+    return TrainResult(loop.steps, loop.episodes.count, interrupted, mean)
 
 
 class _Loop:
@@ -134,6 +122,8 @@ class _Loop:
         self.due = False  # whether a checkpoint is due
         self.failed = False  # whether an environment failed or hangs
         self.stop = Stop()
+        self.untried = run is not None  # whether the agent's state may turn out not to be savable
+        self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
         self.observations: Any = None  # the current observations
         self.episodes = Episodes(envs.num_envs, None if run is None else run.path)
         self.means, self.timer = Means(), Timer()
@@ -150,7 +140,7 @@ class _Loop:
             show_network(self.run, self.agent)
             show_observation(self.run, 0, self.envs.observation_space, self.observations)
             return
-        self.agent.restore_from(checkpoint.path / "learner")
+        restore_training(checkpoint.path, self.agent)
         self.steps = self.saved = checkpoint.step
         self.number = checkpoint.number
         try:
@@ -158,27 +148,29 @@ class _Loop:
             self.timer.seconds = float(checkpoint.state["seconds"])
             self.episodes.restore(checkpoint.state)
             self.means.restore(checkpoint.state["means"])
-            self.restore_envs(checkpoint.path / EPISODES)
+            self.restore_envs(checkpoint.path)
         except (KeyError, TypeError, ValueError, IndexError, SystemError) as error:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
         self.timer.start(self.steps)
 
-    def restore_envs(self, path: Path) -> None:
+    def restore_envs(self, folder: Path) -> None:
         """Replay the unfinished episodes, or begin new ones if that is impossible."""
-        if not self.envs.repeatable or not path.exists():
+        lost = replay_episodes(self.envs, folder)
+        if lost is None:
             self.reset()
             return
-        lost = self.envs.restore(read_arrays(path))
         self.observations = self.envs.observations
         if lost.any():
-            tell_lost(self.envs.id, lost)
             self.episodes.begin(lost)
             self.agent.on_episodes_cut(lost)
 
     def ended(self, steps: int, stop: Event) -> bool:
+        """Return whether training is over, or interrupted by a signal."""
+        return self.complete(steps) or stop.is_set()
+
+    def complete(self, steps: int) -> bool:
         """Return whether training is over."""
-        enough = self.steps >= steps or self.agent.finished
-        return enough or self.callbacks.stopped or stop.is_set()
+        return self.steps >= steps or self.agent.finished or self.callbacks.stopped
 
     def passed(self, every: int) -> bool:
         """Return whether the last step reached or passed a multiple of ``every``."""
@@ -187,8 +179,10 @@ class _Loop:
     def checkpoint_is_due(self, every: int) -> bool:
         """Return whether to save a checkpoint now."""
         self.due = self.due or self.passed(every)
-        if self.envs.repeatable or not self.due:
-            return self.due
+        if self.envs.repeatable:
+            return self.due or time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+        if not self.due:
+            return False
         length = self.episodes.mean_length  # NaN before an episode has ended
         return self.steps - self.saved >= 20 * length * self.envs.num_envs
 
@@ -214,9 +208,8 @@ class _Loop:
         metrics = self.agent.observe(step)
         if len(step.ended):
             self.agent.reset(step.terminated | step.truncated)
-        self.timer.add("act", acted - start)
-        self.timer.add("env", stepped - acted)
-        self.timer.add("observe", clock() - stepped)
+        spent = {"act": acted - start, "env": stepped - acted, "observe": clock() - stepped}
+        self.timer.add(spent)
         self.steps += self.envs.num_envs
         self.episodes.add(step, self.steps)
         if metrics:
@@ -250,6 +243,7 @@ class _Loop:
         self.logged = self.steps
         if self.run is not None:
             self.run.log(self.steps, metrics, timings)
+            self.due |= self.run.checkpoints.lost
         with self.timer.paused():
             self.callbacks.on_metrics(self.steps, metrics)
 
@@ -259,7 +253,7 @@ class _Loop:
         for name, array in histograms.items():
             if not np.isfinite(array).all():
                 raise self.diverged(f"{name} holds values that are not finite")
-        self.saved, self.due = self.steps, False
+        self.saved, self.due, self.saved_at = self.steps, False, time.monotonic()
         if self.run is None:
             return
         self.number += 1
@@ -271,9 +265,9 @@ class _Loop:
             "logged": self.logged,
             "seconds": self.timer.total,
         }
-        self.callbacks.on_checkpoint(
-            self.run.save_checkpoint(self.number, self.steps, self._write, state)
-        )
+        write = partial(write_training, agent=self.agent, envs=None if self.failed else self.envs)
+        path = self.run.save_checkpoint(self.number, self.steps, write, state)
+        self.callbacks.on_checkpoint(path)
         if not self.envs.repeatable and not self.failed:
             self.reset()
 
@@ -292,9 +286,3 @@ class _Loop:
             return f"; what was learned could not be saved: {error}"
         saved = f"what was learned in {self.steps:,} steps is saved"
         return f"; {saved}, and the run {str(self.run.path)!r} can be resumed"
-
-    def _write(self, folder: Path) -> None:
-        (folder / "learner").mkdir()
-        self.agent.write(folder / "learner")
-        if self.envs.repeatable and not self.failed:
-            write_arrays(folder / EPISODES, self.envs.state())

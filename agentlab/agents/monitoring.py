@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import gymnasium
-import numpy as np
-import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
 from agentlab.envs.rendering import observation_image
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-
-
-def tell_lost(env_id: str, lost: npt.NDArray[np.bool_]) -> None:
-    """Warn on stderr that unfinished episodes could not be replayed; ``lost`` is bool ``[n]``."""
-    print(
-        f"env={env_id!r} is not reproducible from its seeds: {int(lost.sum())} of {len(lost)} "
-        "unfinished episodes were replaced by new ones",
-        file=sys.stderr,
-    )
 
 
 def show_network(run: Run | None, agent: Agent) -> None:

@@ -63,12 +63,11 @@ class QTable(Agent):
     - ``expected_sarsa``: the mean of Q(s', a) under the epsilon-greedy policy (equation 6.9).
 
     V(s') is 0 if s' is terminal. If an episode was truncated, s' is its final observation (and
-    SARSA samples a' from the policy). The targets of a step are computed for all environments
-    before the table changes; updates of the same entry are applied one after another, since their
-    sum could overshoot.
+    SARSA samples a' from the policy). The targets of a step are computed before the table changes;
+    updates of the same entry are applied one after another, since their sum could overshoot.
 
-    The step size is learning_rate / visits(s, a) ** learning_rate_decay. With a power between 1/2
-    and 1 the table converges even if transitions are random (Even-Dar & Mansour 2003).
+    The step size is learning_rate / visits(s, a) ** learning_rate_decay; powers from 1/2 to 1
+    converge even if transitions are random (Even-Dar & Mansour 2003).
 
     Attributes:
         table: Q, float64 ``[states, actions]``.
@@ -76,6 +75,7 @@ class QTable(Agent):
     """
 
     name = "q_table"
+    learned = ("table", "visits")
     Config: ClassVar[type] = QTableConfig
     config: QTableConfig
     observation_spaces = (

@@ -35,6 +35,7 @@ class RandomSearch(Agent):
     """
 
     name = "random_search"
+    learned = ("weights",)
     Config: ClassVar[type] = RandomSearchConfig
     config: RandomSearchConfig
 

@@ -181,9 +181,10 @@ class Timer:
         finally:
             self._since += time.perf_counter() - before
 
-    def add(self, part: str, seconds: float) -> None:
-        """Add ``seconds`` to a part."""
-        self._parts[part] += seconds
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add the seconds spent in each part."""
+        for part, spent in seconds.items():
+            self._parts[part] += spent
 
     @property
     def total(self) -> float:

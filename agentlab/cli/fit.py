@@ -14,10 +14,10 @@ from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
+from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    TrainerResult,
     choose_trainer,
     cross_validate,
 )

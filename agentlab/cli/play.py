@@ -30,6 +30,7 @@ from agentlab.experiments.plan import fill
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder written
 by agent.save. Without RUN, an untrained agent acts: --env Pong-v0 --algo random."""
@@ -43,6 +44,7 @@ class PlayOptions(Options):
     video: str | None = option(
         None, "record the first episode to this .mp4 or .gif file, or several short ones"
     )
+    overwrite: bool = option(False, "replace the file of --video if it exists")
     eval_steps: int | None = option(
         None, f"cut an episode after N steps; none for the run's, or {EVAL_STEPS:,}", ge=1
     )
@@ -74,6 +76,8 @@ def run(words: list[str]) -> int:
     options = fill(PlayOptions, {}, given)
     if options.human:
         _check_display()
+    if options.video is not None:
+        check_output("--video", options.video, options.overwrite)
     if folder is None:
         agent, envs = _untrained(options, fill(Environment, {}, given))
     else:

@@ -15,6 +15,7 @@ from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs.files import reporting, write_text
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Predict with the trainer of a run, or of a folder written by trainer.save. INPUT is
 a CSV file, an image, a folder of images, a text, or a file with one text per line; for a
@@ -38,6 +39,7 @@ class Output(Options):
     """Where to write predictions."""
 
     out: str | None = option(None, "write predictions to this CSV file instead of printing them")
+    overwrite: bool = option(False, "replace the file of --out if it exists")
 
 
 def run(words: list[str]) -> int:
@@ -54,9 +56,12 @@ def run(words: list[str]) -> int:
         parser.print_help()
         return 0
     folder, inputs, out = (given.pop(name, None) for name in ("run", "input", "out"))
+    overwrite = given.pop("overwrite", False)
     presentation = Presentation(**given)
     if folder is None or not inputs:
         raise AgentlabError(f"RUN or INPUT is missing; usage: {program('predict')} RUN INPUT")
+    if out is not None:
+        check_output("--out", out, overwrite, inputs)
     with without_banners():
         trainer = _load(Path(folder))
         options = configs.to_dict(presentation)

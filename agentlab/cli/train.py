@@ -17,7 +17,8 @@ from agentlab.cli.report import print_settings, show, show_run
 from agentlab.config import option
 from agentlab.envs import Preprocessing, newest_version
 from agentlab.errors import AgentlabError, printable
-from agentlab.experiments.agent_run import AgentPlan, AgentResult
+from agentlab.experiments.agent_result import AgentResult
+from agentlab.experiments.agent_run import AgentPlan
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import kind_of, resume, start

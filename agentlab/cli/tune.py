@@ -13,17 +13,17 @@ from agentlab.agents import ALGORITHMS
 from agentlab.cli import fit, program, train
 from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
-from agentlab.config import Options, format_value, option
+from agentlab.config import Options, flag_of, format_value, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
 from agentlab.experiments.trainer_run import Fitting, choose_trainer
-from agentlab.experiments.training_data import Source
+from agentlab.experiments.training_data import OWN, Source
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
-from agentlab.runs.files import refuse_links
+from agentlab.runs.permission import refuse_links
 from agentlab.supervised import trainer_class
 
 DESCRIPTION = """Search for the best hyperparameters of `fit` or `train`. All flags that are not
@@ -44,6 +44,8 @@ RUN_FIELDS = {
 }
 RUN_FIELDS |= {"workers", "eval_every", "eval_episodes", "stop_at_return", "video"}
 RUN_FIELDS |= {"log_every", "checkpoint_every"}
+
+FILE_FLAGS = {flag_of(name) for name in (*OWN, "data_dir", "pretrained", "init_from")}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def run(words: list[str]) -> int:
     if verb not in ("fit", "train"):
         raise AgentlabError(f"tune {verb} is unknown; use `tune fit ...` or `tune train ...`")
     rest = [re.sub(r"^ (?=-\.?\d)", "", word) for word in rest]
+    rest = with_absolute_paths(rest)
     choice = fill(Choice, {}, given)
     if choice.resume is not None:
         return _resume(verb, rest, given, choice)
@@ -104,6 +107,18 @@ def run(words: list[str]) -> int:
     study.describe(about)
     study.set_up(space, choice.sampler, choice.seed, choice.points, choice.workers)
     return _run(Search(task, study, folder, choice.trials, choice.workers, choice.seed, show))
+
+
+def with_absolute_paths(words: list[str]) -> list[str]:
+    """Return a command line whose files are found from any folder, where a search is resumed."""
+    absolute, flag = [], ""
+    for word in words:
+        name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        flag = name or flag
+        if flag in FILE_FLAGS and value and Path(value).exists():
+            value = str(Path(value).absolute())
+        absolute.append(name + equals + value)
+    return absolute
 
 
 def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -> int:

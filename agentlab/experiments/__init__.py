@@ -11,10 +11,12 @@
     print(start(TrainerPlan.make(recipe="mnist-mlp", epochs=3)).metrics["accuracy"])
 """
 
-from agentlab.experiments.agent_run import AgentPlan, AgentResult
+from agentlab.experiments.agent_result import AgentResult
+from agentlab.experiments.agent_run import AgentPlan
 from agentlab.experiments.plan import Plan, Result, resume, start
 from agentlab.experiments.runs import open_run
-from agentlab.experiments.trainer_run import TrainerPlan, TrainerResult, cross_validate
+from agentlab.experiments.trainer_result import TrainerResult
+from agentlab.experiments.trainer_run import TrainerPlan, cross_validate
 
 __all__ = [
     "AgentPlan",

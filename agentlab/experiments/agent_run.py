@@ -5,29 +5,25 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from agentlab import config as configs
 from agentlab.agents import ALGORITHMS, agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.eval_callback import EvalCallback
-from agentlab.agents.evaluation import EVALUATION, Evaluation, evaluate
-from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
-from agentlab.agents.recording import record
 from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
-from agentlab.experiments.agent_evaluation import write_evaluation
-from agentlab.experiments.agent_settings import Environment, Training
+from agentlab.experiments.agent_result import AgentResult, read_evaluation
+from agentlab.experiments.agent_settings import CHANGEABLE, Environment, Training
+from agentlab.experiments.agent_training import AgentTraining
 from agentlab.experiments.foreign import trusted, trusted_wrappers
-from agentlab.experiments.plan import Plan, Report, Result, check_names, fill
+from agentlab.experiments.plan import Plan, check_names, fill
 from agentlab.lazy import without_banners
-from agentlab.runs import Run, derive_seed, seed_everything
-from agentlab.training.callbacks import Callback
+from agentlab.runs import Run, seed_everything
+from agentlab.training.optimizers import OptimizerOptions
 
 
 @dataclass(frozen=True)
@@ -49,14 +45,7 @@ class AgentPlan(Plan):
         training: settings that do not depend on the algorithm.
     """
 
-    changeable: ClassVar[tuple[str, ...]] = (
-        "steps",
-        "eval_every",
-        "eval_episodes",
-        "eval_steps",
-        "stop_at_return",
-        "video",
-    )
+    changeable: ClassVar[tuple[str, ...]] = CHANGEABLE
 
     env: str
     algo: str
@@ -173,7 +162,37 @@ class AgentPlan(Plan):
         }
 
     def changed(self, **settings: Any) -> Self:
-        return dataclasses.replace(self, training=dataclasses.replace(self.training, **settings))
+        def part(group: Any) -> Any:
+            own = {n: v for n, v in settings.items() if hasattr(group, n)}
+            return dataclasses.replace(group, **own)
+
+        training, config = part(self.training), part(self.config)
+        if "decay_steps" not in settings and isinstance(config, OptimizerOptions):
+            config = config.stretched(self.training.steps, training.steps)
+        return dataclasses.replace(self, training=training, config=config)
+
+    def warnings(self) -> list[str]:
+        if not isinstance(self.config, OptimizerOptions):
+            return []
+        warning = self.config.decay_warning(self.training.steps)
+        return [] if warning is None else [warning]
+
+    def finished(self, run: Run) -> AgentResult | None:
+        done = run.config.get("finished")
+        if not isinstance(done, dict) or not isinstance(done.get("steps"), int):
+            return None
+        changes = self.changes(run.config)
+        if changes and not (set(changes) == {"steps"} and self.training.steps <= done["steps"]):
+            return None
+        best = run.path / "best"
+        return AgentResult(
+            run.path,
+            False,
+            run.path / "learner",
+            done["steps"],
+            read_evaluation(run.path / "evaluation.json"),
+            best if best.is_dir() else None,
+        )
 
     @property
     def default_name(self) -> str:
@@ -203,95 +222,4 @@ class AgentPlan(Plan):
     @contextmanager
     def prepare(self) -> Iterator[plans.Training]:
         with self.make_envs() as envs:
-            yield _AgentTraining(self, envs, self.make_agent(envs))
-
-
-@dataclass(frozen=True)
-class AgentResult(Result):
-    """The result of an agent's run.
-
-    Attributes:
-        steps: total number of environment steps.
-        evaluation: the final evaluation, or ``None``.
-        best: the folder of the best agent in evaluations during training, or ``None``.
-    """
-
-    steps: int = 0
-    evaluation: Evaluation | None = None
-    best: Path | None = None
-
-
-@dataclass(frozen=True)
-class _AgentTraining:
-    plan: AgentPlan
-    envs: VectorEnv
-    agent: Agent
-
-    def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> AgentResult:
-        """Train, save, plot, evaluate and record a video."""
-        from agentlab.plots.curves import plot_returns
-
-        training, path = self.plan.training, run.path
-        with ExitStack() as stack:
-            if training.eval_every:
-                callbacks = [self._evaluating(stack, report), *callbacks]
-            result = train(
-                self.agent,
-                self.envs,
-                training.steps,
-                run=run,
-                seed=training.seed,
-                log_every=training.log_every,
-                checkpoint_every=training.checkpoint_every,
-                callbacks=callbacks,
-            )
-        best = path / "best" if (path / "best").is_dir() else None
-        if result.interrupted:
-            return AgentResult(path, True, None, result.steps, None, best)
-        saved = run.save_learner("learner", self.agent.write)
-        report("agent", saved)
-        if best is not None:
-            report("best agent", best)
-        played, seed = None, derive_seed(training.seed, EVALUATION)
-        if training.eval_episodes:
-            episodes, limit = training.eval_episodes, training.eval_steps
-            played = evaluate(
-                self.agent, self.envs, episodes, seed=seed, max_steps=limit, quiet=False
-            )
-            report("evaluation", write_evaluation(played, path / "evaluation.json"))
-        try:
-            report("plot", plot_returns(path))
-        except AgentlabError as error:  # no episode was completed
-            report("plot", f"none: {error}")
-        if summary := self.agent.summary():
-            report("summary", summary)
-        if training.video:
-            report("video", self._record_video(saved, run, result.steps, seed))
-        return AgentResult(path, False, saved, result.steps, played, best)
-
-    def _evaluating(self, stack: ExitStack, report: Report) -> EvalCallback:
-        """Create the callback that evaluates during training, in separate environments."""
-        training = self.plan.training
-        envs = self.plan.make_envs(min(training.n_envs, training.eval_episodes))
-        return EvalCallback(
-            stack.enter_context(envs),
-            training.eval_every,
-            training.eval_episodes,
-            seed=training.seed,
-            stop_at_return=training.stop_at_return,
-            max_steps=training.eval_steps,
-            report=report,
-            quiet=False,
-        )
-
-    def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
-        """Record a video; on failure return the reason, since training has succeeded."""
-        path, limit = run.path / "videos" / "episode.mp4", self.plan.training.eval_steps
-        try:
-            with self.plan.make_envs(1, render=True) as screen:
-                agent = agent_class(self.plan.algo).load(saved, num_envs=1)
-                last = record(agent, screen, path, seed=seed, max_steps=limit)
-            run.image("episode/end", step, last)
-            return path
-        except Exception as error:  # rendering without a display can raise anything
-            return f"none: {' '.join(str(error).split())}"
+            yield AgentTraining(self, envs, self.make_agent(envs))

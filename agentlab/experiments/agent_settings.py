@@ -11,6 +11,38 @@ from agentlab.config import Options, option
 from agentlab.envs.vector import MAX_ENVS
 from agentlab.errors import InvalidArgument
 
+# Settings that may be changed when a run is resumed. Those of algorithms are here if no saved array
+# (a network, a buffer, a rollout) depends on them.
+CHANGEABLE = (
+    "steps",
+    "workers",
+    "log_every",
+    "checkpoint_every",
+    "eval_every",
+    "eval_episodes",
+    "eval_steps",
+    "stop_at_return",
+    "video",
+    "learning_rate",
+    "decay_steps",
+    "max_grad_norm",
+    "epsilon_start",
+    "epsilon_end",
+    "epsilon_steps",
+    "epsilon_schedule",
+    "eval_epsilon",
+    "target_update_interval",
+    "tau",
+    "train_freq",
+    "gradient_steps",
+    "learning_starts",
+    "clip_range",
+    "ent_coef",
+    "vf_coef",
+    "gae_lambda",
+    "n_epochs",
+)
+
 
 @dataclass(frozen=True)
 class Training(Options):
@@ -33,6 +65,9 @@ class Training(Options):
     )
     stop_at_return: float | None = option(
         None, "stop once an evaluation during training reaches this mean return"
+    )
+    init_from: str | None = option(
+        None, "start from what the agent of this run or saved folder has learned"
     )
     video: bool = option(True, "record a video at the end: one episode, or several short ones")
 

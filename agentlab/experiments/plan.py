@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from agentlab.config import did_you_mean, flag_of
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.registry import KINDS
 from agentlab.runs import Run
+from agentlab.runs.provenance import compare_versions, provenance
 from agentlab.training.callbacks import Callback
 
 Report = Callable[[str, object], None]  # called with the name and value of each result
@@ -38,6 +40,11 @@ class Result:
     interrupted: bool
     saved: Path | None
 
+    @property
+    def length(self) -> dict[str, int]:
+        """The length of the training, as recorded in ``config.json`` when it has finished."""
+        return {}
+
 
 class Training(Protocol):
     """Trains the learner that a plan has prepared, and returns the result."""
@@ -51,7 +58,8 @@ class Plan(ABC):
     """The settings that determine the results of a run, stored in ``config.json``.
 
     Attributes:
-        changeable: the settings that can be changed when a run is resumed.
+        changeable: the settings that can be changed when a run is resumed, as far as the plan has
+            them: those on which no saved array depends.
     """
 
     changeable: ClassVar[tuple[str, ...]] = ()
@@ -79,6 +87,14 @@ class Plan(ABC):
         """Return the plan with some of the ``changeable`` settings changed."""
 
     @abstractmethod
+    def finished(self, run: Run) -> Result | None:
+        """Return the result of a run that has nothing left to do; ``None`` if it has."""
+
+    def warnings(self) -> list[str]:
+        """Return sentences about settings that are probably not meant."""
+        return []
+
+    @abstractmethod
     def prepare(self) -> AbstractContextManager[Training]:
         """Create everything that training needs, before the run is created."""
 
@@ -89,13 +105,24 @@ class Plan(ABC):
             InvalidArgument: if a setting that cannot be changed differs from the run's.
         """
         known = self.values()
+        free = [name for name in self.changeable if name in known]
         for name, value in settings.items():
-            if name not in self.changeable and value != known.get(name):
+            if name not in free and value != known.get(name):
                 raise InvalidArgument(
                     f"{flag_of(name)} {configs.format_value(value)} cannot be changed: a resumed "
-                    f"run accepts only {', '.join(map(flag_of, self.changeable))}"
+                    f"run accepts only {', '.join(map(flag_of, free))}"
                 )
-        return self.changed(**{n: settings[n] for n in self.changeable if n in settings})
+        return self.changed(**{n: settings[n] for n in free if n in settings})
+
+    def changes(self, described: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Return the settings that differ from a ``config.json``: the old and the new value."""
+        found: dict[str, list[Any]] = {}
+        for group, values in json.loads(json.dumps(self.to_json())).items():
+            old = described.get(group)
+            if isinstance(values, dict) and isinstance(old, dict):
+                known = {name: old[name] for name in values if name in old}
+                found |= {n: [v, values[n]] for n, v in known.items() if v != values[n]}
+        return found
 
 
 def start(
@@ -129,10 +156,12 @@ def start(
     ):
         try:
             on_start(run)
-            return train(run, report, callbacks)
+            _warn(plan, report)
+            return _finish(run, train(run, report, callbacks))
         except AgentlabError:
-            if not (run.path / "metrics.csv").exists() and run.latest_checkpoint() is None:
-                shutil.rmtree(run.path)  # remove the run if training failed before its first row
+            if not ((run.path / "metrics.csv").exists() or run.checkpoints.folders()):
+                # Training failed before anything was learned.
+                shutil.rmtree(run.path, ignore_errors=True)
             raise
         except KeyboardInterrupt:
             raise _interrupted(run) from None
@@ -148,6 +177,9 @@ def resume(
 ) -> Any:
     """Resume a run with its own settings.
 
+    Changed settings are recorded in ``config.json``, under ``"resumed"``. If the run has finished
+    and no setting was changed, nothing is written, and its result is returned.
+
     Args:
         plan: the plan that ``open_run`` returned, possibly changed by ``resumed_with``.
         run: the run that ``open_run`` returned.
@@ -158,10 +190,21 @@ def resume(
     Returns:
         An ``AgentResult`` or a ``TrainerResult``.
     """
+    if (result := plan.finished(run)) is not None:
+        report("finished", f"{run.path} has finished already, so nothing was changed in it")
+        return result
+    compare_versions(run.config)
     with plan.prepare() as train:
+        changes = plan.changes(run.config)
+        if changes or run.config.get("finished"):
+            record = {**provenance(), "changed": changes}
+            earlier = run.config.get("resumed")
+            resumed = [*(earlier if isinstance(earlier, list) else []), record]
+            run.update_config({**plan.to_json(), "finished": None, "resumed": resumed})
         on_start(run)
         try:
-            return train(run, report, callbacks)
+            _warn(plan, report)
+            return _finish(run, train(run, report, callbacks))
         except KeyboardInterrupt:
             raise _interrupted(run) from None
 
@@ -169,13 +212,25 @@ def resume(
 def _interrupted(run: Run) -> KeyboardInterrupt:
     """Return the exception for a run that was interrupted at once, which says what is saved."""
     saved = []
-    if any((run.path / "checkpoints").glob("[0-9]*")):
+    if run.checkpoints.folders():
         saved.append(f"the latest checkpoint is saved, resume it with --resume {run.path}")
     if (run.path / "learner").is_dir():
         saved.append(f"what was trained last is saved in {run.path / 'learner'}")
     return KeyboardInterrupt(
         f"interrupted; {'; '.join(saved) or f'no checkpoint of {run.path} has been saved yet'}"
     )
+
+
+def _warn(plan: Plan, report: Report) -> None:
+    for warning in plan.warnings():
+        report("warning", warning)
+
+
+def _finish(run: Run, result: Result) -> Result:
+    """Record that a run has finished, unless it was interrupted."""
+    if not result.interrupted:
+        run.update_config({"finished": result.length})
+    return result
 
 
 def fill(cls: type, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Any:

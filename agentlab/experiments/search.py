@@ -22,6 +22,7 @@ from agentlab.config import (
     parse_value,
 )
 from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.experiments.journal import Journal
 from agentlab.runs.seeds import derive_seed
 
 Sampler = Literal["tpe", "random", "grid"]
@@ -178,21 +179,21 @@ class Study:
     def __init__(self, folder: Path, new: bool = False) -> None:
         import optuna
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         path = folder / LOG
         if not new and not path.is_file():
             raise AgentlabError(f"{folder} contains no study: {LOG} is missing")
         try:
-            storage = JournalStorage(JournalFileBackend(str(path)))
+            self._journal = Journal(path)
+            storage = JournalStorage(self._journal.backend())
             if new:
                 self._study = optuna.create_study(
                     study_name="agentlab", storage=storage, direction="maximize"
                 )
             else:
                 self._study = optuna.load_study(study_name="agentlab", storage=storage)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
             raise AgentlabError(f"{path} is damaged: {error!r}") from error
         self.space: list[Dimension] = []
 

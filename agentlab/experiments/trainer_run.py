@@ -14,13 +14,13 @@ from agentlab import config as configs
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
-from agentlab.experiments.plan import Plan, Report, Result, check_names, fill, silent
+from agentlab.experiments.plan import Plan, Report, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
 from agentlab.experiments.stop_at import StopAt
+from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
 from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, seed_everything
-from agentlab.runs.files import reporting, write_json
 from agentlab.supervised import trainer_class
 from agentlab.training.callbacks import Callback
 
@@ -53,7 +53,14 @@ class TrainerPlan(Plan):
         data: the data, if already loaded.
     """
 
-    changeable: ClassVar[tuple[str, ...]] = ("epochs", "patience", "data_dir", "stop_at")
+    changeable: ClassVar[tuple[str, ...]] = (
+        "epochs",
+        "patience",
+        "data_dir",
+        "stop_at",
+        "learning_rate",
+        "max_grad_norm",
+    )
 
     recipe: Recipe | None
     source: Source
@@ -147,6 +154,15 @@ class TrainerPlan(Plan):
         value = getattr(self.source, self.source.own or "")
         return Path(value[0] if isinstance(value, tuple) else value).stem
 
+    def finished(self, run: Run) -> TrainerResult | None:
+        done = run.config.get("finished")
+        if not isinstance(done, dict) or self.changes(run.config):
+            return None
+        saved, epochs = run.path / "learner", done.get("epochs")
+        if not isinstance(epochs, int):
+            return None
+        return TrainerResult(run.path, False, saved, epochs, read_test(run.path))
+
     def load_data(self) -> TrainingData:
         """Return the data, loading them if necessary."""
         validation = getattr(self.config, "validation_split", 0.0)
@@ -172,19 +188,6 @@ def choose_trainer(
 
 
 @dataclass(frozen=True)
-class TrainerResult(Result):
-    """The result of a trainer's run.
-
-    Attributes:
-        epochs: number of completed epochs.
-        metrics: metrics on the test split, by name; empty if interrupted.
-    """
-
-    epochs: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class _TrainerTraining:
     plan: TrainerPlan
     data: TrainingData
@@ -193,7 +196,7 @@ class _TrainerTraining:
         """Train, evaluate on the test split, save and plot."""
         from agentlab.plots.curves import plot_history
 
-        data, path = self.data, run.path
+        data = self.data
         trainer = _make(self.plan, data)
         if self.plan.fitting.stop_at is not None:
             callbacks = [StopAt(self.plan.fitting.stop_at), *callbacks]
@@ -204,10 +207,11 @@ class _TrainerTraining:
             callbacks=callbacks,
             **data.options,
         )
+        path = run.path  # which may have been moved
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
-        _write_test(metrics, data, path)
+        write_test(metrics, data, path)
         report("test", _in_words(metrics))
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
@@ -261,7 +265,7 @@ def cross_validate(
             report(f"fold {len(rows)}", _in_words(row))
         metrics = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         report("mean", _in_words(metrics))
-        _write_test(metrics, data, run.path, folds=rows)
+        write_test(metrics, data, run.path, folds=rows)
         report("saved", run.path / "test.json")
     return metrics
 
@@ -276,13 +280,6 @@ def _make(plan: TrainerPlan, data: TrainingData) -> Any:
 
 def _in_words(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-
-
-def _write_test(metrics: Mapping[str, float], data: TrainingData, path: Path, **more: Any) -> None:
-    """Write the metrics on the test split, and a description of the data, to ``test.json``."""
-    content = {"metrics": metrics, "data": data.notes, **more}
-    with reporting(f"{path / 'test.json'} cannot be written"):
-        write_json(path / "test.json", content)
 
 
 def _draw(figure: Any, run: Run, name: str, step: int) -> Path:

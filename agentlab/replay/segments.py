@@ -19,7 +19,8 @@ class Segments:
     """The files in which a ring of ``rows`` rows is saved, a segment of rows in each.
 
     A file is never modified once it is written: a segment that has not changed since the last
-    ``save`` or ``load`` becomes a hard link to its last file, and others get new files.
+    ``save`` but one becomes a hard link to its file of that time, and others get new files. Two
+    saves in a row therefore share no file, so that a damaged file spoils only one of them.
 
     Args:
         rows: number of rows in the ring.
@@ -27,13 +28,13 @@ class Segments:
 
     def __init__(self, rows: int) -> None:
         self._length = -(-rows // MAX_SEGMENTS)
-        self._current: dict[int, _FileId] = {}  # files in the last folder that are up to date
-        self._folder = -1
-        self._close: Callable[[], object] = _nothing
+        self._last, self._last_but_one = _Saved(), _Saved()
 
     def mark_changed(self, row: int) -> None:
         """Mark the segment of ``row`` as changed."""
-        self._current.pop(row // self._length, None)
+        number = row // self._length
+        self._last.files.pop(number, None)
+        self._last_but_one.files.pop(number, None)
 
     def save(
         self, directory: Path, rows: int, read: Callable[[slice], Mapping[str, Array]]
@@ -48,41 +49,63 @@ class Segments:
         Raises:
             OSError: if the files cannot be written.
         """
-        current = {}
+        files = {}
         for number, segment in enumerate(self._segments(rows)):
             path = directory / _file_name(number)
-            if not self._link(number, path):
+            if not (self._last.holds(number, path) or self._last_but_one.link(number, path)):
                 write_arrays(path, read(segment))
-            current[number] = _file_id(path.stat())
-        self._set_last(directory, current)
+            files[number] = _file_id(path.stat())
+        self._last, self._last_but_one = _Saved(directory, files), self._last
 
     def load(
         self, directory: Path, rows: int, write: Callable[[slice, Mapping[str, Array]], None]
     ) -> None:
         """Pass the arrays of the first ``rows`` rows in ``directory`` to ``write``."""
-        current = {}
+        files = {}
         for number, segment in enumerate(self._segments(rows)):
             path = directory / _file_name(number)
             write(segment, read_arrays(path))
-            current[number] = _file_id(path.stat())
-        self._set_last(directory, current)
+            files[number] = _file_id(path.stat())
+        self._last, self._last_but_one = _Saved(directory, files), _Saved()
 
     def clear(self) -> None:
         """Mark all segments as changed."""
-        self._current.clear()
+        self._last, self._last_but_one = _Saved(), _Saved()
 
     def _segments(self, rows: int) -> list[slice]:
         starts = range(0, rows, self._length)
         return [slice(start, min(start + self._length, rows)) for start in starts]
 
-    def _link(self, number: int, path: Path) -> bool:
-        """Link ``path`` to the last file of segment ``number``; return whether it is up to date."""
-        file_id = self._current.get(number)
+
+class _Saved:
+    """The files of a save that are still up to date, by the number of the segment.
+
+    A checkpoint's folder is renamed when it is complete; an open descriptor stays valid.
+    """
+
+    def __init__(self, directory: Path | None = None, files: dict[int, _FileId] | None = None):
+        self.files: dict[int, _FileId] = {}
+        self._folder = -1
+        if directory is None or not files:
+            return
+        try:
+            self._folder = os.open(directory, os.O_RDONLY)
+        except OSError:  # the system cannot open folders
+            return
+        weakref.finalize(self, os.close, self._folder)
+        self.files = files
+
+    def holds(self, number: int, path: Path) -> bool:
+        """Whether ``path`` is the file of this save, because a folder is saved to again."""
+        file_id = self.files.get(number)
+        return file_id is not None and path.exists() and _file_id(path.stat()) == file_id
+
+    def link(self, number: int, path: Path) -> bool:
+        """Link ``path`` to the file of segment ``number``; return whether it is up to date."""
+        file_id = self.files.get(number)
         if file_id is None:
             return False
         try:
-            if path.exists() and _file_id(path.stat()) == file_id:
-                return True  # saved to the same folder again
             if _file_id(os.stat(path.name, dir_fd=self._folder)) != file_id:
                 return False
             path.unlink(missing_ok=True)
@@ -91,18 +114,6 @@ class Segments:
             return False
         return True
 
-    def _set_last(self, directory: Path, current: dict[int, _FileId]) -> None:
-        self._close()
-        self._current = {}
-        # A checkpoint's folder is renamed when it is complete; an open descriptor stays valid.
-        try:
-            self._folder = os.open(directory, os.O_RDONLY)
-        except OSError:  # the system cannot open folders
-            self._close = _nothing
-            return
-        self._close = weakref.finalize(self, os.close, self._folder)
-        self._current = current
-
 
 def _file_name(number: int) -> str:
     return f"segment-{number:02d}.npz"
@@ -110,7 +121,3 @@ def _file_name(number: int) -> str:
 
 def _file_id(status: os.stat_result) -> _FileId:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _nothing() -> None:
-    """Do nothing: there is no folder to close."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import AgentlabError
 from agentlab.runs.files import (
     remove,
     remove_temporaries,
@@ -17,7 +16,10 @@ from agentlab.runs.files import (
     sha256_of_json,
     write_json,
 )
-from agentlab.runs.reading import read_json
+from agentlab.runs.reading import is_inside, read_json
+from agentlab.runs.watch import tell
+
+FORMAT = 2  # each version can read all earlier ones; files of format 1 do not name it
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def write_checkpoint(
         OSError: if the files cannot be written; nothing of the checkpoint is left then.
         FileExistsError: if there is a checkpoint with this number.
     """
-    path = folder / f"{number:06d}"
+    path = folder / name_of(number)
     if path.exists():
         raise FileExistsError(None, f"checkpoint {number} exists already", str(path))
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +68,7 @@ def write_checkpoint(
         write(temporary)
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         content = {
+            "format": FORMAT,
             "number": number,
             "step": step,
             "state": state,
@@ -86,8 +89,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         content = read_json(path / "state.json")
         if content.pop("sha256") != sha256_of_json(content):
             raise AgentlabError(f"checkpoint {path} is damaged: state.json has been altered")
+        if (version := content.get("format", 1)) > FORMAT:
+            raise AgentlabError(
+                f"checkpoint {path} has format {version}, but this version of agentlab reads "
+                f"formats up to {FORMAT}; upgrade agentlab"
+            )
         for name, digest in content["files"].items():
-            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            if not is_inside(name):
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} is not a file in it")
             if sha256_of(path / name) != digest:
                 raise AgentlabError(f"checkpoint {path} is damaged: {name} has been altered")
@@ -103,6 +111,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise AgentlabError(f"checkpoint {path} is damaged: {missing} is missing") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AgentlabError(f"checkpoint {path} is damaged: {error}") from error
+
+
+def name_of(number: int) -> str:
+    """Return the name of the folder of checkpoint ``number``.
+
+    >>> name_of(7)
+    '000007'
+    """
+    return f"{number:06d}"
 
 
 def numbered(folder: Path) -> list[Path]:
@@ -129,10 +146,13 @@ def newest_whole(folder: Path) -> Checkpoint | None:
             continue
         if damage is not None:
             told = f"{damage}; resuming from checkpoint {found.number}"
-            print(printable(told), file=sys.stderr)
+            tell(told)
         return found
     if damage is not None:
-        raise AgentlabError(f"{damage}, and no older one is intact; start a new run")
+        raise AgentlabError(
+            f"{damage}, and no older one is intact; start a new run (an agent's weights may be "
+            f"intact: --init-from {folder.parent})"
+        )
     return None
 
 

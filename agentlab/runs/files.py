@@ -6,6 +6,7 @@ complete, and existing links are replaced instead of followed.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import io
@@ -14,7 +15,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,6 @@ from agentlab.errors import AgentlabError
 from agentlab.runs.reading import JSON_BYTES, JSON_VALUES, count_values, open_regular
 
 TEMPORARY = ".tmp-"
-APPENDED = (
-    "metrics.csv",
-    "timings.csv",
-    "evaluations.csv",
-    "episodes.csv",
-    ".lock",
-)  # modified in place
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -66,7 +61,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to write to, which is renamed to ``path`` on success.
 
-    An existing ``path`` is replaced. After an exception the temporary folder is removed and
+    An existing ``path`` is replaced, where the system allows it in one step, so that a process that
+    is killed leaves one or the other. After an exception the temporary folder is removed and
     ``path`` is unchanged.
     """
     temporary, old = (path.with_name(_random_name(path.name)) for _ in range(2))
@@ -75,9 +71,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         yield temporary
         for entry in [*temporary.rglob("*"), temporary]:
             sync(entry)
-        if os.path.lexists(path):
-            os.rename(path, old)
-        os.rename(temporary, path)
+        if os.path.lexists(path) and exchange(temporary, path):
+            os.rename(temporary, old)
+        else:
+            if os.path.lexists(path):
+                os.rename(path, old)
+            os.rename(temporary, path)
     except BaseException:
         if os.path.lexists(old) and not os.path.lexists(path):
             os.rename(old, path)
@@ -85,6 +84,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
     remove(old)
     sync(path.parent)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two entries of a folder in one step; return whether the system can do that."""
+    try:
+        rename = ctypes.CDLL(None).renameat2  # Linux
+    except (AttributeError, OSError):
+        return False
+    here, exchanged = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchanged) == 0)
 
 
 def create_beside(path: Path) -> tuple[Path, io.BufferedWriter]:
@@ -156,7 +165,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays to an uncompressed ``.npz`` file atomically.
+    """Write arrays to an uncompressed ``.npz`` file atomically, as ``np.savez`` does.
 
     The file is not synced to disk; ``replacing_folder`` syncs all files of a folder.
 
@@ -165,48 +174,13 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """
     temporary, file = create_beside(path)
     try:
-        with file:
-            np.savez(file, allow_pickle=False, **arrays)
+        with file, zipfile.ZipFile(file, "w") as archive:  # np.savez forbids the name "file"
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def refuse_links(folder: Path, allowed: Collection[str] = ()) -> None:
-    """Check that writing into a folder cannot change files outside it.
-
-    Args:
-        folder: the folder to be written to; it may itself be a link.
-        allowed: names of entries of the folder that may be links.
-
-    Raises:
-        AgentlabError: if the folder contains a symbolic link, a special file, or another hard link
-            to a file that is appended to.
-        OSError: if the folder cannot be read.
-    """
-    folders = [folder]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                mode = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(mode.st_mode):
-                    folders.append(Path(entry.path))
-                    continue
-                name = Path(entry.path).relative_to(folder).as_posix()
-                if stat.S_ISREG(mode.st_mode):
-                    if name not in APPENDED or mode.st_nlink == 1:
-                        continue
-                    what = "has another hard link"
-                elif stat.S_ISLNK(mode.st_mode):
-                    if name in allowed:
-                        continue
-                    what = "is a link"
-                else:
-                    what = "is neither a file nor a folder"
-                raise AgentlabError(
-                    f"{str(folder)!r} is not written to, because {name} in it {what}; if you trust "
-                    "the folder, copy it with `cp -rL`"
-                )
 
 
 def remove(path: Path) -> None:

@@ -9,8 +9,9 @@ from importlib import metadata
 from typing import Any
 
 from agentlab.config import format_value
+from agentlab.runs.watch import tell
 
-RECORDED = ("agentlab", "versions", "created")
+RECORDED = ("agentlab", "versions", "created", "finished", "resumed")
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 
 
@@ -26,6 +27,28 @@ def provenance() -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def compare_versions(config: Mapping[str, Any]) -> None:
+    """Warn on stderr if a run was started with other versions than those installed now.
+
+    Args:
+        config: the content of the run's ``config.json``.
+    """
+    now = provenance()
+    known = config.get("versions")
+    before = {"agentlab": config.get("agentlab"), **(known if isinstance(known, dict) else {})}
+    installed = {"agentlab": now["agentlab"], **now["versions"]}
+    other = [
+        f"{name} {before[name]}, which is now {version or 'not installed'}"
+        for name, version in installed.items()
+        if before.get(name) not in (None, version)
+    ]
+    if other:
+        tell(
+            f"the run was started with {', '.join(other)}: its results may differ from those of an "
+            "uninterrupted run"
+        )
 
 
 def _version(package: str) -> str | None:

@@ -11,7 +11,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -35,6 +35,15 @@ def open_regular(path: Path | str) -> io.BufferedReader:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a relative path stays inside the folder that it is relative to.
+
+    >>> is_inside("learner/arrays.npz"), is_inside("../arrays.npz"), is_inside("/dev/zero")
+    (True, False, False)
+    """
+    return not (PurePath(name).is_absolute() or ".." in PurePath(name).parts)
 
 
 def read_bytes(path: Path | str, limit: int) -> bytes:

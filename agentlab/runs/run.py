@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.runs import checkpoint as checkpoints
+from agentlab.errors import InvalidArgument
 from agentlab.runs.checkpoint import Checkpoint
+from agentlab.runs.checkpoint_folder import CheckpointFolder
+from agentlab.runs.config_file import CONFIG, read_config, write_config
 from agentlab.runs.files import (
     make_numbered_folder,
-    refuse_links,
     remove_temporaries,
     replacing_folder,
     reporting,
-    write_text,
 )
-from agentlab.runs.lock import lock_run
+from agentlab.runs.permission import refuse_links
 from agentlab.runs.provenance import hyperparameters, provenance
-from agentlab.runs.reading import read_json
 from agentlab.runs.table import Table
-from agentlab.runs.tensorboard import EventFile, chart_name
+from agentlab.runs.tensorboard import EventFile
+from agentlab.runs.watch import Watch, tell
 
 
 class Run:
@@ -51,6 +49,7 @@ class Run:
         path: the folder.
         config: content of ``config.json``.
         keep: number of checkpoints that are kept.
+        checkpoints: the folder of the checkpoints.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:
@@ -67,16 +66,15 @@ class Run:
     keep = 3
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path = path
-        self.config = config
+        self.path, self.config = path, config
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
         self._evaluations = Table(path / "evaluations.csv")
         self._tables = (self._metrics, self._timings, self._evaluations)
-        self._checkpoints = path / "checkpoints"
+        self.checkpoints = CheckpointFolder(path / "checkpoints")
         self._event_file: EventFile | None = None
         self._events_start: int | None = None
-        self._lock: BinaryIO | None = None
+        self._watch: Watch | None = None
 
     @classmethod
     def create(cls, root: Path | str, name: str, config: dict[str, Any]) -> Self:
@@ -95,12 +93,10 @@ class Run:
         name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
         if not name:
             raise InvalidArgument("the name of a run is empty; use letters or digits")
-        text = json.dumps({**provenance(), **config}, indent=2) + "\n"
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
             path = make_numbered_folder(Path(root), name)
             try:
-                write_text(path / "config.json", text)
-                run = cls(path, json.loads(text))
+                run = cls(path, write_config(path, {**provenance(), **config}))
                 run._acquire_lock()
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
@@ -122,17 +118,7 @@ class Run:
                 damaged; with ``writing``, if it contains links or another process writes to it.
         """
         path = Path(path)
-        try:
-            config = read_json(path / "config.json")
-        except (FileNotFoundError, NotADirectoryError):
-            why = "it has no config.json" if path.is_dir() else "there is no such folder"
-            raise AgentlabError(f"run={str(path)!r} is not a run folder: {why}") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise AgentlabError(f"{path / 'config.json'} cannot be read: {reason}") from error
-        if not isinstance(config, dict):
-            raise AgentlabError(f"{path / 'config.json'} cannot be read: it is not a JSON object")
-        run = cls(path, config)
+        run = cls(path, read_config(path))
         if writing:
             with run._writing():
                 pass
@@ -147,13 +133,14 @@ class Run:
             timings: metrics that depend on the clock.
 
         Raises:
-            AgentlabError: if the files cannot be written, or another process writes to the run.
+            AgentlabError: if the files cannot be written, another process writes to the run, or
+                its folder was deleted. Files that were deleted are written again, with a warning.
         """
         with self._writing():
+            self._check_files()
             self._metrics.append(step, metrics)
             self._timings.append(step, timings)
-            charts = {chart_name(name): value for name, value in {**metrics, **timings}.items()}
-            self._events().scalars(step, charts)
+            self._events().scalars(step, {**metrics, **timings})
 
     def log_evaluation(self, step: int, results: Mapping[str, float]) -> None:
         """Append a row to ``evaluations.csv``, and write it to TensorBoard under ``eval/``."""
@@ -172,13 +159,18 @@ class Run:
             name: ``"learner"`` or ``"best"``; an earlier learner there is replaced.
             write: called with a folder, writes the files of the learner into it.
         """
-        path = self.path / name
-        with reporting(f"{path} cannot be written"):
+        with reporting(f"{self.path / name} cannot be written"):
             self._acquire_lock()
+            path = self.path / name
             with replacing_folder(path) as folder:
                 write(folder)
-                shutil.copyfile(self.path / "config.json", folder / "config.json")
+                write_config(folder, self.config)
         return path
+
+    def update_config(self, changes: Mapping[str, Any]) -> None:
+        """Replace some values in ``config`` and in ``config.json``."""
+        with self._writing():
+            self.config = write_config(self.path, {**self.config, **changes})
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""
@@ -225,9 +217,7 @@ class Run:
 
         with reporting(f"checkpoint {number} of {self.path} cannot be saved, older ones are kept"):
             self._acquire_lock()
-            path = checkpoints.write_checkpoint(self._checkpoints, number, step, write_all, state)
-            for old in checkpoints.numbered(self._checkpoints)[self.keep :]:
-                shutil.rmtree(old)
+            path = self.checkpoints.save(number, step, write_all, state, self.keep)
             if self._event_file is not None:
                 self._event_file.flush()
         return path
@@ -235,12 +225,12 @@ class Run:
     def latest_checkpoint(self) -> Checkpoint | None:
         """Return the newest valid checkpoint, or ``None`` if none was ever saved.
 
-        Damaged checkpoints are skipped, with a warning on stderr.
+        Damaged ones are skipped, with a warning on stderr.
 
         Raises:
             AgentlabError: if all checkpoints are damaged.
         """
-        return checkpoints.newest_whole(self._checkpoints)
+        return self.checkpoints.newest()
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Discard all records made after ``checkpoint``, before the run is resumed from it.
@@ -257,22 +247,20 @@ class Run:
             remove_temporaries(self.path)
             for table in self._tables:
                 table.restore(folder)
-            checkpoints.remove_after(
-                self._checkpoints, -1 if checkpoint is None else checkpoint.number
-            )
+            self.checkpoints.rewind(checkpoint)
             # Events logged at the step of the checkpoint itself are kept.
             self._events_start = 0 if checkpoint is None else checkpoint.step + 1
 
     def close(self) -> None:
         """Close all files and release the lock; logging reopens them."""
         with reporting(f"run={str(self.path)!r} cannot be written to"), ExitStack() as stack:
-            if self._lock is not None:
-                stack.callback(self._lock.close)
+            if self._watch is not None:
+                stack.callback(self._watch.close)
             if self._event_file is not None:
                 stack.callback(self._event_file.close)
             for table in self._tables:
                 stack.callback(table.close)
-            self._event_file = self._lock = None
+            self._event_file = self._watch = None
 
     def __enter__(self) -> Self:
         return self
@@ -283,8 +271,8 @@ class Run:
     def _events(self) -> EventFile:
         if self._event_file is None:
             self._event_file = EventFile(self.path / "tensorboard", self._events_start)
-            if self._events_start == 0 and (settings := hyperparameters(self.config)):
-                self._event_file.hyperparameters(settings)
+            if self._events_start == 0:
+                self._event_file.hyperparameters(hyperparameters(self.config))
             self._events_start = None
         return self._event_file
 
@@ -296,7 +284,17 @@ class Run:
 
     def _acquire_lock(self) -> None:
         """Lock this run against other writing processes until ``close`` or exit."""
-        if self._lock is not None:
-            return
-        refuse_links(self.path)
-        self._lock = lock_run(self.path)
+        if self._watch is None:
+            refuse_links(self.path)
+            self._watch = Watch(self.path)
+        elif (path := self._watch.place(self.path)) != self.path:
+            self.path, self.checkpoints.path = path, path / "checkpoints"
+            for table in self._tables:
+                table.path = path / table.path.name
+
+    def _check_files(self) -> None:
+        """Tell what was deleted or added since the last row, and write it again if possible."""
+        if not (self.path / CONFIG).exists():
+            tell(f"{self.path / CONFIG} was deleted during training, and is written again")
+            write_config(self.path, self.config)
+        self.checkpoints.check()

@@ -71,12 +71,15 @@ class EventFile:
             self._write(start, session_log=session)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write scalars, one chart for each name."""
+        """Write scalars, one chart for each name; see ``chart_name``."""
         value = self._summary.Value
-        self._write_values(step, [value(tag=t, simple_value=float(v)) for t, v in values.items()])
+        charts = {chart_name(name): float(v) for name, v in values.items()}
+        self._write_values(step, [value(tag=t, simple_value=v) for t, v in charts.items()])
 
     def hyperparameters(self, values: Mapping[str, bool | float | str]) -> None:
-        """Write the settings of the run, for TensorBoard's tab of hyperparameters."""
+        """Write the settings of the run, if any, for TensorBoard's tab of hyperparameters."""
+        if not values:
+            return
         from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())

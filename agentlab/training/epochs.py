@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agentlab.data import Batch, Batches
 from agentlab.errors import AgentlabError
+from agentlab.json_state import from_json, split_state, to_json
 from agentlab.runs import Progress, Run, derive_seed, stop_signals
+from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.examples import prefetched
 from agentlab.training.means import BatchMeans
+from agentlab.training.stages import change_learning_rate
 
 if TYPE_CHECKING:
     from agentlab.training.trainer import Trainer
 
-T = TypeVar("T")
 ARRAYS, LEARNER, BEST = "training.npz", "learner", "best"
+CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, even within an epoch
 
 
 def train_epochs(
@@ -37,7 +40,8 @@ def train_epochs(
     """Train the built ``trainer``; see ``Trainer.train``.
 
     If ``run`` holds a checkpoint, training resumes from it, and every later metric is bit-for-bit
-    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch.
+    equal to that of an uninterrupted run. Ctrl-C saves a checkpoint even within an epoch, and so do
+    long epochs, every 5 minutes.
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
@@ -53,6 +57,8 @@ def train_epochs(
                     progress.update(session.updates, session.note)
                     if stop.is_set():
                         break
+                    if session.checkpoint_is_due:
+                        session.checkpoint()
                 session.check_count(stop.is_set())
                 if session.batches == session.per_epoch:
                     progress.say(session.end_epoch())
@@ -61,7 +67,7 @@ def train_epochs(
             progress.close()
             session.callbacks.on_end()
     session.restore_best()
-    trainer.interrupted = stop.is_set() and session.epoch < session.epochs
+    trainer.interrupted = stop.is_set() and not session.done
 
 
 class _Session:
@@ -88,6 +94,7 @@ class _Session:
         self.best_state: dict[str, Any] = {}
         self.improved = False  # since the best was last saved
         self.seconds, self.means = 0.0, BatchMeans()
+        self.saved_at = time.monotonic()  # of the latest checkpoint
         self._last: Batch | None = None
         self.phase = lambda: "" if self._last else "compiling"  # for the progress line
 
@@ -103,6 +110,12 @@ class _Session:
         stale = patience is not None and self.epoch - self.best_epoch >= patience
         return self.epoch >= self.epochs or stale or self.callbacks.stopped
 
+    @property
+    def checkpoint_is_due(self) -> bool:
+        """Whether to save a checkpoint within an epoch, which leaves no trace."""
+        late = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+        return late and self.batches < self.per_epoch
+
     def begin_stage(self, number: int) -> None:
         """Begin the stage ``number``, unless it has begun already."""
         if number != self.stage:
@@ -116,7 +129,7 @@ class _Session:
         seed = derive_seed(self.trainer.seed, self.epoch)
         batches = self.train.epoch(self.trainer.config.batch_size, seed)
         self._since = time.perf_counter()
-        return _ahead(islice(batches, self.batches, None))
+        return prefetched(islice(batches, self.batches, None))
 
     def update(self, batch: Batch) -> None:
         """Learn from one batch."""
@@ -209,12 +222,13 @@ class _Session:
 
     def checkpoint(self) -> None:
         """Save the best trainer so far, and everything needed to resume."""
+        self.saved_at = time.monotonic()
         if self.run is None:
             return
         self.number += 1
         now = self.trainer.state()
-        arrays, rest = _parted(now)
-        best_arrays, best_rest = _parted(self.best_state)
+        arrays, rest = split_state(now)
+        best_arrays, best_rest = split_state(self.best_state)
         arrays |= {f"{BEST}/{name}": value for name, value in best_arrays.items()}
         state = {
             "epoch": self.epoch,
@@ -228,11 +242,11 @@ class _Session:
             "history": self.trainer.history,
             "state": rest,
             "best_state": best_rest,
-            "rng": self.trainer.rng.bit_generator.state,
+            "rng": to_json(self.trainer.rng.bit_generator.state),
         }
 
         def write(folder: Path) -> None:
-            np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+            write_arrays(folder / ARRAYS, arrays)
             (folder / LEARNER).mkdir()
             self.trainer.write(folder / LEARNER)
 
@@ -271,30 +285,15 @@ class _Session:
             self.best, self.best_epoch = state["best"], state["best_epoch"]
             self.seconds, self.trainer.history = float(state["seconds"]), list(state["history"])
             self.means = BatchMeans(state["means"])
-            self.trainer.rng.bit_generator.state = state["rng"]
+            self.trainer.rng.bit_generator.state = from_json(state["rng"])
             arrays = read_arrays(saved.path / ARRAYS)
             best = {name for name in arrays if name.startswith(f"{BEST}/")}
             self.best_state = {name.removeprefix(f"{BEST}/"): arrays[name] for name in best}
-            self.best_state |= state["best_state"]
+            self.best_state |= from_json(state["best_state"])
             now = {name: value for name, value in arrays.items() if name not in best}
-            self.trainer.restore({**now, **state["state"]})
+            self.trainer.restore({**now, **from_json(state["state"])})
+            change_learning_rate(self.trainer, self.stages[self.stage], saved.path / LEARNER)
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error
-
-
-def _parted(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a state into its arrays and its JSON values."""
-    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
-    return arrays, {name: value for name, value in state.items() if name not in arrays}
-
-
-def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """Prefetch the next item in another thread while the current one is processed."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        coming = pool.submit(next, iterator, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, iterator, None)
-            yield item

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from agentlab.data import Arrays, Batch, Batches, split_indices
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 from agentlab.lazy import tf
+
+T = TypeVar("T")
 
 
 def is_batches(x: Any) -> TypeGuard[Batches]:
@@ -49,6 +53,16 @@ def as_parts(
         return data, None
     rows, held = split_indices(data.size, (1 - fraction, fraction), seed)
     return _take(data, rows), _take(data, held)
+
+
+def prefetched(items: Iterable[T]) -> Iterator[T]:
+    """Yield ``items``, preparing the next one in another thread while one is processed."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        coming = pool.submit(next, iterator, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, iterator, None)
+            yield item
 
 
 def batch_spec(batch: Batch, ragged: bool) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError
@@ -79,6 +79,22 @@ class OptimizerOptions(Options):
         if self.decay_steps:
             remaining = max(0.0, 1 - steps / self.decay_steps)
             optimizer.learning_rate.assign(self.learning_rate * remaining)
+
+    def stretched(self, before: int, now: int) -> Self:
+        """Return the options for a training of ``now`` steps instead of ``before``.
+
+        A decay over the whole training stays one over the whole training.
+        """
+        return replace(self, decay_steps=now) if self.decay_steps == before else self
+
+    def decay_warning(self, steps: int) -> str | None:
+        """Return a sentence if the learning rate is 0 before ``steps`` steps are over."""
+        if not 0 < self.decay_steps < steps:
+            return None
+        return (
+            f"the learning rate is 0 after decay_steps={self.decay_steps} steps, so nothing is "
+            f"learned from there to step {steps}; use --decay-steps {steps}"
+        )
 
 
 def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int = 0) -> Any:

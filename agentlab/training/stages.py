@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from agentlab.description import read_description
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
 
@@ -67,3 +69,18 @@ class Stage:
         if callable(self.trainable):
             return self.trainable(path)
         return not set(path.split("/")).isdisjoint(self.trainable or ())
+
+
+def change_learning_rate(trainer: Any, stage: Stage, saved: Path) -> None:
+    """Set a constant learning rate to the configured one, if that was changed at a resume.
+
+    Args:
+        trainer: the trainer, whose optimizer has just been restored.
+        stage: the stage that it is in.
+        saved: the folder of the saved trainer with the earlier configuration.
+    """
+    before = read_description(saved)["config"].get("learning_rate")
+    now = getattr(trainer.config, "learning_rate", before)
+    constant = hasattr(getattr(trainer.optimizer, "learning_rate", None), "assign")
+    if now != before and constant and stage.learning_rate is None:
+        trainer.optimizer.learning_rate = now

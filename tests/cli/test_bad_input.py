@@ -115,14 +115,27 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(call, run):
     result = call("play runs/done --episodes 1")
     assert result.code == 0
     assert "000002" in result.err
+    assert "000001/learner is used instead" in result.err
+    result = call("train --resume runs/done --steps 600")
+    assert result.code == 0
     assert "resuming from checkpoint 1" in result.err
+
+
+def test_playing_reads_only_what_it_needs(call, run):
+    for state in run.glob("checkpoints/*/state.json"):
+        state.write_text(state.read_text()[:-5])
+    assert call("play runs/done --episodes 1").code == 0
+    for arrays in run.glob("checkpoints/*/learner/arrays.npz"):
+        arrays.unlink()
+    result = call("play runs/done --episodes 1")
+    assert result.code == 0
+    assert "runs/done/learner is used instead" in result.err
 
 
 def test_no_whole_checkpoint(refused, run):
     for state in run.glob("checkpoints/*/state.json"):
         state.write_text(state.read_text()[:-5])
     before = sorted(path for path in run.rglob("*"))
-    refused("play runs/done", "damaged")
     refused("train --resume runs/done --steps 900", "damaged")
     assert sorted(path for path in run.rglob("*") if path.name != ".lock") == [
         path for path in before if path.name != ".lock"

@@ -79,7 +79,7 @@ def test_a_second_name_of_what_is_replaced_keeps_its_content(call, run, outside)
 def test_what_is_written_elsewhere_follows_no_link(call, outside, run):
     for name in (".tmp-game.gif", "game.gif"):
         Path(name).symlink_to(outside / "mine")
-    assert call("play runs/done --episodes 1 --video game.gif").code == 0
+    assert call("play runs/done --episodes 1 --video game.gif --overwrite").code == 0
     assert not Path("game.gif").is_symlink()
 
 
@@ -167,6 +167,15 @@ def test_a_checkpoint_lists_only_files_of_its_own(refused, run):
         content["files"]["../../../../../dev/zero"] = "0" * 64
         sealed = {"sha256": sha256_of_json(content), **content}
         (folder / "state.json").write_text(json.dumps(sealed))
+    refused("train --resume runs/done --steps 600", "dev/zero is not a file in it")
+
+
+def test_a_learner_lists_only_files_of_its_own(refused, run):
+    for file in run.rglob("learner.json"):
+        content = json.loads(file.read_text())
+        content.pop("sha256")
+        content["files"]["../../../../../../dev/zero"] = "0" * 64
+        file.write_text(json.dumps({"sha256": sha256_of_json(content), **content}))
     refused("play runs/done", "dev/zero is not a file in it")
 
 

@@ -54,3 +54,24 @@ def test_the_first_episode_is_recorded(call):
     assert result.code == 0, result.err
     assert "video        videos/a.mp4" in result.out
     assert Path("videos/a.mp4").stat().st_size > 1000
+
+
+def test_a_window_needs_a_display(refused, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    words = "play --env CartPole-v1 --algo random --episodes 1 --human"
+    refused(words, "--human needs a display", "--video episode.mp4")
+    refused(f"{words} --video a.mp4", "cannot be combined with human")
+
+
+def test_a_window_is_opened_where_there_is_a_display(call, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    made = []
+    make = gymnasium.make
+    monkeypatch.setattr(
+        gymnasium, "make", lambda id, **kwargs: made.append(make(id, **kwargs)) or made[-1]
+    )
+    assert (
+        call("play --env FrozenLake-v1 --algo random --episodes 1 --human --eval-steps 2").code == 0
+    )
+    assert [env.render_mode for env in made] == ["human"]

@@ -94,12 +94,30 @@ def test_only_changed_segments_are_written_again(compress, tmp_path):
     replay = make(world, compress=compress)  # 130 rows: 44 segments of 3 rows, the last of 1
     fill(replay, world, 140)
     replay.save(tmp_path / "1")
-    fill(replay, world, 5)  # rows 10 to 14 of the ring: segments 3 and 4
+    fill(replay, world, 2)  # rows 10 and 11 of the ring: segment 3
     replay.save(tmp_path / "2")
-    first, second = inodes(tmp_path / "1"), inodes(tmp_path / "2")
-    assert len(first) == len(second) == 44
-    changed = {name for name in first if first[name] != second[name]}
+    fill(replay, world, 3)  # rows 12 to 14: segment 4
+    replay.save(tmp_path / "3")
+    first, second, third = (inodes(tmp_path / name) for name in "123")
+    assert len(first) == len(second) == len(third) == 44
+    changed = {name for name in first if first[name] != third[name]}
     assert changed == {"segment-03.npz", "segment-04.npz"}
+    assert not set(first.values()) & set(second.values())
+
+
+def test_two_saves_in_a_row_share_no_file_that_could_spoil_both(tmp_path):
+    world = World()
+    replay, other = make(world), make(world)
+    fill(replay, world, 140)
+    for number in range(5):
+        replay.save(tmp_path / str(number))
+        fill(replay, world, 1)
+    replay.save(tmp_path / "5")
+    spoiled = tmp_path / "5" / "segment-20.npz"
+    spoiled.write_bytes(spoiled.read_bytes()[:-100])
+    with pytest.raises(AgentlabError, match="no readable replay buffer"):
+        other.load(tmp_path / "5")
+    other.load(tmp_path / "4")
 
 
 def test_only_rows_in_use_are_written(tmp_path):
@@ -118,6 +136,7 @@ def test_links_are_made_after_the_folder_was_renamed(tmp_path):
     fill(replay, world, 30)
     replay.save(tmp_path / ".tmp" / "replay")
     (tmp_path / ".tmp").rename(tmp_path / "whole")
+    replay.save(tmp_path / "between")
     replay.save(tmp_path / "next")
     assert inodes(tmp_path / "whole" / "replay") == inodes(tmp_path / "next")
 
@@ -129,6 +148,7 @@ def test_a_loaded_buffer_links_to_the_files_it_was_loaded_from(tmp_path):
     one.save(tmp_path / "1")
     other.load(tmp_path / "1")
     other.add(world.step())  # row 30, which begins segment 10
+    other.save(tmp_path / "between")
     other.save(tmp_path / "2")
     first, second = inodes(tmp_path / "1"), inodes(tmp_path / "2")
     assert all(second[name] == inode for name, inode in first.items())
@@ -180,6 +200,7 @@ def test_all_is_written_again_if_the_last_files_are_gone(fate, tmp_path):
     else:
         fill(foreign, world, 30)
         foreign.save(tmp_path / "1")
+    replay.save(tmp_path / "between")
     replay.save(tmp_path / "2")
     other.load(tmp_path / "2")
     assert_equal_batches(*(r.sample(50, np.random.default_rng(0)) for r in (replay, other)))
@@ -194,6 +215,7 @@ def test_saving_works_on_a_disk_without_links(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("no links here")
 
+    replay.save(tmp_path / "between")
     monkeypatch.setattr(os, "link", refuse)
     replay.save(tmp_path / "2")
     other.load(tmp_path / "2")
@@ -209,7 +231,7 @@ def test_saving_leaves_nothing_open(tmp_path):
         fill(replay, world, 30)
         for i in range(5):
             replay.save(tmp_path / str(i))
-        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert len(os.listdir("/proc/self/fd")) == before + 2
         del replay
         assert len(os.listdir("/proc/self/fd")) == before
 

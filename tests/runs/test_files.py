@@ -12,15 +12,16 @@ import pytest
 
 from agentlab.errors import AgentlabError, printable
 from agentlab.runs.files import (
+    exchange,
     open_append,
     open_new,
-    refuse_links,
     replacing,
     replacing_folder,
     write_arrays,
     write_json,
     write_text,
 )
+from agentlab.runs.permission import refuse_links
 from agentlab.runs.reading import open_regular, read_arrays, read_bytes, read_json
 
 
@@ -83,6 +84,30 @@ def test_a_folder_is_replaced_whole_or_not_at_all(folder: Path, victim: Path) ->
     with replacing_folder(folder / "link"):
         pass
     assert victim.read_text() == "precious"
+
+
+def test_a_folder_is_there_at_every_moment_of_its_replacement(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, there = folder / "agent", []
+    path.mkdir()
+    rename = os.rename
+
+    def watched(*names: Path) -> None:
+        there.append(path.exists())
+        rename(*names)
+        there.append(path.exists())
+
+    monkeypatch.setattr(os, "rename", watched)
+    with replacing_folder(path) as temporary:
+        if not exchange(temporary, path):
+            pytest.skip("the file system exchanges no folders")
+        (temporary / "weights").write_text("new")
+    assert there == [True, True]
+    monkeypatch.setattr("agentlab.runs.files.exchange", lambda *names: False)
+    with replacing_folder(path) as temporary:
+        (temporary / "weights").write_text("newer")
+    assert (path / "weights").read_text() == "newer"
 
 
 def test_nothing_is_added_to_through_a_link_or_a_second_name(folder: Path, victim: Path) -> None:

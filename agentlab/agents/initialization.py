@@ -1,0 +1,64 @@
+"""New runs that start from a trained agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from agentlab.agents.agent import Agent
+from agentlab.description import find_saved, read_description
+from agentlab.errors import AgentlabError
+from agentlab.learner import class_name
+
+
+def init_from(agent: Agent, source: str) -> None:
+    """Give a new agent what a trained one has learned: its policy, normalizers and values.
+
+    Optimizers, replay buffers and schedules start anew.
+
+    Args:
+        agent: the new agent.
+        source: the folder of a run (for its latest checkpoint), a checkpoint or a saved agent. No
+            code in it is run.
+
+    Raises:
+        AgentlabError: if there is no such agent, or it was trained with another algorithm, other
+            spaces or another network.
+    """
+    try:
+        if getattr(agent.config, "pretrained", None) is not None:
+            raise AgentlabError("the weights come from pretrained already; give only one of them")
+        saved = find_saved(Path(source))
+        described = read_description(saved)
+        name = class_name(type(agent))
+        if (described["kind"], described["name"]) != ("agent", name):
+            raise AgentlabError(
+                f"it holds the {described['kind']} {described['name']!r}, not {name!r}"
+            )
+        trained = type(agent).load(saved, num_envs=1)
+        for what in ("observation_space", "action_space"):
+            there, own = getattr(trained, what), getattr(agent, what)
+            if there != own:
+                raise AgentlabError(f"its {what} is {there}, not {own}")
+        _copy(trained, agent)
+    except AgentlabError as error:
+        raise AgentlabError(f"init_from={source!r} cannot be used: {error}") from error
+
+
+def _copy(trained: Agent, agent: Agent) -> None:
+    if agent.actor is None:
+        learned = trained.state()
+        names = learned if agent.learned is None else agent.learned
+        agent.restore({**agent.state(), **{name: learned[name] for name in names}})
+        return
+    trained.actor.update(trained.net)  # which may be one update newer
+    policy = trained.policy_state()
+    for name, own in agent.policy_state().items():
+        there, here = (np.asarray(array).shape for array in (policy.get(name), own))
+        if there != here:
+            raise AgentlabError(
+                f"{name} has shape {there} in it, but {here} in the new agent; both must have the "
+                "same network"
+            )
+    agent.restore_policy(policy)

@@ -1,0 +1,45 @@
+"""``config.json``, the settings of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agentlab.errors import AgentlabError
+from agentlab.runs.files import write_text
+from agentlab.runs.reading import read_json
+
+CONFIG = "config.json"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the content of ``config.json`` in the folder of a run.
+
+    Raises:
+        AgentlabError: if the folder does not exist, is not a run, or the file is damaged.
+    """
+    try:
+        config = read_json(folder / CONFIG)
+    except (FileNotFoundError, NotADirectoryError):
+        why = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
+        raise AgentlabError(f"run={str(folder)!r} is not a run folder: {why}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AgentlabError(f"{folder / CONFIG} cannot be read: {reason}") from error
+    if not isinstance(config, dict):
+        raise AgentlabError(f"{folder / CONFIG} cannot be read: it is not a JSON object")
+    return config
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Write ``config.json`` atomically, and return the content as it will be read.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    text = json.dumps(config, indent=2) + "\n"
+    write_text(folder / CONFIG, text)
+    content: dict[str, Any] = json.loads(text)
+    return content

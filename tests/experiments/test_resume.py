@@ -1,0 +1,161 @@
+"""Resuming a run with other settings, versions and lengths, and starting from a trained agent."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agentlab
+from agentlab.cli import main
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.experiments import AgentPlan, open_run, resume, start
+
+SHORT = {"n_envs": 2, "log_every": 100, "eval_episodes": 2, "video": False}
+NET = {"hidden": (8,), "learning_starts": 50, "buffer_size": 500, "batch_size": 8}
+
+
+def plan(algo="random", steps=200, **settings):
+    return AgentPlan.make("CartPole-v1", algo, "none", steps=steps, **{**SHORT, **settings})
+
+
+def resumed(path, **settings):
+    reported = []
+    stored, run = open_run(path)
+    with run:
+        result = resume(
+            stored.resumed_with(settings), run, report=lambda *what: reported.append(what)
+        )
+    return result, dict(reported)
+
+
+def content(folder):
+    return {
+        path.relative_to(folder): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    done = start(plan(), tmp_path, "run")
+    before = content(done.path)
+    for settings in ({}, {"steps": 200}, {"steps": 100}):
+        again, reported = resumed(done.path, **settings)
+        assert content(done.path) == before
+        assert "has finished already, so nothing was changed" in reported["finished"]
+        assert (again.steps, again.interrupted, again.saved) == (200, False, done.saved)
+        assert again.evaluation.returns.tolist() == done.evaluation.returns.tolist()
+    again, reported = resumed(done.path, steps=300)
+    assert again.steps == 300 and "finished" not in reported
+
+
+def test_a_run_that_was_stopped_before_its_end_is_not_finished(tmp_path):
+    done = start(plan(), tmp_path, "run")
+    config = json.loads((done.path / "config.json").read_text())
+    assert config.pop("finished") == {"steps": 200}
+    (done.path / "config.json").write_text(json.dumps(config))
+    (done.path / "evaluation.json").unlink()
+    assert resumed(done.path)[0].evaluation.mean == done.evaluation.mean
+
+
+def test_changed_settings_are_recorded_and_kept(tmp_path):
+    done = start(plan("dqn", **NET, checkpoint_every=100), tmp_path, "run")
+    resumed(done.path, steps=300, learning_rate=0.5, log_every=50)
+    config = json.loads((done.path / "config.json").read_text())
+    (record,) = config["resumed"]
+    changed = {"steps": [200, 300], "learning_rate": [0.001, 0.5], "log_every": [100, 50]}
+    assert record["changed"] == changed
+    assert record["versions"]["numpy"] == np.__version__
+    assert (config["config"]["learning_rate"], config["training"]["steps"]) == (0.5, 300)
+    assert float(agentlab.load(done.path).optimizer.learning_rate) == 0.5
+    resumed(done.path, steps=400)
+    assert float(agentlab.load(done.path).optimizer.learning_rate) == 0.5
+    with pytest.raises(InvalidArgument, match="--hidden 9 cannot be changed.*--learning-rate"):
+        resumed(done.path, hidden=(9,))
+
+
+def test_a_decay_over_the_whole_training_is_stretched(tmp_path):
+    made = plan("dqn", **NET, decay_steps=200)
+    assert made.changed(steps=400).config.decay_steps == 400
+    assert made.changed(steps=400, decay_steps=300).config.decay_steps == 300
+    assert plan("dqn", decay_steps=150).changed(steps=400).config.decay_steps == 150
+    assert made.warnings() == []
+    assert (
+        "learning rate is 0 after decay_steps=150 steps"
+        in plan("dqn", decay_steps=150).warnings()[0]
+    )
+    done = start(made, tmp_path, "run")
+    before = agentlab.load(done.path).net.get_weights()
+    resumed(done.path, steps=400)
+    after = agentlab.load(done.path).net.get_weights()
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+
+
+def test_other_versions_are_told(tmp_path, capsys):
+    done = start(plan(), tmp_path, "run")
+    config = json.loads((done.path / "config.json").read_text())
+    config["versions"]["keras"] = "3.0.1"
+    (done.path / "config.json").write_text(json.dumps(config))
+    capsys.readouterr()
+    resumed(done.path, steps=300)
+    told = capsys.readouterr().err
+    assert "started with keras 3.0.1, which is now " in told and "may differ" in told
+
+
+@pytest.mark.parametrize(
+    ("algo", "settings", "names"),
+    [
+        ("dqn", NET, ("net", "target_net")),
+        ("q_table", {"bins": 4, "low": (-1.0,) * 4, "high": (1.0,) * 4}, ("table",)),
+        ("random_search", {"candidates": 3}, ("weights",)),
+    ],
+)
+def test_a_new_run_starts_from_a_trained_agent(tmp_path, algo, settings, names):
+    trained = start(plan(algo, **settings), tmp_path, "trained")
+    learned = agentlab.load(trained.path).state()
+    seen = {}
+
+    class Look(agentlab.Callback):
+        def on_start(self, learner, run):
+            seen.update({name: np.array(value) for name, value in learner.state().items()})
+            self.steps = getattr(learner, "steps", 0)
+
+    look = Look()
+    fresh = plan(algo, 50, init_from=str(trained.path), seed=5, **settings)
+    result = start(fresh, tmp_path, "new", callbacks=[look])
+    moved = [name for name in learned if name.split("/")[0] in names]
+    assert moved and look.steps == 0
+    for name in moved:
+        where = name if algo != "dqn" else name.replace("target_net/", "net/")
+        expected = next(v for k, v in learned.items() if k.split("/")[:2] == where.split("/")[:2])
+        np.testing.assert_array_equal(seen[name], expected)
+    (tmp_path / "trained").rename(tmp_path / "gone")
+    resumed(result.path, steps=100)  # depends on nothing outside its own folder
+
+
+def test_what_cannot_be_started_from_is_told(tmp_path):
+    trained = start(plan("dqn", **NET), tmp_path, "trained")
+    for made, told in (
+        (plan("random", init_from=str(trained.path)), "it holds the agent 'dqn', not 'random'"),
+        (plan("dqn", init_from=str(tmp_path / "none")), "there is no such folder"),
+        (plan("dqn", **{**NET, "hidden": (9,)}, init_from=str(trained.path)), "the same network"),
+    ):
+        with pytest.raises(AgentlabError, match=told):
+            start(made, tmp_path, "new")
+        assert not (tmp_path / "new").exists()
+    other = AgentPlan.make(
+        "MountainCar-v0", "dqn", "none", steps=100, init_from=str(trained.path), **SHORT, **NET
+    )
+    with pytest.raises(AgentlabError, match="its observation_space is Box"):
+        start(other, tmp_path, "new")
+
+
+def test_the_command_says_that_a_run_has_finished(tmp_path, capsys):
+    done = start(plan(), tmp_path, "run")
+    before = content(done.path)
+    assert main(["train", "--resume", str(done.path)]) == 0
+    out = capsys.readouterr().out
+    assert "finished" in out and "--steps N" in out
+    assert content(done.path) == before
+    assert Path(done.path / "evaluation.json").exists()

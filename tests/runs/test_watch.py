@@ -1,0 +1,120 @@
+"""A run whose files disappear while it is written: told at the next row, and nothing is lost."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentlab.errors import AgentlabError
+from agentlab.runs import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = Run.create(tmp_path, "run", {"seed": 7})
+    run.log(1, {"loss": 0.5}, {"seconds": 1.0})
+    run.save_checkpoint(1, 1, lambda folder: None, {})
+    run.log(2, {"loss": 0.25}, {"seconds": 2.0})
+    return run
+
+
+WHOLE = "step,loss\n1,0.5\n2,0.25\n3,0.125\n"
+
+
+@pytest.mark.parametrize("fate", ["deleted", "renamed", "emptied", "replaced"])
+def test_metrics_that_disappear_are_written_again(
+    run: Run, fate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run.path / "metrics.csv"
+    if fate == "deleted":
+        path.unlink()
+    elif fate == "renamed":
+        path.rename(run.path / "other.csv")
+    elif fate == "emptied":
+        path.write_text("")
+    else:
+        path.unlink()
+        path.write_text("step,loss\n1,9.5\n2,9.25\n")
+    run.log(3, {"loss": 0.125}, {})
+    assert path.read_text() == WHOLE
+    assert "metrics.csv was changed or deleted during training" in capsys.readouterr().err
+
+
+def test_a_checkpoint_has_the_rows_of_a_deleted_file(run: Run) -> None:
+    (run.path / "metrics.csv").unlink()
+    path = run.save_checkpoint(2, 2, lambda folder: None, {})
+    assert (path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
+
+
+def test_a_deleted_folder_ends_the_training(run: Run) -> None:
+    shutil.rmtree(run.path)
+    with pytest.raises(AgentlabError, match="was deleted or moved during training"):
+        run.log(3, {"loss": 0.125}, {})
+    with pytest.raises(AgentlabError, match="was deleted or moved"):
+        run.save_checkpoint(2, 3, lambda folder: None, {})
+    assert not run.path.exists()
+
+
+def test_nothing_is_written_into_another_folder_of_the_same_name(run: Run) -> None:
+    shutil.rmtree(run.path)
+    run.path.mkdir()
+    with pytest.raises(AgentlabError, match="was deleted or moved during training"):
+        run.log(3, {"loss": 0.125}, {})
+    assert list(run.path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="found by what Linux lists")
+def test_a_renamed_folder_is_followed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = run.path, run.path.with_name("new")
+    old.rename(new)
+    run.log(3, {"loss": 0.125}, {})
+    assert f"was moved during training, which continues in {new}" in capsys.readouterr().err
+    assert run.path == new and not old.exists()
+    assert (new / "metrics.csv").read_text() == WHOLE
+    assert run.save_checkpoint(2, 3, lambda folder: None, {}) == new / "checkpoints" / "000002"
+
+
+def test_deleted_checkpoints_are_told_at_the_next_row(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run.path / "checkpoints")
+    run.log(3, {"loss": 0.125}, {})
+    assert "000001 was deleted during training" in capsys.readouterr().err
+    assert run.checkpoints.lost
+    run.save_checkpoint(2, 3, lambda folder: None, {})
+    assert not run.checkpoints.lost
+    found = run.latest_checkpoint()
+    assert found is not None and found.number == 2
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_stray_entries_of_the_checkpoints_are_told_once_and_kept(
+    run: Run, folder: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("notes.txt", "000002"):
+        stray = run.path / "checkpoints" / name
+        if folder:
+            stray.mkdir()
+        else:
+            stray.write_text("mine")
+    run.log(3, {"loss": 0.125}, {})
+    told = capsys.readouterr().err
+    assert told.count("is no checkpoint of this training") == 2
+    run.save_checkpoint(2, 3, lambda folder: None, {})
+    assert "was renamed to 000002.other" in capsys.readouterr().err
+    run.log(4, {"loss": 0.5}, {})
+    assert capsys.readouterr().err == ""
+    for number in range(3, 8):
+        run.save_checkpoint(number, number, lambda folder: None, {})
+    names = sorted(path.name for path in (run.path / "checkpoints").iterdir())
+    assert names == ["000002.other", "000005", "000006", "000007", "notes.txt"]
+
+
+def test_a_deleted_configuration_is_written_again(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (run.path / "config.json").read_bytes()
+    (run.path / "config.json").unlink()
+    run.log(3, {"loss": 0.125}, {})
+    assert (run.path / "config.json").read_bytes() == before
+    assert "config.json was deleted during training" in capsys.readouterr().err
