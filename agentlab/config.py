@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeVar
 from agentlab.errors import AgentlabError, InvalidArgument
 
 T = TypeVar("T")
+LARGEST = 2**63 - 1
 BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
@@ -164,6 +165,8 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
             return float(value)
     elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        if hint is int and abs(value) > LARGEST:
+            raise InvalidArgument(f"{name}={value} is too large: integers have 64 bits")
         return value
     raise InvalidArgument(f"{name}={value!r} is not {describe_type(hint)}")
 

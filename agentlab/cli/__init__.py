@@ -84,10 +84,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except (MemoryError, RecursionError) as error:
         message = f"out of memory: {error}".removesuffix(": ")
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = _unexpected(error)
     if _folder_is_gone():
         message += "; the current folder was deleted"
     print(f"agentlab: error: {printable(message)}", file=sys.stderr)
     return 2
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the message for an exception that no part of agentlab expects."""
+    what = " ".join(str(error).split())[:300]
+    if "ResourceExhausted" in type(error).__name__:
+        return f"out of memory: {what}"
+    return (
+        f"{type(error).__name__}: {what}; this is unexpected: please report it with what --debug "
+        "prints"
+    )
 
 
 def _folder_is_gone() -> bool:

@@ -28,11 +28,13 @@ class NetsOptions(Options):
     """Options of the network to show, and of drawings."""
 
     input_shape: tuple[int, ...] | None = option(
-        None, "shape of one input, such as 28,28,1; none for an example shape", ge=1
+        None, "shape of one input, such as 28,28,1; none for an example shape", ge=1, le=100_000
     )
-    outputs: int = option(10, "outputs of the network's head: classes or values", ge=1)
+    outputs: int = option(
+        10, "outputs of the network's head: classes or values", ge=1, le=1_000_000
+    )
     vocabulary: int | None = option(
-        None, "vocabulary size, for networks whose inputs are token ids", ge=1
+        None, "vocabulary size, for networks whose inputs are token ids", ge=1, le=10_000_000
     )
     diagram: str | None = option(None, "draw the network's layers to this .png, .pdf or .svg file")
     activations: str | None = option(
