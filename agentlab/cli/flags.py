@@ -104,7 +104,12 @@ class Parser(argparse.ArgumentParser):
         return self.split(words)[0]
 
     def error(self, message: str) -> NoReturn:
-        raise AgentlabError(message.removeprefix("argument "))
+        message = message.removeprefix("argument ")
+        if given := re.fullmatch(
+            r"(\S+)/(\S+): ignored explicit argument (.*)", message, re.DOTALL
+        ):
+            message = f"{given[1]} takes no value, but got {given[3]}; {given[2]} turns it off"
+        raise AgentlabError(message)
 
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the flags given in ``words`` that this parser knows, and the remaining words."""
