@@ -152,7 +152,9 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
     elif origin is tuple:
         if isinstance(value, list | tuple):
             if len(arguments) == 2 and arguments[1] is Ellipsis:
-                return tuple(check_type(name, item, arguments[0]) for item in value)
+                items = tuple(check_type(name, item, arguments[0]) for item in value)
+                # The same object where possible, by which scikit-learn tells a changed parameter.
+                return value if value == items and isinstance(value, tuple) else items
             if len(value) == len(arguments):
                 return tuple(map(check_type, [name] * len(value), value, arguments))
     elif origin is dict:
@@ -190,9 +192,8 @@ def describe_type(hint: Any) -> str:
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the closest matches, or an empty string."""
-    by_lower_case = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_lower_case, n=3, cutoff=0.6)
-    near = [by_lower_case[name] for name in close]
+    names = {name.lower(): name for name in known}
+    near = [names[n] for n in difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)]
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
@@ -205,8 +206,7 @@ def parse_value(flag: str, text: str, hint: Any) -> Any:
     """Parse ``text`` as a value of the type ``hint``.
 
     Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer;
-    a dictionary is a list of words ``NAME=VALUE``, quoted as in a shell, whose values are numbers,
-    true or false, none, JSON or else strings.
+    a dictionary is a list of words ``NAME=VALUE``, quoted as in a shell.
 
     Raises:
         InvalidArgument: if ``text`` is not of that type; the message names ``flag``.
@@ -233,8 +233,7 @@ def format_value(value: Any) -> str:
 
 def _format_item(value: Any) -> str:
     """Format a value of a dictionary so that ``_read_item`` reads it back."""
-    plain = isinstance(value, str) and _read_item(value) == value
-    return str(value) if plain else json.dumps(value)
+    return value if isinstance(value, str) and _read_item(value) == value else json.dumps(value)
 
 
 def _read_pair(word: str) -> tuple[str, Any]:
@@ -246,7 +245,7 @@ def _read_pair(word: str) -> tuple[str, Any]:
 
 
 def _read_item(text: str) -> Any:
-    """Parse a value of a dictionary."""
+    """Parse a value of a dictionary: true, false, none, a number, JSON or else a string."""
     words = {"true": True, "false": False, "yes": True, "no": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

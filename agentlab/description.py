@@ -8,9 +8,9 @@ from typing import Any
 from agentlab.errors import AgentlabError
 from agentlab.json_state import from_json
 from agentlab.runs import Run
+from agentlab.runs.aside import tell
 from agentlab.runs.files import sha256_of, sha256_of_json, write_json
 from agentlab.runs.reading import is_inside, read_json
-from agentlab.runs.watch import tell
 
 FORMAT = 2  # each version can read all earlier ones; 1 had no tags in its state
 DESCRIPTION = "learner.json"

@@ -25,7 +25,7 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
 from agentlab.json_state import split_state, to_json
 from agentlab.nets.budget import weights_within
-from agentlab.nets.files import load_net
+from agentlab.nets.files import check_loadable, load_net
 from agentlab.registry import registry_of
 from agentlab.runs.files import replacing_folder, sha256_of, write_arrays
 from agentlab.runs.reading import read_arrays
@@ -126,12 +126,12 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
     def save(self, directory: Path | str) -> None:
         """Save the learner to a folder, atomically.
 
-        The folder contains ``learner.json`` (configuration, specification, checksums),
-        ``arrays.npz``, a ``.keras`` file for each model if ``saves_models``, and a folder for each
-        large component. A learner saved there before is replaced.
+        It contains ``learner.json`` (configuration, specification, checksums), ``arrays.npz``, a
+        ``.keras`` file for each model if ``saves_models``, and a folder for each large component. A
+        learner saved there before is replaced.
 
         Raises:
-            AgentlabError: if the folder contains other files.
+            AgentlabError: if the folder contains other files, or a net could not be loaded again.
             OSError: if the folder cannot be written.
         """
         directory = Path(directory)
@@ -147,6 +147,7 @@ class Learner(ABC):  # noqa: B024 - its subclasses have the abstract methods
         """Write the learner's files into ``folder``, which must be empty."""
         models, folders = self._models(), self._folders()
         for name, model in models.items():
+            check_loadable(name, model)
             model.save(folder / f"{name}{MODEL}")
         elsewhere = tuple(f"{name}/" for name in (*models, *self.training_only()))
         state = {key: v for key, v in self.state().items() if not str(key).startswith(elsewhere)}

@@ -16,13 +16,18 @@ from agentlab.registry import Registry
 ALGORITHMS = Registry(
     "algo",
     {
+        "a2c": "agentlab.agents.a2c:A2C",
+        "ddpg": "agentlab.agents.ddpg:DDPG",
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
+        "ppo": "agentlab.agents.ppo:PPO",
         "q_linear": "agentlab.agents.q_linear:QLinear",
         "q_table": "agentlab.agents.q_table:QTable",
         "rainbow": "agentlab.agents.rainbow:Rainbow",
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
+        "sac": "agentlab.agents.sac:SAC",
+        "td3": "agentlab.agents.td3:TD3",
     },
     OTHER_NAMES,
 )
@@ -65,11 +70,16 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Raises:
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
+        AgentlabError: if training would need more memory than is available.
     """
-    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
+    check_vector(envs)
     config: Any = configs.from_dict(cls.Config, options)
-    agent = cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    spaces = envs.observation_space, envs.action_space
+    for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built
+        if hasattr(config, check):
+            getattr(config, check)(*spaces)
+    agent = cls(*spaces, envs.num_envs, config, seed)
     agent.environment = envs.settings
     return agent
 

@@ -12,11 +12,12 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.agents.space_checks import check_spaces
 from agentlab.components import State
 from agentlab.description import read_description
-from agentlab.envs.spaces import check_kind, space_from_json, space_to_json
+from agentlab.envs.parts import ARRAYS, batch_of_one
+from agentlab.envs.spaces import space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
-from agentlab.errors import InvalidArgument
 from agentlab.learner import Learner
 from agentlab.training.graph import network_graph
 from agentlab.training.histograms import network_histograms
@@ -39,9 +40,10 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
-        learned: entries of ``state`` that ``init_from`` copies, if it has no network; none for all.
+        learned: components, or without a network entries of ``state``, that ``init_from`` copies.
         finished: set this to end training early.
         net: its network, or ``None``.
+        encoding: turns observations into inputs of ``net``, or ``None``.
         actor: a copy of ``net`` that acts while ``net`` learns, or ``None``.
         update: the compiled gradient step of ``net``, or ``None``.
         last_batch: the last minibatch passed to ``update``, for histograms of gradients.
@@ -60,17 +62,13 @@ class Agent(Learner):
     """
 
     kind = "agent"
-    observation_spaces: ClassVar[tuple[type, ...]] = (
-        spaces.Box,
-        spaces.Discrete,
-        spaces.MultiDiscrete,
-        spaces.MultiBinary,
-    )
+    observation_spaces: ClassVar[tuple[type, ...]] = ARRAYS
     action_spaces: ClassVar[tuple[type, ...]] = observation_spaces
     supports_recurrent: ClassVar[bool] = False
     learned: ClassVar[Collection[str] | None] = None
     finished: bool = False
     net: Any = None
+    encoding: Any = None
     actor: Any = None
     update: Any = None
     last_batch: Any = None
@@ -89,7 +87,7 @@ class Agent(Learner):
         self.observation_space, self.action_space = observation_space, action_space
         self.num_envs = num_envs
         self._pretrained = getattr(self.config, "pretrained", None)  # until it is loaded
-        self._check_spaces()
+        check_spaces(self)
         self.build()
 
     def build(self) -> None:
@@ -189,14 +187,20 @@ class Agent(Learner):
 
     def policy_state(self) -> State:
         """Return the state that greedy actions depend on."""
-        return copy.deepcopy(self.state()) if self.actor is None else self.actor.weights()
+        if self.actor is None:
+            return copy.deepcopy(self.state())
+        normalizer = {} if self.encoding is None else self.encoding.state()
+        return {**self.actor.weights(), **normalizer}
 
     def restore_policy(self, state: State) -> None:
         """Load the ``policy_state`` of another agent of this class."""
         if self.actor is None:
             self.restore(state)
         else:
-            self.actor.set_weights(state)
+            weights = dict(state)
+            if self.encoding is not None:
+                self.encoding.restore({name: weights.pop(name) for name in self.encoding.state()})
+            self.actor.set_weights(weights)
             self.actor.copy_to(self.net)
 
     def evaluation_copy(self, num_envs: int, seed: int) -> Self:
@@ -212,11 +216,10 @@ class Agent(Learner):
         For agents without a recurrent state; use ``act`` and ``reset`` for the others.
 
         Args:
-            observation: one element of the observation space.
+            observation: one observation of the environment.
             explore: act as in training instead of greedily.
         """
-        batch = np.asarray(observation, self.observation_space.dtype)[None]
-        chosen = self.act(batch, explore)
+        chosen = self.act(batch_of_one(self.observation_space, observation), explore)
         action = (chosen[0] if isinstance(chosen, tuple) else chosen)[0]
         return action.item() if isinstance(self.action_space, spaces.Discrete) else action
 
@@ -288,13 +291,3 @@ class Agent(Learner):
         if agent.num_envs != read_description(directory)["specification"]["num_envs"]:
             agent.drop_left()
         return agent
-
-    def _check_spaces(self) -> None:
-        algo = self.name or type(self).__name__
-        check_kind(algo, "observations", self.observation_space, self.observation_spaces)
-        check_kind(algo, "actions", self.action_space, self.action_spaces)
-        if getattr(self.config, "recurrent", False) and not self.supports_recurrent:
-            raise InvalidArgument(
-                f"net={self.config.net!r} is recurrent, but algo={self.name!r} learns from single "
-                "steps; use algo='pg'"
-            )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from agentlab.agents.agent import Agent
+from agentlab.components import component_state, restore_component
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
 from agentlab.learner import class_name
@@ -62,3 +63,6 @@ def _copy(trained: Agent, agent: Agent) -> None:
                 "same network"
             )
     agent.restore_policy(policy)
+    components, learned = agent.components(), trained.components()
+    for name in agent.learned or ():
+        restore_component(components[name], component_state(learned[name]))

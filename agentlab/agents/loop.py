@@ -22,7 +22,7 @@ from agentlab.envs import EnvFailure, VectorEnv
 from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
-from agentlab.runs.watch import tell
+from agentlab.runs.aside import tell
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.update import phase_of
 
@@ -130,9 +130,7 @@ class _Loop:
 
     def resume(self) -> None:
         """Restore the run's latest checkpoint, or start training if there is none."""
-        checkpoint = None if self.run is None else self.run.latest_checkpoint()
-        if self.run is not None:
-            self.run.rewind(checkpoint)
+        checkpoint = None if self.run is None else self.run.resume()
         if checkpoint is None:
             self.agent.on_train_start()
             self.episodes.rewind(0)

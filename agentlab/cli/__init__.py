@@ -7,10 +7,11 @@ import os
 import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from gymnasium.error import Error as EnvironmentFailure
 
@@ -153,5 +154,20 @@ def _run(words: list[str]) -> int:
             + (f"did you mean {near[0]}?" if near else f"choose from {', '.join(COMMANDS)}")
         )
     module = importlib.import_module(f"agentlab.cli.{words[0].replace('-', '_')}")
-    code: int = module.run(words[1:])
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        code: int = module.run(words[1:])
     return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of agentlab in one line; others are for developers."""
+    if category is UserWarning and "agentlab" in filename:
+        print(printable(f"agentlab: warning: {message}"), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env, newest_version, wrap
-from agentlab.envs.api_checks import calling
+from agentlab.envs.calls import calling
 from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.agent_settings import Environment
 from agentlab.experiments.plan import fill

@@ -14,6 +14,7 @@ from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import RECIPES, Recipe, find_recipe
+from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
@@ -21,7 +22,7 @@ from agentlab.experiments.trainer_run import (
     choose_trainer,
     cross_validate,
 )
-from agentlab.experiments.training_data import Source, load_data
+from agentlab.experiments.training_data import load_data
 from agentlab.lazy import without_banners
 from agentlab.runs import Run
 from agentlab.supervised import trainer_class
@@ -66,7 +67,7 @@ def run(words: list[str]) -> int:
     name, data = choose_trainer(recipe, source, given)
     with without_banners():
         cls = trainer_class(name)
-    parser = make_parser(name, cls.Config, recipe)
+    parser = make_parser(name, cls.Config, recipe, source)
     given = parser.given(words)
     if "help" in given:
         parser.print_help()
@@ -74,8 +75,10 @@ def run(words: list[str]) -> int:
     choice = fill(Choice, {}, given)
     plan = TrainerPlan.of_recipe(recipe, source, name, given, data)
     plan = plan.with_data(plan.load_data())
-    defaults = {} if recipe is None else dict.fromkeys(recipe.config, f"recipe {recipe.name}")
-    origins = {**defaults, **dict.fromkeys(given, "flag")}
+    defaults, origin = own_defaults(source, given), f"for {source.own}"
+    if recipe is not None:
+        defaults, origin = recipe.config, f"recipe {recipe.name}"
+    origins = {**dict.fromkeys(defaults, origin), **dict.fromkeys(given, "flag")}
     if choice.folds:
         _announce(plan, origins)
         cross_validate(plan, choice.folds, choice.runs_dir, choice.name, report=show)
@@ -91,7 +94,10 @@ def run(words: list[str]) -> int:
 
 
 def make_parser(
-    trainer: str = "", config: type | None = None, recipe: Recipe | None = None
+    trainer: str = "",
+    config: type | None = None,
+    recipe: Recipe | None = None,
+    source: Source | None = None,
 ) -> Parser:
     """Create the parser of all flags, including those of the trainer if it is known."""
     epilog = "" if trainer else f"`{program('fit')} --recipe mnist-cnn --help` shows all flags."
@@ -100,8 +106,10 @@ def make_parser(
     parser.add_fields(Fitting, "training")
     parser.add_fields(Source, "data")
     if config is not None:
-        defaults = {} if recipe is None else recipe.config
-        notes = {} if recipe is None else dict.fromkeys(defaults, f"recipe {recipe.name}")
+        defaults = {} if source is None else own_defaults(source, {})
+        notes = dict.fromkeys(defaults, "" if source is None else f"for {source.own}")
+        if recipe is not None:
+            defaults, notes = recipe.config, dict.fromkeys(recipe.config, f"recipe {recipe.name}")
         parser.add_fields(config, f"trainer {trainer}", defaults, notes)
     return parser
 

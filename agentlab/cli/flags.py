@@ -78,14 +78,13 @@ class Parser(argparse.ArgumentParser):
             origin = (sources or {}).get(field.name, "")
             note = f"{_range_of(field)}default: {default}" + (f", {origin}" if origin else "")
             text = f"{field.metadata.get('help', '')} ({note})".strip().replace("%", "%%")
-            if hint is bool:
+            if hint in (bool, bool | None):
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             else:
-                nargs, metavar = (
-                    ("+" if _is(tuple, hint) or _is(dict, hint) else None),
-                    _metavar(hint),
-                )
-                action = "extend" if _is_repeatable(hint) else "store"
+                nargs = "+" if _is(tuple, hint) or _is(dict, hint) else None
+                metavar = _metavar(hint)
+                # A repeated flag adds to its values.
+                action = "extend" if _is_texts(hint) or _is(dict, hint) else "store"
                 group.add_argument(flag, nargs=nargs, action=action, metavar=metavar, help=text)
 
     def given(self, words: Sequence[str]) -> dict[str, Any]:
@@ -114,19 +113,28 @@ class Parser(argparse.ArgumentParser):
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the flags given in ``words`` that this parser knows, and the remaining words."""
         # A leading space prevents argparse from reading a number such as -1e-3 as a flag.
-        shielded = [f" {word}" if re.match(r"-\.?\d", word) else word for word in words]
+        # The same holds for a lone dash, which is a missing word or standard input.
+        shielded = [f" {word}" if re.match(r"-\.?\d|-+$", word) else word for word in words]
         parsed, rest = self.parse_known_args(shielded)
         given = {}
         for name, value in vars(parsed).items():
             if value is None:
                 continue  # not given
             if name in self.fields and not isinstance(value, bool):
-                hint = self.hints[name]
-                join = shlex.join if _is(dict, hint) else ",".join
-                text = value if isinstance(value, str) else join(value)
-                value = parse_value(flag_of(name), text, hint)
+                value = self._parsed(name, value)
             given[name] = value
         return given, rest
+
+    def _parsed(self, name: str, value: str | list[str]) -> Any:
+        """Return the value of a flag; each word of a list of texts is an item as it is."""
+        hint = self.hints[name]
+        if isinstance(value, str):
+            return parse_value(flag_of(name), value, hint)
+        if _is_texts(hint) and value not in (["none"], ["empty"]):
+            # Paths and names of columns may contain blanks and commas.
+            return tuple(re.sub("^ (?=-)", "", word) for word in value)
+        join = shlex.join if _is(dict, hint) else ",".join
+        return parse_value(flag_of(name), join(value), hint)
 
     def _unknown(self, rest: list[str]) -> str:
         """Return the error message for arguments that the parser does not know."""
@@ -176,9 +184,10 @@ def _is(kind: type, hint: Any) -> bool:
     return any(typing.get_origin(choice) is kind for choice in choices)
 
 
-def _is_repeatable(hint: Any) -> bool:
-    """Return whether a repeated flag adds to its values: lists of strings, and dictionaries."""
-    return _is(dict, hint) or "tuple[str, ...]" in str(hint)
+def _is_texts(hint: Any) -> bool:
+    """Return whether a type hint is a list of strings, or a union with one."""
+    choices = typing.get_args(hint) if is_union(hint) else (hint,)
+    return (str, Ellipsis) in [typing.get_args(choice) for choice in choices]
 
 
 def _metavar(hint: Any) -> str:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +25,10 @@ from agentlab.runs.files import reporting, write_text
 from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Predict with the trainer of a run, or of a folder written by trainer.save. INPUT is
-a CSV file, an image, a folder of images, a text, or a file with one text per line; for a
-forecaster, a CSV file whose last rows are the past; for a language model, the start of a text."""
+a CSV file, JSON lines (.jsonl), an image, a folder of images, a text, a file with one text per
+line, or - for standard input; for a forecaster, a CSV file whose last rows are the past; for a
+language model, the start of a text."""
+MAX_STDIN = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Presentation(Options):
     top_k: int | None = option(None, "sample from the k most likely characters; none for all", ge=1)
     beam: int = option(5, "beam width, for translators; 1 is greedy", ge=1)
     seed: int = option(0, "random seed, for language models", ge=0)
+    encoding: str | None = option(None, "of a file, such as cp1252; none for UTF-8 or UTF-16")
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ def run(words: list[str]) -> int:
     folder, inputs, out = (given.pop(name, None) for name in ("run", "input", "out"))
     overwrite = given.pop("overwrite", False)
     presentation = Presentation(**given)
+    inputs = [re.sub("^ (?=-)", "", word) for word in inputs or ()]
     if folder is None or not inputs:
         raise AgentlabError(f"RUN or INPUT is missing; usage: {program('predict')} RUN INPUT")
     if out is not None:
@@ -65,14 +76,40 @@ def run(words: list[str]) -> int:
     with without_banners():
         trainer = _load(Path(folder))
         options = configs.to_dict(presentation)
-        lines = [line for each in inputs for line in trainer.format_prediction(each, **options)]
-    if out is not None:
-        with reporting(f"--out {out!r} cannot be written"):
-            write_text(Path(out), "\n".join(lines) + "\n")
-        print(printable(f"wrote {len(lines):,} lines to {out}"))
-    else:
-        print(printable("\n".join(lines)))
+        with _sources(inputs) as sources:
+            if out is None:
+                lines = [line for s in sources for line in trainer.format_prediction(s, **options)]
+                print(printable("\n".join(lines)))
+                return 0
+            tables = [trainer.tabulate(source, **options) for source in sources]
+    header, rows = tables[0][0], [row for table in tables for row in table[1]]
+    with reporting(f"--out {out!r} cannot be written"):
+        write_text(Path(out), _as_csv([header, *rows]))
+    print(printable(f"wrote {len(rows):,} predictions to {out}"))
     return 0
+
+
+def _as_csv(rows: list[list[str]]) -> str:
+    """Return rows as the text of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+@contextmanager
+def _sources(inputs: list[str]) -> Iterator[list[str]]:
+    """Yield the inputs, with a file in place of ``-``, standard input."""
+    if "-" not in inputs:
+        yield inputs
+        return
+    content = sys.stdin.buffer.read(MAX_STDIN + 1)
+    if len(content) > MAX_STDIN:
+        raise AgentlabError(f"standard input has more than {MAX_STDIN:,} bytes; pass a file")
+    suffix = ".jsonl" if content.lstrip()[:1] in (b"{", b"[") else ".csv"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"stdin{suffix}")
+        path.write_bytes(content)
+        yield [str(path) if each == "-" else each for each in inputs]
 
 
 def _load(folder: Path) -> Any:

@@ -19,8 +19,8 @@ from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
+from agentlab.experiments.source import OWN, Source
 from agentlab.experiments.trainer_run import Fitting, choose_trainer
-from agentlab.experiments.training_data import OWN, Source
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
 from agentlab.runs.permission import refuse_links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,14 +10,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.csv_files import MISSING
+from agentlab.data.csv_form import MISSING
+from agentlab.data.dates import ISO, DateForm, days
+from agentlab.data.number_forms import NumberForm, is_absent
 
 Kind = Literal["number", "date", "boolean", "category", "dropped"]
 Task = Literal["regression", "classification"]
 Floats = npt.NDArray[np.float32]
 NumberArray = npt.NDArray[np.float64]
 
-INFINITE = "which is not a finite number"
 # Pairs of words, false first; a column with only the words of one pair is boolean.
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
 
@@ -32,12 +34,15 @@ class Column:
             training split has missing cells, another input is 1 for missing cells.
         missing: number of missing cells in the training split.
         examples: some of its values.
-        note: why it is dropped.
+        note: why it is dropped, or what was done with some of its cells.
         mean: mean of numbers or dates; replaces missing cells.
         deviation: standard deviation of numbers or dates, 1 if they are all equal.
         categories: the categories, sorted; for a boolean, the false and the true word in lower
             case.
         usual: index of the most frequent category, which replaces missing ones.
+        decimal, thousands, unit: how numbers are written, see ``NumberForm``.
+        format: format of dates, see ``DateForm``.
+        folded: whether categories are the same in upper and lower case.
     """
 
     name: str
@@ -49,6 +54,16 @@ class Column:
     deviation: float = 1.0
     categories: tuple[str, ...] = ()
     usual: int = 0
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+    format: str = ISO
+    folded: bool = False
+
+    @property
+    def form(self) -> NumberForm:
+        """How the numbers are written."""
+        return NumberForm(self.decimal, self.thousands, self.unit)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -65,11 +80,16 @@ class Column:
         """The inputs made from the column, in words for the user."""
         word = {
             "number": f"standardized: mean {self.mean:.4g}, deviation {self.deviation:.4g}",
-            "date": f"days, standardized: deviation {self.deviation:.4g}",
+            "date": f"{DateForm(self.format).words}, days standardized: deviation "
+            f"{self.deviation:.4g}",
             "boolean": f"{' and '.join(self.categories)} as 0 and 1",
             "category": f"{len(self.categories)} inputs, one per category",
             "dropped": f"dropped: {self.note}",
         }[self.kind]
+        if self.kind == "number" and (written := say_form(self.form)):
+            word = f"{written}; {word}"
+        if self.kind != "dropped" and self.note:
+            word += f"; {self.note}"
         return f"{word}; one more input for missing cells" if self.inputs and self.missing else word
 
 
@@ -84,6 +104,7 @@ class Target:
         missing: number of missing cells in the training split; their rows are left out.
         examples: some of its values.
         mean, deviation: mean and standard deviation of the training split, for regression.
+        decimal, thousands, unit, folded: as of ``Column``.
     """
 
     name: str
@@ -93,50 +114,89 @@ class Target:
     examples: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+    folded: bool = False
+
+    @property
+    def form(self) -> NumberForm:
+        """How the numbers of a regression are written."""
+        return NumberForm(self.decimal, self.thousands, self.unit)
 
 
-def find(known: Sequence[str], texts: Any) -> npt.NDArray[np.intp]:
-    """Return the index of each text in ``known``, -1 where it is unknown or missing."""
-    import pandas as pd
-
-    places: npt.NDArray[np.intp] = pd.Index(list(known), dtype=object).get_indexer(texts)
-    return places
-
-
-def days(texts: Any) -> NumberArray:
-    """Return dates (ISO 8601, perhaps with a time) as days since 1970, NaN for anything else."""
-    import pandas as pd
-
-    times = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
-    since = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    numbers: NumberArray = since.to_numpy(np.float64, copy=True)
-    return numbers
+def say_form(form: NumberForm) -> str:
+    """Return how numbers are written, in words; empty if as in a program."""
+    marks = {",": "comma", ".": "point", " ": "space", "'": "apostrophe"}
+    words = [f"decimal {marks[form.decimal]}"] if form.decimal != "." else []
+    words += [f"thousands {marks[form.thousands]}"] if form.thousands else []
+    return ", ".join([*words, *([f"unit {form.unit}"] if form.unit else [])])
 
 
 def truths(pair: Sequence[str], texts: Any) -> NumberArray:
     """Return 0 or 1 for the first or second word of a pair, in any case, and -1 for others."""
     import pandas as pd
 
+    places = {word: i for i, word in enumerate(pair)}
     codes, words = pd.factorize(texts)
-    places = find(pair, [word.strip().lower() for word in words])
-    truths: NumberArray = np.append(places, -1)[codes].astype(np.float64)
-    return truths
+    found = [places.get(str(word).strip().lower(), -1) for word in words]
+    numbers: NumberArray = np.append(np.array(found, np.float64), -1)[codes]
+    return numbers
 
 
-def number_cells(cells: Any) -> NumberArray:
-    """Return the cells of a pandas Series as numbers; missing is NaN, any other text infinite."""
+def not_finite(text: str) -> str:
+    """Return the relative clause about a text that was read as an infinite number."""
+    infinite = text.strip().lower().lstrip("+-") in ("inf", "infinity")
+    return "which is not a finite number" if infinite else "which is not a number"
+
+
+def numbers_of(texts: Any, form: NumberForm) -> NumberArray:
+    """Return a pandas Series as numbers; missing cells are NaN, other texts infinite.
+
+    Args:
+        texts: numbers, or texts as in a file.
+        form: how texts are written.
+    """
     import pandas as pd
 
-    if cells.dtype.kind in "iufb":
-        numbers: NumberArray = cells.to_numpy(np.float64, na_value=np.nan)
+    if texts.dtype.kind in "iufb":
+        numbers: NumberArray = texts.to_numpy(np.float64, na_value=np.nan)
         return numbers
-    missing = (cells.isna() | cells.isin(MISSING)).to_numpy(bool)
-    if cells.dtype.kind in "mM":
-        return np.where(missing, np.nan, np.inf)
-    numbers = pd.to_numeric(cells.astype(object), errors="coerce").to_numpy(np.float64, copy=True)
-    numbers[np.isnan(numbers)] = np.inf
-    numbers[missing] = np.nan
+    if form.plain and form.decimal == ".":
+        numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64, copy=True)
+        rest = np.flatnonzero(np.isnan(numbers) & texts.notna().to_numpy())
+        numbers[rest] = form.parse(map(str, texts.iloc[rest]))
+        return numbers
+    codes, values = pd.factorize(texts)
+    numbers = np.append(form.parse(map(str, values)), np.nan)[codes]
     return numbers
+
+
+def number_cells(cells: Any, form: NumberForm | None = None) -> NumberArray:
+    """Return the cells of a pandas Series as numbers; missing is NaN, any other text infinite.
+
+    Durations become seconds.
+
+    Args:
+        cells: a column of a DataFrame.
+        form: how texts are written; ``None`` for as in a program.
+    """
+    import pandas as pd
+
+    if cells.dtype.kind == "m":
+        seconds: NumberArray = (cells / pd.Timedelta(seconds=1)).to_numpy(np.float64)
+        return seconds
+    if cells.dtype.kind == "M":
+        return np.where(cells.isna(), np.nan, np.inf)
+    if cells.dtype.kind not in "iufb":
+        cells = cells.astype(object).where(~cells.isin(MISSING), np.nan)
+    return numbers_of(cells, form or NumberForm())
+
+
+def day_cells(texts: Any, form: str) -> tuple[NumberArray, npt.NDArray[np.bool_]]:
+    """Return dates as days since 1970 (NaN if missing or not a date), and which are missing."""
+    absent = texts.isna().to_numpy() | texts.map(is_absent, na_action="ignore").eq(True).to_numpy()
+    return days(texts, form), absent
 
 
 def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
@@ -162,3 +222,14 @@ def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
     cells = cells.astype(object)
     missing = cells.isna() | cells.isin(MISSING)
     return cells.map(text, na_action="ignore").astype(object).where(~missing, np.nan)
+
+
+def tell_others(column: Column, texts: Any) -> None:
+    """Warn of words in a column of yes or no that are neither, and are read as missing."""
+    words = [text for text in map(str, texts.unique()) if not is_absent(text)]
+    if words:
+        warnings.warn(
+            f"column {column.name!r} contains {words[0]!r}, which is neither "
+            f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
+            stacklevel=3,
+        )

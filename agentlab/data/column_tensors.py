@@ -7,13 +7,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentlab.data.column import Column
-from agentlab.data.csv_files import MISSING
+from agentlab.data.csv_form import MISSING
+from agentlab.data.dates import ISO, QUARTER, DateForm
+from agentlab.data.labels import WHOLE, label_key
+from agentlab.data.number_forms import ABSENT
 from agentlab.lazy import tf
 
 DATE_AND_TIME = (
-    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(\d{4})-(\d\d)(?:-(\d\d))?"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?\s*(?:Z|UTC)?(?:([+-])(\d\d):?(\d\d))?)?"
 )
+TOKENS = {  # of formats of dates, as regular expressions
+    "Y": r"(\d{4})",
+    "y": r"(\d\d)",
+    "m": r"(\d\d?)",
+    "b": r"(\d\d)",
+    "d": r"(\d\d?)",
+    "H": r"(\d\d?)",
+    "I": r"(\d\d?)",
+    "M": r"(\d\d?)",
+    "S": r"(\d\d?(?:\.\d+)?)",
+    "p": "([AaPp][Mm])",
+    "a": "[A-Za-z]+",
+    "z": r"([+-])(\d\d):?(\d\d)",
+    "f": r"\d*",
+}
+MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, February's in a leap year
 
 
@@ -57,43 +76,66 @@ def column_inputs(column: Column, cells: Any) -> Any:
         missing = _any_equal(cells, MISSING)
         if column.kind == "category":
             usual = tf.one_hot(column.usual, len(column.categories))
-            found = tf.cast(cells[:, None] == tf.constant(column.categories)[None], tf.float32)
+            known = [label_key(category, column.folded) for category in column.categories]
+            found = tf.cast(_keys(cells, column.folded)[:, None] == tf.constant(known), tf.float32)
             values = tf.where(missing[:, None], usual[None], found)
         elif column.kind == "date":
-            numbers, valid = days_of_dates(tf.where(missing, "1970-01-01", cells))
-            _check(column, valid, "a date such as 2024-12-31")
+            missing |= _any_equal(_keys(cells, True), tuple(ABSENT))
+            numbers, valid = days_of_dates(cells, column.format)
+            _check(column, missing | valid, f"a date ({DateForm(column.format).words})")
             values = _standardized(column, numbers, missing)[:, None]
         else:
-            words = tf.strings.lower(tf.strings.strip(cells), encoding="utf-8")
-            no, yes = (words == word for word in column.categories)
-            _check(column, missing | no | yes, " or ".join(column.categories))
+            no, yes = (_keys(cells, True) == word for word in column.categories)
+            missing = ~(no | yes)
             values = tf.where(missing, float(column.usual), tf.cast(yes, tf.float32))[:, None]
     if column.missing:
         values = tf.concat([values, tf.cast(missing, tf.float32)[:, None]], axis=1)
     return values
 
 
-def days_of_dates(texts: Any) -> tuple[Any, Any]:
-    """Return dates (ISO 8601, optionally with a time) as days since 1970, and which are valid.
+def days_of_dates(texts: Any, form: str = ISO) -> tuple[Any, Any]:
+    """Return dates as days since 1970, and which texts are dates.
 
     Args:
         texts: strings ``[n]`` such as ``2024-12-31`` or ``2024-12-31T23:59:59+01:00``.
+        form: their format, see ``DateForm``.
 
     Returns:
         float64 ``[n]``, and booleans ``[n]``.
     """
-    written = tf.strings.regex_full_match(texts, DATE_AND_TIME)
-    texts = tf.where(written, texts, "1970-01-01")
+    texts = tf.strings.strip(texts)
+    for number, name in enumerate(MONTH_NAMES, 1) if "%b" in form else ():
+        texts = tf.strings.regex_replace(texts, rf"(?i)\b{name}[a-z]*\.?", f"{number:02}")
+    pattern, groups = _pattern(form)
+    written = tf.strings.regex_full_match(texts, pattern)
 
-    def number(group: int, dtype: str = "int64") -> Any:
+    def number(token: str, default: int = 0, dtype: str = "int64") -> Any:
+        if token not in groups:
+            return tf.fill(tf.shape(texts), tf.constant(default, getattr(tf, dtype)))
         # An optional group that does not match is empty, and the 0 before it makes it zero.
-        digits = tf.strings.regex_replace(texts, DATE_AND_TIME, rf"0\{group}")
+        digits = tf.strings.regex_replace(texts, pattern, rf"0\{groups[token]}")
+        digits = tf.where(written, digits, f"{default}")
         return tf.strings.to_number(digits, getattr(tf, dtype))
 
-    year, month, day, hour, minute = (number(group) for group in range(1, 6))
-    second = number(6, "float64")
-    east = tf.strings.regex_replace(texts, DATE_AND_TIME, r"\7") != "-"
-    offset = tf.cast(tf.where(east, 1, -1), tf.int64) * (number(8) * 60 + number(9))
+    def text(token: str) -> Any:
+        group = groups.get(token, 0)
+        return tf.strings.lower(tf.strings.regex_replace(texts, pattern, rf"\{group}"))
+
+    year, month, day = number("Y", 1970), number("m", 1), number("d", 1)
+    if "y" in groups:
+        short = number("y")
+        year = short + tf.where(
+            short < 69, tf.constant(2000, tf.int64), tf.constant(1900, tf.int64)
+        )
+    if "q" in groups:
+        month = 3 * number("q", 1) - 2
+    if form == ISO:  # a month without a day
+        day = tf.where(text("d") == "", tf.constant(1, tf.int64), day)
+    hour, minute, second = number("H"), number("M"), number("S", dtype="float64")
+    if "p" in groups:
+        hour = number("I") % 12 + tf.where(text("p") == "pm", tf.constant(12, tf.int64), 0)
+    offset = number("zh") * 60 + number("zm")
+    offset = tf.where(text("z") == "-", -offset, offset) if "z" in groups else offset
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = tf.gather(tf.constant(MONTHS, tf.int64), tf.clip_by_value(month - 1, 0, 11))
     last -= tf.cast((month == 2) & ~leap, tf.int64)
@@ -105,6 +147,28 @@ def days_of_dates(texts: Any) -> tuple[Any, Any]:
     count = 365 * start + start // 4 - start // 100 + start // 400 + of_year - 719_468
     seconds = tf.cast((hour * 60 + minute - offset) * 60, tf.float64) + second
     return tf.cast(count, tf.float64) + seconds / 86_400, valid
+
+
+def _pattern(form: str) -> tuple[str, dict[str, int]]:
+    """Return a format of dates as a regular expression, and the group of each of its parts."""
+    if form == ISO:
+        names = ["Y", "m", "d", "H", "M", "S", "z", "zh", "zm"]
+        return DATE_AND_TIME, {name: i for i, name in enumerate(names, 1)}
+    if form == QUARTER:
+        return r"(\d{4})[ -]?[Qq]([1-4])", {"Y": 1, "q": 2}
+    names, pattern = [], ""
+    for part in re.findall(r"%[A-Za-z]|[^%]", form):
+        name = part[1:] if part[0] == "%" else ""
+        pattern += TOKENS.get(name, re.escape(part))
+        found = {"z": ["z", "zh", "zm"], "b": ["m"], "a": [], "": [], "f": []}.get(name, [name])
+        names += found
+    return pattern, {name: i for i, name in enumerate(names, 1)}
+
+
+def _keys(cells: Any, folded: bool) -> Any:
+    """Return the ``label_key`` of texts."""
+    texts = tf.strings.regex_replace(tf.strings.strip(cells), f"^{WHOLE.pattern}$", r"\1")
+    return tf.strings.lower(texts, encoding="utf-8") if folded else texts
 
 
 def _standardized(column: Column, numbers: Any, missing: Any) -> Any:

@@ -10,27 +10,32 @@ import numpy.typing as npt
 
 from agentlab.config import did_you_mean, from_dict, to_dict
 from agentlab.data.column import (
-    INFINITE,
     Column,
     Floats,
+    NumberArray,
     Target,
     Task,
-    days,
-    find,
+    day_cells,
+    not_finite,
     number_cells,
+    numbers_of,
+    tell_others,
     text_cells,
     truths,
 )
 from agentlab.data.column_kinds import frame_columns
+from agentlab.data.column_table import describe_columns
 from agentlab.data.column_tensors import column_inputs, signature_names
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
+from agentlab.data.dates import ISO, DateForm
+from agentlab.data.json_rows import is_json, read_json_rows
+from agentlab.data.labels import find_labels
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_frame
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 
-SHOWN = 50  # columns in the table that is printed for the user
 Refuse = Callable[[int, str, str], AgentlabError]  # from a row, a column's name and a reason
 
 
@@ -45,6 +50,7 @@ class Columns(Preprocessor):
     Args:
         columns: all columns but the target, in the order of their inputs.
         target: the column to predict, or ``None`` if it is not part of the table.
+        missing: words for a missing cell besides the usual ones.
 
     Attributes:
         inputs: the names of the inputs: ``age``, ``city=Rome``, ``age is missing``.
@@ -61,8 +67,13 @@ class Columns(Preprocessor):
 
     kind = "columns"
 
-    def __init__(self, columns: Sequence[Column], target: Target | None = None) -> None:
-        self.columns, self.target = tuple(columns), target
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        target: Target | None = None,
+        missing: Sequence[str] = (),
+    ) -> None:
+        self.columns, self.target, self.missing = tuple(columns), target, tuple(missing)
         self.task: Task | None = target.task if target else None
         self.classes = target.classes if target else ()
         self.inputs = tuple(name for column in columns for name in column.inputs)
@@ -76,7 +87,8 @@ class Columns(Preprocessor):
         ]
         self._texts = [(column, at) for column, at in places if column.kind != "number"]
         numbers = [(column, at) for column, at in places if column.kind == "number"]
-        self._numbers = [column.name for column, _ in numbers]
+        self._forms = {column.name: column.form for column, _ in numbers}
+        self._numbers = list(self._forms)
         self._number_places = [at for _, at in numbers]
         self._means = np.array([column.mean for column, _ in numbers])
         self._deviations = np.array([column.deviation for column, _ in numbers])
@@ -116,7 +128,10 @@ class Columns(Preprocessor):
                 listed = ", ".join(frame.columns[:20])
                 hint = did_you_mean(name, frame.columns) or f"; it has {listed}"
                 raise InvalidArgument(f"x has no column {name!r}{hint}")
-        cells = {name: number_cells(frame[name]) for name in self._numbers}
+        numbers = np.empty((len(frame), len(self._numbers)))
+        for i, (name, form) in enumerate(self._forms.items()):
+            numbers[:, i] = number_cells(frame[name], form)
+        cells = {}
         for column, _ in self._texts:
             cells[column.name] = text_cells(
                 frame[column.name], column.categories[:2] if column.kind == "boolean" else ()
@@ -124,9 +139,10 @@ class Columns(Preprocessor):
 
         def refuse(row: int, name: str, why: str) -> AgentlabError:
             value = str(frame[name].iloc[row])
+            why = why or not_finite(value)
             return InvalidArgument(f"x, row {row}, column {name!r} contains {value!r}, {why}")
 
-        return self._encode(pd.DataFrame(cells, range(len(frame))), refuse)
+        return self._encode(numbers, pd.DataFrame(cells, range(len(frame))), refuse)
 
     def encode(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> Floats:
         """Return the inputs of some rows of a chunk of CSV files, float32 ``[n, len(inputs)]``.
@@ -139,42 +155,58 @@ class Columns(Preprocessor):
             AgentlabError: for an infinite number, or a text that is not a date or not one of the
                 two words of a boolean.
         """
-        return self._encode(
-            chunk.frame.take(rows), lambda row, name, why: chunk.refuse(int(rows[row]), name, why)
-        )
+        frame = chunk.frame
+        texts = {name for name, dtype in frame.dtypes.items() if dtype.kind not in "iufb"}
+        written = texts.intersection(self._forms)
+        plain = [name for name in self._numbers if name not in written]
+        numbers = np.empty((len(rows), len(self._numbers)))
+        if plain:
+            places = [i for i, name in enumerate(self._numbers) if name not in written]
+            numbers[:, places] = frame[plain].to_numpy(np.float64)[rows]
+        for i, (name, form) in enumerate(self._forms.items()):
+            if name in written:
+                numbers[:, i] = numbers_of(frame[name].take(rows), form)
 
-    def _encode(self, frame: Any, refuse: Refuse) -> Floats:
+        def refuse(row: int, name: str, why: str) -> AgentlabError:
+            row = int(rows[row])
+            return chunk.refuse(row, name, why or not_finite(str(chunk.frame[name].iloc[row])))
+
+        cells = frame[[column.name for column, _ in self._texts]].take(rows)
+        return self._encode(numbers, cells, refuse)
+
+    def _encode(self, numbers: NumberArray, frame: Any, refuse: Refuse) -> Floats:
         inputs = np.zeros((len(frame), len(self.inputs)), np.float32)
-        numbers = frame[self._numbers].to_numpy(np.float64)
         missing = np.isnan(numbers)
         if (infinite := np.isinf(numbers)).any():
             row, i = np.argwhere(infinite)[0]
-            raise refuse(int(row), self._numbers[i], INFINITE)
+            raise refuse(int(row), self._numbers[i], "")
         places = np.array(self._number_places, np.intp)
         inputs[:, places] = np.where(missing, 0, (numbers - self._means) / self._deviations)
         inputs[:, places[self._flagged] + 1] = missing[:, self._flagged]
         for column, first in self._texts:
             texts = frame[column.name]
             absent = texts.isna().to_numpy()
-            if column.missing:
-                inputs[:, first + len(column.inputs) - 1] = absent
+            bad, why = np.zeros(len(texts), bool), ""
             if column.kind == "category":
-                codes = find(column.categories, texts)
+                codes = find_labels(column.categories, texts, column.folded)
                 codes[absent] = column.usual
                 known = np.flatnonzero(codes >= 0)
                 inputs[known, first + codes[known]] = 1
-                continue
-            if column.kind == "date":
-                values = (days(texts) - column.mean) / column.deviation
-                values[absent] = 0
-                bad, why = np.isnan(values), "which is not a date such as 2024-12-31"
+            elif column.kind == "date":
+                values, absent = day_cells(texts, column.format)
+                example = "" if column.format != ISO else " such as 2024-12-31"
+                bad = np.isnan(values) & ~absent
+                why = f"which is not a date{example or f' ({DateForm(column.format).words})'}"
+                inputs[:, first] = np.where(absent, 0, (values - column.mean) / column.deviation)
             else:
                 values = truths(column.categories, texts)
-                values[absent] = column.usual
-                bad, why = values < 0, f"which is neither {' nor '.join(column.categories)}"
+                tell_others(column, texts[(values < 0) & ~absent])
+                absent = values < 0
+                inputs[:, first] = np.where(absent, column.usual, values)
             if bad.any():
                 raise refuse(int(bad.argmax()), column.name, why)
-            inputs[:, first] = values
+            if column.missing:
+                inputs[:, first + len(column.inputs) - 1] = absent
         return inputs
 
     def targets(self, chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -187,25 +219,21 @@ class Columns(Preprocessor):
         assert self.target is not None
         cells = chunk.frame[self.target.name]
         if self.task == "classification":
-            labels = find(self.classes, cells).astype(np.int32)
+            labels = find_labels(self.classes, cells, self.target.folded).astype(np.int32)
             return labels, labels >= 0
-        values = cells.to_numpy(np.float64)
+        values = numbers_of(cells, self.target.form)
         if (infinite := np.isinf(values)).any():
-            raise chunk.refuse(int(infinite.argmax()), self.target.name, INFINITE)
+            row, name = int(infinite.argmax()), self.target.name
+            raise chunk.refuse(row, name, not_finite(str(cells.iloc[row])))
         return values.astype(np.float32), ~np.isnan(values)
 
-    @property
-    def target_type(self) -> dict[str, type | None]:
-        """The type with which to read the target, as in ``types``."""
-        assert self.target is not None
-        return {self.target.name: float if self.task == "regression" else str}
-
-    def read(self, source: Source) -> Any:
-        """Return the required columns of CSV files, a DataFrame.
+    def read(self, source: Source, encoding: str | None = None) -> Any:
+        """Return the required columns of CSV files or of JSON lines, a DataFrame.
 
         Args:
             source: a file, several files or a folder of files; they may lack the target and have
                 other columns. Blank lines are skipped.
+            encoding: of CSV files; ``None`` infers it.
 
         Raises:
             AgentlabError: for a missing column, or a cell that does not match the kind of its
@@ -213,10 +241,14 @@ class Columns(Preprocessor):
         """
         import pandas as pd
 
-        files = CSVFiles(source)
+        if is_json(source):
+            frame = read_json_rows(str(source))
+            self.transform(frame)
+            return frame
+        files = CSVFiles(source, missing=self.missing, encoding=encoding)
         files.need(list(self.types))
         frames = []
-        for chunk in files.chunks({**dict.fromkeys(files.names, str), **self.types}):
+        for chunk in files.chunks(dict.fromkeys(files.names, str)):
             self.encode(chunk, np.arange(len(chunk.frame)))  # an error here names file and row
             frames.append(chunk.frame[list(self.types)])
         if not sum(map(len, frames)):
@@ -224,37 +256,22 @@ class Columns(Preprocessor):
         return pd.concat(frames, ignore_index=True)
 
     def describe(self) -> str:
-        """Return a table for the user: each column and the inputs made from it."""
-        rows = [("column", "kind", "missing", "examples", "becomes")]
-        for column in self.columns[:SHOWN]:
-            kind = "-" if column.kind == "dropped" else column.kind
-            rows.append(_cells(column, kind, column.becomes))
-        if len(self.columns) > SHOWN:
-            rows.append(("...", "", "", "", f"{len(self.columns) - SHOWN:,} more columns"))
-        if self.target is not None:
-            becomes = f"one of {len(self.classes)} classes to predict"
-            if self.task == "regression":
-                becomes = f"the number to predict: mean {self.target.mean:.4g}"
-            rows.append(_cells(self.target, "target", becomes))
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        return "\n".join(
-            "  ".join(
-                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), last]
-            )
-            for *row, last in rows
-        )
+        """Return a table for the user: each column, what it means and what becomes of it."""
+        return describe_columns(self.columns, self.target)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that was fitted as JSON-compatible values."""
         target = None if self.target is None else to_dict(self.target)
-        return {"columns": [to_dict(column) for column in self.columns], "target": target}
+        columns = [to_dict(column) for column in self.columns]
+        return {"columns": columns, "target": target, "missing": list(self.missing)}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
         """Make a preprocessor from the output of ``to_json``."""
         columns = [from_dict(Column, column) for column in described["columns"]]
         target = described["target"]
-        return cls(columns, None if target is None else from_dict(Target, target))
+        missing = described.get("missing", ())
+        return cls(columns, None if target is None else from_dict(Target, target), missing)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -277,8 +294,3 @@ class Columns(Preprocessor):
     def transform_tensors(self, inputs: Any) -> Any:
         """Return the output of ``transform`` for a dict of tensors, one per column."""
         return tf.concat([column_inputs(c, inputs[c.name]) for c in self._used], axis=1)
-
-
-def _cells(column: Column | Target, kind: str, becomes: str) -> tuple[str, str, str, str, str]:
-    short = (text if len(text) <= 12 else text[:11] + "\u2026" for text in column.examples)
-    return column.name, kind, f"{column.missing:,}", ", ".join(short), becomes

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.config import did_you_mean
+from agentlab.data.column import numbers_of
 from agentlab.data.csv_form import (
-    MAX_COLUMNS,
-    MAX_LINE,
+    BLANK,
+    MISSING,
     Source,
     cells_of,
+    encoding_in,
     find_files,
     first_lines,
     guess_decimal,
     guess_separator,
     open_bounded,
     open_text,
+    read_header,
     reading,
 )
+from agentlab.data.number_forms import NumberForm
 from agentlab.errors import AgentlabError
 
-MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "Null")
 CELLS = 200_000  # per chunk, so that wide tables need no more memory than narrow ones
-BLANK: tuple[list[str], ...] = ([], [""])
 BEYOND = "\n beyond the header"  # no column can have this name: names are stripped
 
 
@@ -50,9 +50,9 @@ class Chunk:
     file: int
     first: int
 
-    def numbers(self, name: str) -> npt.NDArray[np.float64]:
+    def numbers(self, name: str, form: NumberForm) -> npt.NDArray[np.float64]:
         """Return a column of texts as numbers; other texts are infinite, missing cells NaN."""
-        return self.files.to_numbers(self.frame[name])
+        return numbers_of(self.frame[name], form)
 
     def refuse(self, row: int, name: str, why: str) -> AgentlabError:
         """Return an error about a cell.
@@ -71,17 +71,20 @@ class CSVFiles:
     """One or several CSV files with the same columns, read as one table in chunks.
 
     The first row names the columns. Cells are separated by a comma, semicolon, tab or bar, as
-    inferred from the first file; decimal commas are supported if the separator is not a comma.
-    Blank lines are skipped. Cells that are empty or in ``MISSING`` are missing. Files are UTF-8 and
-    may be compressed with gzip (``.gz``). Messages name a row by its line number in the file, as in
-    a spreadsheet.
+    inferred from the first file. Blank lines are skipped. Cells that are empty or in ``MISSING``
+    are missing. Files may be compressed (``.gz``, ``.zip``). Messages name a row by its line number
+    in the file, as in a spreadsheet.
 
     Args:
         source: a file, a folder (its ``.csv`` and ``.tsv`` files, by name) or several files.
         separator: the separator of cells; ``None`` infers it.
+        decimal: the decimal mark, a point or a comma; ``None`` infers it.
+        missing: further words for a missing cell.
+        encoding: of the files; ``None`` for that of their byte order mark, or UTF-8.
 
     Attributes:
         paths: the files.
+        decimal: the decimal mark of numbers that may be written with either.
         names: the names of the columns, in the order of the first file.
         rows: number of rows per chunk.
 
@@ -90,22 +93,36 @@ class CSVFiles:
             whose columns differ.
     """
 
-    def __init__(self, source: Source, separator: str | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        separator: str | None = None,
+        decimal: str | None = None,
+        missing: Sequence[str] = (),
+        encoding: str | None = None,
+    ) -> None:
         self.paths = find_files(source)
-        sample = first_lines(self.paths[0])
+        self.encodings = [encoding_in(path, encoding) for path in self.paths]
+        sample = first_lines(self.paths[0], self.encodings[0])
         self.separator = separator or guess_separator(sample)
-        self.decimal = "." if self.separator == "," else guess_decimal(sample, self.separator)
-        headers = [_header(path, self.separator) for path in self.paths]
+        self.given_decimal, self.missing = decimal, tuple(missing)
+        self.decimal = decimal or guess_decimal(sample, self.separator)
+        headers = [
+            read_header(path, self.separator, name)
+            for path, name in zip(self.paths, self.encodings, strict=True)
+        ]
+        self._small: Any = None  # all of a file of one chunk, which is read only once
         self._skip = [skip for skip, _ in headers]
         self._names = [names for _, names in headers]
         self.names = self._names[0]
         self.rows = max(100, min(50_000, CELLS // len(self.names)))
-        for path, names in zip(self.paths, self._names, strict=True):
+        for path, names in zip(self.paths[1:], self._names[1:], strict=True):
             for one, other, in_one, in_other in (
                 (path, self.paths[0], names, self.names),
                 (self.paths[0], path, self.names, names),
             ):
-                if lacking := [name for name in in_other if name not in in_one]:
+                known = set(in_one)
+                if lacking := [name for name in in_other if name not in known]:
                     raise AgentlabError(f"{one} has no column {lacking[0]!r}, but {other} has one")
 
     def need(self, names: Sequence[str]) -> None:
@@ -114,7 +131,7 @@ class CSVFiles:
         Raises:
             AgentlabError: for a missing column, or a file that seems to have no header.
         """
-        for name in names:
+        for name in names if not set(names) <= set(self.names) else ():
             if name in self.names:
                 continue
             listed = ", ".join(self.names[:20]) + (", ..." if len(self.names) > 20 else "")
@@ -140,37 +157,33 @@ class CSVFiles:
             AgentlabError: for text in a column of numbers, a row that is longer than the header,
                 or a file that is damaged or not UTF-8.
         """
+        if self._small is not None and _serves(self._small, types):
+            yield Chunk(self._small, self, 0, 0)
+            return
         for file in range(len(self.paths)) if order is None else order:
             first = 0
             for frame in self._frames(file, types):
+                if len(self.paths) == 1 and len(frame) < self.rows and not first:
+                    self._small = frame.copy() if len(types) == len(self.names) else self._small
                 yield Chunk(frame, self, file, first)
                 first += len(frame)
 
-    def to_numbers(self, texts: Any) -> npt.NDArray[np.float64]:
-        """Return texts as numbers; other texts are infinite, missing cells NaN."""
-        import pandas as pd
-
-        if self.decimal == "," and texts.dtype.kind not in "iuf":
-            texts = texts.str.replace(",", ".")
-        numbers: npt.NDArray[np.float64]
-        numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64, copy=True)
-        numbers[np.isnan(numbers) & texts.notna().to_numpy()] = np.inf
-        return numbers
-
     def find_text(
-        self, names: Sequence[str], why: str = "which is not a number"
+        self,
+        forms: Mapping[str, NumberForm],
+        why: str = "which is not a number",
     ) -> AgentlabError | None:
         """Return an error about the first cell that is not a finite number, if there is one.
 
         Args:
-            names: the columns to search.
+            forms: how numbers are written in the columns to search.
             why: the relative clause that follows the cell's value in the message.
         """
-        for chunk in self.chunks(dict.fromkeys(names, str)):
-            bad = np.stack([np.isinf(chunk.numbers(name)) for name in names], axis=1)
+        for chunk in self.chunks(dict.fromkeys(forms, str)):
+            bad = np.stack([np.isinf(chunk.numbers(*column)) for column in forms.items()], axis=1)
             if bad.any():
                 row = int(bad.any(1).argmax())
-                return chunk.refuse(row, names[int(bad[row].argmax())], why)
+                return chunk.refuse(row, list(forms)[int(bad[row].argmax())], why)
         return None
 
     def place(self, file: int, row: int) -> str:
@@ -182,7 +195,8 @@ class CSVFiles:
 
     def _rows(self, file: int) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows of a file and the lines at which they begin, by Python's slow reader."""
-        with reading(self.paths[file]), open_text(self.paths[file]) as stream:
+        path = self.paths[file]
+        with reading(path), open_text(path, self.encodings[file]) as stream:
             rows = cells_of(stream, self.separator)
             header, line = True, 0
             for row in rows:
@@ -203,16 +217,16 @@ class CSVFiles:
             pd.read_csv(
                 stream,
                 sep=self.separator,
-                decimal=self.decimal,
+                decimal="." if self.separator == "," else self.decimal,
                 header=None,
                 skiprows=self._skip[file],
                 names=[*names, BEYOND] if whole else names,
                 usecols=None if whole else list(types),
                 dtype={name: dtypes[type] for name, type in types.items() if type is not None},
                 keep_default_na=False,
-                na_values=list(MISSING),
+                na_values=[*MISSING, *self.missing],
                 skipinitialspace=True,
-                encoding="utf-8-sig",
+                encoding=self.encodings[file],
                 index_col=False,
                 low_memory=False,
                 chunksize=self.rows,
@@ -236,9 +250,10 @@ class CSVFiles:
         if isinstance(error, pd.errors.ParserError | pd.errors.ParserWarning):
             longer = "Expected" in str(error) or "Length of header" in str(error)
             return self._too_long(file) if longer else error
-        if isinstance(error, UnicodeDecodeError):
+        if isinstance(error, UnicodeError):
             return error
-        numbers = [name for name, type in types.items() if type is float]
+        form = NumberForm(self.decimal)
+        numbers = {name: form for name, type in types.items() if type is float}
         return self.find_text(numbers) or AgentlabError(f"{self.paths[file]}: {error}")
 
     def _too_long(self, file: int) -> AgentlabError:
@@ -248,29 +263,11 @@ class CSVFiles:
         return AgentlabError(f"{place} has more cells than the header")
 
 
-def _header(path: Path, separator: str) -> tuple[int, list[str]]:
-    """Return the number of rows up to the header, blank lines included, and the column names."""
-    with reading(path), open_text(path) as stream:
-        rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
-        skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
-    if not row:
-        raise AgentlabError(f"{path} is empty; its first row must name the columns")
-    if len(row) > MAX_COLUMNS:
-        raise AgentlabError(f"{path} has {len(row):,} columns; at most {MAX_COLUMNS:,} are read")
-    names = [name.strip() or f"column {i + 1}" for i, name in enumerate(row)]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise AgentlabError(f"{path} has two columns {twice[0]!r}; column names must be unique")
-    return skip, names
-
-
-def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
-    """Yield the lines of the header, up to a limit of their length."""
-    left = MAX_LINE
-    for line in stream:
-        left -= len(line)
-        if left < 0:
-            raise AgentlabError(f"{path} has a header of more than {MAX_LINE:,} characters")
-        yield line
+def _serves(frame: Any, types: Mapping[str, type | None]) -> bool:
+    """Return whether a frame has the columns and dtypes that a reader asks for."""
+    kinds = {name: dtype.kind for name, dtype in frame.dtypes.items()}
+    wanted = {float: "iuf", str: "OUTS"}
+    return all(type is None or kinds.get(name, "") in wanted[type] for name, type in types.items())
 
 
 def _next_whole(reader: Any) -> Any:

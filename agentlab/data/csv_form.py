@@ -6,17 +6,25 @@ import csv
 import errno
 import gzip
 import io
-import re
+import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from agentlab.data.encodings import encoding_of, undecodable
+from agentlab.data.number_forms import decimal_evidence
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import open_regular
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".tsv", ".tsv.gz", ".tsv.zip")
+MISSING = (  # cells that are missing in any column
+    *("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-NaN"),
+    *("null", "NULL", "Null"),
+)
+BLANK: tuple[list[str], ...] = ([], [""])
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
 MAX_COLUMNS = 100_000
@@ -33,20 +41,20 @@ def reading(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except UnicodeDecodeError:
-        raise AgentlabError(f"{path} is not UTF-8; save it as CSV in UTF-8") from None
+    except UnicodeError as error:
+        raise undecodable(path, error) from None
     except pd.errors.ParserError as error:
         reason = str(error).rpartition("C error: ")[2].strip()
         raise AgentlabError(f"{path} cannot be read as CSV: {reason}") from None
     except csv.Error as error:
         raise AgentlabError(f"{path} cannot be read as CSV: {error}") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AgentlabError(f"{path} cannot be read: {reason}") from None
 
 
 class BoundedLines(io.RawIOBase):
-    """The bytes of a file with lines of limited length, decompressed if its name ends in ``.gz``.
+    """The bytes of a file with lines of limited length, decompressed if it is ``.gz`` or ``.zip``.
 
     CSV readers hold a whole line in memory, and each cell takes many times the space of a comma: a
     small compressed file could otherwise exhaust the memory.
@@ -57,13 +65,18 @@ class BoundedLines(io.RawIOBase):
     Raises:
         OSError: if the file is not a regular file, has a line of more than ``MAX_LINE`` bytes, or
             unpacks to much more than its size, possibly to one endless cell.
+        AgentlabError: for a zip archive of several files.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._line = self._total = 0
         opened = open_regular(path)
-        self._file: Any = gzip.GzipFile(fileobj=opened) if path.suffix == ".gz" else opened
+        self._file: Any = opened
+        if path.suffix.lower() == ".gz":
+            self._file = gzip.GzipFile(fileobj=opened)
+        elif path.suffix.lower() == ".zip":
+            self._file = _only_member(zipfile.ZipFile(opened), path)
         self._opened = opened
 
     def readable(self) -> bool:
@@ -93,9 +106,32 @@ def open_bounded(path: Path) -> BinaryIO:
     return io.BufferedReader(BoundedLines(path), 1 << 18)
 
 
-def open_text(path: Path) -> TextIO:
+def _only_member(archive: zipfile.ZipFile, path: Path) -> Any:
+    """Open the only file in a zip archive, apart from folders and macOS's hidden files."""
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir()
+        and not member.filename.startswith("__MACOSX/")
+        and not Path(member.filename).name.startswith(".")
+    ]
+    if len(members) != 1:
+        raise AgentlabError(f"{path} contains {len(members)} files; unpack it and name one of them")
+    try:
+        return archive.open(members[0])
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
+        raise AgentlabError(f"{path} cannot be unpacked: {error}; unpack it first") from None
+
+
+def encoding_in(path: Path, encoding: str | None = None) -> str:
+    """Return the encoding of a CSV file; ``encoding`` if the user named one."""
+    with reading(path), open_bounded(path) as stream:
+        return encoding_of(stream.read(4), encoding)
+
+
+def open_text(path: Path, encoding: str) -> TextIO:
     """Open a CSV file, compressed or not, as text with lines of limited length."""
-    return io.TextIOWrapper(open_bounded(path), encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_bounded(path), encoding=encoding, newline="")
 
 
 def find_files(source: Source) -> list[Path]:
@@ -114,11 +150,11 @@ def find_files(source: Source) -> list[Path]:
     return paths
 
 
-def first_lines(path: Path) -> list[str]:
+def first_lines(path: Path, encoding: str) -> list[str]:
     """Return the first complete lines of a file."""
-    with reading(path), open_text(path) as stream:
+    with reading(path), open_text(path, encoding) as stream:
         text = stream.read(SAMPLE)
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     return lines[:-1] if len(text) == SAMPLE and len(lines) > 1 else lines
 
 
@@ -128,21 +164,49 @@ def cells_of(lines: Iterable[str], separator: str) -> Any:
 
 
 def guess_separator(sample: list[str]) -> str:
-    """Return the separator with which most rows have as many cells as the header."""
+    """Return the separator with which most rows have as many cells as the header.
+
+    A file of one column has none; the result is then one that no row contains.
+    """
 
     def fitness(separator: str) -> tuple[float, int]:
         widths = [len(row) for row in cells_of(sample, separator) if row]
-        if not widths or widths[0] < 2:
+        if not widths:
             return 0.0, 0
-        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+        same = sum(width == widths[0] for width in widths) / len(widths)
+        return (same, widths[0]) if widths[0] > 1 or same == 1 else (0.0, 0)
 
-    return max(SEPARATORS, key=fitness)
+    fits = {separator: fitness(separator) for separator in SEPARATORS}
+    several = [separator for separator in SEPARATORS if fits[separator][1] > 1]
+    return max(several or SEPARATORS, key=fits.__getitem__)
 
 
 def guess_decimal(sample: list[str], separator: str) -> str:
     """Return the decimal mark, ``"."`` or ``","``, of the numbers in some lines."""
-    cells = [cell.strip() for row in cells_of(sample, separator) for cell in row]
-    commas, points = (
-        any(re.fullmatch(rf"[+-]?\d+{mark}\d+", cell) for cell in cells) for mark in (",", r"\.")
-    )
-    return "," if commas and not points else "."
+    cells = (cell for row in cells_of(sample, separator) for cell in row)
+    return decimal_evidence(cells) or "."
+
+
+def read_header(path: Path, separator: str, encoding: str) -> tuple[int, list[str]]:
+    """Return the number of rows up to the header, blank lines included, and the column names."""
+    with reading(path), open_text(path, encoding) as stream:
+        rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
+        skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
+    if not row:
+        raise AgentlabError(f"{path} is empty; its first row must name the columns")
+    if len(row) > MAX_COLUMNS:
+        raise AgentlabError(f"{path} has {len(row):,} columns; at most {MAX_COLUMNS:,} are read")
+    names = [name.strip() or f"column {i + 1}" for i, name in enumerate(row)]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise AgentlabError(f"{path} has two columns {twice[0]!r}; column names must be unique")
+    return skip, names
+
+
+def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
+    """Yield the lines of the header, up to a limit of their length."""
+    left = MAX_LINE
+    for line in stream:
+        left -= len(line)
+        if left < 0:
+            raise AgentlabError(f"{path} has a header of more than {MAX_LINE:,} characters")
+        yield line

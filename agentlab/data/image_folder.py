@@ -9,12 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.data.batches import Arrays, Batch, Batches, split_indices
-from agentlab.data.image_files import SUFFIXES, files_below, find_images, read_header
+from agentlab.data.image_files import (
+    SUFFIXES,
+    Header,
+    files_below,
+    for_each,
+    read_header,
+    read_levels,
+    say_unreadable,
+)
+from agentlab.data.image_parts import find_parts, images_by_class
 from agentlab.data.images import Images
 from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
 from agentlab.errors import AgentlabError
 
-SUBFOLDERS = (("train",), ("val", "valid", "validation"), ("test",))
+SIDE = 128  # pixels to which the longer side of large images is reduced by default
 
 
 class ImageFolder:
@@ -22,17 +31,18 @@ class ImageFolder:
 
     ``path/cat/1.png`` is an image of the class ``cat``; subfolders belong to their class. If
     ``path`` contains the folders ``train`` and ``test`` or ``val``, each with one folder per class,
-    these are the splits; a missing validation or test split is split off ``train``. Splits that fit
-    into ``memory_budget`` are decoded once, others in each epoch. Files without the suffix of an
-    image format are skipped.
+    these are the splits, see ``find_parts``; a missing validation or test split is split off
+    ``train``. Splits that fit into ``memory_budget`` are decoded once, others in each epoch. Hidden
+    files and those without the suffix of an image format are skipped.
 
     Args:
         path: the folder.
         size: side, or height and width, to which images are resized; ``None`` uses the size of the
-            first training image.
+            first training image, reduced to 128 pixels on its longer side.
         seed: of the split.
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
+        skip_unreadable: whether to leave out images that cannot be read instead of an error.
 
     Attributes:
         classes: names of the folders, sorted.
@@ -43,7 +53,7 @@ class ImageFolder:
 
     Raises:
         AgentlabError: for a folder without images, one class only, a class with too few
-            images, or a file that is not a readable image.
+            images, or files that are not readable images, all of which are named.
     """
 
     def __init__(
@@ -54,6 +64,7 @@ class ImageFolder:
         validation: float = 0.1,
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
+        skip_unreadable: bool = False,
     ) -> None:
         check_fractions(seed, validation, test)
         self.path = Path(path)
@@ -61,11 +72,19 @@ class ImageFolder:
             raise AgentlabError(
                 f"images={str(path)!r} must be a folder with one subfolder per class"
             )
-        examples, self.classes = _split(self.path, seed, validation, test)
-        headers = [[read_header(path) for path, _ in part] for part in examples]
-        shape = headers[0][0].shape if size is None else _pair(size)
-        self.preprocessor = Images(*shape, 1 if all(header.gray for header in headers[0]) else 3)
-        self._resized = sum(header.shape != shape for part in headers for header in part)
+        examples, self.classes, folders = _split(self.path, seed, validation, test)
+        self._parts = [folder.name for folder in folders if folder is not None]
+        headers, self._unreadable = _readable(examples, skip_unreadable)
+        examples = [[(p, label) for p, label in part if p in headers] for part in examples]
+        if not examples[0]:
+            raise AgentlabError(f"the folder {folders[0]} has no readable image")
+        deep = [p for p, _ in examples[0] if headers[p].deep]
+        first = headers[examples[0][0][0]].shape
+        shape = _reduced(first) if size is None else _pair(size)
+        gray = all(headers[p].gray for p, _ in examples[0])
+        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
+        self._reduced_from = first if size is None and shape != first else None
+        self._resized = sum(header.shape != shape for header in headers.values())
         self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
         self._sizes = [len(part) for part in examples]
         area = shape[0] * shape[1] * self.preprocessor.channels
@@ -91,6 +110,17 @@ class ImageFolder:
             f"classes: {many}: {listed}",
             f"images: {say_sizes(self._sizes)}; {shape.height} x {shape.width} pixels, {color}",
         ]
+        if len(self._parts) > 1:
+            lines.append(f"parts: the folders {', '.join(self._parts)}")
+        if self._reduced_from is not None:
+            height, width = self._reduced_from
+            lines.append(f"reduced: the first image has {height} x {width}; --size sets another")
+        if shape.levels is not None:
+            low, high = shape.levels
+            lines.append(f"levels: values from {low:g} (black) to {high:g} (white) of deep images")
+        if self._unreadable:
+            listed = ", ".join(map(str, self._unreadable[:5]))
+            lines.append(f"left out: {len(self._unreadable):,} unreadable images: {listed}")
         if self._resized:
             lines.append(f"resized: {self._resized:,} images of another size")
         if self._skipped:
@@ -107,7 +137,7 @@ class _Decoded:
         self, preprocessor: Images, paths: list[Path], labels: npt.NDArray[np.int32]
     ) -> None:
         self.size = len(paths)
-        self._preprocessor, self._paths, self._labels = preprocessor, paths, labels
+        self._preprocessor, self._paths, self.targets = preprocessor, paths, labels
 
     def count(self, batch: int) -> int:
         """Return the number of batches per epoch."""
@@ -121,15 +151,15 @@ class _Decoded:
         for start in range(0, self.size, batch):
             chosen = order[start : start + batch]
             images = self._preprocessor.decode([self._paths[i] for i in chosen])
-            yield Batch(images, self._labels[chosen], np.ones(len(chosen), np.float32))
+            yield Batch(images, self.targets[chosen], np.ones(len(chosen), np.float32))
 
 
 def _split(
     path: Path, seed: int, validation: float, test: float
-) -> tuple[list[list[tuple[Path, int]]], list[str]]:
-    """Return the image files of each split with the indices of their classes, and the classes."""
-    folders = _part_folders(path)
-    found = [{} if folder is None else _images_by_class(folder) for folder in folders]
+) -> tuple[list[list[tuple[Path, int]]], list[str], list[Path | None]]:
+    """Return the image files of each split with their classes, the classes, and the folders."""
+    folders = find_parts(path)
+    found = [{} if folder is None else images_by_class(folder) for folder in folders]
     classes = sorted(found[0])
     if not classes:
         raise AgentlabError(
@@ -163,22 +193,40 @@ def _split(
             given = found[part].get(name, []) if part else []
             parts[part] += [(file, number) for file in [*(paths[i] for i in chosen), *given]]
     rng = np.random.default_rng(seed)  # shuffled, so that the first images are of several classes
-    return [[part[i] for i in rng.permutation(len(part))] for part in parts], classes
+    shuffled = [[part[i] for i in rng.permutation(len(part))] for part in parts]
+    return shuffled, classes, folders
 
 
-def _part_folders(path: Path) -> list[Path | None]:
-    """Return the folders of the splits; if there are none, ``path`` itself is split."""
-    inner = {entry.name.lower(): entry for entry in path.iterdir() if entry.is_dir()}
-    folders = [next((inner[name] for name in names if name in inner), None) for names in SUBFOLDERS]
-    train = folders[0]
-    if train is None or not any(entry.is_dir() for entry in train.iterdir()):
-        return [path, None, None]
-    return folders
+def _readable(
+    examples: list[list[tuple[Path, int]]], skip: bool
+) -> tuple[dict[Path, Header], list[Path]]:
+    """Return the headers of the images that can be read, and the other files.
+
+    Raises:
+        AgentlabError: for files that cannot be read, unless they are skipped.
+    """
+    headers: dict[Path, Header] = {}
+
+    def read(path: Path) -> None:
+        headers[path] = read_header(path)
+
+    bad = for_each([path for part in examples for path, _ in part], read)
+    if bad and not skip:
+        raise AgentlabError(
+            f"{say_unreadable([error for _, error in bad])}; correct them, or pass "
+            "--skip-unreadable to leave them out"
+        )
+    return headers, [path for path, _ in bad]
 
 
-def _images_by_class(folder: Path) -> dict[str, list[Path]]:
-    found = {entry.name: find_images(entry) for entry in folder.iterdir() if entry.is_dir()}
-    return {name: paths for name, paths in found.items() if paths}
+def _reduced(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return a height and width with at most ``SIDE`` pixels on the longer side.
+
+    >>> _reduced((3024, 4032)), _reduced((28, 28))
+    ((96, 128), (28, 28))
+    """
+    factor = min(1.0, SIDE / max(shape))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -31,6 +31,7 @@ class Images(Preprocessor):
         height, width: in pixels.
         channels: 1 for grayscale, 3 for RGB.
         dtype: of the training images: ``"uint8"`` or ``"float32"``.
+        levels: black and white in files of more than 8 bits, see ``decode_images``.
 
     Raises:
         InvalidArgument: for a size below 1 or another dtype.
@@ -46,6 +47,7 @@ class Images(Preprocessor):
     width: int
     channels: int
     dtype: Dtype = "uint8"
+    levels: tuple[float, float] | None = None
     kind = "images"
 
     def __post_init__(self) -> None:
@@ -119,9 +121,9 @@ class Images(Preprocessor):
         Raises:
             AgentlabError: for a file that is not a readable image.
         """
-        return decode_images(paths, self.height, self.width, self.channels)
+        return decode_images(paths, self.height, self.width, self.channels, self.levels)
 
-    def read(self, source: str | Path) -> Bytes:
+    def read(self, source: str | Path, encoding: str | None = None) -> Bytes:
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.
 
         Raises:
@@ -148,7 +150,8 @@ class Images(Preprocessor):
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
         """Make a preprocessor from the output of ``to_json``."""
-        return cls(**described)
+        levels = described.get("levels")
+        return cls(**{**described, "levels": None if levels is None else (levels[0], levels[1])})
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -98,11 +98,12 @@ class Numbers(Preprocessor):
         inputs: npt.NDArray[np.float32] = x.astype(np.float32)
         return inputs
 
-    def read(self, source: str) -> npt.NDArray[np.float64]:
+    def read(self, source: str, encoding: str | None = None) -> npt.NDArray[np.float64]:
         """Return the rows of a CSV file of numbers, float64 ``[n, features]``.
 
         Args:
             source: a CSV file with a header and one column per feature, in their order.
+            encoding: of the file; ``None`` infers it.
 
         Raises:
             AgentlabError: if an example is not a row, or the columns do not match the features.
@@ -112,7 +113,7 @@ class Numbers(Preprocessor):
                 f"source={source!r} cannot be read: the model takes arrays of the shape "
                 f"{list(self.shape)}, which a CSV file cannot contain; predict in Python"
             )
-        files = CSVFiles(source)
+        files = CSVFiles(source, encoding=encoding)
         if len(files.names) != self.shape[0]:
             raise AgentlabError(
                 f"{files.paths[0]} has {len(files.names)} columns, but the model takes "

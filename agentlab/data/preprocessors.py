@@ -71,8 +71,12 @@ class Preprocessor(ABC):
         """
 
     @abstractmethod
-    def read(self, source: str) -> Any:
+    def read(self, source: str, encoding: str | None = None) -> Any:
         """Return the raw data of a file, a folder or a text, as an argument of ``transform``.
+
+        Args:
+            source: the file, folder or text.
+            encoding: of a text or CSV file; ``None`` for that of its byte order mark, or UTF-8.
 
         Raises:
             AgentlabError: for invalid data; the message names the file, row or column.

@@ -1,80 +1,208 @@
-"""Time series from a CSV file."""
+"""Time series from a CSV file: one row per time, in any order, of one series or several."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.config import check_type
 from agentlab.data.batches import split_indices
+from agentlab.data.column import numbers_of
 from agentlab.data.csv_files import CSVFiles
+from agentlab.data.number_forms import NumberForm
+from agentlab.data.series_columns import find_forms, find_time, is_header_missing, read_cells
+from agentlab.data.series_rows import Gaps, on_grid, pivot
+from agentlab.data.time_index import TimeIndex
 from agentlab.errors import AgentlabError, InvalidArgument
 
 Values = npt.NDArray[np.float64]
+ROWS = "rows"  # in place of a column of times: the rows of the file in their order
+
+
+@dataclass(frozen=True)
+class SeriesForm:
+    """What the columns of a file of time series mean; the same for later files.
+
+    Attributes:
+        columns: the columns with the values.
+        time: the time index; ``None`` if the file has no times.
+        group: the column that names the series; ``None`` for one series.
+        missing: words for a missing cell besides the usual ones.
+    """
+
+    columns: tuple[str, ...]
+    time: TimeIndex | None = None
+    group: str | None = None
+    missing: tuple[str, ...] = ()
+
+    def read(self, path: Path | str, encoding: str | None = None) -> Series:
+        """Read another file of the same form; see ``read_series``."""
+        time = None if self.time is None else self.time.name
+        step = None if self.time is None else self.time.step
+        return read_series(
+            path,
+            self.columns,
+            time=time or ROWS,
+            group=self.group,
+            frequency=step,
+            missing=self.missing,
+            encoding=encoding,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form as JSON values."""
+        time = None if self.time is None else asdict(self.time)
+        return {**asdict(self), "columns": list(self.columns), "time": time}
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> SeriesForm:
+        """Make a form from the output of ``to_json``."""
+        time = described["time"]
+        index = None if time is None else TimeIndex(**{name: str(v) for name, v in time.items()})
+        columns, missing = map(tuple, (described["columns"], described["missing"]))
+        return cls(columns, index, described["group"], missing)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Time series with one row per step of time.
+
+    Attributes:
+        values: float64 ``[time, columns]``.
+        names: names of the columns; of several series such as ``sold of Rome``.
+        form: what the columns of the file mean.
+        last: the last time, see ``TimeIndex.after``.
+        notes: lines for the user about what was understood, filled and left out.
+    """
+
+    values: Values
+    names: list[str]
+    form: SeriesForm
+    last: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def read_series(
     path: Path | str,
     columns: Sequence[str] | None = None,
-    missing: Literal["refuse", "interpolate"] = "refuse",
-) -> tuple[Values, list[str]]:
-    """Read the time series in the columns of a CSV file with one row per time step.
+    *,
+    time: str | None = None,
+    group: str | None = None,
+    frequency: str | None = None,
+    gaps: Gaps = "interpolate",
+    decimal: str | None = None,
+    missing: Sequence[str] = (),
+    encoding: str | None = None,
+) -> Series:
+    """Read the time series in the columns of a CSV file.
 
-    Rows are read in order. Blank lines at the end are ignored.
+    The rows are sorted by their times, and put on a grid of equal steps. Without times, the rows
+    are taken in the order of the file, one step apart. Blank lines at the end are ignored.
 
     Args:
         path: the file; see ``CSVFiles`` for the supported formats.
-        columns: names of the columns to read, in that order; ``None`` reads all columns except
-            empty ones and those whose first value is a text, such as dates.
-        missing: ``"interpolate"`` interpolates linearly in time (and repeats the nearest value at
-            both ends), which uses later values; ``"refuse"`` raises an error.
-
-    Returns:
-        The values, float64 ``[time, columns]``, and the columns' names.
+        columns: names of the columns with the values, in that order; ``None`` for all columns of
+            numbers but the times.
+        time: the column of times; ``None`` finds it, ``"rows"`` takes the rows in
+            the order of the file.
+        group: the column that names the series of each row; each becomes a column of the result.
+        frequency: the step of time as pandas writes it, such as ``D`` or ``15min``; rows within a
+            step are averaged. ``None`` infers it.
+        gaps: what to do with missing values, missing times and times that occur twice:
+            ``interpolate`` fills them linearly in time (which uses later values) and averages
+            times that occur twice, ``refuse`` raises an error.
+        decimal: the decimal mark; ``None`` infers it.
+        missing: further words for a missing cell.
+        encoding: of the file; ``None`` for that of its byte order mark, or UTF-8.
 
     Raises:
-        AgentlabError: for a missing value or a text among numbers, with file, row and column; for
-            a column that does not exist; or for a file without numbers.
+        AgentlabError: for a text among numbers or times, with file, row and column; for irregular
+            times without ``frequency``; for a column that does not exist; for a file without
+            numbers; for missing values if ``gaps`` is ``refuse``.
     """
-    if missing not in ("refuse", "interpolate"):
-        raise AgentlabError(f"missing={missing!r} must be refuse or interpolate")
-    files = CSVFiles([path])
-    if columns is not None:
-        files.need(columns)
-    elif all(map(_numeric, files.names)):
+    check_type("gaps", gaps, Gaps)
+    files = CSVFiles([path], decimal=decimal, missing=missing, encoding=encoding)
+    in_order = time == ROWS and ROWS not in files.names
+    time = None if in_order else time
+    files.need([*(columns or ()), *filter(None, (time, group))])
+    if columns is None and is_header_missing(files.names):
         raise AgentlabError(
             f"{path}: the first row, {', '.join(files.names[:20])}, seems to be data; it must name "
             "the columns"
         )
-    texts = dict.fromkeys(files.names, str)
-    parts = [
-        np.stack([chunk.numbers(name) for name in files.names], axis=1)
-        for chunk in files.chunks(texts)
-    ]
-    values = np.concatenate([np.empty((0, len(files.names))), *parts])
-    known = np.flatnonzero(~np.isnan(values).all(axis=1))
-    values = values[: known[-1] + 1 if len(known) else 0]
-    names = list(columns) if columns is not None else _numbers_only(values, files.names)
-    values = values[:, [files.names.index(name) for name in names]]
-    if not values.size:
+    cells = read_cells(files)
+    if not len(cells):
         raise AgentlabError(f"{path} has no column of numbers")
+    taken = {*(columns or ()), *filter(None, (group,))}
+    found = None
+    if not in_order:
+        found = find_time(files, cells, time, [name for name in files.names if name not in taken])
+    rest = [name for name in files.names if name != group and (found is None or name != found.name)]
+    forms = find_forms(
+        files, cells, rest if columns is None else list(columns), columns is not None
+    )
+    values = _numbers(files, cells, forms)
+    notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
+    if ignored := [name for name in rest if name not in forms and columns is None]:
+        notes.append(f"columns left out, as they are not numbers: {', '.join(ignored)}")
+    if found is None:
+        if group is not None:
+            raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")
+        notes.append(
+            "no column of times was found: rows are taken in the order of the file, one step "
+            "apart; name one with --time"
+        )
+        values = _fill(files, values, list(forms), gaps, notes)
+        form = SeriesForm(tuple(forms), missing=tuple(missing))
+        return Series(values, list(forms), form, 0.0, tuple(notes))
+    names, times, values = pivot(
+        files, cells, found, values, list(forms), group, gaps, frequency, notes
+    )
+    filled = on_grid(str(path), found, times, values, names, gaps, frequency, notes)
+    form = SeriesForm(tuple(forms), filled.time, group, tuple(missing))
+    numbers = np.ascontiguousarray(filled.values)
+    return Series(numbers, names, form, filled.last, tuple(notes))
+
+
+def _numbers(files: CSVFiles, cells: Any, forms: dict[str, NumberForm]) -> Values:
+    """Return the columns as numbers, float64 ``[rows, columns]``, NaN where missing."""
+    if not forms:
+        raise AgentlabError(f"{files.paths[0]} has no column of numbers")
+    values = np.stack([numbers_of(cells[name], form) for name, form in forms.items()], axis=1)
     if np.isinf(values).any():
-        raise files.find_text(names) or AgentlabError(f"{path} contains infinite values")
-    gaps = np.isnan(values)
-    if gaps.all(axis=0).any():
-        raise AgentlabError(f"{path}: column {names[gaps.all(axis=0).argmax()]!r} is empty")
-    if gaps.any():
-        row, column = np.argwhere(gaps)[0]
-        if missing == "refuse":
-            raise AgentlabError(
-                f"{files.place(0, int(row))}, column {names[column]!r} is empty; fill it in, or "
-                "set missing='interpolate'"
-            )
-        _interpolate(values, gaps)
-    return np.ascontiguousarray(values), names
+        error = files.find_text(forms)
+        raise error or AgentlabError(f"{files.paths[0]} contains infinite values")
+    empty = np.isnan(values).all(axis=0)
+    if empty.any():
+        raise AgentlabError(
+            f"{files.paths[0]}: column {list(forms)[int(empty.argmax())]!r} is empty"
+        )
+    return values
+
+
+def _fill(
+    files: CSVFiles, values: Values, names: list[str], gaps: Gaps, notes: list[str]
+) -> Values:
+    """Fill missing values of rows without times, or refuse them."""
+    holes = np.isnan(values)
+    if not holes.any():
+        return values
+    row, column = np.argwhere(holes)[0]
+    if gaps == "refuse":
+        raise AgentlabError(
+            f"{files.place(0, int(row))}, column {names[column]!r} is empty; fill it in, or pass "
+            "--gaps interpolate"
+        )
+    notes.append(f"filled by interpolation: {holes.sum():,} missing values")
+    times = np.arange(len(values))
+    for series, hole in zip(values.T, holes.T, strict=True):
+        series[hole] = np.interp(times[hole], times[~hole], series[~hole])
+    return values
 
 
 def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
@@ -96,26 +224,6 @@ def split_series(values: Values, fractions: Sequence[float]) -> list[Values]:
     """
     sizes = [len(part) for part in split_indices(len(values), fractions, seed=0)]
     return np.split(values, np.cumsum(sizes)[:-1])
-
-
-def _numbers_only(values: Values, names: Sequence[str]) -> list[str]:
-    """Return the names of the columns whose first non-missing value is a number."""
-    first = [column[~np.isnan(column)][:1] for column in values.T]
-    return [name for name, value in zip(names, first, strict=True) if np.isfinite(value).sum()]
-
-
-def _interpolate(values: Values, gaps: npt.NDArray[np.bool_]) -> None:
-    times = np.arange(len(values))
-    for column, gap in zip(values.T, gaps.T, strict=True):
-        column[gap] = np.interp(times[gap], times[~gap], column[~gap])
-
-
-def _numeric(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
 
 
 def as_series(name: str, values: Any) -> Values:

@@ -98,7 +98,7 @@ def boston(files: Originals) -> DataSet:
     """Read the Boston houses, from Keras' npz or a CSV file with 13 features and medv."""
     path, names = files.get("boston_housing.npz", "boston_housing.csv"), HOUSES.split()
     if path.suffix == ".csv":
-        rows, _ = read_series(path, [*names, PRICE])
+        rows = read_series(path, [*names, PRICE], time="rows").values
         x, y = rows[:, :-1], rows[:, -1]
     else:
         x, y = (array.astype(np.float64) for array in _arrays(path, "x", "y"))
@@ -163,6 +163,6 @@ def multi30k(source: str, target: str, files: Originals) -> DataSet:
 
 def sunspots(files: Originals) -> DataSet:
     """Read the monthly numbers of sunspots."""
-    values, names = read_series(files.get("monthly-sunspots.csv"), ["Sunspots"])
-    train, test = split_series(values, HELD_OUT)
-    return DataSet((train,), (test,), names=names)
+    series = read_series(files.get("monthly-sunspots.csv"), ["Sunspots"], time="rows")
+    train, test = split_series(series.values, HELD_OUT)
+    return DataSet((train,), (test,), names=series.names)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,13 @@ import numpy.typing as npt
 from agentlab.config import check_type
 from agentlab.data.batches import Arrays, Batch, Batches
 from agentlab.data.column import Floats, Task
-from agentlab.data.column_kinds import fit_columns
+from agentlab.data.column_kinds import fit_columns, unscaled
 from agentlab.data.columns import Columns
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
 from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
 from agentlab.data.target_column import TargetColumn
+from agentlab.data.text_columns import ColumnKind
 from agentlab.errors import AgentlabError
 
 BLOCK = 10  # consecutive rows that are divided among the splits
@@ -39,9 +40,10 @@ class Table:
         seed: of the split.
         validation, test: fractions of the rows; 0 makes no such split.
         memory_budget: bytes for encoded rows, in memory or in the shuffle buffer.
-        kinds: kinds of columns by name that override the inferred ones: ``number``, ``category`` or
-            ``drop``.
-        separator: the separator of cells; ``None`` infers it.
+        kinds: kinds of columns by name that override the inferred ones: ``number``, ``category``,
+            ``date``, ``dayfirst`` or ``monthfirst`` (dates), or ``drop``.
+        standardize: scale numbers and dates to mean 0 and standard deviation 1.
+        separator, decimal, missing, encoding: the form of the files, see ``CSVFiles``.
 
     Attributes:
         columns: the fitted preprocessor.
@@ -64,26 +66,33 @@ class Table:
         validation: float = 0.1,
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
-        kinds: Mapping[str, Literal["number", "category", "drop"]] | None = None,
+        kinds: Mapping[str, ColumnKind] | None = None,
+        standardize: bool = True,
         separator: str | None = None,
+        decimal: str | None = None,
+        missing: Sequence[str] = (),
+        encoding: str | None = None,
     ) -> None:
         check_type("task", task, Task | None)
         check_fractions(seed, validation, test)
-        self.files = CSVFiles(files, separator)
+        self.files = CSVFiles(files, separator, decimal, missing, encoding)
         self.files.need([target, *(kinds or {})])
         for name, kind in (kinds or {}).items():
-            check_type(f"the kind of column {name!r}", kind, Literal["number", "category", "drop"])
+            check_type(f"the kind of column {name!r}", kind, ColumnKind)
         self._splitter = _Splitter(seed, validation, test)
-        goal = TargetColumn(target, task, len(SPLITS))
-        columns, fitted = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
-        self.columns, self._target = Columns(columns, fitted), fitted
-        self.task: Task = fitted.task
+        task = task or _task_of(kinds, target)
+        exact = (kinds or {}).get(target) == "category"
+        goal = TargetColumn(target, task, len(SPLITS), exact)
+        fitted = fit_columns(self.files, goal, kinds or {}, self._splitter.parts)
+        columns = fitted.columns if standardize else unscaled(fitted.columns)
+        self.columns = Columns(columns, fitted.target, missing)
+        self._target, self.notes = fitted.target, fitted.notes
+        self._types = {**fitted.types, target: str}
+        self.task: Task = fitted.target.task
         self._inferred = task is None
         self._missing = goal.missing
-        self._unknown, sizes = [0] * len(SPLITS), list(goal.present)
-        if self.task == "classification":
-            sizes = [sum(counts[label] for label in self.columns.classes) for counts in goal.counts]
-            self._unknown = [n - size for n, size in zip(goal.present, sizes, strict=True)]
+        sizes = goal.sizes(fitted.target)
+        self._unknown = [n - size for n, size in zip(goal.present, sizes, strict=True)]
         for name, fraction, size in zip(SPLITS, self._splitter.fractions, sizes, strict=True):
             if fraction > 0 and not size:
                 raise AgentlabError(
@@ -121,6 +130,7 @@ class Table:
                 lines.append(
                     f"dropped: {n:,} {name} rows of classes that are not in the training split"
                 )
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def _encode(self, kept: list[int], sizes: list[int]) -> dict[int, Arrays]:
@@ -142,12 +152,18 @@ class Table:
     ) -> Iterator[tuple[int, Piece]]:
         """Read the files, in ``order``, and yield encoded rows of the wanted splits."""
         columns = self.columns
-        for chunk in self.files.chunks({**columns.types, **columns.target_type}, order):
+        for chunk in self.files.chunks(self._types, order):
             targets, present = columns.targets(chunk)
             parts = self._splitter.parts(chunk)
             for part in wanted:
                 rows = np.flatnonzero(present & (parts == part))
                 yield part, (columns.encode(chunk, rows), targets[rows])
+
+
+def _task_of(kinds: Mapping[str, ColumnKind] | None, target: str) -> Task | None:
+    """Return the task that the kind of the target implies, if the user has named it."""
+    tasks: dict[str, Task] = {"number": "regression", "category": "classification"}
+    return tasks.get((kinds or {}).get(target, ""))
 
 
 class _Streamed:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from agentlab.data.subwords import Subwords
-from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length, read_text, text_of
+from agentlab.data.text_files import text_of
+from agentlab.data.vocabulary import PADDING, Ids, Vocabulary, check_length
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 
-__all__ = ["Characters", "Ids", "Subwords", "Vocabulary", "Words", "read_text", "split_words"]
+__all__ = ["Characters", "Ids", "Subwords", "Vocabulary", "Words", "split_words"]
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 WORD_OR_MARK = re.compile(WORD.pattern + r"|[^\w\s]")
@@ -96,9 +97,11 @@ class Characters(Vocabulary):
             raise AgentlabError("length=None: set it to encode texts of different lengths together")
         return super().encode(texts)
 
-    def read(self, source: str) -> list[str]:
+    def read(self, source: str, encoding: str | None = None) -> list[str]:
         """Return texts as ``Vocabulary`` does; without ``length`` the whole file is one text."""
-        return [text_of(source)] if self.length is None else super().read(source)
+        if self.length is None:
+            return [text_of(source, encoding)]
+        return super().read(source, encoding)
 
     def transform_tensors(self, inputs: Any) -> Any:
         """Return the output of ``transform`` for a tensor of strings ``[n]``."""

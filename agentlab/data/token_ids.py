@@ -9,7 +9,8 @@ import numpy as np
 
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_numbers, check_shape
-from agentlab.data.vocabulary import PADDING, Ids, pad, text_of
+from agentlab.data.text_files import lines_of, text_of
+from agentlab.data.vocabulary import PADDING, Ids, pad
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 
@@ -74,14 +75,15 @@ class TokenIds(Preprocessor):
         ids: Ids = x.astype(np.int32)
         return ids
 
-    def read(self, source: str) -> Ids:
+    def read(self, source: str, encoding: str | None = None) -> Ids:
         """Return the ids in a text file or a text: whole numbers, one example per line.
 
         Raises:
             AgentlabError: for a file that cannot be read, or text that is not a whole number.
         """
         try:
-            rows = [[int(word) for word in line.split()] for line in text_of(source).splitlines()]
+            lines = lines_of(text_of(source, encoding))
+            rows = [[int(word) for word in line.split()] for line in lines]
         except ValueError as error:
             raise AgentlabError(
                 f"source={source[:40]!r} must be ids, whole numbers separated by spaces: {error}"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,47 +11,14 @@ import numpy.typing as npt
 
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_texts
+from agentlab.data.text_files import lines_of, text_of
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras
-from agentlab.runs.reading import open_regular
 
 Ids = npt.NDArray[np.int32]
 
 PADDING = 0
 MAX_LENGTH = 1_000_000
-
-
-def read_text(path: Path | str) -> str:
-    r"""Return the content of a text file; all line ends become ``"\\n"``.
-
-    Raises:
-        AgentlabError: if it cannot be read, is not UTF-8, or contains only whitespace.
-    """
-    try:
-        with open_regular(path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8-sig").read()
-    except UnicodeDecodeError as error:
-        raise AgentlabError(
-            f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
-        ) from error
-    except OSError as error:
-        raise AgentlabError(f"{path} cannot be read: {error.strerror}") from error
-    if not text.strip():
-        raise AgentlabError(f"{path} is empty; it must contain text")
-    return text
-
-
-def text_of(source: str) -> str:
-    """Return the text of the file ``source``, or ``source`` itself if there is no such file.
-
-    Raises:
-        AgentlabError: for a file that cannot be read, or a missing file ending in ``.txt``.
-    """
-    if os.path.exists(source) or re.fullmatch(r"\S+\.txt", source):
-        return read_text(source)
-    if not source.strip():
-        raise AgentlabError(f"the text {source!r} is empty")
-    return source
 
 
 class Vocabulary(Preprocessor):
@@ -108,13 +71,13 @@ class Vocabulary(Preprocessor):
         """
         return self.encode(as_texts(x))
 
-    def read(self, source: str) -> list[str]:
+    def read(self, source: str, encoding: str | None = None) -> list[str]:
         """Return the texts of a file with one text per line, or the text itself.
 
         Raises:
             AgentlabError: for a file that cannot be read.
         """
-        return text_of(source).rstrip("\n").split("\n")
+        return lines_of(text_of(source, encoding))
 
     def check_ids(self, ids: Iterable[int]) -> list[int]:
         """Return ids as a list.

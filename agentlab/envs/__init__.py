@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +19,9 @@ from agentlab.envs.check import check_env
 from agentlab.envs.copies import check_made, check_maker, name_of
 from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
+from agentlab.envs.normalizing import without_normalizing_wrappers
+from agentlab.envs.parts import Parts
+from agentlab.envs.parts_wrappers import ChannelsLast, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
@@ -28,6 +33,7 @@ __all__ = [
     "EnvFailure",
     "Frames",
     "LocalVector",
+    "Parts",
     "Preprocessed",
     "Preprocessing",
     "Step",
@@ -70,7 +76,8 @@ def make_envs(
         kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
     Returns:
-        The vector. Dict and Tuple observations are flattened to one array.
+        The vector. The parts of Dict and Tuple observations are read by name, as in
+        ``observations["image"]``; see ``Parts``.
 
     Raises:
         AgentlabError: if the environment cannot be made, or its copies are one object; an
@@ -119,24 +126,65 @@ def _make_vector(
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
-    in_threads = workers and not render and not wrappers
-    if spec is not None and in_threads and supports(spec, preprocessing, **kwargs):
-        return AtariVector(spec, n, preprocessing, workers, **kwargs)
-    makers = [partial(_make_one, env, preprocessing, wrappers, kwargs)] * n
-    return WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
+    vector: VectorEnv
+    native = workers and not render and not wrappers and not preprocessing.action_masks
+    if spec is not None and native and supports(spec, preprocessing, **kwargs):
+        vector = AtariVector(spec, n, preprocessing, workers, **kwargs)
+    else:
+        makers = [partial(_make_one, env, name, preprocessing, wrappers, kwargs)] * n
+        vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
+    _report_changes(vector)
+    return vector
 
 
 def _make_one(
     env: str | Callable[[], gymnasium.Env[Any, Any]],
+    name: str,
     preprocessing: Preprocessing,
     wrappers: Sequence[Wrapper],
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
-    made = wrap(check_made(made, name_of(env)), wrappers)
-    if isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
-        made = gymnasium.wrappers.FlattenObservation(made)
-    return Preprocessed(made, preprocessing) if preprocessing.changes_anything else made
+
+    made = wrap(check_made(made, name), wrappers)
+    made, normalized = without_normalizing_wrappers(made, name)
+    left_out: dict[str, Any] = {}
+    nested = isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple)
+    if nested or preprocessing.action_masks:
+        made = PartsObservation(made, preprocessing.action_masks, preprocessing.channels_first)
+        left_out = made.left_out
+    elif preprocessing.channels_first:
+        made = ChannelsLast(made)
+    if preprocessing.changes_anything:
+        made = Preprocessed(made, preprocessing)
+    if normalized or left_out:
+        space: Any = copy.deepcopy(made.observation_space)  # the class may share it
+        space.normalize = "observations" in normalized  # read by the agents' normalizers
+        space.normalize_returns = "returns" in normalized
+        space.left_out = left_out
+        made.observation_space = space
+    return made
+
+
+def _report_changes(vector: VectorEnv) -> None:
+    """Print what ``_make_one`` changed without being asked to, in one line each."""
+    space: Any = vector.observation_space
+    for part, inner in getattr(space, "left_out", {}).items():
+        print(
+            f"env={vector.id!r}: the part {part!r} of the observations is left out, since it is no "
+            f"array ({type(inner).__name__}); a wrapper could encode it as one",
+            file=sys.stderr,
+        )
+    for option, wrapper in (
+        ("normalize", "NormalizeObservation"),
+        ("normalize_returns", "NormalizeReward"),
+    ):
+        if getattr(space, option, False):
+            print(
+                f"env={vector.id!r}: {wrapper} is replaced by the agent's own normalizer, whose "
+                "statistics are saved with the agent",
+                file=sys.stderr,
+            )
 
 
 def _storable(kwargs: Mapping[str, Any]) -> dict[str, Any] | None:

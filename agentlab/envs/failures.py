@@ -16,7 +16,6 @@ from agentlab.errors import AgentlabError
 MAX_MESSAGE = 500  # characters of an exception's message that are shown
 MAX_GIVEN = 60  # characters of an action
 OLD_API = "agentlab.envs.old_gym.adapt converts environments of the old gym API"
-_PASSED_ON = (AgentlabError, KeyboardInterrupt, GeneratorExit)
 _OURS = (str(Path(__file__).parents[1]), str(Path(gymnasium.__file__).parent))
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _INSTALLED = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
@@ -87,7 +86,7 @@ def making(id: str) -> Iterator[None]:
     """
     try:
         yield
-    except _PASSED_ON:
+    except (AgentlabError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise EnvFailure(f"env={id!r} cannot be made: {describe_error(error)}") from error

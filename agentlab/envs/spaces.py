@@ -9,9 +9,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agentlab.envs.parts import Parts
 from agentlab.envs.preprocessing import Frames
 from agentlab.errors import AgentlabError, InvalidArgument
 
+MAX_PARTS = 1000
 MAX_ELEMENTS = 1 << 24  # in a saved space: 2,000 frames of 84x84, whose bounds take 10 bytes each
 
 
@@ -22,9 +24,11 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
         InvalidArgument: for another space.
 
     >>> space_to_json(gymnasium.spaces.Discrete(3))
-    {'type': 'Discrete', 'n': 3, 'start': 0}
+    {'type': 'Discrete', 'n': 3, 'start': 0, 'dtype': 'int64'}
     """
     spaces = gymnasium.spaces
+    if isinstance(space, Parts):
+        return {"type": "Parts", "parts": {n: space_to_json(s) for n, s in space.items()}}
     if isinstance(space, spaces.Box):
         low, high = (
             # A bound that is the same for all elements is a single number.
@@ -36,13 +40,16 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
             return {"type": "Frames", **described, "frame_stack": space.frame_stack}
         return {"type": "Box", **described}
     if isinstance(space, spaces.Discrete):
-        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+        described = {"n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
+        return {"type": "Discrete", **described}
     if isinstance(space, spaces.MultiDiscrete):
-        return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
+        described = {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
+        return {"type": "MultiDiscrete", **described, "dtype": str(space.dtype)}
     if isinstance(space, spaces.MultiBinary):
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
     raise InvalidArgument(
-        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary"
+        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary, or "
+        "a Dict or Tuple of these as observations"
     )
 
 
@@ -64,15 +71,26 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     """
     values = dict(described)
     kind = values.pop("type")
-    _check_size(values)
+    if kind != "Parts":
+        _check_size(values)
     if kind == "Frames":
         return Frames(**{**values, "shape": tuple(values["shape"])})
     if kind == "Box":
         shape, dtype = tuple(values["shape"]), np.dtype(values["dtype"])
         low, high = (np.broadcast_to(np.array(values[k], dtype), shape) for k in ("low", "high"))
         return gymnasium.spaces.Box(low, high, shape, dtype.type)
+    if kind == "Parts":
+        if len(values["parts"]) > MAX_PARTS or "Parts" in [
+            p["type"] for p in values["parts"].values()
+        ]:
+            raise AgentlabError(f"the saved space has more than {MAX_PARTS} parts, or nested ones")
+        return Parts({str(n): space_from_json(inner) for n, inner in values["parts"].items()})
     if kind not in ("Discrete", "MultiDiscrete", "MultiBinary"):
         raise AgentlabError(f"the saved space {kind!r} is unknown")
+    if "dtype" in values:
+        values["dtype"] = np.dtype(values["dtype"]).type
+    if "start" in values and kind == "MultiDiscrete":
+        values["start"] = np.array(values["start"], np.int64)
     space: gymnasium.Space[Any] = getattr(gymnasium.spaces, kind)(**values)
     return space
 

@@ -13,16 +13,11 @@ import numpy.typing as npt
 
 from agentlab.envs.api_checks import check_space, describe
 from agentlab.envs.failures import EnvFailure, Violation
+from agentlab.envs.parts import ARRAYS, Parts
 from agentlab.errors import InvalidArgument
 
 Array = npt.NDArray[Any]
 MAX_ENVS = 1 << 14
-ARRAY_SPACES = (
-    gymnasium.spaces.Box,
-    gymnasium.spaces.Discrete,
-    gymnasium.spaces.MultiDiscrete,
-    gymnasium.spaces.MultiBinary,
-)
 
 
 def check_vector(envs: Any, n: int | None = None) -> None:
@@ -66,7 +61,7 @@ class Step:
         observations: the observations that were acted on, ``[n, ...]``.
         actions: the actions taken, ``[n, ...]``.
         rewards: the rewards to learn from, float32 ``[n]``; clipped if the preprocessing clips.
-        raw_rewards: the environments' own rewards, float32 ``[n]``; returns are reported in these.
+        raw_rewards: the environments' own rewards, float64 ``[n]``; returns are reported in these.
         next_observations: the observations to act on next, ``[n, ...]``.
         terminated: bool ``[n]``; a terminal state was reached: do not bootstrap.
         truncated: bool ``[n]``; the episode was cut short, by a time limit for example: bootstrap
@@ -80,7 +75,7 @@ class Step:
     observations: Array
     actions: Array
     rewards: npt.NDArray[np.float32]
-    raw_rewards: npt.NDArray[np.float32]
+    raw_rewards: npt.NDArray[np.float64]
     next_observations: Array
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
@@ -199,11 +194,11 @@ def zeros_of(space: Any, what: str, env_id: str) -> Array:
         check_space(f"{what}_space", space)
     except Violation as violation:
         raise EnvFailure(f"env={env_id!r}: {violation}") from violation
-    if not isinstance(space, ARRAY_SPACES):
+    if not isinstance(space, (*ARRAYS, Parts)):
         wrapper = "ObservationWrapper" if what == "observation" else "ActionWrapper"
         raise InvalidArgument(
             f"env={env_id!r} has {what}s in the space {space}, which is not an array; convert them "
-            f"to {', '.join(kind.__name__ for kind in ARRAY_SPACES)} with a gymnasium.{wrapper}"
+            f"to {', '.join(kind.__name__ for kind in ARRAYS)} with a gymnasium.{wrapper}"
         )
     zeros: Array = np.zeros(space.shape or (), space.dtype)
     return zeros

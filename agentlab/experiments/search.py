@@ -78,7 +78,7 @@ class Dimension:
     def words(self, value: Value) -> list[str]:
         """Return ``value`` as command line arguments."""
         flag = flag_of(self.name)
-        if self.hint is bool:
+        if self.hint in (bool, bool | None):
             yes = parse_value(flag, str(value), bool)
             return [flag if yes else "--no-" + flag.removeprefix("--")]
         return [flag, str(value)]

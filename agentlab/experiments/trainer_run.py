@@ -16,9 +16,10 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
 from agentlab.experiments.plan import Plan, Report, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
+from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
-from agentlab.experiments.training_data import Source, TrainingData, load_data, trainer_of
+from agentlab.experiments.training_data import TrainingData, load_data, trainer_of
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, seed_everything
 from agentlab.supervised import trainer_class
@@ -98,7 +99,7 @@ class TrainerPlan(Plan):
         data: TrainingData | None = None,
     ) -> Self:
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
-        defaults = {} if recipe is None else recipe.config
+        defaults = own_defaults(source, given) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
         return cls(recipe, source, trainer, config, fill(Fitting, {}, given), data)
 
@@ -136,7 +137,7 @@ class TrainerPlan(Plan):
         }
 
     def values(self) -> dict[str, Any]:
-        given = {name: v for name, v in vars(self.source).items() if v not in (None, False)}
+        given = {name: v for name, v in vars(self.source).items() if v not in (None, False, ())}
         recipe = None if self.recipe is None else self.recipe.name
         return {"recipe": recipe, **vars(self.fitting), **given, **vars(self.config)}
 
@@ -166,7 +167,9 @@ class TrainerPlan(Plan):
     def load_data(self) -> TrainingData:
         """Return the data, loading them if necessary."""
         validation = getattr(self.config, "validation_split", 0.0)
-        return self.data or load_data(self.source, self.recipe, self.fitting.seed, validation)
+        standardize = getattr(self.config, "standardize", True)
+        seed = self.fitting.seed
+        return self.data or load_data(self.source, self.recipe, seed, validation, standardize)
 
     def with_data(self, data: TrainingData) -> Self:
         """Return the plan with ``data``, so that they are not loaded again."""
@@ -183,7 +186,8 @@ def choose_trainer(
     """Return the name of the trainer, and the data if they had to be loaded to determine it."""
     if (name := trainer_of(source, recipe)) is not None:
         return name, None
-    data = load_data(source, recipe, given.get("seed", 0), given.get("validation_split", 0.1))
+    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
+    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
     return data.trainer, data
 
 
@@ -211,8 +215,11 @@ class _TrainerTraining:
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
-        write_test(metrics, data, path)
+        classes = trainer.report(*data.test)
+        write_test(metrics, data, path, report=classes)
         report("test", _in_words(metrics))
+        for number, line in enumerate(classes):
+            report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
         if trainer.history:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from agentlab.config import Options, option
 from agentlab.data import Preprocessor
 from agentlab.errors import AgentlabError
 from agentlab.experiments.recipes import Recipe
+from agentlab.experiments.source import Source, kinds_of
 
 # Outputs for the inputs (0, 0), (0, 1), (1, 0) and (1, 1).
 BOOLEAN = {
@@ -20,48 +20,6 @@ BOOLEAN = {
     "nor": [1, 0, 0, 0],
     "xor": [0, 1, 1, 0],
 }
-OWN = ("csv", "images", "text", "series", "pairs")
-
-
-@dataclass(frozen=True)
-class Source(Options):
-    """The source of the data."""
-
-    csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
-    target: str | None = option(None, "CSV column to predict")
-    task: Literal["regression", "classification"] | None = option(
-        None, "task of the CSV's target; none infers it from the target's values"
-    )
-    images: str | None = option(None, "folder with one subfolder of images per class")
-    size: int | None = option(
-        None, "height and width to resize images to; none for the size of the first image", ge=1
-    )
-    text: str | None = option(None, "text file to train a language model on")
-    series: str | None = option(None, "CSV file with a time series to forecast")
-    columns: tuple[str, ...] | None = option(
-        None, "columns of the series; none for all numeric ones"
-    )
-    pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
-    test: float = option(
-        0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
-    )
-    function: Literal["and", "or", "nand", "nor", "xor"] = option(
-        "and", "Boolean function for the recipe perceptron"
-    )
-    data_dir: str | None = option(
-        None, "folder with copies of public data sets, to use instead of downloading"
-    )
-    stand_in: bool = option(False, "use a small data set from an installed package instead")
-
-    @property
-    def own(self) -> str | None:
-        """The option that names the user's own data, one of ``OWN``, or ``None``."""
-        given = [name for name in OWN if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise AgentlabError(
-                f"only one of {', '.join(f'--{name}' for name in given)} can be given"
-            )
-        return given[0] if given else None
 
 
 @dataclass
@@ -97,7 +55,9 @@ def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
     return own.get(source.own or "", "translator")
 
 
-def load_data(source: Source, recipe: Recipe | None, seed: int, validation: float) -> TrainingData:
+def load_data(
+    source: Source, recipe: Recipe | None, seed: int, validation: float, standardize: bool = True
+) -> TrainingData:
     """Load the data of a recipe or of the user's own files.
 
     Args:
@@ -105,6 +65,7 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
         recipe: the recipe whose data set to load; ``None`` for the user's own files.
         seed: seeds the splits.
         validation: fraction of the training split to use for validation, for own files.
+        standardize: whether numbers of own tables are standardized.
 
     Raises:
         AgentlabError: for missing or unsuitable files, naming the file, row and column.
@@ -116,8 +77,9 @@ def load_data(source: Source, recipe: Recipe | None, seed: int, validation: floa
             "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
             "--text, --series or --pairs"
         )
+    if source.own == "csv":
+        return _csv(source, seed, validation, standardize)
     loaders = {
-        "csv": _csv,
         "images": _images,
         "text": _text,
         "series": _series,
@@ -149,13 +111,25 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
     )
 
 
-def _csv(source: Source, seed: int, validation: float) -> TrainingData:
+def _csv(source: Source, seed: int, validation: float, standardize: bool) -> TrainingData:
     from agentlab.data.table import Table
 
     if source.target is None:
         raise AgentlabError("--target is missing; pass the name of the CSV column to predict")
     assert source.csv is not None
-    table = Table(source.csv, source.target, source.task, seed, validation, source.test)
+    table = Table(
+        source.csv,
+        source.target,
+        source.task,
+        seed,
+        validation,
+        source.test,
+        kinds=kinds_of(source.kind),
+        standardize=standardize,
+        decimal=source.decimal,
+        missing=source.missing,
+        encoding=source.encoding,
+    )
     classification = table.task == "classification"
     return TrainingData(
         "classifier" if classification else "regressor",
@@ -171,7 +145,14 @@ def _csv(source: Source, seed: int, validation: float) -> TrainingData:
 def _images(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.image_folder import ImageFolder
 
-    folder = ImageFolder(str(source.images), source.size, seed, validation, source.test)
+    folder = ImageFolder(
+        str(source.images),
+        source.size,
+        seed,
+        validation,
+        source.test,
+        skip_unreadable=source.skip_unreadable,
+    )
     return TrainingData(
         "classifier",
         (folder.train,),
@@ -184,9 +165,9 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
 
 
 def _text(source: Source, seed: int, validation: float) -> TrainingData:
-    from agentlab.data.text import read_text
+    from agentlab.data.text_files import read_text
 
-    text = read_text(str(source.text))
+    text = read_text(str(source.text), source.encoding)
     begin = round(len(text) * (1 - source.test))
     middle = round(begin * (1 - validation))
     parts = [text[:middle], text[middle:begin], text[begin:]]
@@ -199,29 +180,40 @@ def _text(source: Source, seed: int, validation: float) -> TrainingData:
 def _series(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data.series import read_series, split_series
 
-    values, names = read_series(str(source.series), source.columns)
+    series = read_series(
+        str(source.series),
+        source.columns,
+        time=source.time,
+        group=source.group,
+        frequency=source.frequency,
+        gaps=source.gaps,
+        decimal=source.decimal,
+        missing=source.missing,
+        encoding=source.encoding,
+    )
     fractions = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
-    train, held_out, test = split_series(values, fractions)
-    note = (
-        f"{source.series}: {len(values):,} rows of {', '.join(names)}; the last are the test split"
-    )
+    train, held_out, test = split_series(series.values, fractions)
+    notes = [*series.notes, f"the last {len(test):,} rows are the test split"]
     before = np.concatenate([train, held_out])  # the past of the first forecasts of the test split
-    return TrainingData(
-        "forecaster", (train,), (test, before), held_out, {"names": names}, notes=[note]
-    )
+    options = {"names": series.names, "form": series.form}
+    return TrainingData("forecaster", (train,), (test, before), held_out, options, notes=notes)
 
 
 def _pairs(source: Source, seed: int, validation: float) -> TrainingData:
     from agentlab.data import split_indices
-    from agentlab.data.text import read_text
+    from agentlab.data.text_files import lines_of, read_text
 
-    lines = [line for line in read_text(str(source.pairs)).splitlines() if line.strip()]
-    pairs = [line.split("\t") for line in lines]
-    for number, pair in enumerate(pairs, 1):
-        if len(pair) != 2:
+    pairs = []
+    for number, line in enumerate(lines_of(read_text(str(source.pairs), source.encoding)), 1):
+        pair = line.split("\t")
+        if not line.strip():
+            continue
+        if len(pair) != 2 or not all(map(str.strip, pair)):
             raise AgentlabError(
-                f"--pairs {source.pairs}: line {number} has {len(pair) - 1} tabs; it must have one"
+                f"--pairs {source.pairs}: line {number} has {len(pair) - 1} tabs; it must be a "
+                "sentence, one tab and its translation"
             )
+        pairs.append(pair)
     train, test = split_indices(len(pairs), (1 - source.test, source.test), seed)
     parts = [tuple([pairs[i][side] for i in rows] for side in (0, 1)) for rows in (train, test)]
     note = f"{source.pairs}: {len(train):,} pairs for training and {len(test):,} for the test"

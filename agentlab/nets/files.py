@@ -64,6 +64,43 @@ def load_net(path: Path | str, sha256: str | None = None) -> Any:
         raise AgentlabError(f"{path} contains no readable net: {reason}") from error
 
 
+def check_loadable(name: str, net: Any) -> None:
+    """Raise ``AgentlabError`` for a net that ``load_net`` could not load again once it is saved.
+
+    Args:
+        name: of the net, for the message.
+        net: a Keras model.
+    """
+    try:
+        described = keras.saving.serialize_keras_object(net)
+        if (layer := _find_lambda(described)) is not None:
+            raise ValueError(
+                f"it has the Lambda layer {layer!r}, whose code is not saved; write a layer instead"
+            )
+        _check_modules(described)
+    except ValueError as error:
+        raise AgentlabError(
+            f"the net {name!r} could not be loaded again: {error}; decorate its class with "
+            "@keras.saving.register_keras_serializable()"
+        ) from None
+    except (NotImplementedError, TypeError) as error:
+        raise AgentlabError(
+            f"the net {name!r} could not be loaded again, because Keras cannot describe it: "
+            f"{str(error).strip().splitlines()[0]}"
+        ) from None
+
+
+def _find_lambda(config: Any) -> str | None:
+    """Return the name of the first Lambda layer in a configuration."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "Lambda" and isinstance(config.get("config"), dict):
+            return str(config["config"].get("name"))
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        return next((name for item in config if (name := _find_lambda(item)) is not None), None)
+    return None
+
+
 def _check_contents(file: BinaryIO) -> None:
     """Check what Keras does not check before it reads a file.
 

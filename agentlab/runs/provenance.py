@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from agentlab.config import format_value
-from agentlab.runs.watch import tell
+from agentlab.runs.aside import tell
 
 RECORDED = ("agentlab", "versions", "created", "finished", "resumed")
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from agentlab.runs.files import open_new
 
+Settings = Mapping[str, bool | float | str]
 FLUSH_SECONDS = 5.0
 HISTOGRAM_BINS = 30
 
@@ -54,9 +55,10 @@ class EventFile:
         folder: folder of the file, whose name sorts after those of older files.
         start: makes TensorBoard discard the steps of older files from ``start`` on, which will be
             written again; ``None`` keeps all.
+        settings: the settings of the run, for TensorBoard's tab of hyperparameters.
     """
 
-    def __init__(self, folder: Path, start: int | None) -> None:
+    def __init__(self, folder: Path, start: int | None, settings: Settings | None = None) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -69,34 +71,14 @@ class EventFile:
         if start is not None:
             session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._write(start, session_log=session)
+        if settings:
+            self._write_hyperparameters(settings)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write scalars, one chart for each name; see ``chart_name``."""
         value = self._summary.Value
         charts = {chart_name(name): float(v) for name, v in values.items()}
         self._write_values(step, [value(tag=t, simple_value=v) for t, v in charts.items()])
-
-    def hyperparameters(self, values: Mapping[str, bool | float | str]) -> None:
-        """Write the settings of the run, if any, for TensorBoard's tab of hyperparameters."""
-        if not values:
-            return
-        from tensorboard.plugins.hparams import metadata, plugin_data_pb2
-
-        start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
-        for name, value in values.items():
-            field = start.hparams[name]
-            if isinstance(value, bool):
-                field.bool_value = value
-            elif isinstance(value, int | float):
-                field.number_value = value
-            else:
-                field.string_value = value
-        data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
-        summary = metadata.create_summary_metadata(data)
-        tag = metadata.SESSION_START_INFO_TAG
-        self._write_values(
-            0, [self._summary.Value(tag=tag, metadata=summary, tensor=metadata.NULL_TENSOR)]
-        )
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays; infinities and NaNs are ignored."""
@@ -142,6 +124,25 @@ class EventFile:
     def close(self) -> None:
         """Flush and close the file."""
         self._records.close()
+
+    def _write_hyperparameters(self, values: Settings) -> None:
+        from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+        start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
+        for name, value in values.items():
+            field = start.hparams[name]
+            if isinstance(value, bool):
+                field.bool_value = value
+            elif isinstance(value, int | float):
+                field.number_value = value
+            else:
+                field.string_value = value
+        data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
+        summary = metadata.create_summary_metadata(data)
+        tag = metadata.SESSION_START_INFO_TAG
+        self._write_values(
+            0, [self._summary.Value(tag=tag, metadata=summary, tensor=metadata.NULL_TENSOR)]
+        )
 
     def _write_values(self, step: int, values: list[Any]) -> None:
         self._write(step, summary=self._summary(value=values))

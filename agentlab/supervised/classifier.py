@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from agentlab.config import option
-from agentlab.data import Batch
+from agentlab.data import Batch, Batches
 from agentlab.data.batches import Array
 from agentlab.data.image_files import find_images
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
+from agentlab.supervised.class_labels import class_numbers, distinct_labels
+from agentlab.supervised.class_weights import Weighted, balanced_weights, class_counts, has_rare
+from agentlab.supervised.confusion import balanced_metrics, confusion, say_confusion
 from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
+from agentlab.supervised.net_checks import ROWS, refuse_probabilities
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.training.callbacks import Callback
-from agentlab.training.examples import is_batches
+from agentlab.training.examples import applied
 from agentlab.training.optimization import Optimization
+from agentlab.training.presented import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +48,7 @@ class ClassifierConfig(Augmentation, Standardization, Tokens, Network, Optimizat
     )
 
 
-class Classifier(FeatureTrainer):
+class Classifier(ScikitLearn, FeatureTrainer):
     """Minimizes the cross-entropy between the true class and softmax(net(x)).
 
     Attributes:
@@ -54,7 +60,7 @@ class Classifier(FeatureTrainer):
     monitor = ("accuracy", "max")
     score_metric = "accuracy"
     config: ClassifierConfig
-    classes: list[Any]
+    classes: Sequence[Any] = ()
 
     def fit(
         self,
@@ -62,6 +68,7 @@ class Classifier(FeatureTrainer):
         y: Any = None,
         *,
         classes: Sequence[Any] | None = None,
+        sample_weight: Any = None,
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
@@ -74,6 +81,7 @@ class Classifier(FeatureTrainer):
                 ``Batches`` of network inputs and class indices.
             y: labels ``[n]``, numbers or strings; with ``classes``, class indices.
             classes: names of the classes; required if ``x`` is ``Batches``.
+            sample_weight: weights of the examples ``[n]``; those of weight 0 are left out.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
@@ -87,13 +95,30 @@ class Classifier(FeatureTrainer):
         if classes is not None:
             self.classes = np.asarray(classes).tolist()
         else:
-            self.classes = [] if is_batches(x) else distinct_labels(y)
-        if self.given_net and _ends_in_softmax(self.net):
-            raise AgentlabError(
-                "the net ends in softmax, but must return logits; remove the last activation"
-            )
-        train, held_out = self.prepare(x, y, validation_data)
+            self.classes = [] if y is None else distinct_labels(y)
+        self.note_features(x)
+        train, held_out = self.prepare(x, y, validation_data, sample_weight)
+        counts = class_counts(train, len(self.classes))
+        self.monitor = ("balanced_accuracy" if has_rare(counts) else "accuracy", "max")
+        if self.config.class_weights == "balanced":
+            train = Weighted(train, balanced_weights(counts))
         return self.train(train, held_out, run, quiet, callbacks)
+
+    @property
+    def classes_(self) -> Array:
+        """The labels of the classes, as scikit-learn names them; an error before ``fit``."""
+        if not self.classes:
+            raise AttributeError("classes_ is known after fit")
+        return np.asarray(self.classes)
+
+    def check_net(self, data: Batches) -> None:
+        """Check a net's inputs and outputs, and that it returns logits."""
+        first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
+        if self.given_net:
+            refuse_probabilities(
+                lambda inputs: applied(lambda x: self.forward(x, False), tf.constant(inputs)), first
+            )
+        super().check_net(data)
 
     def learn_targets(self, x: Any, y: Any) -> int:
         """Return the number of classes."""
@@ -105,14 +130,6 @@ class Classifier(FeatureTrainer):
     def encode_targets(self, y: Any) -> Array:
         """Return class indices, int32 ``[n]``."""
         return class_numbers(y, range(len(self.classes)) if self._named else self.classes)
-
-    def example_weights(self, targets: Array) -> Array | None:
-        """Return the weight of each training example, by the frequency of its class."""
-        if self.config.class_weights == "none":
-            return None
-        counts = np.bincount(targets, minlength=len(self.classes))
-        weights = len(targets) / (len(self.classes) * np.maximum(counts, 1))
-        return np.asarray(weights[targets], np.float32)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
         """Return ``loss`` (nats) and ``accuracy`` of each example, ``[b]``."""
@@ -142,19 +159,54 @@ class Classifier(FeatureTrainer):
         return {"probabilities": keras.ops.softmax(outputs), "classes": classes}
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
-        """Return ``accuracy`` and ``loss`` (nats) on ``x`` and ``y``, or on ``Batches``."""
-        return self.evaluate_batches(self.held_out(x, y))
+        """Evaluate on ``x`` and ``y``, or on ``Batches``.
+
+        Returns:
+            ``accuracy`` and ``loss`` (nats), and the means over the classes of recall,
+            ``balanced_accuracy``, and of ``f1``, which rare classes affect as much as others.
+        """
+        held_out = self.held_out(x, y)
+        return {**super().evaluate_batches(held_out), **balanced_metrics(self._confusion(held_out))}
+
+    def evaluate_batches(self, batches: Batches) -> dict[str, float]:
+        """Return the means of ``test_step``, and ``balanced_metrics`` if they select the epoch."""
+        means = super().evaluate_batches(batches)
+        if self.monitor[0] in means:
+            return means
+        return {**means, **balanced_metrics(self._confusion(batches))}
+
+    def _confusion(self, held_out: Batches) -> Array:
+        """Return the confusion matrix, see ``confusion``."""
+        true = np.concatenate([batch.targets for batch in held_out.epoch(1024)])
+        predicted = np.asarray(self.outputs(held_out)).argmax(axis=-1)
+        return confusion(true, predicted, len(self.classes))
+
+    def report(self, x: Any, y: Any = None) -> list[str]:
+        """Return precision, recall and F1 of each class, and a small confusion matrix."""
+        names = [str(name) for name in self.classes]
+        return say_confusion(self._confusion(self.held_out(x, y)), names)
+
+    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
+        """Return a row per example: the predicted class and the probability of each class."""
+        probabilities = self.predict_proba(self.read(source, encoding))
+        names = [str(name) for name in self.classes]
+        rows = [[names[row.argmax()], *(f"{p:.6f}" for p in row)] for row in probabilities]
+        header = ["prediction", *(f"probability_{name}" for name in names)]
+        if not os.path.isdir(source):
+            return header, rows
+        files = find_images(Path(source))
+        return ["file", *header], [[str(f), *row] for f, row in zip(files, rows, strict=True)]
 
     def format_prediction(self, source: str, *, top: int = 3, **options: Any) -> list[str]:
         """Return a line per example: its ``top`` most probable classes with probabilities."""
-        lines = []
-        for row in self.predict_proba(self.read(source)):
-            best = np.argsort(-row, kind="stable")[:top]
-            lines.append("   ".join(f"{self.classes[i]} {row[i]:.4f}" for i in best))
-        if not os.path.isdir(source):
-            return lines
-        files = find_images(Path(source))
-        return [f"{file}: {line}" for file, line in zip(files, lines, strict=True)]
+        header, rows = self.tabulate(source, **options)
+        first, lines = header.index("prediction"), []
+        for row in rows:
+            probabilities = np.array(row[first + 1 :], np.float64)
+            best = np.argsort(-probabilities, kind="stable")[:top]
+            line = "   ".join(f"{self.classes[i]} {probabilities[i]:.4f}" for i in best)
+            lines.append(f"{row[0]}: {line}" if first else line)
+        return lines
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the confusion matrix, and some images with their predicted labels."""
@@ -182,7 +234,7 @@ class Classifier(FeatureTrainer):
         inputs = np.asarray(first.inputs)
         if getattr(self.net, "torso", None) is None:
             return None
-        labels = [self.classes[number] for number in first.targets]
+        labels = [self.classes[int(number)] for number in np.asarray(first.targets)]
         return self.features(inputs), labels, inputs if is_image(inputs) else None
 
     def specification(self) -> dict[str, Any]:
@@ -198,49 +250,3 @@ class Classifier(FeatureTrainer):
         trainer.classes = list(specification["classes"])
         trainer._named = bool(specification["named"])
         return trainer
-
-
-def class_numbers(y: Any, labels: Sequence[Any]) -> Array:
-    """Return the index of each label in ``labels``, int32 ``[n]``.
-
-    Raises:
-        InvalidArgument: for a label that is not in ``labels``.
-    """
-    numbers = {label: number for number, label in enumerate(labels)}
-    given = _flat(y).tolist()
-    unknown = [label for label in given if label not in numbers]
-    if unknown:
-        known = ", ".join(map(str, labels[:10])) + (", ..." if len(labels) > 10 else "")
-        raise InvalidArgument(f"y contains the class {unknown[0]!r}, which must be one of {known}")
-    return np.array([numbers[label] for label in given], np.int32)
-
-
-def distinct_labels(y: Any) -> list[Any]:
-    """Return the distinct labels of ``y``, sorted.
-
-    Raises:
-        InvalidArgument: if labels are missing or of different types.
-    """
-    found = set(_flat(y).tolist())
-    if any(label is None or label != label for label in found):
-        raise InvalidArgument("y contains None or NaN; every example needs a label")
-    try:
-        return sorted(found)
-    except TypeError:
-        raise InvalidArgument(
-            "y contains strings and numbers; all labels must be of one type"
-        ) from None
-
-
-def _flat(y: Any) -> Array:
-    """Return labels as an array ``[n]``."""
-    labels: Array = np.asarray(y)
-    if labels.ndim != 1:
-        raise InvalidArgument(f"y has the shape {list(labels.shape)}, but labels must be [n]")
-    return labels
-
-
-def _ends_in_softmax(net: Any) -> bool:
-    last = net.layers[-1]
-    softmax = getattr(last, "activation", None) is keras.activations.softmax
-    return softmax or isinstance(last, keras.layers.Softmax)

@@ -43,13 +43,24 @@ class FeatureTrainer(Trainer):
     def encode_targets(self, y: Any) -> Array:
         """Return targets as the loss uses them."""
 
-    def example_weights(self, targets: Array) -> Array | None:
-        """Return the weight of each training example; ``None`` weights them equally."""
-        return None
+    def prepare(
+        self, x: Any, y: Any, validation: Any, weights: Any = None
+    ) -> tuple[Batches, Batches | None]:
+        """Split off validation data, and fit the preprocessor and the targets on the rest.
 
-    def prepare(self, x: Any, y: Any, validation: Any) -> tuple[Batches, Batches | None]:
-        """Split off validation data, and fit the preprocessor and the targets on the rest."""
+        Args:
+            x: inputs as of ``fit``.
+            y: targets as of ``fit``.
+            validation: as ``validation_data`` of ``fit``.
+            weights: weights of the examples ``[n]``, or ``None``; those of weight 0 are left out.
+        """
+        if hasattr(x, "element_spec") or hasattr(x, "__next__"):
+            raise InvalidArgument(
+                f"x is a {type(x).__name__}; pass arrays, or an object with the methods of Batches"
+            )
         if is_batches(x):
+            if weights is not None:
+                raise InvalidArgument("sample_weight must be None if x is Batches, which have some")
             self.units, train = self.learn_targets(x, y), x
             self._fit_preprocessor(next(iter(x.epoch(1))).inputs, standardize=False)
         else:
@@ -59,16 +70,23 @@ class FeatureTrainer(Trainer):
                 raise InvalidArgument(
                     f"x has {sizes[0]} rows and y has {sizes[1]}; they must match"
                 )
-            split = self.config.validation_split
+            weights = np.ones(len(y), np.float32) if weights is None else _weights(weights, len(y))
+            if not weights.all():
+                kept = np.flatnonzero(weights)
+                x, y, weights = _take(x, kept), y[kept], weights[kept]
+            split, held = self.config.validation_split, None
             if validation is None and split:
                 rows, held = split_indices(len(y), (1 - split, split), self.seed)
-                validation = (_take(x, held), y[held])
-                x, y = _take(x, rows), y[rows]
+                validation = (_take(x, held), y[held], weights[held])
+                x, y, weights = _take(x, rows), y[rows], weights[rows]
             self.units = self.learn_targets(x, y)
             self._fit_preprocessor(x, self.config.standardize)
-            train = self.arrays(x, y, training=True)
-        held_out = None if validation is None else self.held_out(*_pair(validation))
+            train = self.arrays(x, y, weights)
+        held_out = None if validation is None else self._validation(*_pair(validation))
         return train, held_out
+
+    def _validation(self, x: Any, y: Any = None, weights: Any = None) -> Batches:
+        return x if is_batches(x) else self.arrays(x, y, weights)
 
     def _fit_preprocessor(self, x: Any, standardize: bool) -> None:
         if self.preprocessor is None or self._makes_preprocessor:
@@ -117,12 +135,10 @@ class FeatureTrainer(Trainer):
                 f"[1, {self.units}]"
             )
 
-    def arrays(self, x: Any, y: Any, training: bool = False) -> Arrays:
-        """Return raw inputs and targets as preprocessed ``Arrays``."""
+    def arrays(self, x: Any, y: Any, weights: Array | None = None) -> Arrays:
+        """Return raw inputs, targets and weights as preprocessed ``Arrays``."""
         assert self.preprocessor is not None
-        targets = self.encode_targets(y)
-        weights = self.example_weights(targets) if training else None
-        return Arrays(self.preprocessor.transform(x), targets, weights)
+        return Arrays(self.preprocessor.transform(x), self.encode_targets(y), weights)
 
     def held_out(self, x: Any, y: Any = None) -> Batches:
         """Return raw validation or test data as ``Batches``; ``Batches`` are returned unchanged."""
@@ -230,6 +246,19 @@ def _rows(x: Any) -> Any:
     if has_columns(x):
         return list(x) if isinstance(x, list | tuple) else as_frame(x)
     return np.array(as_texts(x), object) if has_texts(x) else as_numbers(x)
+
+
+def _weights(weights: Any, n: int) -> Array:
+    """Return weights of examples as float32 ``[n]``, after a check."""
+    array = np.asarray(weights, np.float32)
+    if array.shape != (n,) or not np.isfinite(array).all() or (array < 0).any():
+        raise InvalidArgument(
+            f"sample_weight has the shape {list(array.shape)}; it must be [{n}], with numbers of 0 "
+            "or more"
+        )
+    if not array.any():
+        raise InvalidArgument("sample_weight is 0 for all examples; at least one must be more")
+    return array
 
 
 def _length(x: Any) -> int:

@@ -10,24 +10,25 @@ import numpy as np
 
 from agentlab.config import option, override
 from agentlab.data import Batch, Batches
-from agentlab.data.series import Values, as_series, read_series, split_series
+from agentlab.data.series import SeriesForm, Values, as_series, split_series
 from agentlab.data.windows import Targets, Windows, normalization
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
-from agentlab.supervised.horizon import errors_by_horizon
+from agentlab.supervised.forecasts import tabulate_forecast
+from agentlab.supervised.horizon import errors_by_horizon, metrics_by_column, ratio
 from agentlab.supervised.targets import deviation
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
 from agentlab.training.optimization import Optimization
 from agentlab.training.optimizers import ScheduleName
+from agentlab.training.presented import Table
 from agentlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHOWN = 3  # forecasts that are drawn
-SHOWN_COLUMNS = 6  # of each
+SHOWN, SHOWN_COLUMNS = 3, 6  # forecasts that are drawn, and columns of each
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Forecaster(Trainer):
 
     Attributes:
         names: names of the columns, or ``None``.
+        form: what the columns of files of such series mean, or ``None``.
     """
 
     name = "forecaster"
@@ -64,6 +66,7 @@ class Forecaster(Trainer):
     score_metric = "ratio"
     config: ForecasterConfig
     names: list[str] | None = None
+    form: SeriesForm | None = None
     _usual: Values
 
     def fit(  # type: ignore[override]
@@ -71,6 +74,7 @@ class Forecaster(Trainer):
         values: Any,
         *,
         names: Sequence[str] | None = None,
+        form: SeriesForm | None = None,
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
@@ -81,6 +85,7 @@ class Forecaster(Trainer):
         Args:
             values: numbers ``[time, columns]``, or ``[time]`` for one series.
             names: names of the columns.
+            form: of the file that the series were read from, for forecasts of later files.
             validation_data: the rows after ``values``; ``None`` holds out the fraction
                 ``validation_split`` at the end of ``values``. The past of a validation window may
                 overlap the training rows; its horizon never does.
@@ -98,7 +103,7 @@ class Forecaster(Trainer):
             raise AgentlabError(
                 f"names has {len(names)} entries, but must have {columns}, one per column"
             )
-        self.names = None if names is None else list(names)
+        self.names, self.form = None if names is None else list(names), form
         if validation_data is None and config.validation_split:
             values, validation_data = split_series(
                 values, (1 - config.validation_split, config.validation_split)
@@ -139,7 +144,6 @@ class Forecaster(Trainer):
             )
 
     def _checked(self, name: str, values: Any) -> Values:
-        """Return ``values`` as a series, after a check of the number of columns."""
         series, columns = as_series(name, values), len(self._usual)
         if series.shape[1] != columns:
             raise AgentlabError(
@@ -179,8 +183,8 @@ class Forecaster(Trainer):
             return means
         unit = float(self._usual.max())
         rmse, naive = (float(np.sqrt(means[name])) * unit for name in ("rmse", "rmse_naive"))
-        metrics = {"rmse": rmse, "mae": means["mae"] * unit, "rmse_naive": naive}
-        return {**means, **metrics, "ratio": _ratio(rmse, naive)}
+        own = {"rmse": rmse, "mae": means["mae"] * unit, "rmse_naive": naive}
+        return {**means, **own, "ratio": ratio(rmse, naive)}
 
     def predict(self, values: Any) -> Values:
         """Forecast the next ``horizon`` rows.
@@ -220,12 +224,7 @@ class Forecaster(Trainer):
         windows = self._held_out(values, before)
         metrics = self.evaluate_batches(windows)
         if len(self._usual) > 1:
-            errors = zip(
-                self._names_of_columns(), *errors_by_horizon(self._forecast, windows), strict=True
-            )
-            for name, *squares in errors:
-                rmse, naive = (float(np.sqrt(square.mean())) for square in squares)
-                metrics |= {f"rmse/{name}": rmse, f"ratio/{name}": _ratio(rmse, naive)}
+            metrics |= metrics_by_column(self._names_of_columns(), self._forecast, windows)
         return metrics
 
     def _held_out(self, values: Any, before: Any) -> Windows:
@@ -256,11 +255,14 @@ class Forecaster(Trainer):
         outputs = keras.ops.cast(self.net((raw - mean) / std, training=False), "float32")
         return keras.Model(raw, {"predictions": outputs * std + mean}, name=self.name)
 
+    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
+        """Return the forecast rows after those of a CSV file, with their times if it has any."""
+        return tabulate_forecast(self.predict, self.form, self.names, source, encoding)
+
     def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the forecast rows after those of a CSV file, below the names of the columns."""
-        values, names = read_series(source, self.names)
-        rows = [",".join(f"{value:.6g}" for value in row) for row in self.predict(values)]
-        return [",".join(names), *rows]
+        """Return the rows of ``tabulate`` below the names of the columns."""
+        header, rows = self.tabulate(source, **options)
+        return [",".join(row) for row in [header, *rows]]
 
     def plots(self, values: Any, before: Any = None) -> dict[str, Figure]:
         """Plot some forecasts with the true values, and the error by forecast step."""
@@ -282,7 +284,8 @@ class Forecaster(Trainer):
 
     def specification(self) -> dict[str, Any]:
         """Return the fitted state other than weights."""
-        learned = {"names": self.names, "usual": self._usual.tolist()}
+        form = None if self.form is None else self.form.to_json()
+        learned = {"names": self.names, "usual": self._usual.tolist(), "form": form}
         return {**super().specification(), **learned}
 
     @classmethod
@@ -291,10 +294,7 @@ class Forecaster(Trainer):
     ) -> Self:
         """Make a forecaster from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
-        trainer.names = specification["names"]
+        trainer.names, form = specification["names"], specification.get("form")
+        trainer.form = None if form is None else SeriesForm.from_json(form)
         trainer._usual = np.array(specification["usual"], np.float64)
         return trainer
-
-
-def _ratio(rmse: float, naive: float) -> float:
-    return rmse / naive if naive else float("nan")

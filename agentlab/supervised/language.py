@@ -11,7 +11,7 @@ from agentlab.config import option, override
 from agentlab.data import Batch, Batches
 from agentlab.data.streams import Streams
 from agentlab.data.text import Characters
-from agentlab.data.vocabulary import text_of
+from agentlab.data.text_files import text_of
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
@@ -19,6 +19,7 @@ from agentlab.training.callbacks import Callback
 from agentlab.training.losses import cross_entropy
 from agentlab.training.optimization import Optimization
 from agentlab.training.optimizers import ScheduleName
+from agentlab.training.presented import Table
 from agentlab.training.stages import Stage
 from agentlab.training.steps import Sums
 from agentlab.training.trainer import Trainer
@@ -214,11 +215,15 @@ class LanguageModel(Trainer):
         temperature: float = 0.7,
         top_k: int | None = None,
         seed: int = 0,
+        encoding: str | None = None,
         **options: Any,
     ) -> list[str]:
         """Return the text in a file, or ``source`` itself, with a continuation."""
-        written = self.generate(text_of(source), length, temperature, top_k, seed)
-        return [written]
+        return [self.generate(text_of(source, encoding), length, temperature, top_k, seed)]
+
+    def tabulate(self, source: str, **options: Any) -> Table:
+        """Return the text of ``format_prediction`` as the only cell of a table."""
+        return ["prediction"], [self.format_prediction(source, **options)]
 
     def inference_model(self) -> Any:
         """Return a Keras model from ids ``[n, time]`` to ``probabilities`` of the next character.

@@ -20,6 +20,7 @@ from agentlab.supervised.options import Standardization
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import is_batches
+from agentlab.training.presented import Table, number_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -196,8 +197,15 @@ class LinearRegression(Estimator):
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
         """Return the predictions for the rows of a CSV file, one line per row."""
-        rows = self.predict(self._rows().preprocessor.read(source))
-        return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
+        return [",".join(row) for row in self.tabulate(source, **options)[1]]
+
+    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
+        """Return the predictions for the rows of a CSV file as a table with a header."""
+        return number_table(self.predict(self._rows().preprocessor.read(source, encoding)))
+
+    def report(self, *data: Any) -> list[str]:
+        """Return no lines beside the metrics."""
+        return []
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the residuals and the coefficients of the (standardized) inputs."""

@@ -15,13 +15,14 @@ from agentlab.errors import AgentlabError
 from agentlab.estimator import Estimator
 from agentlab.lazy import keras
 from agentlab.runs import Progress, Run, derive_seed
-from agentlab.supervised.classifier import class_numbers, distinct_labels
+from agentlab.supervised.class_labels import class_numbers, distinct_labels
 from agentlab.supervised.features import check_classes
 from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
 from agentlab.supervised.options import Standardization
 from agentlab.supervised.separability import common_point
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import is_batches
+from agentlab.training.presented import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -236,7 +237,16 @@ class Perceptron(Estimator):
 
     def format_prediction(self, source: str, **options: Any) -> list[str]:
         """Return the predicted labels of the rows of a CSV file."""
-        return list(map(str, self.predict(self._rows().preprocessor.read(source))))
+        return [label for (label,) in self.tabulate(source, **options)[1]]
+
+    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
+        """Return the predicted labels of the rows of a CSV file as a table with a header."""
+        labels = self.predict(self._rows().preprocessor.read(source, encoding))
+        return ["prediction"], [[str(label)] for label in labels]
+
+    def report(self, *data: Any) -> list[str]:
+        """Return no lines beside the metrics."""
+        return []
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the confusion matrix and, for two inputs, the decision boundary."""

@@ -16,6 +16,7 @@ from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer
 from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
@@ -34,7 +35,7 @@ class RegressorConfig(Augmentation, Standardization, Tokens, Network, Optimizati
     )
 
 
-class Regressor(FeatureTrainer):
+class Regressor(ScikitLearn, FeatureTrainer):
     """Minimizes the error between net(x) and standardized targets.
 
     Targets are standardized by the mean and standard deviation of the training split; metrics are
@@ -54,6 +55,7 @@ class Regressor(FeatureTrainer):
         x: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
@@ -64,6 +66,7 @@ class Regressor(FeatureTrainer):
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and targets.
             y: numbers ``[n]`` or ``[n, k]``.
+            sample_weight: weights of the examples ``[n]``; those of weight 0 are left out.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
@@ -74,7 +77,8 @@ class Regressor(FeatureTrainer):
             AgentlabError: for targets that are not finite numbers, or if x, y and the net do not
                 match.
         """
-        train, held_out = self.prepare(x, y, validation_data)
+        self.note_features(x)
+        train, held_out = self.prepare(x, y, validation_data, sample_weight)
         return self.train(train, held_out, run, quiet, callbacks)
 
     def learn_targets(self, x: Any, y: Any) -> int:

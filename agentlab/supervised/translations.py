@@ -33,3 +33,9 @@ def paired(sources: Sequence[str], targets: Sequence[str]) -> Languages:
             if not isinstance(text, str) or not text.strip():
                 raise InvalidArgument(f"{name}[{row}]={text!r} must be a sentence")
     return sources, targets
+
+
+def markdown(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return a table of sentences with their true and predicted translations."""
+    table = ["| source | true | translated |", "|---|---|---|"]
+    return "\n".join([*table, *("| " + " | ".join(row) + " |" for row in rows)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -13,21 +12,22 @@ from agentlab.config import option
 from agentlab.data import Batch, Batches, split_indices
 from agentlab.data.sentence_pairs import SentencePairs
 from agentlab.data.subwords import START, Subwords
-from agentlab.data.vocabulary import Ids, read_text
+from agentlab.data.text_files import lines_of, text_of
+from agentlab.data.vocabulary import Ids
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
-from agentlab.supervised.translations import Languages, paired, scores
+from agentlab.supervised.translations import Languages, markdown, paired, scores
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import cross_entropy
 from agentlab.training.optimization import Optimization
+from agentlab.training.presented import Table
 from agentlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AT_A_TIME = 64  # sentences translated in one batch
-SHOWN = 4  # sentences in plots and texts
+AT_A_TIME, SHOWN = 64, 4  # sentences translated in one batch, and shown in plots and texts
 
 
 @dataclass(frozen=True)
@@ -149,24 +149,14 @@ class Translator(Trainer):
         if config.net == "transformer":
             from agentlab.nets.transformer import Transformer
 
-            self.net = Transformer(
-                **common,
-                width=config.units,
-                heads=config.heads,
-                feed_forward=config.feed_forward,
-                limit=config.max_length,
-            )
+            common |= {"width": config.units, "heads": config.heads, "limit": config.max_length}
+            self.net = Transformer(**common, feed_forward=config.feed_forward)
         else:
             from agentlab.nets.seq2seq import Seq2Seq
 
-            self.net = Seq2Seq(
-                **common,
-                embedding=config.embedding,
-                units=config.units,
-                cell=config.cell,
-                attention=config.net,
-                bidirectional=config.bidirectional,
-            )
+            common |= {"embedding": config.embedding, "units": config.units, "cell": config.cell}
+            both_ways = config.bidirectional
+            self.net = Seq2Seq(**common, attention=config.net, bidirectional=both_ways)
         self.net.build(((None, None), (None, None)))
 
     def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
@@ -203,8 +193,10 @@ class Translator(Trainer):
             AgentlabError: for a sentence that is longer than ``max_length``.
         """
         self.check_fitted()
-        source, target = self._tokenizers
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        (source, target), texts = (
+            self._tokenizers,
+            [texts] if isinstance(texts, str) else list(texts),
+        )
         if beam < 1:
             raise InvalidArgument(f"beam={beam} must be 1 or more")
         ids = self._ids("texts", texts, source)
@@ -232,10 +224,17 @@ class Translator(Trainer):
             ("search", beam), lambda: compiled(greedy if beam == 1 else best, self.net)
         )
 
-    def format_prediction(self, source: str, *, beam: int = 5, **options: Any) -> list[str]:
+    def tabulate(
+        self, source: str, *, beam: int = 5, encoding: str | None = None, **options: Any
+    ) -> Table:
+        """Return a sentence, or the lines of a file, with their translations."""
+        lines = lines_of(text_of(source, encoding))
+        pairs = zip(lines, self.predict(lines, beam), strict=True)
+        return ["text", "prediction"], [[text, translated] for text, translated in pairs]
+
+    def format_prediction(self, source: str, **options: Any) -> list[str]:
         """Return the translations of a sentence, or of a file with one sentence per line."""
-        lines = read_text(source).splitlines() if os.path.exists(source) else [source]
-        return self.predict(lines, beam)
+        return [translated for _, translated in self.tabulate(source, **options)[1]]
 
     def evaluate(
         self, sources: Sequence[str], targets: Sequence[str], beam: int = 5
@@ -260,9 +259,7 @@ class Translator(Trainer):
         translated = self.predict(sources, beam=1)
         if run is not None:
             rows = list(zip(sources, targets, translated, strict=True))[:SHOWN]
-            table = ["| source | true | translated |", "|---|---|---|"]
-            table += ["| " + " | ".join(row) + " |" for row in rows]
-            run.text("translations", epoch, "\n".join(table))
+            run.text("translations", epoch, markdown(rows))
         return {"validation/bleu": scores(translated, targets)["bleu"]}
 
     def plots(self, sources: Sequence[str], targets: Sequence[str]) -> dict[str, Figure]:

@@ -265,11 +265,10 @@ class _Session:
 
     def resume(self) -> None:
         """Resume from the run's latest checkpoint, if there is one."""
-        saved = None if self.run is None else self.run.latest_checkpoint()
+        saved = None if self.run is None else self.run.resume()
         self.begin_stage(int(saved.state.get("stage", 0)) if saved else 0)
         if self.run is None:
             return
-        self.run.rewind(saved)
         if saved is None:
             if (graph := self.trainer.graph()) is not None:
                 self.run.graph(graph)

@@ -77,8 +77,11 @@ class OptimizerOptions(Options):
     def decay(self, optimizer: Any, steps: int) -> None:
         """Set the learning rate of ``optimizer`` after ``steps`` steps of training."""
         if self.decay_steps:
-            remaining = max(0.0, 1 - steps / self.decay_steps)
-            optimizer.learning_rate.assign(self.learning_rate * remaining)
+            optimizer.learning_rate.assign(self.learning_rate * self.remaining(steps))
+
+    def remaining(self, steps: int) -> float:
+        """Return the fraction of the learning rate that is left after ``steps`` steps."""
+        return max(0.0, 1 - steps / self.decay_steps) if self.decay_steps else 1.0
 
     def stretched(self, before: int, now: int) -> Self:
         """Return the options for a training of ``now`` steps instead of ``before``.
@@ -169,9 +172,10 @@ def _sum_of_squares(gradient: Any, xla: bool) -> Any:
     """Return the sum of squares by a fused kernel or, since XLA's sums are slow, by a product."""
     if not xla:
         return 2 * tf.nn.l2_loss(gradient)
-    if len(gradient.shape) != 2:
+    if len(gradient.shape) < 2:
         return tf.reduce_sum(tf.square(gradient))
-    return tf.reduce_sum(tf.linalg.matvec(tf.square(gradient), tf.ones(gradient.shape[1])))
+    rows = tf.reshape(tf.square(gradient), (-1, gradient.shape[-1]))
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(gradient.shape[-1])))
 
 
 def _fused_adam(optimizer: Any, count: int) -> Any:

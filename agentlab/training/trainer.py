@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
-
-import numpy as np
+from typing import Any, ClassVar, Literal, Self
 
 from agentlab import config as configs
 from agentlab.components import is_model
@@ -15,6 +13,7 @@ from agentlab.data.batches import Array, ArrayOrTuple
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.learner import Learner
+from agentlab.nets.files import check_loadable
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.epochs import train_epochs
@@ -23,14 +22,12 @@ from agentlab.training.histograms import network_histograms
 from agentlab.training.means import BatchMeans
 from agentlab.training.optimization import Optimization
 from agentlab.training.precision import layers_of
+from agentlab.training.presented import Presented
 from agentlab.training.stages import Stage
 from agentlab.training.steps import LearningStep, OutputStep, TestStep
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-class Trainer(Learner):
+class Trainer(Presented, Learner):
     """Fits networks to examples.
 
     A subclass overrides ``build`` and ``losses``, or ``train_step`` if a training step is not a
@@ -59,7 +56,7 @@ class Trainer(Learner):
     Config: ClassVar[type] = Optimization
     saves_models = True
     component_names: ClassVar[tuple[str, ...]] = ("net", "optimizer")
-    monitor: ClassVar[tuple[str, Literal["min", "max"]]] = ("loss", "min")
+    monitor: tuple[str, Literal["min", "max"]] = ("loss", "min")
     score_metric: ClassVar[str] = "loss"
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
@@ -150,22 +147,6 @@ class Trainer(Learner):
         """Return further metrics after an epoch (epochs count from 1)."""
         return {}
 
-    def plots(self, *data: Any) -> dict[str, Figure]:
-        """Return plots of the network's results on held-out data, by file name."""
-        return {}
-
-    def projection(self, *data: Any) -> tuple[Array, Any, Array | None] | None:
-        """Return points ``[n, d]``, labels and images for TensorBoard's projector, if any."""
-        return None
-
-    def format_prediction(self, source: str, **options: Any) -> list[str]:
-        """Return the predictions for a file, a folder or a text as lines of text.
-
-        ``options`` control the presentation; a trainer ignores those that do not apply to it.
-        """
-        rows = np.asarray(self.predict(self.read(source)))
-        return [",".join(f"{value:.6g}" for value in np.atleast_1d(row)) for row in rows]
-
     def fit(
         self,
         x: Any,
@@ -206,6 +187,8 @@ class Trainer(Learner):
             with layers_of(self.config.precision):
                 self.build(data)
         self.check_net(data)
+        if run is not None and self.given_net:
+            check_loadable("net", self.net)  # now, not after hours of training
         train_epochs(self, data, validation, run, quiet, callbacks)
         return self
 
@@ -234,12 +217,6 @@ class Trainer(Learner):
         self.check_fitted()
         step: OutputStep = self.compiled("outputs", lambda: OutputStep(self))
         return step(batches.epoch(max(self.config.batch_size, 256)))
-
-    def read(self, source: str) -> Any:
-        """Return the raw inputs in a file, a folder or a text given by the user."""
-        if self.preprocessor is None:
-            raise AgentlabError("the network was trained on arrays; call predict in Python instead")
-        return self.preprocessor.read(source)
 
     def compiled(self, name: Any, make: Callable[[], Any]) -> Any:
         """Return ``make()``, cached under ``name`` until the next ``fit``."""

@@ -51,10 +51,11 @@ class Update:
         xla: bool = False,
         xla_apply: bool | None = None,
         prepare: Callable[[Any], Any] | None = None,
+        stop: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         self.metrics = (*metrics, "grad_norm")
         self._loss, self._variables, self._prepare = loss, list(variables), prepare
-        self._epochs = epochs
+        self._epochs, self._stop = epochs, stop
         if not optimizer.built:
             optimizer.build(self._variables)
         fused = xla if xla_apply is None else xla_apply
@@ -118,11 +119,15 @@ class Update:
         prepared = [self._prepared(batch) for batch in batches]
         if self._epochs == 1:
             return self._run_once(batches, prepared)
-        total = tf.zeros(len(self.metrics))
-        for _ in tf.range(self._epochs):
+        total = values = tf.zeros(len(self.metrics))
+        epoch, epochs = tf.constant(0), tf.constant(self._epochs)
+        while epoch < epochs:
             for batch, given in zip(batches, prepared, strict=True):
-                total += self._step(batch, given)[0]
-        return total / (self._epochs * len(batches)), ()
+                values = self._step(batch, given)[0]
+                total += values
+            epoch += 1
+            epochs = self._epochs_to_make(epoch, epochs, values)
+        return total / tf.cast(epoch * len(batches), tf.float32), ()
 
     def _run_once(self, batches: Any, prepared: Any) -> tuple[Any, Any]:
         total, kept = tf.zeros(len(self.metrics)), []
@@ -142,7 +147,8 @@ class Update:
         if self._prepare is not None:
             starts = tf.map_fn(self._prepare, batches, fn_output_signature=tf.float32)
         total, kept = tf.zeros(len(self.metrics)), tf.zeros(rows)
-        for _ in tf.range(self._epochs):
+        values, epoch, epochs = total, tf.constant(0), tf.constant(self._epochs)
+        while epoch < epochs:
             for i in tf.range(rows[0]):
                 batch = tf.nest.map_structure(lambda field, i=i: field[i], batches)
                 given = () if self._prepare is None else (starts[i],)
@@ -150,7 +156,16 @@ class Update:
                 total += values
                 if per_example is not None:
                     kept = tf.tensor_scatter_nd_update(kept, [[i]], per_example[None])
-        return total / tf.cast(self._epochs * rows[0], tf.float32), kept
+            epoch += 1
+            epochs = self._epochs_to_make(epoch, epochs, values)
+        return total / tf.cast(epoch * rows[0], tf.float32), kept
+
+    def _epochs_to_make(self, made: Any, epochs: Any, values: Any) -> Any:
+        """Return the number of epochs, given the metrics of the last minibatch so far."""
+        if self._stop is None:
+            return epochs
+        metrics = dict(zip(self.metrics, tf.unstack(values), strict=True))
+        return tf.where(self._stop(metrics), made, epochs)
 
 
 def make_update(
@@ -165,6 +180,7 @@ def make_update(
     xla: bool = False,
     xla_apply: bool | None = None,
     prepare: Callable[[Any], Any] | None = None,
+    stop: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Update:
     """Compile gradient descent on ``loss``; nothing is traced before the first call.
 
@@ -183,6 +199,8 @@ def make_update(
         prepare: a function of a minibatch, evaluated with the weights before the first step. Its
             value, float32 ``[b]``, is the second argument of ``loss``, such as PPO's old
             log-probabilities.
+        stop: a function of the metrics of an epoch's last minibatch; the remaining epochs are
+            skipped if it returns true.
     """
     return Update(
         loss,
@@ -195,6 +213,7 @@ def make_update(
         xla=xla,
         xla_apply=xla_apply,
         prepare=prepare,
+        stop=stop,
     )
 
 

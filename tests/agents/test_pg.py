@@ -175,7 +175,7 @@ def test_a_seed_repeats_a_run_on_a_cnn_bit_for_bit():
         agent, envs = pg(lambda: Bars(high=255), net="small_cnn", rollout_length=32)
         agentlab.train(agent, envs, 1000, quiet=True)
         states.append(agent.state())
-    assert all((value == states[1][name]).all() for name, value in states[0].items())
+    assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
@@ -187,7 +187,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
         if file.is_file():
             file.unlink()
     resumed = trained(1600, run=Run.open(tmp_path / "resumed"))
-    assert all((value == resumed.state()[name]).all() for name, value in unbroken.state().items())
+    assert all(np.array_equal(value, resumed.state()[n]) for n, value in unbroken.state().items())
     assert resumed.rng.bit_generator.state == unbroken.rng.bit_generator.state
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
     assert metrics[0] == metrics[1]

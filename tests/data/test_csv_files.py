@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agentlab.data.csv_files import CSVFiles
+from agentlab.data.number_forms import NumberForm
 from agentlab.errors import AgentlabError
 
 
@@ -44,7 +45,7 @@ def test_decimal_commas(tmp_path):
     files = CSVFiles(write(tmp_path, "a;b\n1,5;-2\n3;0,25\n"))
     assert cells(files, a=float, b=float) == [[1.5, -2.0], [3.0, 0.25]]
     (chunk,) = files.chunks({"a": str})
-    assert chunk.numbers("a").tolist() == [1.5, 3.0]
+    assert chunk.numbers("a", NumberForm(files.decimal)).tolist() == [1.5, 3.0]
 
 
 def test_semicolons_with_decimal_points(tmp_path):
@@ -92,7 +93,7 @@ def test_rows_are_named_by_their_line_in_the_file(tmp_path):
     assert files.names == ["a\nx", "b"]
     assert files.place(0, 0).endswith("a.csv, row 4")
     assert files.place(0, 1).endswith("a.csv, row 7")
-    assert "a.csv, row 8, column 'b' contains 'y'" in str(files.find_text(["b"]))
+    assert "a.csv, row 8, column 'b' contains 'y'" in str(files.find_text({"b": NumberForm()}))
     with pytest.raises(
         AgentlabError, match="a.csv, row 8, column 'b' contains 'y', which is not a num"
     ):

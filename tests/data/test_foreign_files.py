@@ -10,7 +10,7 @@ import pytest
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.image_files import read_header
 from agentlab.data.images import Images
-from agentlab.data.text import read_text
+from agentlab.data.text_files import read_text
 from agentlab.errors import AgentlabError
 
 

@@ -130,7 +130,6 @@ def test_columns_without_missing_cells_in_training():
         ("since", "2021-02-29"),
         ("since", "2021-13-01"),
         ("since", "yesterday"),
-        ("member", "maybe"),
         ("age in years", np.float32("inf")),
     ],
 )

@@ -1,85 +1,176 @@
+"""A series has a time index: found or named, sorted, its gaps and doubles filled or refused."""
+
 from __future__ import annotations
+
+import datetime as dt
 
 import numpy as np
 import pytest
 
-from agentlab.data.series import read_series, split_series
+from agentlab.data.series import SeriesForm, read_series, split_series
 from agentlab.errors import AgentlabError
 
+DAYS = [dt.date(2021, 1, 1) + dt.timedelta(days=i) for i in range(40)]
 
-def write(tmp_path, text):
-    path = tmp_path / "series.csv"
+
+def write(tmp_path, text, name="series.csv"):
+    path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def test_columns_of_numbers_are_read_in_the_files_order(tmp_path):
-    path = write(tmp_path, "Date,usd,note,eur\n2024-02,2,b,20.5\n2024-01,1,a,-1e1\n\n")
-    values, names = read_series(path)
-    assert names == ["usd", "eur"]
-    assert values.dtype == np.float64
-    assert values.tolist() == [[2, 20.5], [1, -10]]
+def dated(tmp_path, rows, header="date,sold", name="series.csv"):
+    return write(
+        tmp_path, header + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows), name
+    )
 
 
-def test_requested_columns_are_read_in_the_requested_order(tmp_path):
-    path = write(tmp_path, "a;b;c\n1,5;2;3\n4,5;5;6\n")
-    values, names = read_series(path, ["c", "a"])
-    assert names == ["c", "a"] and values.tolist() == [[3, 1.5], [6, 4.5]]
-
-
-def test_the_error_for_an_unknown_column_names_it(tmp_path):
-    with pytest.raises(AgentlabError, match=r"series\.csv has no column 'prise'.* 'price'"):
-        read_series(write(tmp_path, "price\n1\n"), ["prise"])
-
-
-def test_the_error_for_a_missing_value_names_row_and_column(tmp_path):
-    path = write(tmp_path, "day,price\n1,10\n2,\n3,30\n")
-    with pytest.raises(AgentlabError, match=r"series\.csv, row 3, column 'price' is empty"):
-        read_series(path)
-
-
-def test_missing_values_can_be_interpolated_linearly(tmp_path):
-    path = write(tmp_path, "day,price\nMo,\nTu,10\nWe,\nTh,NA\nFr,40\nSa,\n")
-    values, names = read_series(path, missing="interpolate")
-    assert names == ["price"]
-    assert values[:, 0].tolist() == [10, 10, 20, 30, 40, 40]
-
-
-def test_the_error_for_a_text_among_numbers_names_row_and_column(tmp_path):
-    path = write(tmp_path, "day,price\n1,10\n2,x9\n")
-    with pytest.raises(
-        AgentlabError, match="row 3, column 'price' contains 'x9', which is not a number"
-    ):
-        read_series(path)
-    with pytest.raises(AgentlabError, match="row 2, column 'day' contains 'Mo'"):
-        read_series(write(tmp_path, "day,price\nMo,10\n"), ["day"])
+def test_rows_are_sorted_by_their_dates_and_forecasts_follow_the_latest(tmp_path):
+    rows = list(zip(DAYS, range(40), strict=True))
+    shuffled = [rows[i] for i in np.random.default_rng(0).permutation(40)]
+    for given in (rows, rows[::-1], shuffled):
+        series = read_series(dated(tmp_path, given))
+        assert series.values[:, 0].tolist() == list(range(40))
+        assert series.form.time.step == "D"
+        assert series.form.time.after(series.last, 2) == ["2021-02-10", "2021-02-11"]
+    assert any("sorted by date" in note for note in series.notes)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("times", "step", "following"),
     [
-        ("1.5\n2.5\n3.5\n", "the first row, 1.5, seems to be data; it must name the columns"),
-        ("day,price\n", "has no column of numbers"),
-        ("day,price\nMo,\nTu,\n", "has no column of numbers"),
-        ("", "is empty"),
+        ([f"{1990 + i}" for i in range(30)], "1", "2020"),
+        ([f"{1_600_000_000 + 3600 * i}" for i in range(30)], "3600", "1600108000"),
+        ([f"{1_600_000_000_000 + 500 * i}" for i in range(30)], "500", "1600000015000"),
+        ([f"{2000 + i // 12}-{i % 12 + 1:02}" for i in range(30)], "MS", "2002-07-01"),
+        ([f"{2000 + i // 12}{i % 12 + 1:02}" for i in range(30)], "MS", "200207"),
+        ([f"{2000 + i // 4}Q{i % 4 + 1}" for i in range(12)], "QS", "2003Q1"),
+        ([f"{d:%d.%m.%Y}" for d in DAYS], "D", "10.02.2021"),
+        ([f"{d:%m/%d/%Y}" for d in DAYS], "D", "02/10/2021"),
+        ([f"{d:%Y%m%d}" for d in DAYS], "D", "20210210"),
+        ([f"{d}" for d in DAYS if d.weekday() < 5], "B", "2021-02-10"),
+        ([f"{DAYS[0] + dt.timedelta(days=7 * i)}" for i in range(9)], "7D", "2021-03-05"),
+        ([f"2021-01-01T{i:02}:15:00" for i in range(20)], "h", "2021-01-01 20:15:00"),
+        ([f"1/{1 + i // 24}/2021 {i % 24}:00" for i in range(60)], "h", "01/03/2021 12:00"),
     ],
 )
-def test_a_file_without_series_is_refused(tmp_path, text, told):
-    with pytest.raises(AgentlabError, match=rf"series\.csv.*{told}"):
-        read_series(write(tmp_path, text))
+def test_the_frequency_is_inferred_and_times_are_continued(tmp_path, times, step, following):
+    series = read_series(dated(tmp_path, [(t, i) for i, t in enumerate(times)], "date,v"))
+    assert series.names == ["v"]  # the times are no quantity
+    assert series.values[:, 0].tolist() == list(range(len(times)))
+    assert series.form.time.step == step
+    assert series.form.time.after(series.last, 1) == [following]
+    assert any(f"one step is {step}" in note for note in series.notes)
 
 
-def test_a_requested_column_without_numbers_raises_an_error(tmp_path):
-    path = write(tmp_path, "day,price\n1,\n2,\n")
-    with pytest.raises(AgentlabError, match=r"series\.csv: column 'price' is empty"):
-        read_series(path, ["day", "price"], missing="interpolate")
+def test_missing_times_and_values_are_filled_and_told_or_refused(tmp_path):
+    rows = [(d, i) for i, d in enumerate(DAYS) if i not in (10, 11)]
+    rows[5] = (DAYS[5], "")
+    path = dated(tmp_path, rows)
+    series = read_series(path)
+    assert series.values[:, 0].tolist() == list(range(40))
+    told = "2 missing times and 1 missing values, the first at 2021-01-06"
+    assert any(told in note for note in series.notes)
+    with pytest.raises(AgentlabError, match=f"{told}; fill them in, or pass --gaps interpolate"):
+        read_series(path, gaps="refuse")
 
 
-def test_the_error_for_a_missing_file_names_it(tmp_path):
-    with pytest.raises(AgentlabError, match=r"there is no CSV file .*none\.csv"):
-        read_series(tmp_path / "none.csv")
-    with pytest.raises(AgentlabError, match="missing='drop' must be refuse or interpolate"):
-        read_series(tmp_path / "none.csv", missing="drop")
+def test_times_that_occur_twice_are_averaged_and_told_or_refused(tmp_path):
+    path = dated(tmp_path, [(DAYS[0], 1), (DAYS[1], 2), (DAYS[1], 4), (DAYS[2], 5)])
+    series = read_series(path)
+    assert series.values[:, 0].tolist() == [1, 3, 5]
+    assert any("averaged: 1 rows whose time occurs more than once" in n for n in series.notes)
+    with pytest.raises(AgentlabError, match=r"row 4, column 'date': 2021-01-02 occurs more than"):
+        read_series(path, gaps="refuse")
+
+
+def test_several_series_are_refused_until_their_column_is_named(tmp_path):
+    rows = [(d, store, i * k) for i, d in enumerate(DAYS) for k, store in enumerate("ab", 1)]
+    path = dated(tmp_path, rows[1:], "date,store,sold")
+    with pytest.raises(AgentlabError, match="there are several series; pass --group store"):
+        read_series(path)
+    series = read_series(path, group="store")
+    assert series.names == ["sold of a", "sold of b"]
+    assert series.values[:3].tolist() == [[1, 2], [2, 4], [3, 6]]  # from the first common time
+    with pytest.raises(AgentlabError, match="group='store' needs a column of times"):
+        read_series(write(tmp_path, "store,v\na,1\nb,2\n"), group="store")
+
+
+def test_irregular_times_are_refused_until_a_frequency_is_named(tmp_path):
+    rows = [(f"{d} {i * 7 % 24:02}:{i * 13 % 60:02}", i) for i, d in enumerate(DAYS)]
+    path = dated(tmp_path, [*rows, (f"{DAYS[3]} 23:59", 5)])
+    with pytest.raises(AgentlabError, match="column 'date' are irregular; pass --frequency"):
+        read_series(path)
+    series = read_series(path, frequency="D")
+    assert series.values[:5, 0].tolist() == [0, 1, 2, 4, 4]
+    assert len(read_series(path, time="rows", columns=["sold"]).values) == 41
+    with pytest.raises(AgentlabError, match="frequency='fortnightly' is unknown"):
+        read_series(path, frequency="fortnightly")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        ("1.5\n2.5\n3.5\n", {}, "the first row, 1.5, seems to be data; it must name the columns"),
+        ("2021-01-01,5\n2021-01-02,6\n", {}, "the first row, 2021-01-01, 5, seems to be data"),
+        ("day,price\n", {}, "has no column of numbers"),
+        ("day,price\nMo,\nTu,\n", {}, "has no column of numbers"),
+        ("", {}, "is empty"),
+        (
+            "date,v\n2021-01-01,1\n,2\n2021-01-03,3\n",
+            {},
+            "row 3, column 'date' is empty; every row",
+        ),
+        ("price\n1\n", {"columns": ["prise"]}, "has no column 'prise'.* 'price'"),
+        ("price\n1\n", {"time": "when"}, "has no column 'when'"),
+        ("day,price\n1,10\nx,20\n3,30\n", {"time": "day"}, "row 3, column 'day' contains 'x'"),
+        ("day,price\nMo,10\n", {"columns": ["day"]}, "row 2, column 'day' contains 'Mo'"),
+        ("day,price\n1,\n", {"columns": ["day", "price"]}, "column 'price' is empty"),
+        ("price\n1\n\n2\n\n", {"gaps": "refuse"}, None),
+        ("a,b\n1,\n2,3\n", {"gaps": "refuse"}, "row 2, column 'b' is empty; .* --gaps interpolate"),
+        ("price\n1\n", {"gaps": "drop"}, "gaps='drop' is not one of interpolate, refuse"),
+    ],
+)
+def test_a_file_without_series_is_refused_in_one_sentence(tmp_path, text, options, told):
+    path = write(tmp_path, text)
+    if told is None:
+        assert read_series(path, **options).values.tolist() == [[1], [2]]
+        return
+    with pytest.raises(AgentlabError, match=told) as caught:
+        read_series(path, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_among_dates_is_named_with_its_row(tmp_path):
+    rows = [(d, i) for i, d in enumerate(DAYS)]
+    rows[20] = ("yesterday", 3)
+    with pytest.raises(AgentlabError, match="row 22, column 'date' contains 'yesterday'"):
+        read_series(dated(tmp_path, rows))
+
+
+def test_rows_without_times_are_taken_in_order_and_told(tmp_path):
+    series = read_series(write(tmp_path, "day;a;b\nMo;1,5;2\nTu;;3\nWe;4,5;4\n"))
+    assert series.names == ["a", "b"]
+    assert series.values.tolist() == [[1.5, 2], [3, 3], [4.5, 4]]
+    assert any("no column of times was found" in note for note in series.notes)
+    assert any("left out, as they are not numbers: day" in note for note in series.notes)
+
+
+def test_numbers_of_a_series_may_have_thousands_marks_and_units(tmp_path):
+    rows = [(d, f'"1,{i:03}"', f"{i} kg", "-" if i == 7 else i) for i, d in enumerate(DAYS)]
+    series = read_series(dated(tmp_path, rows, "date,a,b,c"))
+    assert series.values[:2].tolist() == [[1000, 0, 0], [1001, 1, 1]]
+    assert series.values[7].tolist() == [1007, 7, 7]
+
+
+def test_the_form_of_a_file_holds_for_later_files(tmp_path):
+    rows = [(f"{d:%d/%m/%Y}", store, i) for i, d in enumerate(DAYS) for store in "ab"]
+    form = read_series(dated(tmp_path, rows, "date,store,sold"), group="store").form
+    form = SeriesForm.from_json(form.to_json())
+    later = form.read(dated(tmp_path, rows[::-1][:20], "date,store,sold", "later.csv"))
+    assert later.names == ["sold of a", "sold of b"]
+    assert later.values[-1].tolist() == [39, 39]
+    assert form.time.after(later.last, 1) == ["10/02/2021"]
 
 
 def test_a_series_is_split_in_the_order_of_time():

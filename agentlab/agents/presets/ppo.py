@@ -1,0 +1,92 @@
+"""Presets of ppo."""
+
+from __future__ import annotations
+
+from agentlab.agents.presets import Preset
+from agentlab.agents.presets.control import BIPEDAL_WALKER, MUJOCO, PENDULUM, ZOO, training
+
+PRESETS = [
+    Preset(
+        name="cartpole",
+        env=r"CartPole-v[01]",
+        config={
+            "rollout_length": 32,
+            "n_minibatches": 1,
+            "gae_lambda": 0.8,
+            "gamma": 0.98,
+            "n_epochs": 20,
+            "learning_rate": 1e-3,
+            "decay_steps": 100_000,
+            "decay_clip_range": True,
+        },
+        training=training(100_000, 8),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="acrobot",
+        env=r"Acrobot-v\d",
+        config={
+            "rollout_length": 256,
+            "n_minibatches": 64,
+            "gae_lambda": 0.94,
+            "n_epochs": 4,
+        },
+        training=training(1_000_000, 16),
+        source={"": f"{ZOO}, without its normalization of observations"},
+    ),
+    Preset(
+        name="lunarlander",
+        env=r"LunarLander(Continuous)?-v\d",
+        config={
+            "rollout_length": 1024,
+            "n_minibatches": 256,
+            "gae_lambda": 0.98,
+            "gamma": 0.999,
+            "n_epochs": 4,
+            "ent_coef": 0.01,
+        },
+        training=training(1_000_000, 16),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="pendulum",
+        env=PENDULUM,
+        config={
+            "rollout_length": 1024,
+            "n_minibatches": 64,
+            "gamma": 0.9,
+            "n_epochs": 10,
+            "learning_rate": 1e-3,
+        },
+        training=training(100_000, 4),
+        source={"": f"{ZOO}, without gSDE"},
+    ),
+    Preset(
+        name="bipedalwalker",
+        env=BIPEDAL_WALKER,
+        config={
+            "rollout_length": 2048,
+            "n_minibatches": 1024,
+            "gamma": 0.999,
+            "n_epochs": 10,
+            "learning_rate": 3e-4,
+            "clip_range": 0.18,
+        },
+        training=training(5_000_000, 32),
+        source={"": f"{ZOO}, without its normalization of observations"},
+    ),
+    Preset(
+        name="mujoco",
+        env=MUJOCO,
+        config={
+            "rollout_length": 2048,
+            "n_minibatches": 32,
+            "n_epochs": 10,
+            "learning_rate": 3e-4,
+            "decay_steps": 1_000_000,
+            "clip_range_vf": 0.2,
+        },
+        training=training(1_000_000, 1),
+        source={"": "CleanRL ppo_continuous_action.py, without its normalization"},
+    ),
+]

@@ -1,0 +1,166 @@
+"""Dates as people write them: finding the format of a column, and days since 1970."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.number_forms import is_absent
+
+ISO = "ISO8601"
+QUARTER = "%YQ"
+DAY_FIRST = ("%d{0}%m{0}%Y", "%d{0}%m{0}%y")
+MONTH_FIRST = ("%m{0}%d{0}%Y", "%m{0}%d{0}%y")
+NAMED = (
+    *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b, %Y", "%d %b %y", "%d-%b-%y"),
+    *("%b %d, %Y", "%b %d %Y", "%b. %d, %Y", "%Y-%b-%d", "%Y %b %d", "%d.%b.%Y", "%d%b%Y"),
+    *("%b %Y", "%b-%Y", "%b %y", "%b-%y", "%Y %b", "%Y-%b", "%a %b %d %Y", "%a %d %b %Y"),
+    *("%a, %d %b %Y", "%a, %b %d, %Y"),
+)
+TIMES = (
+    *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M", " %I:%M %p"),
+    *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
+    *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
+)
+SAMPLE = 200  # texts with which formats are tried before all are read
+SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")
+ISO_SHAPE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:?\d\d.*)?)?Z?|\d{4}-\d\d")
+Days = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DateForm:
+    """The format of the dates of a column.
+
+    Attributes:
+        format: ``ISO8601``, or as of ``strptime``.
+        doubtful: whether day and month could be the other way round in all dates.
+    """
+
+    format: str = ISO
+    doubtful: bool = False
+
+    @property
+    def words(self) -> str:
+        """The format in words for the user, such as ``day/month/year``."""
+        if self.format == ISO:
+            return "year-month-day"
+        names = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month"}
+        names |= {"%d": "day", "%H": "hour", "%I": "hour", "%M": "minute", "%S": "second"}
+        return re.sub("%[A-Za-z]", lambda match: names.get(match[0], match[0][1:]), self.format)
+
+
+def find_dates(
+    texts: Sequence[str], order: str | None = None, day_first: bool = False
+) -> DateForm | None:
+    """Return the format of dates, or ``None`` if not all texts are dates of one format.
+
+    Args:
+        texts: distinct texts in the order of the file, without words for a missing cell.
+        order: ``dayfirst`` or ``monthfirst`` if the user has named it.
+        day_first: what to read where both orders fit all texts, the separator is a slash, and
+            neither gives a series in order.
+
+    >>> find_dates(["13/04/2021", "01/05/2021"]).words
+    'day/month/year'
+    >>> find_dates(["red", "13/04/2021"])
+    """
+    texts = [text.strip() for text in texts]
+    if not texts or not all(SHAPE.fullmatch(text) for text in texts[:SAMPLE]):
+        return None
+    if all(map(ISO_SHAPE.fullmatch, texts[:SAMPLE])) and _all_read(texts, ISO):
+        return DateForm(ISO)
+    if all(re.fullmatch(r"\d{4}[ -]?[Qq][1-4]", text) for text in texts):
+        return DateForm(QUARTER)
+    found = [form for form in _candidates(texts[0]) if _all_read(texts[:SAMPLE], form)]
+    found = [form for form in found if _all_read(texts, form)]
+    if not found:
+        return None
+    first = [form for form in found if form.startswith("%d")]
+    second = [form for form in found if form.startswith("%m")]
+    if not (first and second):
+        return DateForm(found[0])
+    if order is not None:
+        return DateForm((first if order == "dayfirst" else second)[0])
+    steps = [np.diff(days(texts, form)) for form in (first[0], second[0])]
+    for regular in (_equal, _sorted):  # a series has equal steps, or is in order at least
+        chosen = [
+            form for form, step in zip((first[0], second[0]), steps, strict=True) if regular(step)
+        ]
+        if len(chosen) == 1:
+            return DateForm(chosen[0])
+    day_first = day_first or "/" not in first[0]
+    return DateForm((first if day_first else second)[0], doubtful="." not in first[0])
+
+
+def days(texts: Any, form: str = ISO) -> Days:
+    """Return dates as days since 1970 (of UTC where they have a zone); NaN for anything else.
+
+    Args:
+        texts: a sequence or pandas Series of texts; those for a missing cell are NaN.
+        form: the format, see ``DateForm``.
+
+    >>> days(["02.01.1970", "unknown"], "%d.%m.%Y").tolist()
+    [1.0, nan]
+    """
+    import pandas as pd
+
+    series = pd.Series(texts, dtype=object).str.strip()
+    if form == QUARTER:
+        parts = series.str.extract(r"^(\d{4})[ -]?[Qq]([1-4])$")
+        months = pd.to_numeric(parts[1]) * 3 - 2
+        series = parts[0] + "-" + months.map("{:02.0f}".format) + "-01"
+        form = ISO
+    if "%b" in form:
+        series = series.str.replace(r"([A-Za-z]{3})[a-z]*\.?", r"\1", regex=True)
+    times = pd.to_datetime(series, format=form, errors="coerce", utc=True)
+    since = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    numbers: Days = since.to_numpy(np.float64, copy=True)
+    return numbers
+
+
+def without_absent(texts: Sequence[str]) -> list[str]:
+    """Return the texts that are not words for a missing cell, such as ``unknown``."""
+    return [text for text in texts if not is_absent(text)]
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Yield the formats that may fit a text, by its letters and separators."""
+    dates: tuple[str, ...] = ()
+    if numeric := re.match(r"(\d{1,4})([./-])\d{1,2}(\2\d{1,4})?(?![\d./-])", text):
+        mark = numeric[2]
+        if len(numeric[1]) == 4:
+            dates = (f"%Y{mark}%m{mark}%d",) if numeric[3] else (f"%Y{mark}%m",)
+        elif numeric[3]:
+            year = "%Y" if len(numeric[3]) == 5 else "%y"
+            dates = tuple(
+                form.format(mark) for form in (*DAY_FIRST, *MONTH_FIRST) if form.endswith(year)
+            )
+    elif re.match(r"\d{1,2}[./-]\d{4}$", text):
+        dates = (f"%m{re.findall('[./-]', text)[0]}%Y",)
+    elif re.match(r"(19|20)\d{6}(?!\d)", text):
+        dates = ("%Y%m%d",)
+    elif re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])", text):
+        dates = ("%Y%m",)
+    elif re.search("[A-Za-z]{3}", text):
+        dates = NAMED
+    for date, time in product(dates, TIMES):
+        yield date + time
+
+
+def _all_read(texts: Sequence[str], form: str) -> bool:
+    return not bool(np.isnan(days(texts, form)).any())
+
+
+def _equal(steps: Days) -> bool:
+    return len(steps) > 1 and bool(np.allclose(steps, steps[0], rtol=1e-6)) and bool(steps[0] != 0)
+
+
+def _sorted(steps: Days) -> bool:
+    return len(steps) > 1 and bool((steps > 0).all() or (steps < 0).all())

@@ -1,0 +1,81 @@
+"""The folders of image sets: training, validation and test parts, and classes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agentlab.data.image_files import SUFFIXES, files_below, find_images, is_hidden
+from agentlab.errors import AgentlabError
+
+WORDS = (
+    ("train", "training"),
+    ("val", "valid", "validation", "dev"),
+    ("test", "testing", "eval", "evaluation"),
+)
+NOTES = (".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml")  # beside images
+DEPTH = 4  # folders with only one folder inside that are looked through
+
+
+def find_parts(path: Path) -> list[Path | None]:
+    """Return the folders of the training, validation and test parts; ``path`` if it has none.
+
+    The folders are named ``train``, ``Training``, ``shapes_train`` or ``train_set``, for example,
+    and may lie in a single folder of ``path``. A part is a folder that has folders inside, the
+    classes, or a single folder that has.
+    """
+    folder = path
+    for _ in range(DEPTH):
+        inner = _folders(folder)
+        parts = [_named(inner, words) for words in WORDS]
+        if parts[0] is not None and _folders(parts[0]):
+            return [None if part is None else _classes_in(part, path) for part in parts]
+        if len(inner) != 1 or not _folders(inner[0]):
+            break
+        folder = inner[0]
+    return [path, None, None]
+
+
+def images_by_class(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files of each class, by the name of its folder.
+
+    Raises:
+        AgentlabError: for classes that have files, but none of a format that can be read.
+    """
+    found = {entry.name: find_images(entry) for entry in _folders(folder)}
+    empty = [name for name, paths in found.items() if not paths]
+    for name in empty:
+        suffixes = sorted({path.suffix.lower() or path.name for path in files_below(folder / name)})
+        if not set(suffixes) <= set(NOTES) and len(found) > len(empty):
+            raise AgentlabError(
+                f"the class {name!r} of {folder} has only files that are not read "
+                f"({', '.join(suffixes[:5])}); convert them to {SUFFIXES[4]} or {SUFFIXES[7]}, or "
+                "move the folder away"
+            )
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return the folders in a folder, by name, except hidden ones."""
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not is_hidden(entry.name))
+
+
+def _named(folders: list[Path], words: tuple[str, ...]) -> Path | None:
+    """Return the folder whose name is one of the words, or else contains one."""
+    names = {folder: re.split(r"[^a-z]+", folder.name.lower()) for folder in folders}
+    for exact in (True, False):
+        for folder, parts in names.items():
+            parts = [part.removesuffix("set").removesuffix("data") for part in parts if part]
+            if set(parts) & set(words) and (len(parts) == 1 or not exact):
+                return folder
+    return None
+
+
+def _classes_in(part: Path, path: Path) -> Path:
+    """Return the folder of a part that contains the folders of the classes."""
+    for _ in range(DEPTH):
+        inner = _folders(part)
+        if len(inner) != 1 or not _folders(inner[0]):
+            return part
+        part = inner[0]
+    return part

@@ -1,0 +1,116 @@
+"""Spellings of labels and categories: blanks around them, ``1`` and ``1.0``, slips of case."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+WHOLE = re.compile(r"([+-]?\d+)\.0*")
+RARE = 0.05  # a spelling of a short word is a slip up to this fraction of the usual spelling
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """The distinct labels among texts.
+
+    Attributes:
+        counts: how often each label occurs, by its most frequent spelling.
+        folded: whether upper and lower case are the same.
+        merged: the spellings that were merged with each label, with how often they occur.
+    """
+
+    counts: Mapping[str, int]
+    folded: bool
+    merged: Mapping[str, Mapping[str, int]]
+
+    def notes(self, name: str) -> list[str]:
+        """Return a line for the user about each label with several spellings."""
+        return [
+            f"{name!r}: "
+            + ", ".join(f"{text!r} ({n:,})" for text, n in others.items())
+            + f" read as {label!r}"
+            for label, others in self.merged.items()
+        ]
+
+
+def label_key(text: str, folded: bool) -> str:
+    """Return what all spellings of a label have in common.
+
+    >>> label_key(" Cat ", folded=True), label_key("3.0", folded=False)
+    ('cat', '3')
+    """
+    text = text.strip()
+    if match := WHOLE.fullmatch(text):
+        return match[1]
+    return text.lower() if folded else text
+
+
+def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
+    """Return the distinct labels among texts, without differences that can only be slips.
+
+    Case is ignored if all labels that differ in nothing else are slips: words of three or more
+    letters, or shorter ones of which one spelling is rare.
+
+    Args:
+        counts: how often each text occurs.
+        exact: whether upper and lower case always differ.
+
+    >>> find_spellings({"cat": 9, "cat ": 2, "Cat": 1, "dog": 8}).counts
+    {'cat': 12, 'dog': 8}
+    >>> find_spellings({"m": 9, "M": 8}).counts
+    {'m': 9, 'M': 8}
+    """
+    stripped: Counter[str] = Counter()
+    for text, count in counts.items():
+        stripped[text.strip()] += count
+    folded = not exact and _only_slips(stripped)
+    groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for text, count in counts.items():
+        groups[label_key(text, folded)][text] += count
+    labels, merged = {}, {}
+    for spelled in groups.values():
+        texts: Counter[str] = Counter()
+        for text, count in spelled.items():
+            texts[text.strip()] += count
+        label = texts.most_common(1)[0][0]
+        labels[label] = sum(spelled.values())
+        others = {text: count for text, count in spelled.items() if text != label}
+        if others:
+            merged[label] = others
+    return Spellings(labels, folded, merged)
+
+
+def find_labels(known: Sequence[str], texts: Any, folded: bool = False) -> npt.NDArray[np.intp]:
+    """Return the index of each text in ``known``, -1 where it is unknown or missing.
+
+    Args:
+        known: labels, all of different ``label_key``.
+        texts: a pandas Series of texts.
+        folded: see ``Spellings``.
+    """
+    import pandas as pd
+
+    places = {label_key(label, folded): i for i, label in enumerate(known)}
+    codes, values = pd.factorize(texts)
+    found = [places.get(label_key(str(value), folded), -1) for value in values]
+    indices: npt.NDArray[np.intp] = np.append(np.array(found, np.intp), -1)[codes]
+    return indices
+
+
+def _only_slips(counts: Mapping[str, int]) -> bool:
+    """Return whether there are texts that differ only in case, and all of them are slips."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for text in counts:
+        groups[text.lower()].append(text)
+    several = [texts for texts in groups.values() if len(texts) > 1]
+    return all(
+        len(re.findall(r"[^\W\d_]", texts[0])) >= 3
+        or sorted(counts[text] for text in texts)[-2] <= RARE * max(counts[text] for text in texts)
+        for texts in several
+    )

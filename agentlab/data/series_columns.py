@@ -1,0 +1,153 @@
+"""Which columns of a file of time series are times, and which are values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.csv_files import CSVFiles
+from agentlab.data.dates import find_dates, without_absent
+from agentlab.data.number_forms import NumberForm, find_numbers
+from agentlab.data.time_index import find_step, is_clock, read_times
+from agentlab.errors import AgentlabError
+
+Values = npt.NDArray[np.float64]
+SAMPLE = 2000  # distinct texts from which the form of numbers is inferred
+NAME = re.compile(
+    r"(?i)(.*[\W_])?(time|times|timestamp|date|dates|datetime|day|days|month|week|year|years|hour|"
+    r"period|quarter|ts|ds|epoch|unix|step|t|index|datum|jahr|monat|zeit|fecha|mes)([\W_].*)?"
+)
+
+
+@dataclass(frozen=True)
+class Times:
+    """The times of all rows.
+
+    Attributes:
+        name: name of the column.
+        format: see ``TimeIndex``.
+        values: see ``read_times``, float64 ``[rows]``.
+        words: how the times are written, for the user.
+    """
+
+    name: str
+    format: str
+    values: Values
+    words: str
+
+
+def read_cells(files: CSVFiles) -> Any:
+    """Return all cells as texts, a DataFrame, without empty rows at the end."""
+    import pandas as pd
+
+    frames = [chunk.frame for chunk in files.chunks(dict.fromkeys(files.names, str))]
+    cells = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=files.names)
+    filled = np.flatnonzero(cells.notna().any(axis=1))
+    return cells.iloc[: filled[-1] + 1 if len(filled) else 0]
+
+
+def is_header_missing(names: Sequence[str]) -> bool:
+    """Return whether names of columns are all numbers or dates, so that they are data.
+
+    >>> is_header_missing(["2021-01-01", "99.87"]), is_header_missing(["date", "2021"])
+    (True, False)
+    """
+    return all(find_numbers([name]).numbers or find_dates([name]) is not None for name in names)
+
+
+def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[str]) -> Times | None:
+    """Return the times of a file: in the column that the user named, or the first that fits.
+
+    Columns of dates fit, and numbers that count seconds since 1970 or that have a name of times
+    and a step.
+
+    Raises:
+        AgentlabError: for a cell that is no time in the column that the user named, or a missing
+            time.
+    """
+    day_first = files.decimal == ","
+    for name in names if given is None else [given]:
+        texts = [str(text) for text in cells[name].dropna()]
+        found = read_times(texts, day_first) if texts else None
+        if found is None:
+            if given is not None or _mostly_dates(texts, day_first):
+                raise _no_time(files, cells, name, day_first)
+            continue
+        values, form = found
+        clock = is_clock(values) if form == "number" else None
+        if given is None and form == "number" and not _counts_time(name, values, clock):
+            continue
+        if len(texts) < len(cells):
+            row = int(np.flatnonzero(cells[name].isna())[0])
+            raise AgentlabError(
+                f"{files.place(0, row)}, column {name!r} is empty; every row needs a time: correct "
+                "it, or pass --time rows to take them in the order of the file"
+            )
+        words = f"{clock} since 1970" if clock else {"number": "numbers"}.get(form, "dates")
+        return Times(name, form, values, words)
+    return None
+
+
+def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> dict[str, NumberForm]:
+    """Return how the numbers of the columns of values are written; other columns are left out.
+
+    Args:
+        files: the file.
+        cells: its cells.
+        names: the columns.
+        given: whether the user named them, so that none is left out.
+    """
+    forms = {}
+    for name in names:
+        texts = [str(text) for text in cells[name].dropna().unique()[:SAMPLE]]
+        found = find_numbers(texts, files.given_decimal, files.decimal)
+        if given or len(found.numbers) > len(found.others):
+            forms[name] = found.form
+    return forms
+
+
+def _counts_time(name: str, values: Values, clock: str | None) -> bool:
+    """Return whether a column of numbers is one of times, by its name, values and step."""
+    if clock is None and not NAME.fullmatch(name):
+        return False
+    distinct = np.unique(values)
+    named = NAME.fullmatch(name) is not None
+    several = len(distinct) > 2 and find_step(distinct, "number") is not None
+    if clock is not None:
+        return several or named
+    return several and (len(distinct) == len(values) or len(distinct) < 0.5 * len(values))
+
+
+def _mostly_dates(texts: list[str], day_first: bool) -> bool:
+    """Return whether one half of the texts are dates, so that the others look like mistakes."""
+    texts = list(dict.fromkeys(without_absent(texts)))
+    half = len(texts) // 2
+    parts = (texts[:half], texts[half:]) if half > 2 else ()
+    return any(find_dates(part, None, day_first) is not None for part in parts)
+
+
+def _no_time(files: CSVFiles, cells: Any, name: str, day_first: bool) -> AgentlabError:
+    """Return the error for a column of times that contains something else."""
+    texts = cells[name].astype(object)
+    sample = [str(text) for text in texts.dropna().head(3)]
+    form = find_dates(sample, None, day_first)
+    for row, text in enumerate(texts):
+        known = text == text and (
+            read_times([str(text)], day_first) is not None
+            if form is None
+            else bool(read_times([*sample, str(text)], day_first))
+        )
+        if not known:
+            return AgentlabError(
+                f"{files.place(0, row)}, column {name!r} contains {str(text)!r}, which is not a "
+                "time like the others; correct it, or pass --time with another column or with rows"
+            )
+    return AgentlabError(
+        f"{files.paths[0]}: the times in column {name!r} are not all of one format; write them as "
+        "2024-12-31, or pass --time with another column, or --time rows"
+    )

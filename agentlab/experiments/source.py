@@ -1,0 +1,106 @@
+"""The source of a trainer's data, and the settings that suit the user's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentlab.config import Options, option
+from agentlab.errors import AgentlabError
+
+OWN = ("csv", "images", "text", "series", "pairs")
+
+
+@dataclass(frozen=True)
+class Source(Options):
+    """The source of the data."""
+
+    csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
+    target: str | None = option(None, "CSV column to predict")
+    kind: tuple[str, ...] | None = option(
+        None,
+        "what columns of the CSV are, NAME=KIND with number, category, date, dayfirst, monthfirst "
+        "or drop; none infers it",
+    )
+    missing: tuple[str, ...] = option((), "words for a missing cell besides the usual ones")
+    decimal: Literal[".", ","] | None = option(None, "decimal mark; none infers it")
+    encoding: str | None = option(None, "of files, such as cp1252; none for UTF-8 or UTF-16")
+    task: Literal["regression", "classification"] | None = option(
+        None, "task of the CSV's target; none infers it from the target's values"
+    )
+    images: str | None = option(None, "folder with one subfolder of images per class")
+    size: int | None = option(
+        None,
+        "height and width to resize images to; none for the size of the first image, at most 128",
+        ge=1,
+    )
+    skip_unreadable: bool = option(False, "leave out images that cannot be read")
+    text: str | None = option(None, "text file to train a language model on")
+    series: str | None = option(None, "CSV file with a time series to forecast")
+    columns: tuple[str, ...] | None = option(
+        None, "columns of the series; none for all numeric ones"
+    )
+    time: str | None = option(
+        None, "column with the times of the series; none finds it, rows takes the rows in order"
+    )
+    group: str | None = option(None, "column that names the series, if the file has several")
+    frequency: str | None = option(
+        None, "step of the series, such as D or 15min, to average its rows over; none infers it"
+    )
+    gaps: Literal["interpolate", "refuse"] = option(
+        "interpolate", "missing values and times of a series, and times that occur twice"
+    )
+    pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
+    test: float = option(
+        0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
+    )
+    function: Literal["and", "or", "nand", "nor", "xor"] = option(
+        "and", "Boolean function for the recipe perceptron"
+    )
+    data_dir: str | None = option(
+        None, "folder with copies of public data sets, to use instead of downloading"
+    )
+    stand_in: bool = option(False, "use a small data set from an installed package instead")
+
+    @property
+    def own(self) -> str | None:
+        """The option that names the user's own data, one of ``OWN``, or ``None``."""
+        given = [name for name in OWN if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise AgentlabError(
+                f"only one of {', '.join(f'--{name}' for name in given)} can be given"
+            )
+        return given[0] if given else None
+
+
+def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings for the user's own data that differ from those of the trainer.
+
+    Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
+    most are small, get many epochs, but no more than improve the validation metric.
+
+    Args:
+        source: the source of the data.
+        given: the settings that the user has given.
+    """
+    if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
+        return {"net": "small_lenet"}
+    if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
+        return {"epochs": 100, "patience": 20}
+    return {}
+
+
+def kinds_of(given: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return the kinds of columns by name, from texts such as ``price=number``.
+
+    Raises:
+        AgentlabError: for a text without a kind.
+    """
+    kinds = {}
+    for text in given or ():
+        name, equals, kind = text.rpartition("=")
+        if not equals:
+            raise AgentlabError(f"--kind {text!r} must be NAME=KIND, such as price=number")
+        kinds[name] = kind
+    return kinds

@@ -1,0 +1,258 @@
+"""Tables as people really have them: numbers, dates, labels, missing words, leaks."""
+
+import gzip
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentlab.data.columns import Columns
+from agentlab.data.preprocessor_kinds import load_preprocessor
+from agentlab.data.table import Table
+from agentlab.errors import AgentlabError
+
+
+def write(folder, text, name="data.csv", encoding="utf-8"):
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def table(folder, header, row, n=60, name="data.csv", target="y", **options):
+    text = header + "\n" + "".join(row(i) + "\n" for i in range(n))
+    return Table(write(folder, text, name), target, validation=0, test=0, **options)
+
+
+def columns_of(fitted):
+    return {column.name: column for column in fitted.columns.columns}
+
+
+def test_quoted_decimal_commas_are_numbers_and_a_numeric_target_is_a_regression(tmp_path):
+    fitted = table(tmp_path, "a,y", lambda i: f'"{i},5","{i % 29},25"')
+    assert fitted.task == "regression"
+    assert columns_of(fitted)["a"].mean == pytest.approx(30)
+    assert fitted.train.targets[:3].tolist() == [0.25, 1.25, 2.25]
+    assert "decimal comma" in fitted.describe()
+
+
+def test_thousands_marks_and_units_are_read_and_told(tmp_path):
+    fitted = table(tmp_path, "a;y", lambda i: f"{i % 9} kg;$1.{i:03},50")
+    assert fitted.train.targets[:2].tolist() == [1000.5, 1001.5]
+    assert "unit kg" in fitted.describe()
+    assert "decimal comma, thousands point, unit $" in fitted.describe()
+
+
+@pytest.mark.parametrize("word", ["-", "None", "unknown", ".", "<NA>"])
+def test_words_among_numbers_are_missing_cells(tmp_path, word):
+    fitted = table(tmp_path, "a,y", lambda i: f"{word if i % 5 == 0 else i * 1.5},{'pq'[i % 2]}")
+    assert fitted.columns.inputs == ("a", "a is missing")
+    assert columns_of(fitted)["a"].missing == 12
+    read = fitted.columns.read(write(tmp_path, f"a\n3\n{word}\n", "new.csv"))
+    assert fitted.columns.transform(read)[:, 1].tolist() == [0, 1]
+
+
+def test_a_word_of_the_user_is_a_missing_cell_also_in_later_files(tmp_path):
+    def row(i):
+        return f"{'gone' if i % 30 == 7 else i * 1.5},{'pq'[i % 2]}"
+
+    with pytest.raises(
+        AgentlabError, match="contains 'gone', but .* pass --missing gone or --kind"
+    ):
+        table(tmp_path, "a,y", row)
+    columns = table(tmp_path, "a,y", row, missing=["gone"]).columns
+    columns = load_preprocessor("columns", columns.to_json())
+    read = columns.read(write(tmp_path, "a\ngone\n", "new.csv"))
+    assert columns.transform(read)[0, 1] == 1
+
+
+@pytest.mark.parametrize("form", ["{y}-{m:02}-{d:02}", "{d:02}/{m:02}/{y}", "{m:02}/{d:02}/{y}"])
+def test_dates_of_any_form_become_the_same_days(tmp_path, form):
+    def row(i):
+        return f"{form.format(y=2020 + i % 2, m=1 + i % 12, d=1 + i % 28)},{i / 2}"
+
+    column = columns_of(table(tmp_path, "day,y", row))["day"]
+    assert column.kind == "date"
+    iso = columns_of(
+        table(
+            tmp_path,
+            "day,y",
+            lambda i: (
+                row(i)
+                if "-" in form
+                else (f"{2020 + i % 2}-{1 + i % 12:02}-{1 + i % 28:02},{i / 2}")
+            ),
+        )
+    )["day"]
+    assert (column.mean, column.deviation) == (iso.mean, iso.deviation)
+
+
+def test_a_date_in_doubt_is_told_and_can_be_corrected(tmp_path):
+    def row(i):
+        return f"{1 + i * 5 % 12:02}/{1 + i * 7 % 12:02}/2020,{i / 2}"
+
+    fitted = table(tmp_path, "day,y", row)
+    assert "day and month could be the other way round: --kind day=dayfirst" in fitted.describe()
+    assert columns_of(fitted)["day"].format == "%m/%d/%Y"
+    assert columns_of(table(tmp_path, "day,y", row, kinds={"day": "dayfirst"}))["day"].format == (
+        "%d/%m/%Y"
+    )
+
+
+def test_spellings_of_a_label_are_one_class_and_told(tmp_path):
+    spelled = ["cat", "cat ", "Cat", "dog", "dog", " DOG"]
+    fitted = table(tmp_path, "c,x,y", lambda i: f"{spelled[i % 6]},{i % 7},{spelled[i % 6]}")
+    assert fitted.columns.classes == ("cat", "dog")
+    assert fitted.train.targets[:6].tolist() == [0, 0, 0, 1, 1, 1]
+    assert "'y': 'cat ' (10), 'Cat' (10) read as 'cat'" in fitted.describe()
+    exact = table(tmp_path, "x,y", lambda i: f"{i % 7},{spelled[i % 6]}", kinds={"y": "category"})
+    assert exact.columns.classes == ("Cat", "DOG", "cat", "dog")
+
+
+def test_zero_and_zero_point_zero_are_one_class(tmp_path):
+    fitted = table(tmp_path, "x,y", lambda i: f"{i % 7},{('0', '0.0', '1', '1.0')[i % 4]}")
+    assert fitted.columns.classes == ("0", "1")
+    assert fitted.train.targets[:4].tolist() == [0, 0, 1, 1]
+
+
+def test_a_rare_word_among_yes_and_no_is_missing_in_training_and_prediction(tmp_path):
+    fitted = table(
+        tmp_path, "m,y", lambda i: f"{'maybe' if i == 7 else ('yes', 'no')[i % 2]},{i / 2}", n=200
+    )
+    assert columns_of(fitted)["m"].kind == "boolean"
+    assert "'maybe' (1) read as missing" in fitted.describe()
+    with pytest.warns(UserWarning, match="'m' contains 'perhaps', which is neither no nor yes"):
+        inputs = fitted.columns.transform({"m": ["perhaps", "yes"]})
+    assert inputs[:, 1].tolist() == [1, 0]
+
+
+def test_texts_that_nearly_all_differ_are_no_classes(tmp_path):
+    with pytest.raises(AgentlabError, match="contains 60 different texts in 60 rows.*--task class"):
+        table(tmp_path, "x,y", lambda i: f"{i % 7},name {i}")
+    assert (
+        len(
+            table(
+                tmp_path, "x,y", lambda i: f"{i % 7},name {i}", task="classification"
+            ).columns.classes
+        )
+        == 60
+    )
+
+
+def test_record_numbers_and_copies_of_the_target_are_left_out_and_told(tmp_path):
+    fitted = table(
+        tmp_path,
+        "code,x,copy,y",
+        lambda i: f"{1000 + 3 * i + i % 2},{i * 7 % 11},{'ab'[i // 30]},{'ab'[i // 30]}",
+    )
+    assert fitted.columns.inputs == ("x",)
+    notes = {column.name: column.note for column in fitted.columns.columns}
+    assert notes["code"] == "it numbers the rows in the order of the file"
+    assert notes["copy"] == "it equals the target"
+    again = table(
+        tmp_path,
+        "code,y",
+        lambda i: f"{1000 + 3 * i + i % 2},{'ab'[i // 30]}",
+        kinds={"code": "number"},
+    )
+    assert again.columns.inputs == ("code",)
+
+
+def test_rare_classes_are_told(tmp_path):
+    fitted = table(tmp_path, "x,y", lambda i: f"{i % 7},{'yes' if i == 3 else 'no'}", n=200)
+    assert "'yes' is 0.50% of the training rows, so accuracy says little" in fitted.describe()
+    assert "few training rows of 'yes' (1)" in fitted.describe()
+
+
+def test_compressed_files_and_other_encodings_are_read(tmp_path):
+    text = "näme,y\n" + "".join(f"{i},{i / 2}\n" for i in range(20))
+    (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(text.encode()))
+    with zipfile.ZipFile(tmp_path / "b.csv.zip", "w") as archive:
+        archive.writestr("folder/b.csv", text)
+        archive.writestr("__MACOSX/folder/._b.csv", "x")
+    write(tmp_path, text, "c.csv", "utf-16")
+    for name in ("A.CSV.GZ", "b.csv.zip", "c.csv"):
+        assert Table(tmp_path / name, "y", kinds={"näme": "number"}).files.names == ["näme", "y"]
+    path = write(tmp_path, text, "d.csv", "cp1252")
+    with pytest.raises(AgentlabError, match=r"d.csv is not UTF-8.*--encoding, such as cp1252"):
+        Table(path, "y")
+    assert Table(path, "y", encoding="cp1252", kinds={"näme": "number"}).files.names[0] == "näme"
+    with zipfile.ZipFile(tmp_path / "b.csv.zip", "a") as archive:
+        archive.writestr("c.csv", text)
+    with pytest.raises(AgentlabError, match="b.csv.zip contains 2 files; unpack it"):
+        Table(tmp_path / "b.csv.zip", "y")
+
+
+def test_a_file_of_one_column_may_have_decimal_commas(tmp_path):
+    columns = table(tmp_path, "a;y", lambda i: f"{i},5;{i % 7},25").columns
+    read = columns.read(write(tmp_path, "a\n18,5\n1.018,5\n", "new.csv"))
+    mean = columns.columns[0].mean
+    assert columns.transform(read)[:, 0] * columns.columns[0].deviation == pytest.approx(
+        [18.5 - mean, 1018.5 - mean], rel=1e-5
+    )
+
+
+def test_json_lines_are_read_by_name(tmp_path):
+    columns = table(tmp_path, "a,b,y", lambda i: f"{i * 3 % 11},{'pq'[i % 2]},{i / 2}").columns
+    path = write(tmp_path, '{"b": "q", "a": 5}\n{"a": null, "b": "p", "c": 1}\n', "new.jsonl")
+    expected = columns.transform({"a": [5, np.nan], "b": ["q", "p"]})
+    assert np.array_equal(columns.transform(columns.read(path)), expected)
+    with pytest.raises(AgentlabError, match="new.jsonl contains a row that is not JSON"):
+        columns.read(write(tmp_path, '{"a": 1\n', "new.jsonl"))
+
+
+def test_forty_thousand_columns_are_read_in_seconds(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 40_000
+    rows = "\n".join(
+        ",".join(map(str, row)) + f",{'ab'[i % 2]}"
+        for i, row in enumerate(rng.integers(0, 15, (60, n)).tolist())
+    )
+    path = write(tmp_path, ",".join(f"g{i}" for i in range(n)) + ",y\n" + rows + "\n")
+    start = time.process_time()
+    assert len(Table(path, "y").columns.inputs) > 39_000
+    assert time.process_time() - start < 15  # 5 s on an idle machine
+
+
+def test_durations_and_dates_of_a_dataframe_are_no_nanoseconds():
+    import pandas as pd
+
+    days = pd.date_range("2020-01-01", periods=4)
+    columns = Columns.fit(pd.DataFrame({"day": days, "took": days - days[0]}))
+    assert [column.kind for column in columns.columns] == ["date", "number"]
+    assert columns.columns[0].mean == pytest.approx(18262 + 1.5)
+    assert columns.columns[1].mean == pytest.approx(1.5 * 86_400)
+
+
+DIALECTS = st.tuples(
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from([".", ","]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    st.sampled_from(["", "NA", "-", "unknown"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    DIALECTS, st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 2)), min_size=12, max_size=25)
+)
+def test_a_table_of_any_dialect_is_read_back_or_refused(tmp_path_factory, dialect, values):
+    separator, decimal, encoding, missing, end = dialect
+    folder = tmp_path_factory.mktemp("dialect")
+    lines = [separator.join(["größe", "art", "y"])]
+    for i, value in enumerate(values):
+        text = missing if i % 6 == 5 else f"{value:.2f}".replace(".", decimal)
+        quoted = f'"{text}"' if separator == decimal and text else text
+        lines.append(separator.join([quoted, "ab"[i % 2], "pq"[i * 3 % 2]]))
+    path = write(folder, end.join(lines) + end, encoding=encoding)
+    fitted = Table(path, "y", validation=0, test=0, encoding="cp1252" if "12" in encoding else None)
+    known = [value for i, value in enumerate(values) if i % 6 != 5]
+    column = columns_of(fitted)["größe"]
+    if column.kind == "number":
+        assert column.mean == pytest.approx(np.mean(known), abs=1e-6)
+        assert column.missing == len(values) - len(known)
+    else:
+        assert len(set(known)) == 1 or column.note == "it equals the target"

@@ -1,0 +1,187 @@
+"""Every option acts on arrays, batches and files alike; rare classes are seen; nets are checked."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from agentlab.data import Arrays
+from agentlab.data.table import Table
+from agentlab.errors import AgentlabError
+from agentlab.supervised import Classifier, Regressor
+from agentlab.supervised.confusion import balanced_metrics, say_confusion
+
+RNG = np.random.default_rng(0)
+RARE = 20
+X = np.concatenate([RNG.normal(0, 1, (380, 2)), RNG.normal(1.5, 1, (RARE, 2))]).astype(np.float32)
+Y = np.r_[np.zeros(380, np.int32), np.ones(RARE, np.int32)]
+OPTIONS = {"hidden": (8,), "epochs": 3, "learning_rate": 0.02, "validation_split": 0.0}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """The same examples as arrays, batches, and tables in memory and streamed."""
+    path = tmp_path_factory.mktemp("rare") / "rare.csv"
+    rows = "".join(
+        f"{a!r},{b!r},{['no', 'yes'][y]}\n" for (a, b), y in zip(X.tolist(), Y, strict=True)
+    )
+    path.write_text("a,b,y\n" + rows)
+    options = {"standardize": False, "validation": 0.0, "test": 0.0}
+    kept, streamed = (Table(path, "y", memory_budget=m, **options) for m in (10**8, 0))
+    assert np.allclose(kept.train.inputs, X)
+    return {"batches": Arrays(X, Y), "file": kept.train, "stream": streamed.train}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"class_weights": "balanced"},
+        {"label_smoothing": 0.3},
+        {"l2": 0.1},
+        {"dropout": 0.5},
+        {"max_grad_norm": 0.01},
+    ],
+)
+def test_an_option_acts_on_arrays_batches_and_files_alike(sources, option):
+    def probabilities(x, y=None, **more):
+        classifier = Classifier("mlp", **OPTIONS, standardize=False, **more)
+        classifier.fit(x, y, quiet=True, **({} if y is not None else {"classes": [0, 1]}))
+        return classifier.predict_proba(X)
+
+    plain, acting = probabilities(X, Y), probabilities(X, Y, **option)
+    assert np.abs(plain - acting).max() > 1e-3
+    for name, source in sources.items():
+        if name != "stream":  # whose order of rows is its own
+            np.testing.assert_allclose(probabilities(source, **option), acting, atol=1e-5)
+    streamed = probabilities(sources["stream"], **option)
+    assert np.abs(streamed - acting).mean() < np.abs(plain - acting).mean() + 0.1
+
+
+def test_balanced_class_weights_find_a_rare_class_in_a_file(sources):
+    for source in (sources["file"], sources["stream"]):
+        found = []
+        for weights in ("none", "balanced"):
+            classifier = Classifier("mlp", **{**OPTIONS, "epochs": 8}, class_weights=weights)
+            classifier.fit(source, classes=[0, 1], quiet=True)
+            found.append(np.mean(classifier.predict(X[-RARE:]) == 1))
+        assert found[0] < 0.5 < found[1]
+
+
+def test_rare_classes_choose_the_best_epoch_and_are_reported():
+    classifier = Classifier("mlp", **{**OPTIONS, "epochs": 2}).fit(
+        X, Y, validation_data=(X, Y), quiet=True
+    )
+    assert classifier.monitor == ("balanced_accuracy", "max")
+    assert "validation/balanced_accuracy" in classifier.history[0]
+    metrics = classifier.evaluate(X, Y)
+    right = classifier.predict(X) == Y
+    recall = [right[k == Y].mean() for k in (0, 1)]
+    assert metrics["balanced_accuracy"] == pytest.approx(np.mean(recall))
+    report = classifier.report(X, Y)
+    assert report[1].split()[0] == "0" and report[1].split()[2] == f"{recall[0]:.3f}"
+    even = Classifier("mlp", **{**OPTIONS, "epochs": 1}).fit(X[-40:], Y[-40:], quiet=True)
+    assert even.monitor == ("accuracy", "max")
+
+
+def test_precision_recall_and_f1_by_hand():
+    matrix = np.array([[8, 2], [1, 4]])
+    assert balanced_metrics(matrix)["balanced_accuracy"] == pytest.approx((0.8 + 0.8) / 2)
+    assert balanced_metrics(matrix)["f1"] == pytest.approx((16 / 19 + 8 / 11) / 2)
+    lines = say_confusion(matrix, ["cat", "dog"])
+    assert lines[1].split() == ["cat", "0.889", "0.800", "0.842", "10"]
+    assert lines[-1].split() == ["dog", "1", "4"]
+
+
+def test_examples_of_weight_0_are_as_if_they_were_not_there():
+    weights = np.r_[np.ones(200), np.zeros(200)]
+    options = {"hidden": (8,), "epochs": 2}
+    for cls, y in ((Classifier, Y * 0 + (X[:, 0] > 0)), (Regressor, X[:, 0] * 2)):
+        whole = cls("mlp", **options).fit(X, y, sample_weight=weights, quiet=True)
+        part = cls("mlp", **options).fit(X[:200], y[:200], quiet=True)
+        assert np.array_equal(whole.predict(X), part.predict(X))
+    with pytest.raises(
+        AgentlabError, match=r"sample_weight has the shape \[3\]; it must be \[400\]"
+    ):
+        Classifier("mlp").fit(X, Y, sample_weight=[1, 1, 1], quiet=True)
+
+
+def model(end):
+    inputs = keras.Input((2,))
+    hidden = keras.layers.Dense(8, activation="relu")(inputs)
+    logits = keras.layers.Dense(2)(hidden)
+    if end == "nested":
+        inner = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2, activation="softmax")])
+        return keras.Model(inputs, inner(hidden))
+    ends = {
+        "ops": keras.ops.softmax,
+        "layer": keras.layers.Softmax(),
+        "sigmoids": keras.ops.sigmoid,
+        "logits": lambda tensor: tensor,
+        "log": keras.ops.log_softmax,
+        "Lambda": keras.layers.Lambda(lambda tensor: tensor * 2),
+    }
+    return keras.Model(inputs, ends[end](logits))
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("ops", "ends in softmax"),
+        ("layer", "ends in softmax"),
+        ("nested", "ends in softmax"),
+        ("sigmoids", "returns only values from 0 to 1"),
+        ("logits", None),
+        ("log", None),
+    ],
+)
+def test_a_net_that_ends_in_probabilities_is_refused_wherever_they_hide(end, told):
+    classifier = Classifier(model(end), epochs=1)
+    if told is None:
+        classifier.fit(X[:64], Y[-64:], quiet=True)
+        return
+    with pytest.raises(AgentlabError, match=told):
+        classifier.fit(X[:64], Y[-64:], quiet=True)
+
+
+class Unregistered(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs * 2
+
+
+def test_what_cannot_be_loaded_again_is_refused_when_it_is_saved(tmp_path):
+    plain = keras.Sequential([keras.Input((2,)), Unregistered(), keras.layers.Dense(2)])
+    for net, told in ((model("Lambda"), "Lambda layer 'lambda"), (plain, "'Unregistered' of the")):
+        classifier = Classifier(net, epochs=1).fit(X[:64], Y[-64:], quiet=True)
+        with pytest.raises(AgentlabError, match=f"could not be loaded again: .*{told}"):
+            classifier.save(tmp_path / "net")
+
+
+def test_data_that_cannot_be_read_twice_are_refused_in_one_sentence():
+    for x in (tf.data.Dataset.from_tensor_slices((X, Y)), iter([1])):
+        with pytest.raises(AgentlabError, match="pass arrays, or an object with the methods of"):
+            Classifier("mlp").fit(x, quiet=True)
+
+
+def test_the_tools_of_scikit_learn_work():
+    made = Classifier("mlp", hidden=(8,), epochs=2, seed=3)
+    assert clone(made).get_params() == made.get_params()
+    assert clone(made).set_params(epochs=5).config.epochs == 5
+    with pytest.raises(AgentlabError, match="Classifier has no parameter 'epoch'; did you mean"):
+        made.set_params(epoch=5)
+    assert repr(made) == "Classifier(epochs=2, hidden=(8,), seed=3)"
+    y = (X[:, 0] > 0).astype(int)
+    assert cross_val_score(made, X, y, cv=2, params={}).shape == (2,)
+    search = GridSearchCV(made, {"hidden": [(4,), (8,)]}, cv=2).fit(X, y)
+    assert search.best_params_["hidden"] in [(4,), (8,)]
+    fitted = search.best_estimator_
+    assert fitted.classes_.tolist() == [0, 1] and fitted.n_features_in_ == 2
+    for again in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+        assert again.n_features_in_ == 2
+    assert clone(Classifier(model("logits"))).given_net
+    assert copy.deepcopy(made).get_params() == made.get_params()
