@@ -156,7 +156,8 @@ class EnvGroup:
         # This loop runs for every step of every environment: names are local, checks are inline,
         # and the flags are written only where an episode ends.
         check, expected, dtype, shape = self._check, *self._check.stored
-        rewards, observations, owners = self.rewards, self.observations, self._preprocessed
+        observations, owners = self.observations, self._preprocessed
+        rewards = self.raw_rewards if owners is None else self.rewards
         for i in self._ended:
             self.terminated[i] = self.truncated[i] = self.episode_over[i] = False
         self._ended.clear()
@@ -193,7 +194,7 @@ class EnvGroup:
         except BaseException as error:
             self._fail(error, i, "step", repr(env_actions[i]), result)
         if owners is None:
-            self.raw_rewards[:] = rewards
+            self.rewards[:] = rewards
         if not check.holds(observations):
             self._find_violation()
 
