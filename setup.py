@@ -11,9 +11,11 @@ assert version is not None
 
 compress = ["lz4>=4"]  # replay memories that keep observations compressed
 box2d = ["gymnasium[box2d]"]  # LunarLander and its like
+mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
 test = [
     *compress,
     *box2d,
+    *mujoco,
     "pytest>=8",
     "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
@@ -57,10 +59,11 @@ setup(
     extras_require={
         "compress": compress,
         "box2d": box2d,
+        "mujoco": mujoco,
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },
-    entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},
+    entry_points={"console_scripts": ["agentlab = agentlab.cli:run_process"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

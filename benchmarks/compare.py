@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rows import ROWS, Measurement, Ratio, Row
+from measurements import Measurement, Ratio, Row
+from rows import ROWS
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "peers.txt"

@@ -56,7 +56,16 @@ class Fit:
     result = "test.json"
 
 
-ZOO = "one run of the RL Zoo of Stable-Baselines3 (benchmark.md, dqn)"
+RUN_OF_THE_ZOO = "one run of the RL Zoo of Stable-Baselines3 (benchmark.md, {})"
+ZOO = RUN_OF_THE_ZOO.format("dqn")
+
+
+def _zoo(name: str, env: str, algo: str, seeds: int, published: str) -> Work:
+    """Return a row with the same task, algorithm and number of steps as the RL Zoo."""
+    source = RUN_OF_THE_ZOO.format(algo)
+    return Work(name, f"--env {env} --algo {algo}", seeds, published=published, source=source)
+
+
 WORKS = (
     Work("frozenlake-q_table", "--env FrozenLake-v1 --algo q_table", 5),
     Work("cartpole-q_linear", "--env CartPole-v0 --algo q_linear", 5),
@@ -92,6 +101,12 @@ WORKS = (
         source=ZOO,
     ),
     Work("pong-pg", "--env Pong-v0 --algo pg", 1, frames_per_step=3),
+    _zoo("cartpole-ppo", "CartPole-v1", "ppo", 5, "500.0"),
+    _zoo("cartpole-a2c", "CartPole-v1", "a2c", 5, "500.0"),
+    _zoo("acrobot-ppo", "Acrobot-v1", "ppo", 5, "-73.5"),
+    _zoo("pendulum-sac", "Pendulum-v1", "sac", 5, "-157.0"),
+    _zoo("pendulum-td3", "Pendulum-v1", "td3", 5, "-151.9"),
+    _zoo("mountaincar-sac", "MountainCarContinuous-v0", "sac", 3, "94.7"),
 )
 FITS = (
     Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),

@@ -40,7 +40,12 @@ def step_sb3(meter: Meter, env: str, n: int) -> None:
 
 
 def train_sb3(
-    meter: Meter, algo: str, env: str, n: int, options: dict[str, Any] | None = None
+    meter: Meter,
+    algo: str,
+    env: str,
+    n: int,
+    options: dict[str, Any] | None = None,
+    threads: int = 1,
 ) -> None:
     """Train an algorithm of Stable-Baselines3 on the CPU.
 
@@ -50,6 +55,7 @@ def train_sb3(
         env: the environment's id; Atari games get the package's wrappers and a frame stack of 4.
         n: number of environments.
         options: hyperparameters that differ from the package's defaults.
+        threads: threads of PyTorch for an MLP.
     """
     import stable_baselines3
     import torch
@@ -71,8 +77,8 @@ def train_sb3(
         policy, envs = "CnnPolicy", VecFrameStack(make_atari_env(env, n_envs=n, seed=0), 4)
     else:
         policy, envs = "MlpPolicy", make_vec_env(env, n_envs=n)
-        # A second thread does not help with such small networks, and stalls if a core is busy.
-        torch.set_num_threads(1)
+        # A second thread helps little with small networks, and stalls if a core is busy.
+        torch.set_num_threads(threads)
     model = getattr(stable_baselines3, algo)(policy, envs, device="cpu", seed=0, **(options or {}))
     model.learn(10**9, callback=Metered())
 

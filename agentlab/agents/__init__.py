@@ -7,6 +7,7 @@ from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
+from agentlab.agents.other_names import OTHER_NAMES
 from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
@@ -15,14 +16,20 @@ from agentlab.registry import Registry
 ALGORITHMS = Registry(
     "algo",
     {
+        "a2c": "agentlab.agents.a2c:A2C",
+        "ddpg": "agentlab.agents.ddpg:DDPG",
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
+        "ppo": "agentlab.agents.ppo:PPO",
         "q_linear": "agentlab.agents.q_linear:QLinear",
         "q_table": "agentlab.agents.q_table:QTable",
         "rainbow": "agentlab.agents.rainbow:Rainbow",
         "random": "agentlab.agents.random:RandomAgent",
         "random_search": "agentlab.agents.random_search:RandomSearch",
+        "sac": "agentlab.agents.sac:SAC",
+        "td3": "agentlab.agents.td3:TD3",
     },
+    OTHER_NAMES,
 )
 
 __all__ = ["ALGORITHMS", "Agent", "agent_class", "make_agent"]
@@ -32,12 +39,13 @@ def agent_class(name: str) -> type[Agent]:
     """Return the class of an algorithm.
 
     Args:
-        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a custom class. The module
-            must be in the current folder or on Python's import path.
+        name: a key of ``ALGORITHMS`` in any case, or ``"my_module:MyAgent"`` for a custom class.
+            The module must be in the current folder or on Python's import path.
 
     Raises:
         InvalidArgument: if the class does not exist or is not a subclass of ``Agent``.
     """
+    name = ALGORITHMS.canonical(name)
     if ":" not in name:
         ALGORITHMS.check(name)
     try:
@@ -62,11 +70,18 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     Raises:
         InvalidArgument: for an unknown algorithm or option, a value out of range, or spaces that
             the algorithm does not support.
+        AgentlabError: if training would need more memory than is available.
     """
-    check_vector(envs)
     cls = agent_class(algo) if isinstance(algo, str) else algo
+    check_vector(envs)
     config: Any = configs.from_dict(cls.Config, options)
-    return cls(envs.observation_space, envs.action_space, envs.num_envs, config, seed)
+    spaces = envs.observation_space, envs.action_space
+    for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built
+        if hasattr(config, check):
+            getattr(config, check)(*spaces)
+    agent = cls(*spaces, envs.num_envs, config, seed)
+    agent.environment = envs.settings
+    return agent
 
 
 def _own_class(name: str) -> Any:

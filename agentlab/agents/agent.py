@@ -12,12 +12,14 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.agents.space_checks import check_spaces
 from agentlab.components import State
 from agentlab.description import read_description
-from agentlab.envs.spaces import check_kind, space_from_json, space_to_json
+from agentlab.envs.parts import ARRAYS, batch_of_one
+from agentlab.envs.spaces import space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
-from agentlab.errors import InvalidArgument
 from agentlab.learner import Learner
+from agentlab.training.graph import network_graph
 from agentlab.training.histograms import network_histograms
 from agentlab.training.pretrained import start_from
 
@@ -38,13 +40,15 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
-        learned: entries of ``state`` that ``init_from`` copies, if it has no network; none for all.
+        learned: components, or without a network entries of ``state``, that ``init_from`` copies.
         finished: set this to end training early.
         net: its network, or ``None``.
+        encoding: turns observations into inputs of ``net``, or ``None``.
         actor: a copy of ``net`` that acts while ``net`` learns, or ``None``.
         update: the compiled gradient step of ``net``, or ``None``.
         last_batch: the last minibatch passed to ``update``, for histograms of gradients.
         background: runs ``update`` while environments are stepped, or ``None``.
+        environment: ``settings`` of the environments that it was made for, saved with it.
 
     Args:
         observation_space: the space of one environment's observations.
@@ -58,21 +62,18 @@ class Agent(Learner):
     """
 
     kind = "agent"
-    observation_spaces: ClassVar[tuple[type, ...]] = (
-        spaces.Box,
-        spaces.Discrete,
-        spaces.MultiDiscrete,
-        spaces.MultiBinary,
-    )
+    observation_spaces: ClassVar[tuple[type, ...]] = ARRAYS
     action_spaces: ClassVar[tuple[type, ...]] = observation_spaces
     supports_recurrent: ClassVar[bool] = False
     learned: ClassVar[Collection[str] | None] = None
     finished: bool = False
     net: Any = None
+    encoding: Any = None
     actor: Any = None
     update: Any = None
     last_batch: Any = None
     background: Any = None
+    environment: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Agent(Learner):
         self.observation_space, self.action_space = observation_space, action_space
         self.num_envs = num_envs
         self._pretrained = getattr(self.config, "pretrained", None)  # until it is loaded
-        self._check_spaces()
+        check_spaces(self)
         self.build()
 
     def build(self) -> None:
@@ -175,8 +176,8 @@ class Agent(Learner):
         return network_histograms(self.net, self.update, self.last_batch)
 
     def graph(self) -> Any:
-        """Return a traced TensorFlow function for TensorBoard's graph view, or ``None``."""
-        return None if self.update is None else self.update.graph()
+        """Return the network, traced from observations to actions, for TensorBoard, or ``None``."""
+        return None if self.net is None else network_graph(self.inference_model())
 
     def summary(self) -> str | None:
         """Return a text about what was learned, printed after training, or ``None``."""
@@ -186,22 +187,26 @@ class Agent(Learner):
 
     def policy_state(self) -> State:
         """Return the state that greedy actions depend on."""
-        return copy.deepcopy(self.state()) if self.actor is None else self.actor.weights()
+        if self.actor is None:
+            return copy.deepcopy(self.state())
+        normalizer = {} if self.encoding is None else self.encoding.state()
+        return {**self.actor.weights(), **normalizer}
 
     def restore_policy(self, state: State) -> None:
         """Load the ``policy_state`` of another agent of this class."""
         if self.actor is None:
             self.restore(state)
         else:
-            self.actor.set_weights(state)
+            weights = dict(state)
+            if self.encoding is not None:
+                self.encoding.restore({name: weights.pop(name) for name in self.encoding.state()})
+            self.actor.set_weights(weights)
             self.actor.copy_to(self.net)
 
     def evaluation_copy(self, num_envs: int, seed: int) -> Self:
-        """Return an independent copy of this agent's policy, with its own random generator.
-
-        ``copy.restore_policy(agent.policy_state())`` brings the copy up to date.
-        """
+        """Return a copy of this agent's policy, which ``restore_policy`` brings up to date."""
         copied = type(self)(self.observation_space, self.action_space, num_envs, self.config, seed)
+        copied.environment = self.environment
         copied.restore_policy(self.policy_state())
         return copied
 
@@ -211,11 +216,10 @@ class Agent(Learner):
         For agents without a recurrent state; use ``act`` and ``reset`` for the others.
 
         Args:
-            observation: one element of the observation space.
+            observation: one observation of the environment.
             explore: act as in training instead of greedily.
         """
-        batch = np.asarray(observation, self.observation_space.dtype)[None]
-        chosen = self.act(batch, explore)
+        chosen = self.act(batch_of_one(self.observation_space, observation), explore)
         action = (chosen[0] if isinstance(chosen, tuple) else chosen)[0]
         return action.item() if isinstance(self.action_space, spaces.Discrete) else action
 
@@ -249,6 +253,7 @@ class Agent(Learner):
             "num_envs": self.num_envs,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
+            "environment": self.environment,
         }
 
     @classmethod
@@ -270,13 +275,11 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        return cls(
-            space_from_json(specification["observation_space"]),
-            space_from_json(specification["action_space"]),
-            check_num_envs(num_envs or specification["num_envs"]),
-            config,
-            seed,
-        )
+        stored = [space_from_json(specification[f"{s}_space"]) for s in ("observation", "action")]
+        n = check_num_envs(num_envs or specification["num_envs"])
+        agent = cls(stored[0], stored[1], n, config, seed)
+        agent.environment = specification.get("environment")
+        return agent
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:
@@ -288,13 +291,3 @@ class Agent(Learner):
         if agent.num_envs != read_description(directory)["specification"]["num_envs"]:
             agent.drop_left()
         return agent
-
-    def _check_spaces(self) -> None:
-        algo = self.name or type(self).__name__
-        check_kind(algo, "observations", self.observation_space, self.observation_spaces)
-        check_kind(algo, "actions", self.action_space, self.action_spaces)
-        if getattr(self.config, "recurrent", False) and not self.supports_recurrent:
-            raise InvalidArgument(
-                f"net={self.config.net!r} is recurrent, but algo={self.name!r} learns from single "
-                "steps; use algo='pg'"
-            )

@@ -13,11 +13,16 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_q_actor
 from agentlab.agents.agent import Agent
-from agentlab.agents.encoding import ENCODED_SPACES, Encoding
-from agentlab.agents.exploration import EpsilonGreedy
+from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
-from agentlab.agents.network import QNetworkOptions, make_q_network, set_up_tensorflow
-from agentlab.agents.replay_options import ReplayOptions
+from agentlab.agents.network import make_q_network
+from agentlab.agents.network_options import QNetworkOptions, set_up_tensorflow
+from agentlab.agents.normalizers import NormalizerOptions
+from agentlab.agents.policies import masked, masked_tensor
+from agentlab.agents.replay_options import PrioritizedReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
 from agentlab.components import State
 from agentlab.config import option, override
@@ -34,8 +39,9 @@ copies: Any = LazyModule("agentlab.agents.acting.copies")
 @dataclass(frozen=True)
 class DQNConfig(
     QNetworkOptions,
+    NormalizerOptions,
     DistributionOptions,
-    ReplayOptions,
+    PrioritizedReplayOptions,
     EpsilonGreedy,
     OptimizerOptions,
 ):
@@ -67,7 +73,9 @@ class DQN(Agent):
     def build(self) -> None:
         config, space = self.config, cast(gymnasium.spaces.Discrete, self.action_space)
         set_up_tensorflow(config)
-        self.encoding = Encoding(self.observation_space)
+        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        self.return_normalizer = config.make_return_normalizer(self, config.gamma)
+        xla = uses_xla(config, self.encoding)
         self.distribution = config.make_distribution()
         self.first_action, self.n_actions = int(space.start), int(space.n)
         shape = (self.n_actions, self.distribution.n_outputs)
@@ -77,7 +85,7 @@ class DQN(Agent):
         self._target_outputs = copies.over_minibatches(
             lambda observations: self._outputs(self.target_net, observations, None),
             self.encoding.stored_spec(None, config.batch_size),
-            config.xla,
+            xla,
         )
         self.optimizer = config.make_optimizer()
         self.update = make_update(
@@ -87,7 +95,7 @@ class DQN(Agent):
             self.optimizer,
             spec=self._batch_spec(),
             max_grad_norm=config.max_grad_norm,
-            xla=config.xla,
+            xla=xla,
         )
         self.actor = make_q_actor(self.net, self.encoding)
         self.background = BackgroundLearner(self.name)
@@ -100,11 +108,14 @@ class DQN(Agent):
     def act(self, observations: Array, explore: bool = True) -> Array:
         n = len(observations)
         epsilon = self.epsilon if explore else self.config.eval_epsilon
+        mask = self.encoding.mask(observations)
         random = self.rng.random(n) < epsilon
-        actions = self.rng.integers(self.n_actions, size=n) if epsilon > 0 else np.zeros(n, int)
+        actions = np.zeros(n, int)
+        if epsilon > 0:
+            actions = random_actions(n, self.n_actions, mask, self.rng)
         if not random.all():
             outputs = self.actor(self.encoding(observations), self.rng if explore else None)
-            q_values = self.distribution.expected_values(outputs)  # [n, actions]
+            q_values = masked(self.distribution.expected_values(outputs), mask)  # [n, actions]
             actions = np.where(random, actions, q_values.argmax(axis=1))
         return actions + self.first_action
 
@@ -119,6 +130,9 @@ class DQN(Agent):
 
     def observe(self, step: Step) -> dict[str, float] | None:
         config, before = self.config, self.steps
+        self.encoding.observe(step.observations, step.next_observations)
+        if self.return_normalizer is not None:
+            self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
         self.replay.add(step)
         self.steps += self.num_envs
         due = self.steps // config.train_freq - before // config.train_freq
@@ -148,8 +162,9 @@ class DQN(Agent):
 
     def loss(self, batch: Any) -> Loss:
         """Return the loss of a minibatch, in the form that ``make_update`` expects."""
-        observations, actions, returns, next_observations, discounts, weights = batch[:6]
-        *targets, seed = batch[6:]
+        observations, actions, returns, next_observations, discounts, weights, *rest = batch
+        next_mask = rest.pop(0) if self.encoding.masks else None  # [b, actions]
+        *targets, seed = rest
         outputs = self._outputs(self.net, observations, seed)  # [b, actions, n_outputs]
         current = tf.gather(outputs, actions, batch_dims=1)  # [b, n_outputs]
         if not targets:
@@ -157,7 +172,8 @@ class DQN(Agent):
         next_outputs = choosing = targets[0]  # [b, actions, n_outputs]
         if self.config.double:
             choosing = self._outputs(self.net, next_observations, seed + [2, 0])
-        next_actions = tf.argmax(self.distribution.means(choosing), axis=1)  # [b]
+        next_q_values = masked_tensor(self.distribution.means(choosing), next_mask)
+        next_actions = tf.argmax(next_q_values, axis=1)  # [b]
         following = tf.stop_gradient(tf.gather(next_outputs, next_actions, batch_dims=1))
         losses, errors = self.distribution.loss(current, following, returns, discounts)  # [b]
         loss = tf.reduce_mean(weights * losses)
@@ -182,16 +198,21 @@ class DQN(Agent):
 
     def _minibatches(self, sampled: Batch, updates: int) -> list[Any]:
         """Return sampled transitions as minibatches, arrays ``[updates, b, ...]``."""
+        returns = sampled.returns
+        if self.return_normalizer is not None:
+            returns = self.return_normalizer(returns, np.inf)
+        fields = [
+            self.encoding.stored(sampled.observations),
+            sampled.actions.astype(np.int32) - self.first_action,
+            returns,
+            self.encoding.stored(sampled.next_observations),
+            sampled.discounts,
+            sampled.weights,
+        ]
+        if self.encoding.masks:
+            fields.append(self.encoding.mask(sampled.next_observations, acting=False))
         return [
-            field.reshape(updates, self.config.batch_size, *field.shape[1:])
-            for field in (
-                self.encoding.stored(sampled.observations),
-                sampled.actions.astype(np.int32) - self.first_action,
-                sampled.returns,
-                self.encoding.stored(sampled.next_observations),
-                sampled.discounts,
-                sampled.weights,
-            )
+            field.reshape(updates, self.config.batch_size, *field.shape[1:]) for field in fields
         ]
 
     def _precompute_targets(self, batches: list[Any]) -> list[Any]:
@@ -208,6 +229,8 @@ class DQN(Agent):
         leading = (None, self.config.batch_size)
         inputs, floats = self.encoding.stored_spec(*leading), tf.TensorSpec(leading, tf.float32)
         batches = [inputs, tf.TensorSpec(leading, tf.int32), floats, inputs, floats, floats]
+        if self.encoding.masks:
+            batches.append(tf.TensorSpec((*leading, self.n_actions), tf.bool))
         if not self.config.noisy:
             shape = (*leading, self.n_actions, self.distribution.n_outputs)
             batches.append(tf.TensorSpec(shape, tf.float32))
@@ -224,6 +247,9 @@ class DQN(Agent):
 
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "target_net": self.target_net, "optimizer": self.optimizer}
+        parts |= self.encoding.components()
+        if self.return_normalizer is not None:
+            parts["return_normalizer"] = self.return_normalizer
         return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> State:
@@ -236,10 +262,6 @@ class DQN(Agent):
         super().restore(state)  # before setting self.steps, so that no buffer is allocated yet
         self.steps, self.last_target_update = state["steps"], state["synced"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
-
-    def restore_policy(self, state: State) -> None:
-        super().restore_policy(state)
-        copies.copy_weights(self.net, self.target_net)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from agentlab.config import Options, option
 
 Schedule = Literal["linear", "exponential"]
@@ -47,3 +50,19 @@ class EpsilonGreedy(Options):
         return epsilon(
             step, self.epsilon_start, self.epsilon_end, self.epsilon_steps, self.epsilon_schedule
         )
+
+
+def random_actions(
+    n: int, actions: int, mask: npt.NDArray[np.bool_] | None, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw ``n`` actions, numbered from 0, uniformly from those allowed.
+
+    Args:
+        n: number of environments.
+        actions: number of actions.
+        mask: bool ``[n, actions]``, true for allowed actions; ``None`` if all are.
+        rng: random number generator.
+    """
+    if mask is None:
+        return rng.integers(actions, size=n)
+    return np.asarray(np.where(mask, rng.random(mask.shape), -1.0).argmax(1))

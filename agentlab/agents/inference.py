@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import gymnasium
+
 from agentlab.agents.encoding import Encoding
-from agentlab.agents.policies import Policy
+from agentlab.agents.policies import Policy, masked_tensor
 from agentlab.agents.value_distribution import ValueDistribution
+from agentlab.envs.parts import MASK, as_parts
 from agentlab.lazy import LazyModule, keras, tf
 
 nets: Any = LazyModule("agentlab.nets.inference")
@@ -19,7 +23,23 @@ def q_model(
 
     def outputs(observations: Any) -> dict[str, Any]:
         q_values = distribution.means(net.call(encoding.tensor(observations)))  # [n, a]
+        q_values = masked_tensor(q_values, _mask(encoding, observations))
         return {"actions": tf.argmax(q_values, 1) + first_action, "q_values": q_values}
+
+    return nets.inference_model(net, _observations(encoding), outputs)
+
+
+def actor_model(net: Any, encoding: Encoding, to_actions: Callable[[Any], Any]) -> Any:
+    """Return a model from observations to ``actions``, for a network that is only a policy.
+
+    Args:
+        net: the network.
+        encoding: the encoding of the observations.
+        to_actions: function from the network's outputs to the environment's actions.
+    """
+
+    def outputs(observations: Any) -> dict[str, Any]:
+        return {"actions": to_actions(net.call(encoding.tensor(observations)))}
 
     return nets.inference_model(net, _observations(encoding), outputs)
 
@@ -35,6 +55,7 @@ def policy_model(net: Any, encoding: Encoding, policy: Policy) -> Any:
 
         def outputs(observations: Any) -> dict[str, Any]:
             parameters, values = net.call(encoding.tensor(observations))
+            parameters = masked_tensor(parameters, _mask(encoding, observations))
             return {"actions": policy.best_for_env(parameters), "values": values}
 
         return nets.inference_model(net, _observations(encoding), outputs)
@@ -42,6 +63,7 @@ def policy_model(net: Any, encoding: Encoding, policy: Policy) -> Any:
     def step(inputs: dict[str, Any]) -> dict[str, Any]:
         state = [inputs[name] for name in names]
         parameters, values, state = net.step(encoding.tensor(inputs["observations"]), state)
+        parameters = masked_tensor(parameters, _mask(encoding, inputs["observations"]))
         after = dict(zip(names, state, strict=True))
         return {"actions": policy.best_for_env(parameters), "values": values, **after}
 
@@ -54,6 +76,17 @@ def policy_model(net: Any, encoding: Encoding, policy: Policy) -> Any:
     return nets.inference_model(net, inputs, step)
 
 
+def _mask(encoding: Encoding, observations: Any) -> Any:
+    """Return the action mask among the observations, bool ``[n, actions]``, or ``None``."""
+    return tf.cast(observations[MASK], tf.bool) if encoding.masks else None
+
+
 def _observations(encoding: Encoding) -> Any:
+    """Return an input for observations; for those of several parts one each, by name."""
     space = encoding.space
+    if isinstance(space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple):
+        return {
+            name: keras.Input(part.shape, dtype=str(part.dtype), name=name)
+            for name, part in as_parts(space).items()
+        }
     return keras.Input(space.shape, dtype=str(space.dtype), name="observations")

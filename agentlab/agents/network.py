@@ -1,94 +1,23 @@
-"""Networks of agents: their options, their construction, and TensorFlow's settings."""
+"""Networks of agents, built for encoded observations."""
 
 from __future__ import annotations
 
 import math
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from agentlab.agents.combined_torso import check_channels, has_images, make_combined
 from agentlab.agents.encoding import Encoding
-from agentlab.config import Options, option, override
+from agentlab.agents.network_options import NetworkOptions, QNetworkOptions
 from agentlab.errors import InvalidArgument
-from agentlab.lazy import LazyModule, tf
-from agentlab.nets import TORSOS, make_torso
+from agentlab.lazy import LazyModule
+from agentlab.nets import make_torso
 
+critic_networks: Any = LazyModule("agentlab.nets.critics")
+headed_networks: Any = LazyModule("agentlab.nets.headed")
 policy_networks: Any = LazyModule("agentlab.nets.policy_value")
 q_networks: Any = LazyModule("agentlab.nets.q_network")
-WIDE = 256  # units; layers at least this wide are faster on several threads
-
-
-@dataclass(frozen=True)
-class NetworkOptions(Options):
-    """An agent's network."""
-
-    net: str = option("mlp", "name of the torso, such as mlp, nature_cnn or small_cnn")
-    hidden: tuple[int, ...] = option(
-        (64, 64), "units of each hidden layer of an mlp or recurrent network", ge=1
-    )
-    activation: str = option("tanh", "Keras name of the activation of the mlp's layers")
-    pretrained: str | None = option(
-        None, "initialize the torso from this run or saved learner (a trainer or an agent)"
-    )
-    freeze_pretrained: bool = option(False, "do not train the pretrained torso")
-
-    def check(self) -> None:
-        """Check that the options are consistent."""
-        super().check()
-        if not self.hidden:
-            raise InvalidArgument(f"hidden={self.hidden} must be one or more positive integers")
-        if self.freeze_pretrained and self.pretrained is None:
-            raise InvalidArgument(
-                "freeze_pretrained=True needs pretrained set to a run or saved learner"
-            )
-
-    @property
-    def recurrent(self) -> bool:
-        """Whether the network is recurrent."""
-        return self.net in TORSOS and TORSOS[self.net].takes == "sequences"
-
-    @property
-    def xla(self) -> bool:
-        """Whether to use XLA, which speeds up small dense networks but slows down convolutions."""
-        return self.net == "mlp" or self.recurrent
-
-
-@dataclass(frozen=True)
-class QNetworkOptions(NetworkOptions):
-    """A Q-network: its torso, and the streams on top of it."""
-
-    hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
-    activation: str = override(NetworkOptions, "activation", "relu")
-    dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
-    noisy: bool = option(False, "explore with noisy layers (NoisyNet) instead of epsilon-greedy")
-    precision: Literal["float32", "bfloat16"] = option(
-        "float32", "dtype of convolutions; bfloat16 is faster on processors that support it"
-    )
-
-    def check(self) -> None:
-        """Check that the options are consistent."""
-        super().check()
-        if self.net == "mlp" and self.precision != "float32":
-            raise InvalidArgument(
-                f"precision={self.precision!r} needs a convolutional network; net='mlp' needs "
-                "precision='float32'"
-            )
-
-
-def set_up_tensorflow(options: NetworkOptions) -> None:
-    """Make TensorFlow deterministic, and limit it to one thread if the network is narrow.
-
-    The matrix products of a narrow mlp gain nothing from several threads, and idle threads would
-    compete with the environments. The limit is skipped if TensorFlow is already initialized,
-    which affects only speed.
-    """
-    tf.config.experimental.enable_op_determinism()
-    if options.xla and max(options.hidden) < WIDE:
-        with suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def make_agent_torso(
@@ -103,6 +32,11 @@ def make_agent_torso(
         seed: seeds the initial weights.
         arguments: arguments of the torso's class, which override the options.
     """
+    check_channels(options, encoding)
+    if has_images(options, encoding):
+        torso = make_combined(options, encoding, name, seed, **arguments)
+        torso.trainable = not options.freeze_pretrained
+        return torso
     arguments = {"scale": encoding.scale, "name": name, "seed": seed, **arguments}
     if options.net == "mlp":
         signed = encoding.dtype == np.int8
@@ -111,6 +45,11 @@ def make_agent_torso(
     shape: tuple[Any, ...] = encoding.shape
     if options.recurrent:
         arguments["units"], shape = options.hidden, (None, math.prod(shape))
+    elif not encoding.single and options.net != "mlp":
+        raise InvalidArgument(
+            f"net={options.net!r} needs images, but no part of the observations is an image: "
+            f"{encoding.space}; use net='mlp'"
+        )
     torso = make_torso(options.net, shape, **arguments)
     torso.trainable = not options.freeze_pretrained
     return torso
@@ -172,3 +111,44 @@ def make_policy_network(
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
     return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
+
+
+def make_actor_network(options: NetworkOptions, encoding: Encoding, units: int, seed: int) -> Any:
+    """Build a ``Headed``: a policy for continuous actions, without a value function.
+
+    Args:
+        options: the network's options.
+        encoding: the encoding of the observations.
+        units: number of outputs.
+        seed: seeds the initial weights.
+    """
+    torso = make_agent_torso(options, encoding, "torso", seed)
+    net = headed_networks.Headed(torso, units, seed=seed + 200, name="net")
+    # Initial actions near the middle (Lillicrap et al. 2016, section 7), where tanh is steep.
+    net.head.kernel.assign(0.01 * net.head.kernel)
+    return net
+
+
+def make_critics(
+    options: NetworkOptions, encoding: Encoding, action_size: int, critics: int, seed: int
+) -> Any:
+    """Build ``Critics``; images get a torso of their own, and vectors none.
+
+    Args:
+        options: the network's options.
+        encoding: the encoding of the observations.
+        action_size: number of components of an action.
+        critics: number of Q-functions.
+        seed: seeds the initial weights.
+    """
+    arguments = {"hidden": ()} if options.net == "mlp" else {}
+    torso = make_agent_torso(options, encoding, "critic_torso", seed + 300, **arguments)
+    return critic_networks.Critics(
+        torso,
+        action_size,
+        critics,
+        options.hidden,
+        options.activation,
+        seed=seed + 400,
+        name="critics",
+    )

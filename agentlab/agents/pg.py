@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.acting.specifications import make_policy_actor
 from agentlab.agents.agent import Agent, Extras
-from agentlab.agents.encoding import ENCODED_SPACES, Encoding
+from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
-from agentlab.agents.network import NetworkOptions, make_policy_network, set_up_tensorflow
-from agentlab.agents.policies import make_policy
+from agentlab.agents.network import make_policy_network
+from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
+from agentlab.agents.normalizers import NormalizerOptions
+from agentlab.agents.policies import make_policy, masked, masked_tensor
 from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
 from agentlab.components import State
 from agentlab.config import option, override
+from agentlab.envs.parts import ARRAYS
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import tf
 from agentlab.nets.sparse import sparse_rows
@@ -31,7 +35,7 @@ METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
+class PolicyGradientConfig(NetworkOptions, NormalizerOptions, OptimizerOptions):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
     shared_torso: bool = option(False, "share the torso between policy and value function")
@@ -59,7 +63,8 @@ class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
 class PolicyGradient(Agent):
     """Ascends the policy gradient, E[grad log pi(a|s) A(s, a)] (Sutton et al. 2000).
 
-    Discrete actions are sampled from a softmax, continuous ones from a Gaussian. The agent learns
+    Discrete actions are sampled from a softmax, those of a MultiDiscrete from one each, bits from a
+    Bernoulli distribution and continuous actions from a Gaussian. The agent learns
     from one rollout while it collects the next. A recurrent network is trained on whole sequences:
     all steps of an environment in the rollout, starting from the stored recurrent state.
     """
@@ -69,12 +74,14 @@ class PolicyGradient(Agent):
     Config: ClassVar[type] = PolicyGradientConfig
     config: PolicyGradientConfig
     observation_spaces = ENCODED_SPACES
-    action_spaces = (gymnasium.spaces.Box, gymnasium.spaces.Discrete)
+    action_spaces = ARRAYS
+    stop: Any = None  # ends the epochs early; see make_update
 
     def build(self) -> None:
         config = self.config
         set_up_tensorflow(config)
-        self.encoding = Encoding(self.observation_space)
+        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        self.return_normalizer = config.make_return_normalizer(self, config.gamma)
         self.policy = make_policy(self.action_space)
         self.sparse = self.encoding.sparse and config.net == "mlp"
         self.net = make_policy_network(
@@ -98,10 +105,14 @@ class PolicyGradient(Agent):
     def act(self, observations: Array, explore: bool = True) -> Array | tuple[Array, Extras]:
         inputs = self.encoding(observations)
         parameters, values = self.actor(inputs)
+        mask = self.encoding.mask(observations)
+        parameters = masked(parameters, mask)
         if not explore:
             return self.policy.to_env(self.policy.best(parameters))
         actions, log_probs = self.policy.sample(parameters, self.actor.log_std, self.rng)
         extras = {"inputs": inputs, "actions": actions, "log_probs": log_probs, "values": values}
+        if mask is not None:
+            extras["masks"] = mask
         return self.policy.to_env(actions), {**extras, **self.actor.recurrent_inputs}
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
@@ -114,7 +125,11 @@ class PolicyGradient(Agent):
     # Learning
 
     def observe(self, step: Step) -> dict[str, float] | None:
-        cut = step.terminated | step.truncated
+        self.encoding.observe(step.observations, step.next_observations)
+        cut, rewards = step.terminated | step.truncated, step.rewards
+        if self.return_normalizer is not None:
+            self.return_normalizer.observe(rewards, cut)
+            rewards = self.return_normalizer(rewards)
         final_values = np.zeros(self.num_envs, np.float32)
         if not step.terminated[step.ended].all():
             # Truncation is not termination: bootstrap from the final observation.
@@ -124,17 +139,21 @@ class PolicyGradient(Agent):
             scored = step.rewards != 0
             cut, final_values = cut | scored, np.where(scored, 0, final_values)
         rollout = self.rollout
-        rollout.add(**step.extras, rewards=step.rewards, final_values=final_values, cut=cut)
+        rollout.add(**step.extras, rewards=rewards, final_values=final_values, cut=cut)
         self.steps += self.num_envs
         if not rollout.full:
             return None
         last_values = self.actor.values(self.encoding(step.next_observations))
         metrics = self.finish_update()
-        self.config.decay(self.optimizer, self.steps)
+        self.decay()
         order = draw_minibatches(*self.batch_form, self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self.finish_update()
+
+    def decay(self) -> None:
+        """Set the learning rate of the next update."""
+        self.config.decay(self.optimizer, self.steps)
 
     def loss(self, batch: Any, start_log_probs: Any) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
@@ -144,17 +163,17 @@ class PolicyGradient(Agent):
         correct for the difference: the decoupled objective (Hilton et al. 2022, equation 2).
         """
         config = self.config
-        inputs, actions, drawn_log_probs, advantage, returns = batch
-        log_probs, entropy, values = self._evaluate(inputs, actions)  # [b] each
+        inputs, actions, drawn_log_probs, advantage, returns, *masks = batch
+        log_probs, entropy, values = self._evaluate(inputs, actions, *masks)  # [b] each
         ratio = tf.exp(log_probs - start_log_probs)  # [b]
-        weighted = tf.exp(start_log_probs - drawn_log_probs) * advantage
+        weighted = tf.exp(start_log_probs - drawn_log_probs) * self.weights(advantage)
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
         if config.clip_range is not None:
-            bounded = tf.clip_by_value(ratio, 1 - config.clip_range, 1 + config.clip_range)
+            bounded = tf.clip_by_value(ratio, 1 - self.clip_range, 1 + self.clip_range)
             gain = tf.minimum(gain, bounded * weighted)
             clipped = tf.cast(ratio != bounded, tf.float32)
         policy_loss = -tf.reduce_mean(gain)
-        value_loss = tf.reduce_mean(tf.square(values - returns))
+        value_loss = tf.reduce_mean(self.value_losses(values, returns, advantage))
         entropy = tf.reduce_mean(entropy)
         vf_coef = config.vf_coef if config.baseline == "value" else 0.0
         loss = policy_loss + vf_coef * value_loss - config.ent_coef * entropy
@@ -162,10 +181,30 @@ class PolicyGradient(Agent):
         metrics = (policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped))
         return Loss(loss, dict(zip(METRICS, metrics, strict=True)))
 
-    def _evaluate(self, inputs: Any, actions: Any) -> tuple[Any, Any, Any]:
+    @property
+    def clip_range(self) -> Any:
+        """The current clipping range, a number or a tensor."""
+        return self.config.clip_range
+
+    def weights(self, advantage: Any) -> Any:
+        """Return the weights of the log-probabilities' gradients for a minibatch's advantages."""
+        return advantage
+
+    def value_losses(self, values: Any, returns: Any, advantage: Any) -> Any:
+        """Return the value loss of each example, ``[b]``."""
+        return tf.square(values - returns)
+
+    def normalized(self, advantage: Array) -> Array:
+        """Return the advantages of a rollout as the minibatches contain them."""
+        if self.config.normalize_advantage:
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        return advantage
+
+    def _evaluate(self, inputs: Any, actions: Any, mask: Any = None) -> tuple[Any, Any, Any]:
         """Return log pi(a|s), the policy's entropy and V(s), tensors ``[b]`` each."""
         net = self.net
         parameters, values = net.run(*inputs) if self.config.recurrent else net.call(inputs)
+        parameters = masked_tensor(parameters, mask)
         return *self.policy.log_prob_and_entropy(parameters, net.log_std, actions), values
 
     def _learn(self, rollout: Rollout, last_values: Array, order: Array) -> dict[str, float]:
@@ -177,9 +216,10 @@ class PolicyGradient(Agent):
         rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
         advantage = advantages(rewards, values, next_values, cut, config.gamma, config.gae_lambda)
         returns, errors = (advantage + values).ravel(), advantage.ravel()
-        if config.normalize_advantage:
-            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        advantage = self.normalized(advantage)
         fields = [rollout.flat("actions"), rollout.flat("log_probs"), advantage.ravel(), returns]
+        if self.encoding.masks:
+            fields.append(rollout.flat("masks"))
         batches: Any
         if self.sparse:
             inputs = rollout.flat("inputs")
@@ -208,13 +248,14 @@ class PolicyGradient(Agent):
             spec=[spec] * count if self.sparse else stacked_spec(count, spec),
             epochs=config.n_epochs,
             max_grad_norm=config.max_grad_norm,
-            xla=config.xla and not self.sparse,
+            xla=uses_xla(config, self.encoding) and not self.sparse,
             xla_apply=True,
-            prepare=lambda batch: self._evaluate(*batch[:2])[0],
+            prepare=lambda batch: self._evaluate(*batch[:2], *batch[5:])[0],
+            stop=self.stop,
         )
 
     def _batch_spec(self) -> tuple[Any, ...]:
-        """Return the TensorSpecs of inputs, actions, log-probabilities, advantages and returns."""
+        """Return the TensorSpecs of inputs, actions, log-probabilities, ... and any masks."""
         size, length = batch_size_of(*self.batch_form), self.config.rollout_length
         scalars = tf.TensorSpec((size,), tf.float32)
         actions = tf.TensorSpec((size, *self.policy.shape), self.policy.dtype)
@@ -224,12 +265,16 @@ class PolicyGradient(Agent):
             state = [tf.TensorSpec(part.shape) for part in self.net.initial_state(envs)]
             sequences = tf.TensorSpec((envs, length, *self.encoding.shape), inputs.dtype)
             inputs = (sequences, state, tf.TensorSpec((envs, length), tf.bool))
-        return inputs, actions, scalars, scalars, scalars
+        masks = (tf.TensorSpec((size, self.policy.outputs), tf.bool),) * self.encoding.masks
+        return inputs, actions, scalars, scalars, scalars, *masks
 
     # Saving
 
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
+        parts |= self.encoding.components()
+        if self.return_normalizer is not None:
+            parts["return_normalizer"] = self.return_normalizer
         return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
 
     def state(self) -> State:

@@ -11,13 +11,17 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.agents.agent import Agent
-from agentlab.agents.exploration import EpsilonGreedy
+from agentlab.agents.agent import Agent, Space
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.exploration import EpsilonGreedy, random_actions
+from agentlab.agents.policies import masked
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import InvalidArgument
-from agentlab.replay import ReplayBuffer
+from agentlab.replay import ReplayBuffer, buffer_bytes
+from agentlab.replay.available import check_memory
 
 Floats = npt.NDArray[np.float32]
 MAX_NUMBERS = 1 << 26  # elements of the features' frequencies, and of the weights
@@ -57,6 +61,18 @@ class QLinearConfig(EpsilonGreedy):
                 f"learning_starts={self.learning_starts} must not exceed "
                 f"buffer_size={self.buffer_size}"
             )
+
+    def check_buffer_memory(self, observation_space: Space, action_space: Space) -> None:
+        """Check that the replay buffer fits into memory.
+
+        Raises:
+            AgentlabError: if it does not fit.
+        """
+        check_memory(
+            sum(buffer_bytes(observation_space, action_space, self.buffer_size)),
+            f"buffer_size={self.buffer_size} of observations {observation_space}",
+            "choose a smaller buffer_size",
+        )
 
 
 class FourierFeatures:
@@ -115,7 +131,8 @@ class QLinear(Agent):
     name = "q_linear"
     Config: ClassVar[type] = QLinearConfig
     config: QLinearConfig
-    observation_spaces = (gymnasium.spaces.Box,)
+    observation_spaces = ENCODED_SPACES
+    normalizes_itself = ("normalize_observations",)  # by their first mean and deviation
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
@@ -124,17 +141,17 @@ class QLinear(Agent):
             self.observation_space,
             self.action_space,
         )
-        assert isinstance(observation_space, gymnasium.spaces.Box)
         assert isinstance(action_space, gymnasium.spaces.Discrete)
         self._first_action, self._actions = int(action_space.start), int(action_space.n)
-        inputs, features = math.prod(observation_space.shape), config.features
+        self.encoding = Encoding(observation_space)
+        inputs, features = math.prod(self.encoding.shape), config.features
         if max(inputs, self._actions) * len(config.kernels) * features > MAX_NUMBERS:
             raise InvalidArgument(
                 f"features={features} is too large for {observation_space} and {self._actions} "
                 f"actions: frequencies and weights must each hold at most {MAX_NUMBERS:,} numbers"
             )
         self.features = FourierFeatures.draw(inputs, config.kernels, features, self.rng)
-        self.mean, self.deviation = np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
+        self.mean, self.deviation = np.zeros(inputs), np.ones(inputs)
         self.weights = np.zeros((features * len(config.kernels), self._actions), np.float32)
         self.target = self.weights.copy()
         self._first_observations: list[Array] = []  # until learning starts
@@ -144,6 +161,7 @@ class QLinear(Agent):
     @cached_property
     def replay(self) -> ReplayBuffer:
         """The replay buffer, allocated at the first step, since acting does not need it."""
+        self.config.check_buffer_memory(self.observation_space, self.action_space)
         buffer = ReplayBuffer(
             self.observation_space,
             self.action_space,
@@ -166,22 +184,27 @@ class QLinear(Agent):
         return self.config.epsilon_at(self._steps - self.config.learning_starts)
 
     def act(self, observations: Array, explore: bool = True) -> Array:
-        n = len(observations)
-        actions = (self.encode(observations) @ self.weights).argmax(1)
+        n, mask = len(observations), self.encoding.mask(observations)
+        actions = masked(self.encode(observations) @ self.weights, mask).argmax(1)
         if explore:
             random = self.rng.random(n) < self.epsilon
-            actions = np.where(random, self.rng.integers(self._actions, size=n), actions)
+            actions = np.where(random, random_actions(n, self._actions, mask, self.rng), actions)
         return np.asarray(actions + self._first_action)
 
     def encode(self, observations: Array) -> Floats:
         """Return z, float32 ``[n, features]``, of observations ``[n, ...]``."""
-        flat = observations.reshape(len(observations), -1)
-        return self.features(((flat - self.mean) / self.deviation).astype(np.float32))
+        return self.features(
+            ((self._flat(observations) - self.mean) / self.deviation).astype(np.float32)
+        )
+
+    def _flat(self, observations: Any) -> Array:
+        """Return observations, of Discrete ones one-hot vectors, as ``[n, inputs]``."""
+        inputs = self.encoding(observations)
+        return np.asarray(inputs.reshape(len(inputs), len(self.mean)))
 
     def observe(self, step: Step) -> dict[str, float] | None:
         if not self.learning:
-            flat = step.observations.reshape(self.num_envs, -1)
-            self._first_observations.append(flat.astype(np.float32))
+            self._first_observations.append(self._flat(step.observations).astype(np.float64))
         self.replay.add(step)
         self._steps += self.num_envs
         if not self.learning or not len(self.replay):
@@ -192,9 +215,11 @@ class QLinear(Agent):
         self._learn()
         return self._metrics() if self._steps % REPORT < self.num_envs else None
 
-    def _standardize(self, observations: Floats) -> None:
+    def _standardize(self, observations: npt.NDArray[np.float64]) -> None:
         self.mean, deviation = observations.mean(0), observations.std(0)
-        self.deviation = np.where(deviation > 0, deviation, np.float32(1))  # for constants
+        # The deviation of constants is 0, or a rounding error.
+        varies = (observations != observations[0]).any(0)
+        self.deviation = np.where(varies, deviation, 1)
 
     def _learn(self) -> None:
         """Run the updates due after a step."""
@@ -204,9 +229,12 @@ class QLinear(Agent):
         next_z = self.encode(sampled.next_observations).reshape(count, size, -1)
         actions = (sampled.actions - self._first_action).reshape(count, size)
         returns, discounts = (x.reshape(count, size) for x in (sampled.returns, sampled.discounts))
+        mask = self.encoding.mask(sampled.next_observations, acting=False)
+        masks = [None] * count if mask is None else list(mask.reshape(count, size, -1))
         rows, rate = np.arange(size), np.float32(self.learning_rate / size)
         for i in range(count):
-            target_q_values = returns[i] + discounts[i] * (next_z[i] @ self.target).max(1)
+            next_q_values = masked(next_z[i] @ self.target, masks[i])
+            target_q_values = returns[i] + discounts[i] * next_q_values.max(1)
             errors = np.zeros((size, self._actions), np.float32)
             current = (z[i] @ self.weights)[rows, actions[i]]
             errors[rows, actions[i]] = target_q_values - current
@@ -247,7 +275,7 @@ class QLinear(Agent):
             "target": self.target,
             "steps": self._steps,
             "errors": self._errors,
-            "first_observations": np.array(self._first_observations, np.float32),
+            "first_observations": np.array(self._first_observations, np.float64),
         }
 
     def restore(self, state: State) -> None:

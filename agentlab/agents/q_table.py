@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import action_mask
 from agentlab.agents.exploration import EpsilonGreedy
+from agentlab.agents.state_numbers import MAX_ENTRIES, StateNumbers
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.errors import InvalidArgument
 
-MAX_ENTRIES = 20_000_000  # 16 bytes each: a float64 value and an int64 count of visits
 REPORT = 1000  # steps between metrics
 
 
@@ -78,22 +80,21 @@ class QTable(Agent):
     learned = ("table", "visits")
     Config: ClassVar[type] = QTableConfig
     config: QTableConfig
-    observation_spaces = (
-        gymnasium.spaces.Discrete,
-        gymnasium.spaces.MultiDiscrete,
-        gymnasium.spaces.Box,
-    )
+    observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
         observation_space, action_space = self.observation_space, self.action_space
         assert isinstance(action_space, gymnasium.spaces.Discrete)
-        self._states = StateNumbers(observation_space, self.config)
+        self._states = StateNumbers(
+            observation_space, self.config.bins, self.config.low, self.config.high
+        )
         self._first_action, actions = int(action_space.start), int(action_space.n)
         if self._states.count * actions > MAX_ENTRIES:
             raise InvalidArgument(
                 f"q_table would need more than {MAX_ENTRIES:,} entries for {observation_space} "
-                f"with bins={self.config.bins} and {actions} actions; try fewer bins"
+                f"with bins={self.config.bins} and {actions} actions; try fewer bins, or a "
+                "network: algo='dqn' or 'pg'"
             )
         self._check_map(actions)
         self.table = np.full((self._states.count, actions), self.config.initial_value)
@@ -123,13 +124,21 @@ class QTable(Agent):
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         states = self._states(observations)
-        chosen = self._draw(states) if explore else self.table[states].argmax(1)
+        mask = action_mask(self.observation_space, observations)
+        chosen = self._draw(states, mask) if explore else self._q_values(states, mask).argmax(1)
         return np.asarray(chosen + self._first_action)
 
-    def _draw(self, states: Array) -> Array:
+    def _q_values(self, states: Array, mask: Array | None) -> Array:
+        """Return Q, float64 ``[n, actions]``; -inf for forbidden actions."""
+        values: Array = self.table[states]
+        return values if mask is None else np.where(mask, values, -np.inf)
+
+    def _draw(self, states: Array, mask: Array | None) -> Array:
         """Sample actions from the epsilon-greedy policy; ties are broken at random."""
-        values = self.table[states]
+        values = self._q_values(states, mask)
         order = self.rng.random(values.shape)
+        if mask is not None:
+            order = np.where(mask, order, -1)
         best = np.where(values == values.max(1, keepdims=True), order, -1).argmax(1)
         anything = self.rng.random(len(states)) < self.epsilon
         return np.asarray(np.where(anything, order.argmax(1), best))
@@ -147,7 +156,9 @@ class QTable(Agent):
             self._waiting[:] = True
             self._waiting[due] = False
             self._last = (states, actions, rewards)
-        values = np.where(step.terminated[due], 0, self._values(next_states[due]))
+        mask = action_mask(self.observation_space, step.true_next_observations, acting=False)
+        following = self._values(next_states[due], mask if mask is None else mask[due])
+        values = np.where(step.terminated[due], 0, following)
         self._learn(states[due], actions[due], rewards[due] + self.config.gamma * values)
         self._steps += self.num_envs
         return self._metrics() if self._steps % REPORT < self.num_envs else None
@@ -159,15 +170,16 @@ class QTable(Agent):
         targets = rewards + self.config.gamma * following
         self._learn(states[self._waiting], actions[self._waiting], targets[self._waiting])
 
-    def _values(self, states: Array) -> npt.NDArray[np.float64]:
+    def _values(self, states: Array, mask: Array | None) -> npt.NDArray[np.float64]:
         """Return V(s) as defined by ``method``, float64 ``[n]``; SARSA samples the action."""
-        rows = self.table[states]
+        rows = self._q_values(states, mask)
         best: npt.NDArray[np.float64] = rows.max(1)
         if self.config.method == "q_learning":
             return best
         if self.config.method == "expected_sarsa":
-            return np.asarray((1 - self.epsilon) * best + self.epsilon * rows.mean(1))
-        return np.asarray(rows[np.arange(len(states)), self._draw(states)])
+            mean = rows.mean(1) if mask is None else rows.mean(1, where=mask)
+            return np.asarray((1 - self.epsilon) * best + self.epsilon * mean)
+        return np.asarray(rows[np.arange(len(states)), self._draw(states, mask)])
 
     def _learn(self, states: Array, actions: Array, targets: Array) -> None:
         rate, power = self.config.learning_rate, self.config.learning_rate_decay
@@ -214,73 +226,6 @@ class QTable(Agent):
         if len(state["waiting"]) == self.num_envs:  # else it was trained in a different number
             self._waiting = state["waiting"].copy()
             self._last = (state["last_states"], state["last_actions"], state["last_rewards"])
-
-
-class StateNumbers:
-    """Maps the observations of a space to state numbers 0, 1, 2, ...
-
-    Each dimension of a Box is divided into ``bins`` bins of equal width between ``low`` and
-    ``high`` of the configuration, or the bounds of the space. A bin includes its lower edge;
-    values outside the range fall into the outermost bins.
-
-    Attributes:
-        count: number of states.
-
-    Args:
-        space: Discrete, MultiDiscrete or Box.
-        config: the bins of a Box.
-
-    Raises:
-        InvalidArgument: for any other space, an unbounded dimension without a configured range, or
-            a range that does not fit the space.
-    """
-
-    def __init__(self, space: gymnasium.Space[Any], config: QTableConfig) -> None:
-        self._bins = 0
-        if isinstance(space, gymnasium.spaces.Discrete):
-            sizes, self._low = [int(space.n)], np.array([space.start])
-        elif isinstance(space, gymnasium.spaces.MultiDiscrete):
-            sizes, self._low = space.nvec.ravel().tolist(), space.start.ravel()
-        elif isinstance(space, gymnasium.spaces.Box):
-            self._low, high = _range(space, config)
-            self._bins, self._width = config.bins, high - self._low
-            sizes = [config.bins] * len(high)
-        else:
-            raise InvalidArgument(
-                f"q_table needs Discrete, MultiDiscrete or Box observations, not {space}"
-            )
-        self.count = math.prod(sizes)
-        if self.count <= MAX_ENTRIES:  # otherwise the agent raises InvalidArgument
-            self._strides = np.cumprod([1, *sizes[:0:-1]])[::-1]
-
-    def __call__(self, observations: Array) -> npt.NDArray[np.int64]:
-        """Return the state numbers, int64 ``[n]``, of observations ``[n, ...]``."""
-        places = observations.reshape(len(observations), -1) - self._low
-        if self._bins:
-            places = np.floor(places / self._width * self._bins).clip(0, self._bins - 1)
-        numbers: npt.NDArray[np.int64] = places.astype(np.int64) @ self._strides
-        return numbers
-
-
-def _range(space: gymnasium.spaces.Box, config: QTableConfig) -> tuple[Array, Array]:
-    """Return the lower and upper ends of the bins of a Box, float64 ``[dimensions]`` each."""
-    ends = []
-    for name in ("low", "high"):
-        given: tuple[float, ...] = getattr(config, name)
-        end = np.asarray(given or getattr(space, name), np.float64).ravel()
-        if len(end) != math.prod(space.shape):
-            raise InvalidArgument(
-                f"{name}={given} must have one number for each dimension of {space}"
-            )
-        # Some environments use the largest float to mean "unbounded".
-        if (np.abs(end) >= np.finfo(np.float32).max).any():
-            raise InvalidArgument(f"{name}={given} must be set, since {space} is unbounded")
-        ends.append(end)
-    if (ends[0] >= ends[1]).any():
-        raise InvalidArgument(
-            f"low={config.low} must be less than high={config.high} in each dimension of {space}"
-        )
-    return ends[0], ends[1]
 
 
 def policy_text(agent: QTable, shape: tuple[int, ...]) -> str:

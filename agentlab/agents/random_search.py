@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.policies import masked
 from agentlab.components import State
 from agentlab.config import Options, option
 from agentlab.envs.vector import Array, Step
@@ -39,14 +43,14 @@ class RandomSearch(Agent):
     Config: ClassVar[type] = RandomSearchConfig
     config: RandomSearchConfig
 
-    observation_spaces = (gymnasium.spaces.Box,)
+    observation_spaces = ENCODED_SPACES
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
-        observation_space, action_space = self.observation_space, self.action_space
-        assert isinstance(observation_space, gymnasium.spaces.Box)
+        action_space = self.action_space
         assert isinstance(action_space, gymnasium.spaces.Discrete)
-        inputs, outputs = int(np.prod(observation_space.shape)), int(action_space.n)
+        self.encoding = Encoding(self.observation_space)
+        inputs, outputs = math.prod(self.encoding.shape), int(action_space.n)
         self._start = int(action_space.start)
         shape = (self.config.candidates, inputs, outputs)
         self.weights = self.rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(inputs))
@@ -62,12 +66,15 @@ class RandomSearch(Agent):
         return int(np.argmax([float(np.mean(s)) if s else -np.inf for s in self.scores]))
 
     def act(self, observations: Array, explore: bool = True) -> Array:
-        inputs = observations.reshape(len(observations), -1).astype(np.float32)
+        mask = self.encoding.mask(observations)
+        inputs = self.encoding(observations).astype(np.float32)
+        inputs = inputs.reshape(len(inputs), math.prod(self.encoding.shape))
         playing = self._playing if explore else np.full(len(inputs), self.best)
         actions = np.empty(len(inputs), np.int64)
         for candidate in np.unique(playing):
             mine = playing == candidate
-            actions[mine] = (inputs[mine] @ self.weights[candidate]).argmax(1)
+            outputs = inputs[mine] @ self.weights[candidate]
+            actions[mine] = masked(outputs, mask if mask is None else mask[mine]).argmax(1)
         return actions + self._start
 
     def observe(self, step: Step) -> dict[str, float] | None:
@@ -109,7 +116,8 @@ class RandomSearch(Agent):
         }
 
     def restore(self, state: State) -> None:
-        self.weights, self.scores = state["weights"], state["scores"]
+        self.weights = state["weights"]
+        self.scores = [list(map(float, scores)) for scores in state["scores"]]
         self.finished = state["finished"]
         if len(state["running"]) == self.num_envs:  # else it was trained in a different number
             self._running, self._playing = state["running"].copy(), state["playing"].copy()

@@ -9,18 +9,15 @@ import gymnasium
 
 from agentlab.config import Options, option
 from agentlab.errors import InvalidArgument
-from agentlab.replay import ReplayBuffer
+from agentlab.replay import ReplayBuffer, buffer_bytes
+from agentlab.replay.available import check_disk, check_memory
 
 
 @dataclass(frozen=True)
 class ReplayOptions(Options):
-    """The size of the replay buffer, and how minibatches are sampled from it."""
+    """The size of the replay buffer, and of the minibatches that are sampled from it."""
 
     n_step: int = option(1, "rewards summed before bootstrapping (n-step returns)", ge=1)
-    prioritized: bool = option(False, "sample transitions with large errors more often")
-    alpha: float = option(0.6, "exponent of the priorities; 0 samples uniformly", ge=0, le=1)
-    beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
-    beta_steps: int = option(1_000_000, "steps until beta reaches 1", ge=0)
     buffer_size: int = option(100_000, "transitions in the replay buffer", gt=0)
     compress: bool = option(False, "compress the observations in the replay buffer")
     buffer_folder: str | None = option(
@@ -45,10 +42,33 @@ class ReplayOptions(Options):
                 f"learning_starts={self.learning_starts} must not exceed buffer_size={size}"
             )
 
-    def beta_at(self, step: int) -> float:
-        """Return the exponent of the importance weights after ``step`` steps."""
-        progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
-        return self.beta + (1 - self.beta) * progress
+    @property
+    def priority_exponent(self) -> float | None:
+        """The exponent of the priorities; ``None`` if minibatches are sampled uniformly."""
+        return None
+
+    def check_buffer_memory(
+        self,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+    ) -> None:
+        """Check that the buffer fits into memory, or its observations onto the disk.
+
+        How much compressed observations take depends on them, so they are not counted.
+
+        Raises:
+            AgentlabError: if it does not fit.
+        """
+        frame_stack = getattr(observation_space, "frame_stack", 1)
+        needed = buffer_bytes(observation_space, action_space, self.buffer_size, frame_stack)
+        what = f"buffer_size={self.buffer_size} of observations {observation_space}"
+        in_memory = needed.rest
+        if self.buffer_folder is not None and not self.compress:
+            check_disk(needed.observations, what, self.buffer_folder)
+        elif not self.compress:
+            in_memory += needed.observations
+        advice = "choose a smaller buffer_size, compress=True or a buffer_folder on a disk"
+        check_memory(in_memory, what, advice)
 
     def make_buffer(
         self,
@@ -58,6 +78,7 @@ class ReplayOptions(Options):
         gamma: float,
     ) -> ReplayBuffer:
         """Allocate a replay buffer for ``num_envs`` environments."""
+        self.check_buffer_memory(observation_space, action_space)
         frame_stack = getattr(observation_space, "frame_stack", 1)
         least = (self.n_step + frame_stack + 1) * num_envs
         if self.buffer_size < least:
@@ -73,7 +94,26 @@ class ReplayOptions(Options):
             frame_stack=frame_stack,
             n_step=self.n_step,
             gamma=gamma,
-            alpha=self.alpha if self.prioritized else None,
+            alpha=self.priority_exponent,
             compress=self.compress,
             path=self.buffer_folder,
         )
+
+
+@dataclass(frozen=True)
+class PrioritizedReplayOptions(ReplayOptions):
+    """A replay buffer that can sample by priority."""
+
+    prioritized: bool = option(False, "sample transitions with large errors more often")
+    alpha: float = option(0.6, "exponent of the priorities; 0 samples uniformly", ge=0, le=1)
+    beta: float = option(0.4, "initial exponent of the importance weights", ge=0, le=1)
+    beta_steps: int = option(1_000_000, "steps until beta reaches 1", ge=0)
+
+    @property
+    def priority_exponent(self) -> float | None:
+        return self.alpha if self.prioritized else None
+
+    def beta_at(self, step: int) -> float:
+        """Return the exponent of the importance weights after ``step`` steps."""
+        progress = min(1.0, step / self.beta_steps) if self.beta_steps else 1.0
+        return self.beta + (1 - self.beta) * progress

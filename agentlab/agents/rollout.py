@@ -25,6 +25,7 @@ class Rollout:
         "rewards",  # float32 [n]
         "final_values",  # V of the final observation of a truncated episode, otherwise 0
         "cut",  # bool [n]: the return ends here, with an episode or at a reward
+        "masks",  # allowed actions, bool [n, actions], in environments with action masks only
         "episode_starts",  # bool [n], recurrent policies only: the first step of an episode
     )
 

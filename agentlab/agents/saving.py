@@ -13,9 +13,9 @@ from agentlab.envs.spaces import space_from_json
 from agentlab.envs.vector import VectorEnv
 from agentlab.errors import AgentlabError
 from agentlab.json_state import split_state
+from agentlab.runs.aside import tell
 from agentlab.runs.files import write_arrays
 from agentlab.runs.reading import read_arrays
-from agentlab.runs.watch import tell
 
 LEARNER, EPISODES = "learner", "episodes.npz"
 
@@ -46,7 +46,9 @@ def restore_training(folder: Path, agent: Agent) -> None:
         own = getattr(agent, what)
         try:
             trained = space_from_json(described["specification"][what])
-        except (KeyError, TypeError) as error:
+        except AgentlabError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
             raise AgentlabError(f"checkpoint {folder} is damaged: {error!r}") from error
         if trained != own:
             raise AgentlabError(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import Env, spaces
+from gymnasium import spaces
 
-from agentlab.envs.failures import OLD_API, Violation, place_of, raised
-from agentlab.errors import AgentlabError
+from agentlab.envs.failures import OLD_API, Violation
+from agentlab.envs.parts import Parts
 
 Array = npt.NDArray[Any]
 LARGEST_REWARD = float(np.finfo(np.float32).max)  # rewards are stored as float32
@@ -143,6 +141,10 @@ def conform(value: Any, space: spaces.Space[Any], what: str) -> Array:
     Raises:
         Violation: for a value of another shape or kind, or integers outside the bounds.
     """
+    if isinstance(space, Parts):
+        if getattr(value, "dtype", None) != space.dtype:
+            raise Violation(f"{what} is {describe(value)}; it must be a row of {space}")
+        return np.asarray(value)
     array = _as_array(value)
     if array is None or array.dtype.kind not in "biuf":
         raise _not_an_array(value, space, what)
@@ -186,6 +188,10 @@ def check_bounds(array: Array, space: spaces.Space[Any], what: str, tolerance: f
         what: what the value is, such as ``"the observation of step()"``.
         tolerance: accepted distance from a bound, relative to the distance of the bounds.
     """
+    if isinstance(space, Parts):
+        for name, inner in space.items():
+            check_bounds(np.asarray(array[name]), inner, f"{what} at {name!r}", tolerance)
+        return
     low, high = (np.broadcast_to(bound, array.shape) for bound in bounds_of(space))
     finite = np.isfinite(array)
     below, above = low, high
@@ -210,47 +216,6 @@ def widened(low: Array, high: Array, tolerance: float = TOLERANCE) -> tuple[Arra
     with np.errstate(over="ignore", invalid="ignore"):
         margin = np.nan_to_num(tolerance * (high - low), nan=0.0, posinf=0.0)
         return np.maximum(low - margin, -largest), np.minimum(high + margin, largest)
-
-
-@contextmanager
-def calling(env: Env[Any, Any], method: str, given: str) -> Iterator[None]:
-    """Turn any exception of an environment's method into a ``Violation``.
-
-    Args:
-        env: the environment.
-        method: name of the method.
-        given: its arguments, for the message.
-    """
-    try:
-        yield
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise Violation(sentence_of(error, env, method, given)) from error
-
-
-def sentence_of(error: BaseException, env: Env[Any, Any], method: str, given: str) -> str:
-    """Return the sentence about an exception that a method of ``env`` raised.
-
-    Gymnasium's wrappers fail on results of a wrong length with errors that do not say so; if no
-    line of a user raised the exception, the innermost environment is called once more.
-    """
-    if isinstance(error, AgentlabError):
-        return str(error)
-    inner = env.unwrapped
-    if inner is env or isinstance(error, SystemExit) or place_of(error):
-        return raised(method, given, error)
-    try:
-        with calling(inner, "reset", "seed=0"):
-            result: Any = inner.reset(seed=0)
-        check_reset(result)
-        action = inner.action_space.sample()
-        with calling(inner, "step", repr(action)):
-            result = inner.step(action)
-        check_step(result)
-    except Violation as violation:
-        return str(violation)
-    return raised(method, given, error)
 
 
 def describe(value: Any) -> str:

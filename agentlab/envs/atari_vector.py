@@ -146,7 +146,7 @@ class AtariVector(VectorEnv):
                 f"{self._last_action}"
             )
         frames, rewards, game_over, _, info = self._env.step(actions.astype(np.int64))
-        raw_rewards = rewards.astype(np.float32)
+        raw_rewards = rewards.astype(np.float64)
         truncated = ~game_over & (info["episode_frame_number"] >= self._max_frames)
         terminated = game_over
         if self._life_loss:
@@ -163,7 +163,7 @@ class AtariVector(VectorEnv):
         step = Step(
             self._observations,
             actions,
-            np.sign(raw_rewards) if self._clip_rewards else raw_rewards.copy(),
+            (np.sign(raw_rewards) if self._clip_rewards else raw_rewards).astype(np.float32),
             raw_rewards,
             next_observations,
             terminated,
@@ -174,6 +174,13 @@ class AtariVector(VectorEnv):
         )
         self._observations, self._lives = next_observations, info["lives"]
         return step
+
+    def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
+        frames, info = self._env.reset(options={"reset_mask": np.asarray(envs)})
+        self._observations = self._observations.copy()
+        self._observations[envs] = self._first_observations(frames[envs])
+        self._lives = info["lives"]
+        return self._observations
 
     def render(self) -> npt.NDArray[np.uint8]:
         """Return the newest grayscale frame of environment 0; ale-py's vector has no RGB frames."""

@@ -10,7 +10,6 @@ import numpy as np
 from gymnasium.utils.env_checker import data_equivalence
 
 from agentlab.envs.api_checks import (
-    calling,
     check_member,
     check_reset,
     check_space,
@@ -19,6 +18,7 @@ from agentlab.envs.api_checks import (
     flag_of,
     reward_of,
 )
+from agentlab.envs.calls import calling
 from agentlab.envs.failures import Violation
 from agentlab.errors import AgentlabError, InvalidArgument
 

@@ -12,16 +12,13 @@ import numpy.typing as npt
 
 from agentlab.envs.api_checks import (
     LARGEST_REWARD,
-    TOLERANCE,
-    check_bounds,
     check_info,
     check_reset,
     check_step,
-    conform,
     flag_of,
     reward_of,
-    sentence_of,
 )
+from agentlab.envs.calls import sentence_of
 from agentlab.envs.copies import check_copies
 from agentlab.envs.episodes import (
     Origin,
@@ -32,8 +29,9 @@ from agentlab.envs.episodes import (
     restore_emulator,
 )
 from agentlab.envs.failures import EnvFailure, Violation, describe_error, raised
+from agentlab.envs.observation_check import ObservationCheck
 from agentlab.envs.preprocessing import Preprocessed
-from agentlab.envs.value_check import ValueCheck
+from agentlab.envs.rendering import rgb_image
 from agentlab.envs.vector import Array
 from agentlab.errors import printable
 
@@ -68,7 +66,6 @@ class EnvGroup:
     ) -> None:
         self.envs, self.id = envs, id
         check_copies(envs, id)
-        self.observation_space = envs[0].observation_space
         # Environments with discrete actions expect plain integers.
         self.discrete = isinstance(envs[0].action_space, gymnasium.spaces.Discrete)
         stop = start + len(envs)
@@ -86,10 +83,10 @@ class EnvGroup:
         self.origins: list[Origin] = [None] * len(envs)
         self._emulated = [emulator_of(env) is not None for env in envs]
         # These clip rewards, and may terminate at a lost life without a reset.
-        self._preprocessed = [env if isinstance(env, Preprocessed) else None for env in envs]
-        self._shape = self.observations.shape[1:]
-        self._dtype = np.dtype(self.observations.dtype.type)  # the one object that arrays share
-        self._values = ValueCheck(self.observation_space)
+        owners = [env for env in envs if isinstance(env, Preprocessed)]
+        self._preprocessed = owners if len(owners) == len(envs) else None
+        self._check = ObservationCheck(envs[0].observation_space, len(envs))
+        self._ended: list[int] = []  # where an episode ended in the last step
         self._steps = 0  # of the group
         self._begun = [0] * len(envs)  # at which of these the current episodes began
 
@@ -98,7 +95,8 @@ class EnvGroup:
         self.seed, self.episodes[:] = seed, 0
         for i in range(len(self.envs)):
             self._begin(i)
-        self._check_values()
+        if not self._check.holds(self.observations):
+            self._find_violation()
 
     def _begin(self, i: int) -> None:
         """Begin an episode and record its origin."""
@@ -106,20 +104,20 @@ class EnvGroup:
         self._begun[i] = self._steps
         if self._emulated[i] and episode > 0:
             self.origins[i] = emulator_state(env)
-            self.observations[i] = self._reset(i, None)
+            self._reset(i, None)
             return
         seed = None if self.seed is None else episode_seed(self.seed, self.start + i, episode)
         self.origins[i] = seed
-        self.observations[i] = self._reset(i, seed)
+        self._reset(i, seed)
 
-    def _reset(self, i: int, seed: int | None) -> Any:
-        """Reset an environment and return its observation."""
+    def _reset(self, i: int, seed: int | None) -> None:
+        """Reset an environment and store its observation."""
         result = None
         try:
             result = self.envs[i].reset(seed=seed)
-            return self._conform(check_reset(result)[0], "reset")
+            self.observations[i] = self._check.conform(check_reset(result)[0], "reset")
         except BaseException as error:
-            self._fail(error, i, "reset", f"seed={seed}")
+            self._fail(error, i, "reset", f"seed={seed}", result)
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
         """Reset some environments."""
@@ -137,66 +135,82 @@ class EnvGroup:
             if isinstance(origin, dict):
                 env.reset()  # the emulator's state is restored into a running game
                 restore_emulator(env, origin)
-            observation = self._reset(i, None if isinstance(origin, dict) else origin)
+            self._reset(i, None if isinstance(origin, dict) else origin)
             self._begun[i] = self._steps - int(lengths[i])
             action = result = None
             try:
                 for row in steps[len(steps) - int(lengths[i]) :]:
                     action = row[i]
                     result = env.step(action)
-                    observation = self._conform(check_step(result)[0], "step")
+                    observation, _, terminated, truncated, _ = check_step(result)
+                    self.observations[i] = self._check.conform(observation, "step")
+                    if (terminated or truncated) and self._is_over(i):
+                        break  # it is not reproducible, and may refuse further steps
             except BaseException as error:
-                self._fail(error, i, "step", repr(action))
-            self.observations[i] = observation
+                self._fail(error, i, "step", repr(action), result)
 
     def step(self, actions: Array) -> None:
         """Step the environments, ``actions`` being ``[len(envs), ...]``, and autoreset them."""
         # A copy, since an environment may change its action or keep a reference to it.
         env_actions = actions.tolist() if self.discrete else actions.copy()
-        shape, dtype = self._shape, self._dtype
+        # This loop runs for every step of every environment: names are local, checks are inline,
+        # and the flags are written only where an episode ends.
+        check, expected, dtype, shape = self._check, *self._check.stored
+        observations, owners = self.observations, self._preprocessed
+        rewards = self.raw_rewards if owners is None else self.rewards
+        for i in self._ended:
+            self.terminated[i] = self.truncated[i] = self.episode_over[i] = False
+        self._ended.clear()
         self._steps += 1
         i, result = 0, None
         try:
             for i, env in enumerate(self.envs):
                 result = env.step(env_actions[i])
                 observation, reward, terminated, truncated, info = result
-                if (
-                    observation.__class__ is not np.ndarray
-                    or observation.dtype is not dtype
-                    or observation.shape != shape
+                if observation.__class__ is not expected or (
+                    shape and (observation.dtype is not dtype or observation.shape != shape)
                 ):
-                    observation = self._conform(observation, "step")
+                    observation = check.conform(observation, "step")
                 if reward.__class__ is not float:
                     reward = reward_of(reward)
+                if not -LARGEST_REWARD <= reward <= LARGEST_REWARD:  # NaN is neither
+                    reward_of(reward)
                 if terminated.__class__ is not bool:
                     terminated = flag_of("terminated", terminated)
                 if truncated.__class__ is not bool:
                     truncated = flag_of("truncated", truncated)
                 if info.__class__ is not dict:
                     check_info("step", info)
-                own = self._preprocessed[i]
-                over, raw = terminated or truncated, reward
-                if own is not None:
-                    over, raw = own.episode_over, own.raw_reward
-                if not -LARGEST_REWARD <= raw <= LARGEST_REWARD:  # NaN is neither
-                    reward_of(raw)
-                self.rewards[i] = reward
-                self.raw_rewards[i] = raw
-                self.terminated[i] = terminated
-                self.truncated[i] = truncated
-                self.episode_over[i] = over
+                rewards[i] = reward
+                if owners is not None:
+                    self.raw_rewards[i] = reward_of(owners[i].raw_reward)
                 if terminated or truncated:
-                    self.final_observations[i] = observation
-                    if self._values.needed and not self._values.holds(self.final_observations[i]):
-                        self._check_value(i, self.final_observations[i], "step")
-                if over:
-                    self.episodes[i] += 1
-                    self._begin(i)
-                else:
-                    self.observations[i] = observation
+                    over = self._is_over(i)
+                    self._end(i, observation, terminated, truncated, over)
+                    if over:
+                        self._begin(i)
+                        continue
+                observations[i] = observation
         except BaseException as error:
             self._fail(error, i, "step", repr(env_actions[i]), result)
-        self._check_values()
+        if owners is None:
+            self.rewards[:] = rewards
+        if not check.holds(observations):
+            self._find_violation()
+
+    def _is_over(self, i: int) -> bool:
+        """Return whether the whole episode has ended, if it or a life in it has."""
+        return self._preprocessed is None or self._preprocessed[i].episode_over
+
+    def _end(self, i: int, observation: Any, terminated: bool, truncated: bool, over: bool) -> None:
+        """Record that an episode, or a life in it, has ended with an observation."""
+        self._ended.append(i)
+        self.terminated[i], self.truncated[i], self.episode_over[i] = terminated, truncated, over
+        final = self.final_observations
+        final[i] = observation
+        if not self._check.holds_one(final[i]):
+            self._check_value(i, final[i], "step")
+        self.episodes[i] += over
 
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of the first environment.
@@ -205,10 +219,11 @@ class EnvGroup:
             EnvFailure: if it cannot be rendered.
         """
         try:
-            return np.asarray(self.envs[0].render(), np.uint8)
+            rendered = self.envs[0].render()
         except (Exception, SystemExit) as error:  # a user's environment may raise anything
             why = describe_error(error)
             raise EnvFailure(f"env={self.id!r} cannot be rendered: {why}") from error
+        return rgb_image(rendered, self.id)
 
     def close(self) -> None:
         """Close all environments.
@@ -226,16 +241,8 @@ class EnvGroup:
             why = raised("close", "", failures[0])
             raise EnvFailure(f"env={self.id!r}: {why}") from failures[0]
 
-    def _conform(self, observation: Any, method: str) -> Any:
-        """Return an observation that can be stored."""
-        if observation.__class__ is int and self._shape == ():
-            return observation
-        return conform(observation, self.observation_space, f"the observation of {method}()")
-
-    def _check_values(self) -> None:
-        """Check the values of the current observations."""
-        if not self._values.needed or self._values.holds(self.observations):
-            return
+    def _find_violation(self) -> None:
+        """Check the values of the current observations one by one."""
         for i, observation in enumerate(self.observations):
             method = "reset" if self._begun[i] == self._steps else "step"
             try:
@@ -246,13 +253,14 @@ class EnvGroup:
     def _check_value(self, i: int, observation: Array, method: str) -> None:
         """Raise a ``Violation``, or report floats that leave the bounds once."""
         try:
-            what = f"the observation of {method}()"
-            check_bounds(observation, self.observation_space, what, TOLERANCE)
+            self._check.check_bounds(observation, method)
         except Violation as error:
             early = self.episodes[i] == 0 and self._steps - self._begun[i] <= STRICT_STEPS
-            if early or not self._values.floating or not np.isfinite(observation).all():
+            if early or not self._check.floating or not self._check.is_finite(observation):
                 raise
-            self._values.accept_any_finite()
+            self._check.accept_any_finite()
+            if not self._check.holds_one(observation):  # integers beside the floats
+                raise
             if self.start == 0 and self.id not in _warned:
                 _warned.add(self.id)
                 text = f"{self._place(i)}: {error}; values like it are not reported again"
@@ -270,16 +278,9 @@ class EnvGroup:
             given: the arguments of the method, for the message.
             result: what the method returned, if it did.
         """
-        if isinstance(error, EnvFailure | KeyboardInterrupt | GeneratorExit):
+        if isinstance(error, EnvFailure | KeyboardInterrupt):
             raise error
-        try:
-            if result is not None and _is_raised_by_caller(error):
-                observation, reward, *_ = check_step(result)
-                conform(observation, self.observation_space, "the observation of step()")
-                reward_of(reward)
-            sentence = sentence_of(error, self.envs[i], method, given)
-        except Violation as violation:
-            sentence = str(violation)
+        sentence = sentence_of(error, self.envs[i], method, given, result)
         raise EnvFailure(f"{self._place(i)}: {sentence}") from error
 
     def _place(self, i: int) -> str:
@@ -288,8 +289,3 @@ class EnvGroup:
         seed = f" with seed {origin}" if isinstance(origin, int) else ""
         when = f"in step {step}" if step else "at the start"
         return f"env={self.id!r}, {when} of an episode{seed}"
-
-
-def _is_raised_by_caller(error: BaseException) -> bool:
-    """Return whether the function that caught an exception raised it itself."""
-    return error.__traceback__ is not None and error.__traceback__.tb_next is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, SupportsFloat
 
@@ -52,6 +52,12 @@ class Preprocessing(Options):
     binary: bool = option(False, "set all nonzero pixels to 1")
     difference: bool = option(False, "observe the difference from the previous frame")
     frame_stack: int = option(1, "stack the last N frames as channels", ge=1)
+    channels_first: bool = option(
+        False, "move the first axis of images last: [channels, height, width] is turned around"
+    )
+    action_masks: bool = option(
+        False, "choose only actions that info['action_mask'] allows (1 for allowed, 0 for not)"
+    )
 
     def check(self) -> None:
         super().check()
@@ -70,8 +76,8 @@ class Preprocessing(Options):
 
     @property
     def changes_anything(self) -> bool:
-        """Whether any option differs from its default."""
-        return self != Preprocessing()
+        """Whether any option that ``Preprocessed`` applies differs from its default."""
+        return replace(self, channels_first=False, action_masks=False) != Preprocessing()
 
 
 class Frames(gymnasium.spaces.Box):

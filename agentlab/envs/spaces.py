@@ -9,9 +9,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from agentlab.envs.parts import Parts
 from agentlab.envs.preprocessing import Frames
 from agentlab.errors import AgentlabError, InvalidArgument
 
+MARKS = ("normalize", "normalize_returns")  # of a space whose normalizing wrapper was replaced
 MAX_ELEMENTS = 1 << 24  # in a saved space: 2,000 frames of 84x84, whose bounds take 10 bytes each
 
 
@@ -22,9 +24,15 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
         InvalidArgument: for another space.
 
     >>> space_to_json(gymnasium.spaces.Discrete(3))
-    {'type': 'Discrete', 'n': 3, 'start': 0}
+    {'type': 'Discrete', 'n': 3, 'start': 0, 'dtype': 'int64'}
     """
+    return {**_described(space), **{mark: True for mark in MARKS if getattr(space, mark, False)}}
+
+
+def _described(space: gymnasium.Space[Any]) -> dict[str, Any]:
     spaces = gymnasium.spaces
+    if isinstance(space, Parts):
+        return {"type": "Parts", "parts": {n: space_to_json(s) for n, s in space.items()}}
     if isinstance(space, spaces.Box):
         low, high = (
             # A bound that is the same for all elements is a single number.
@@ -36,24 +44,31 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
             return {"type": "Frames", **described, "frame_stack": space.frame_stack}
         return {"type": "Box", **described}
     if isinstance(space, spaces.Discrete):
-        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+        described = {"n": int(space.n), "start": int(space.start), "dtype": str(space.dtype)}
+        return {"type": "Discrete", **described}
     if isinstance(space, spaces.MultiDiscrete):
-        return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
+        described = {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
+        return {"type": "MultiDiscrete", **described, "dtype": str(space.dtype)}
     if isinstance(space, spaces.MultiBinary):
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
     raise InvalidArgument(
-        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary"
+        f"the space {space} cannot be saved: use Box, Discrete, MultiDiscrete or MultiBinary, or "
+        "a Dict or Tuple of these as observations"
     )
 
 
-def _check_size(described: Mapping[str, Any]) -> None:
-    """Refuse a space that would take more memory than any real observation."""
+def _elements(described: Mapping[str, Any], nested: bool = False) -> int:
+    """Return the number of elements of a saved space, at least 1 for each of its parts.
+
+    Raises:
+        AgentlabError: for parts in parts.
+    """
+    if described["type"] == "Parts":
+        if nested:
+            raise AgentlabError("the saved space has parts in parts")
+        return sum(max(_elements(part, nested=True), 1) for part in described["parts"].values())
     sizes = described.get("shape", described.get("n", 1 if "nvec" not in described else 0))
-    size = math.prod(sizes if isinstance(sizes, list) else [sizes])
-    if size > MAX_ELEMENTS:
-        raise AgentlabError(
-            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
-        )
+    return math.prod(sizes if isinstance(sizes, list | tuple) else [sizes])
 
 
 def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
@@ -62,17 +77,35 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     Raises:
         AgentlabError: for a space that is unknown or too large.
     """
+    if (size := _elements(described)) > MAX_ELEMENTS:
+        # It would take more memory than any real observation.
+        raise AgentlabError(
+            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
+        )
+    marks = [mark for mark in MARKS if described.get(mark) is True]
+    space = _space_of({name: value for name, value in described.items() if name not in MARKS})
+    for mark in marks:
+        setattr(space, mark, True)
+    return space
+
+
+def _space_of(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     values = dict(described)
     kind = values.pop("type")
-    _check_size(values)
     if kind == "Frames":
         return Frames(**{**values, "shape": tuple(values["shape"])})
     if kind == "Box":
         shape, dtype = tuple(values["shape"]), np.dtype(values["dtype"])
         low, high = (np.broadcast_to(np.array(values[k], dtype), shape) for k in ("low", "high"))
         return gymnasium.spaces.Box(low, high, shape, dtype.type)
+    if kind == "Parts":
+        return Parts({str(n): space_from_json(inner) for n, inner in values["parts"].items()})
     if kind not in ("Discrete", "MultiDiscrete", "MultiBinary"):
         raise AgentlabError(f"the saved space {kind!r} is unknown")
+    if "dtype" in values:
+        values["dtype"] = np.dtype(values["dtype"]).type
+    if "start" in values and kind == "MultiDiscrete":
+        values["start"] = np.array(values["start"], np.int64)
     space: gymnasium.Space[Any] = getattr(gymnasium.spaces, kind)(**values)
     return space
 

@@ -6,6 +6,7 @@ import mmap
 
 import numpy as np
 
+from agentlab.envs.parts import Rows
 from agentlab.envs.vector import Array, Step
 
 
@@ -36,7 +37,7 @@ class StepBuffers:
             "observations": ((n, *observation.shape), observation.dtype),
             "final_observations": ((n, *observation.shape), observation.dtype),
             "rewards": ((n,), np.dtype(np.float32)),
-            "raw_rewards": ((n,), np.dtype(np.float32)),
+            "raw_rewards": ((n,), np.dtype(np.float64)),
             **{flag: ((n,), np.dtype(np.bool_)) for flag in self.FLAGS},
         }
         if action is not None:
@@ -48,6 +49,8 @@ class StepBuffers:
                 self.arrays[name] = np.zeros(shape, dtype)
             else:
                 self.arrays[name] = np.ndarray(shape, dtype, memory, offset)
+            if dtype.names is not None:
+                self.arrays[name] = self.arrays[name].view(Rows)
             offset += -(-int(np.prod(shape)) * dtype.itemsize // 64) * 64  # align to 64 bytes
         self.nbytes = offset
 
@@ -65,6 +68,6 @@ class StepBuffers:
             terminated,
             truncated,
             ended,
-            arrays["final_observations"][ended],
+            arrays["final_observations"][ended if len(ended) else slice(0)],
             arrays["episode_over"].copy(),
         )

@@ -13,16 +13,11 @@ import numpy.typing as npt
 
 from agentlab.envs.api_checks import check_space, describe
 from agentlab.envs.failures import EnvFailure, Violation
+from agentlab.envs.parts import ARRAYS, Parts
 from agentlab.errors import InvalidArgument
 
 Array = npt.NDArray[Any]
 MAX_ENVS = 1 << 14
-ARRAY_SPACES = (
-    gymnasium.spaces.Box,
-    gymnasium.spaces.Discrete,
-    gymnasium.spaces.MultiDiscrete,
-    gymnasium.spaces.MultiBinary,
-)
 
 
 def check_vector(envs: Any, n: int | None = None) -> None:
@@ -66,7 +61,7 @@ class Step:
         observations: the observations that were acted on, ``[n, ...]``.
         actions: the actions taken, ``[n, ...]``.
         rewards: the rewards to learn from, float32 ``[n]``; clipped if the preprocessing clips.
-        raw_rewards: the environments' own rewards, float32 ``[n]``; returns are reported in these.
+        raw_rewards: the environments' own rewards, float64 ``[n]``; returns are reported in these.
         next_observations: the observations to act on next, ``[n, ...]``.
         terminated: bool ``[n]``; a terminal state was reached: do not bootstrap.
         truncated: bool ``[n]``; the episode was cut short, by a time limit for example: bootstrap
@@ -80,7 +75,7 @@ class Step:
     observations: Array
     actions: Array
     rewards: npt.NDArray[np.float32]
-    raw_rewards: npt.NDArray[np.float32]
+    raw_rewards: npt.NDArray[np.float64]
     next_observations: Array
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
@@ -108,9 +103,14 @@ class VectorEnv(ABC):
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
+        frame_rate: steps per second when the environment runs at its own speed.
+        settings: the environment, its arguments, wrappers and preprocessing as ``make_envs`` was
+            given them, as JSON values that are saved with agents; ``None`` if made otherwise.
     """
 
     repeatable: bool = False
+    frame_rate: float = 30.0
+    settings: Mapping[str, Any] | None = None
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]
@@ -131,6 +131,14 @@ class VectorEnv(ABC):
     @abstractmethod
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
+
+    def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
+        """Abandon the episodes of some environments, begin new ones, and return all observations.
+
+        Args:
+            envs: bool ``[n]``, true where a new episode begins.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot cut its episodes")
 
     def state(self) -> dict[str, Array]:
         """Return what is needed to replay the unfinished episodes: their seeds and actions."""
@@ -186,11 +194,11 @@ def zeros_of(space: Any, what: str, env_id: str) -> Array:
         check_space(f"{what}_space", space)
     except Violation as violation:
         raise EnvFailure(f"env={env_id!r}: {violation}") from violation
-    if not isinstance(space, ARRAY_SPACES):
+    if not isinstance(space, (*ARRAYS, Parts)):
         wrapper = "ObservationWrapper" if what == "observation" else "ActionWrapper"
         raise InvalidArgument(
             f"env={env_id!r} has {what}s in the space {space}, which is not an array; convert them "
-            f"to {', '.join(kind.__name__ for kind in ARRAY_SPACES)} with a gymnasium.{wrapper}"
+            f"to {', '.join(kind.__name__ for kind in ARRAYS)} with a gymnasium.{wrapper}"
         )
     zeros: Array = np.zeros(space.shape or (), space.dtype)
     return zeros

@@ -78,7 +78,7 @@ class Dimension:
     def words(self, value: Value) -> list[str]:
         """Return ``value`` as command line arguments."""
         flag = flag_of(self.name)
-        if self.hint is bool:
+        if self.hint in (bool, bool | None):
             yes = parse_value(flag, str(value), bool)
             return [flag if yes else "--no-" + flag.removeprefix("--")]
         return [flag, str(value)]
@@ -193,7 +193,9 @@ class Study:
                 )
             else:
                 self._study = optuna.load_study(study_name="agentlab", storage=storage)
-        except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        except Exception as error:  # Optuna may raise anything for a damaged journal
+            if isinstance(error, AgentlabError | OSError):
+                raise
             raise AgentlabError(f"{path} is damaged: {error!r}") from error
         self.space: list[Dimension] = []
 

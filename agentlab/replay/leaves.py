@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -105,3 +106,28 @@ def frame_leaf(space: gymnasium.Space[Any], stack: int) -> Leaf:
     if channels == stack:
         return Leaf((height, width), dtype, dtype)
     return Leaf((height, width, channels // stack), dtype, dtype)
+
+
+class BufferBytes(NamedTuple):
+    """Bytes of a replay buffer: of its observations, and of all the rest."""
+
+    observations: int
+    rest: int
+
+
+def buffer_bytes(
+    observation_space: gymnasium.Space[Any],
+    action_space: gymnasium.Space[Any],
+    capacity: int,
+    frame_stack: int = 1,
+) -> BufferBytes:
+    """Return the bytes that a full ``ReplayBuffer`` of ``capacity`` transitions takes."""
+    stacked = frame_stack > 1
+    frames = (
+        [frame_leaf(observation_space, frame_stack)] if stacked else leaves_of(observation_space)
+    )
+    sizes = [
+        sum(math.prod(leaf.shape) * leaf.stored.itemsize for leaf in leaves)
+        for leaves in (frames, leaves_of(action_space))
+    ]
+    return BufferBytes(capacity * sizes[0], capacity * (sizes[1] + 7))  # 4 + 1 + 1 + 1: see Ring

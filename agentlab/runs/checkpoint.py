@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
+from agentlab.runs.aside import tell
 from agentlab.runs.files import (
     remove,
     remove_temporaries,
@@ -17,7 +18,6 @@ from agentlab.runs.files import (
     write_json,
 )
 from agentlab.runs.reading import is_inside, read_json
-from agentlab.runs.watch import tell
 
 FORMAT = 2  # each version can read all earlier ones; files of format 1 do not name it
 

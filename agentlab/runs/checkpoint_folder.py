@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agentlab.errors import AgentlabError
 from agentlab.runs import checkpoint as checkpoints
+from agentlab.runs.aside import set_aside, tell
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.files import TEMPORARY, remove
-from agentlab.runs.watch import tell
 
 
 class CheckpointFolder:
@@ -37,6 +38,22 @@ class CheckpointFolder:
         """Return the newest intact checkpoint; see ``newest_whole``."""
         return checkpoints.newest_whole(self.path)
 
+    def to_resume_from(self) -> Checkpoint | None:
+        """Return the newest intact checkpoint, or ``None`` to train from the beginning.
+
+        Raises:
+            AgentlabError: if all checkpoints are damaged, or are gone although the run has ended.
+        """
+        found, run = self.newest(), self.path.parent
+        if found is None and (run / "learner").exists():
+            raise AgentlabError(
+                f"run={str(run)!r} cannot be resumed, because its checkpoints are gone; start a "
+                f"new run (an agent's: with --init-from {run})"
+            )
+        if found is None and (run / "metrics.csv").exists():
+            tell(f"run={str(run)!r} has no checkpoint yet, so its training starts again")
+        return found
+
     def save(
         self,
         number: int,
@@ -52,7 +69,8 @@ class CheckpointFolder:
         """
         name = checkpoints.name_of(number)
         if name not in self._known and os.path.lexists(self.path / name):
-            self._set_aside(name)
+            aside = set_aside(self.path / name, "is no checkpoint of this training")
+            self._told.add(aside.name)
         path = checkpoints.write_checkpoint(self.path, number, step, write, state)
         self._known.append(name)
         self.lost = False
@@ -78,12 +96,3 @@ class CheckpointFolder:
             if not name.startswith(TEMPORARY):
                 self._told.add(name)
                 tell(f"{self.path / name} is no checkpoint of this training, and is not used")
-
-    def _set_aside(self, name: str) -> None:
-        """Rename a stray entry that has the name of the next checkpoint."""
-        path, aside = self.path / name, self.path / f"{name}.other"
-        while os.path.lexists(aside):
-            aside = aside.with_name(f"{aside.name}.other")
-        os.rename(path, aside)
-        self._told.add(aside.name)
-        tell(f"{path} is no checkpoint of this training, and was renamed to {aside.name}")

@@ -24,13 +24,24 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = read_json(folder / CONFIG)
     except (FileNotFoundError, NotADirectoryError):
         why = f"it has no {CONFIG}" if folder.is_dir() else "there is no such folder"
-        raise AgentlabError(f"run={str(folder)!r} is not a run folder: {why}") from None
+        raise AgentlabError(
+            f"run={str(folder)!r} is not a run folder: {why}{_copies(folder)}"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise AgentlabError(f"{folder / CONFIG} cannot be read: {reason}") from error
+        message = f"{folder / CONFIG} cannot be read: {reason}{_copies(folder)}"
+        raise AgentlabError(message) from error
     if not isinstance(config, dict):
-        raise AgentlabError(f"{folder / CONFIG} cannot be read: it is not a JSON object")
+        raise AgentlabError(
+            f"{folder / CONFIG} cannot be read: it is not a JSON object{_copies(folder)}"
+        )
     return config
+
+
+def _copies(folder: Path) -> str:
+    """Return a hint at the newest copy of ``config.json``, which checkpoints have."""
+    copies = sorted(folder.glob(f"checkpoints/*/{CONFIG}"))
+    return f"; a copy of it is {copies[-1]}" if copies else ""
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:

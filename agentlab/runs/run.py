@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import InvalidArgument
+from agentlab.runs.aside import make_way, tell
 from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.checkpoint_folder import CheckpointFolder
 from agentlab.runs.config_file import CONFIG, read_config, write_config
@@ -23,10 +24,10 @@ from agentlab.runs.files import (
     reporting,
 )
 from agentlab.runs.permission import refuse_links
-from agentlab.runs.provenance import provenance
+from agentlab.runs.provenance import hyperparameters, provenance
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
-from agentlab.runs.watch import Watch, tell
+from agentlab.runs.watch import Watch
 
 
 class Run:
@@ -49,25 +50,21 @@ class Run:
         path: the folder.
         config: content of ``config.json``.
         keep: number of checkpoints that are kept.
-        checkpoints: the folder of the checkpoints.
+        checkpoints: their folder.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:
     ...     with Run.create(root, "demo", {"seed": 7}) as run:
     ...         run.log(100, {"return/mean": 1.5}, {})
-    ...     print(Run.open(run.path).config["seed"])
-    ...     print((run.path / "metrics.csv").read_text())
-    7
+    ...     print((run.path / "metrics.csv").read_text(), end="")
     step,return/mean
     100,1.5
-    <BLANKLINE>
     """
 
     keep = 3
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path = path
-        self.config = config
+        self.path, self.config = path, config
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
         self._evaluations = Table(path / "evaluations.csv")
@@ -85,7 +82,7 @@ class Run:
             root: folder of the runs, created if it does not exist.
             name: name of the folder, with ``-2``, ``-3``, ... appended if it exists. Characters
                 that are unsafe in file names become ``-``.
-            config: JSON-serializable content of ``config.json``; versions and time are added.
+            config: JSON values for ``config.json``; versions and time are added.
 
         Raises:
             InvalidArgument: for a name without letters or digits.
@@ -111,8 +108,8 @@ class Run:
 
         Args:
             path: the folder.
-            writing: whether to lock the run for writing at once, instead of at the first ``log``,
-                so that problems with the folder show before anything is computed.
+            writing: whether to lock the run for writing at once, so that problems with the folder
+                show before anything is computed.
 
         Raises:
             AgentlabError: if the folder does not exist, is not a run, or its ``config.json`` is
@@ -129,7 +126,7 @@ class Run:
         """Append a row to ``metrics.csv`` and to ``timings.csv``, and write both to TensorBoard.
 
         Args:
-            step: environment steps (or updates) taken so far.
+            step: environment steps or epochs so far.
             metrics: metrics that depend only on configuration and seed.
             timings: metrics that depend on the clock.
 
@@ -196,23 +193,25 @@ class Run:
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Write a checkpoint atomically, remove the oldest ones, and return its folder.
-
-        The rows logged so far are saved in the checkpoint too.
+        """Write a checkpoint atomically, with the rows so far, and remove the oldest ones.
 
         Args:
             number: number of the checkpoint, larger than that of any other in the run.
-            step: environment steps (or updates) taken so far.
-            write: called with a folder, writes the files of the checkpoint into it; the names
-                ``state.json`` and of the run's CSV files are reserved.
+            step: environment steps or epochs so far.
+            write: called with a folder, writes the files of the checkpoint into it; ``state.json``
+                and the names of the run's own files are reserved.
             state: JSON-serializable state of the training loop.
 
+        Returns:
+            The checkpoint's folder.
+
         Raises:
-            AgentlabError: if the checkpoint cannot be written; older ones are kept.
+            AgentlabError: if it cannot be written; older ones are kept.
         """
 
         def write_all(folder: Path) -> None:
             write(folder)
+            write_config(folder, self.config)
             for table in self._tables:
                 table.copy_to(folder)
 
@@ -226,20 +225,20 @@ class Run:
     def latest_checkpoint(self) -> Checkpoint | None:
         """Return the newest valid checkpoint, or ``None`` if none was ever saved.
 
-        Damaged checkpoints are skipped, with a warning on stderr.
-
-        Raises:
-            AgentlabError: if all checkpoints are damaged.
+        Damaged ones are skipped, with a warning; if all are damaged, ``AgentlabError`` is raised.
         """
         return self.checkpoints.newest()
+
+    def resume(self) -> Checkpoint | None:
+        """Rewind the run to its newest valid checkpoint, from which it is resumed; return it."""
+        checkpoint = self.checkpoints.to_resume_from()
+        self.rewind(checkpoint)
+        return checkpoint
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Discard all records made after ``checkpoint``, before the run is resumed from it.
 
         ``None`` rewinds to the start, for a run that ended before its first checkpoint.
-
-        Raises:
-            AgentlabError: if the folder is not writable, or another process writes to the run.
         """
         with self._writing():
             self.close()
@@ -271,7 +270,8 @@ class Run:
 
     def _events(self) -> EventFile:
         if self._event_file is None:
-            self._event_file = EventFile(self.path / "tensorboard", self._events_start)
+            settings = hyperparameters(self.config) if self._events_start == 0 else {}
+            self._event_file = EventFile(self.path / "tensorboard", self._events_start, settings)
             self._events_start = None
         return self._event_file
 
@@ -285,6 +285,7 @@ class Run:
         """Lock this run against other writing processes until ``close`` or exit."""
         if self._watch is None:
             refuse_links(self.path)
+            make_way(self.path)
             self._watch = Watch(self.path)
         elif (path := self._watch.place(self.path)) != self.path:
             self.path, self.checkpoints.path = path, path / "checkpoints"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agentlab.errors import AgentlabError
+from agentlab.runs.aside import tell
 from agentlab.runs.files import open_append, replacing
 from agentlab.runs.reading import open_regular
-from agentlab.runs.watch import tell
 
 
 class Table:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import AgentlabError
+from agentlab.runs.aside import tell
 from agentlab.runs.lock import lock_run
-
-
-def tell(line: str) -> None:
-    """Print a warning to stderr."""
-    print(printable(line), file=sys.stderr, flush=True)
 
 
 class Watch:

@@ -72,6 +72,18 @@ class SignIndex(Sign):
         return int(self.sign > 0)
 
 
+class SignParts(Sign):
+    """``Sign`` with the sign beside its index, in a Dict observation."""
+
+    def __init__(self, length: int = 10, continuous: bool = False, truncate: bool = False) -> None:
+        super().__init__(length, continuous, truncate)
+        parts: dict[str, Any] = {"index": spaces.Discrete(2), "sign": self.observation_space}
+        self.observation_space = spaces.Dict(parts)
+
+    def observe(self) -> Any:
+        return {"sign": super().observe(), "index": int(self.sign > 0)}
+
+
 class Clock(Env):
     """The observation is the time step 0, 1, 2, ...; an episode ends after ``length`` steps.
 
@@ -171,4 +183,5 @@ ENVS: dict[str, Callable[[], Env]] = {
     "box observations, box actions": lambda: Sign(continuous=True),
     "discrete observations, discrete actions": SignIndex,
     "image observations, discrete actions": lambda: Bars(high=255),
+    "dict observations, discrete actions": SignParts,
 }

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
+from agentlab.training.optimizer_names import check_optimizer
 
 ScheduleName = Literal[
     "constant",
@@ -34,14 +35,8 @@ def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
     Raises:
         AgentlabError: for an unknown optimizer, or arguments that it does not accept.
     """
-    known = {  # the base class and wrappers of other optimizers have no learning_rate argument
-        key.lower(): cls
-        for key, cls in vars(keras.optimizers).items()
-        if isinstance(cls, type) and "learning_rate" in signature(cls).parameters
-    }
-    if name.lower() not in known:
-        names = ", ".join(sorted(known))
-        raise AgentlabError(f"optimizer={name!r} is unknown; choose from {names}")
+    check_optimizer(name)
+    known = {key.lower(): cls for key, cls in vars(keras.optimizers).items()}
     name = name.lower()
     taken = signature(known[name]).parameters
     for argument, value in arguments.items():
@@ -68,6 +63,10 @@ class OptimizerOptions(Options):
         None, "clip the global gradient norm to this; none for no clipping", gt=0
     )
 
+    def check(self) -> None:
+        super().check()
+        check_optimizer(self.optimizer)
+
     def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
         """Create the optimizer; ``learning_rate``, a float or a schedule, overrides the option."""
         if self.optimizer_epsilon is not None:
@@ -78,8 +77,11 @@ class OptimizerOptions(Options):
     def decay(self, optimizer: Any, steps: int) -> None:
         """Set the learning rate of ``optimizer`` after ``steps`` steps of training."""
         if self.decay_steps:
-            remaining = max(0.0, 1 - steps / self.decay_steps)
-            optimizer.learning_rate.assign(self.learning_rate * remaining)
+            optimizer.learning_rate.assign(self.learning_rate * self.remaining(steps))
+
+    def remaining(self, steps: int) -> float:
+        """Return the fraction of the learning rate that is left after ``steps`` steps."""
+        return max(0.0, 1 - steps / self.decay_steps) if self.decay_steps else 1.0
 
     def stretched(self, before: int, now: int) -> Self:
         """Return the options for a training of ``now`` steps instead of ``before``.
@@ -170,9 +172,10 @@ def _sum_of_squares(gradient: Any, xla: bool) -> Any:
     """Return the sum of squares by a fused kernel or, since XLA's sums are slow, by a product."""
     if not xla:
         return 2 * tf.nn.l2_loss(gradient)
-    if len(gradient.shape) != 2:
+    if len(gradient.shape) < 2:
         return tf.reduce_sum(tf.square(gradient))
-    return tf.reduce_sum(tf.linalg.matvec(tf.square(gradient), tf.ones(gradient.shape[1])))
+    rows = tf.reshape(tf.square(gradient), (-1, gradient.shape[-1]))
+    return tf.reduce_sum(tf.linalg.matvec(rows, tf.ones(gradient.shape[-1])))
 
 
 def _fused_adam(optimizer: Any, count: int) -> Any:

@@ -33,7 +33,10 @@ class Update:
 
     Attributes:
         metrics: names of the reported metrics; the last is the gradient's norm, ``grad_norm``.
+        started, finished: whether the first call, which compiles, has begun and has ended.
     """
+
+    started = finished = False
 
     def __init__(
         self,
@@ -48,10 +51,11 @@ class Update:
         xla: bool = False,
         xla_apply: bool | None = None,
         prepare: Callable[[Any], Any] | None = None,
+        stop: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         self.metrics = (*metrics, "grad_norm")
         self._loss, self._variables, self._prepare = loss, list(variables), prepare
-        self._epochs = epochs
+        self._epochs, self._stop = epochs, stop
         if not optimizer.built:
             optimizer.build(self._variables)
         fused = xla if xla_apply is None else xla_apply
@@ -86,17 +90,15 @@ class Update:
 
     def tensors(self, batches: Any) -> tuple[Any, Any]:
         """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
+        self.started = True
         means, per_example = self._compiled(batches)
+        self.finished = True
         return means, per_example
 
     def gradients(self, batch: Any) -> list[Any]:
         """Return the gradients of one minibatch without applying them, for histograms."""
         found: list[Any] = self._gradients(batch)
         return found
-
-    def graph(self) -> Any:
-        """Return the traced computation of gradients, for TensorBoard's graph view."""
-        return self._gradients.get_concrete_function()
 
     def _gradients_of(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[list[Any], Loss]:
         with tf.GradientTape() as tape:
@@ -117,11 +119,15 @@ class Update:
         prepared = [self._prepared(batch) for batch in batches]
         if self._epochs == 1:
             return self._run_once(batches, prepared)
-        total = tf.zeros(len(self.metrics))
-        for _ in tf.range(self._epochs):
+        total = values = tf.zeros(len(self.metrics))
+        epoch, epochs = tf.constant(0), tf.constant(self._epochs)
+        while epoch < epochs:
             for batch, given in zip(batches, prepared, strict=True):
-                total += self._step(batch, given)[0]
-        return total / (self._epochs * len(batches)), ()
+                values = self._step(batch, given)[0]
+                total += values
+            epoch += 1
+            epochs = self._epochs_to_make(epoch, epochs, values)
+        return total / tf.cast(epoch * len(batches), tf.float32), ()
 
     def _run_once(self, batches: Any, prepared: Any) -> tuple[Any, Any]:
         total, kept = tf.zeros(len(self.metrics)), []
@@ -141,7 +147,8 @@ class Update:
         if self._prepare is not None:
             starts = tf.map_fn(self._prepare, batches, fn_output_signature=tf.float32)
         total, kept = tf.zeros(len(self.metrics)), tf.zeros(rows)
-        for _ in tf.range(self._epochs):
+        values, epoch, epochs = total, tf.constant(0), tf.constant(self._epochs)
+        while epoch < epochs:
             for i in tf.range(rows[0]):
                 batch = tf.nest.map_structure(lambda field, i=i: field[i], batches)
                 given = () if self._prepare is None else (starts[i],)
@@ -149,7 +156,16 @@ class Update:
                 total += values
                 if per_example is not None:
                     kept = tf.tensor_scatter_nd_update(kept, [[i]], per_example[None])
-        return total / tf.cast(self._epochs * rows[0], tf.float32), kept
+            epoch += 1
+            epochs = self._epochs_to_make(epoch, epochs, values)
+        return total / tf.cast(epoch * rows[0], tf.float32), kept
+
+    def _epochs_to_make(self, made: Any, epochs: Any, values: Any) -> Any:
+        """Return the number of epochs, given the metrics of the last minibatch so far."""
+        if self._stop is None:
+            return epochs
+        metrics = dict(zip(self.metrics, tf.unstack(values), strict=True))
+        return tf.where(self._stop(metrics), made, epochs)
 
 
 def make_update(
@@ -164,6 +180,7 @@ def make_update(
     xla: bool = False,
     xla_apply: bool | None = None,
     prepare: Callable[[Any], Any] | None = None,
+    stop: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Update:
     """Compile gradient descent on ``loss``; nothing is traced before the first call.
 
@@ -182,6 +199,8 @@ def make_update(
         prepare: a function of a minibatch, evaluated with the weights before the first step. Its
             value, float32 ``[b]``, is the second argument of ``loss``, such as PPO's old
             log-probabilities.
+        stop: a function of the metrics of an epoch's last minibatch; the remaining epochs are
+            skipped if it returns true.
     """
     return Update(
         loss,
@@ -194,7 +213,22 @@ def make_update(
         xla=xla,
         xla_apply=xla_apply,
         prepare=prepare,
+        stop=stop,
     )
+
+
+def phase_of(learner: Any) -> str:
+    """Return what a learner is doing before its first update is complete, for a progress line.
+
+    Returns:
+        ``"collecting"`` before its first update, ``"compiling"`` during it, and then ``""``, as for
+        a learner without updates.
+    """
+    parts = [*vars(learner).values(), getattr(learner, "update", None)]
+    updates = [part for part in parts if isinstance(part, Update)]
+    if not updates or any(update.finished for update in updates):
+        return ""
+    return "compiling" if any(update.started for update in updates) else "collecting"
 
 
 def _without_first_axis(spec: Any) -> Any:

@@ -27,5 +27,7 @@ def test_discrete_observations_become_one_hot():
 
 
 def test_a_space_without_arrays_is_refused():
-    with pytest.raises(AgentlabError, match="must be Box, Discrete or MultiBinary"):
+    with pytest.raises(
+        AgentlabError, match="must be Box, Discrete, MultiDiscrete or MultiBinary, or a Dict"
+    ):
         Encoding(spaces.Text(5))

@@ -142,3 +142,9 @@ def test_it_needs_an_agent_and_positive_counts():
 
 class _Other(agentlab.Learner):
     kind = "trainer"
+
+
+def test_returns_are_sums_in_double_precision():
+    envs = agentlab.make_envs(lambda: Clock(length=1000, reward=0.1), 2)
+    played = agentlab.evaluate(agentlab.make_agent("random", envs), envs, 2)
+    assert played.returns == pytest.approx(100, rel=1e-12)

@@ -57,7 +57,7 @@ ALGORITHMS = {
 
 @pytest.mark.parametrize(
     "algo",
-    [pytest.param(a, marks=pytest.mark.slow if a == "dqn" else ()) for a in ALGORITHMS],
+    [pytest.param(a, marks=pytest.mark.slow if a in ("pg", "dqn") else ()) for a in ALGORITHMS],
 )
 def test_what_was_learned_is_saved_and_can_be_resumed(algo, tmp_path):
     run = agentlab.Run.create(tmp_path, "run", {})

@@ -14,14 +14,21 @@ from agentlab.envs import Preprocessing
 
 STEPS, LOG_EVERY, NEVER = 1200, 300, 10**9
 SMALL = {"hidden": (16, 16), "learning_starts": 100, "buffer_size": 1000, "batch_size": 16}
+NORMALIZED = {"normalize_observations": True, "normalize_returns": True}
 RUNS = {
     "pg": ("CartPole-v1", {"rollout_length": 48, "hidden": (16,)}),
     "pg_recurrent": ("CartPole-v1", {"net": "gru", "hidden": (8,), "rollout_length": 48}),
-    "pg_gaussian": ("Pendulum-v1", {"rollout_length": 48, "hidden": (16,)}),
+    "pg_gaussian": ("Pendulum-v1", {"rollout_length": 48, "hidden": (16,), **NORMALIZED}),
     "dqn": ("CartPole-v1", {**SMALL, "target_update_interval": 130}),
-    "dqn_waiting": ("CartPole-v1", {**SMALL, "overlap": False, "n_step": 3}),
+    "dqn_waiting": ("CartPole-v1", {**SMALL, "overlap": False, "n_step": 3, **NORMALIZED}),
     "rainbow": ("CartPole-v1", {**SMALL, "n_atoms": 5}),
+    "sac_correlated": (
+        "Pendulum-v1",
+        {**SMALL, "hidden": (16,), "train_freq": 16, "gradient_steps": 2, "noise_type": "pink"},
+    ),
+    "td3": ("Pendulum-v1", {**SMALL, "hidden": (16,), "train_freq": 12, "gradient_steps": 1}),
     "q_table": ("FrozenLake-v1", {"method": "sarsa"}),
+    "q_table_of_parts": ("Blackjack-v1", {"method": "sarsa"}),
     "q_linear": ("CartPole-v1", {"learning_starts": 100, "features": 20}),
     "random_search": ("CartPole-v1", {"candidates": 4, "episodes_per_candidate": 50}),
     "random": ("CartPole-v1", {}),
@@ -42,7 +49,7 @@ class Kill(Callback):
 def trained(folder, name, checkpoint_every, kills=(), **made):
     """Return ``metrics.csv`` and the agent's state after a run that was killed at some steps."""
     env, options = RUNS[name]
-    algo = name.partition("_")[0] if name not in agentlab.agents.ALGORITHMS else name
+    algo = max((a for a in agentlab.agents.ALGORITHMS if name.startswith(a)), key=len)
     run = agentlab.Run.create(folder, name, {})
     for kill in (*kills, None):
         with agentlab.make_envs(env, 4, **made) as envs, agentlab.Run.open(run.path) as opened:

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -177,7 +175,7 @@ def test_a_seed_repeats_a_run_on_a_cnn_bit_for_bit():
         agent, envs = pg(lambda: Bars(high=255), net="small_cnn", rollout_length=32)
         agentlab.train(agent, envs, 1000, quiet=True)
         states.append(agent.state())
-    assert all((value == states[1][name]).all() for name, value in states[0].items())
+    assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
@@ -189,7 +187,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
         if file.is_file():
             file.unlink()
     resumed = trained(1600, run=Run.open(tmp_path / "resumed"))
-    assert all((value == resumed.state()[name]).all() for name, value in unbroken.state().items())
+    assert all(np.array_equal(value, resumed.state()[n]) for n, value in unbroken.state().items())
     assert resumed.rng.bit_generator.state == unbroken.rng.bit_generator.state
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
     assert metrics[0] == metrics[1]
@@ -261,4 +259,6 @@ def test_the_graph_and_the_gradients_can_be_shown():
     kinds = {name.split("/")[0] for name in names}
     assert kinds == {"weights", "gradients"}
     assert all(np.isfinite(array).all() for array in names.values())
-    assert len(list(itertools.islice(agent.graph().graph.get_operations(), 10))) == 10
+    operations = [operation.name for operation in agent.graph().graph.get_operations()]
+    assert any("dense" in name.lower() or "MatMul" in name for name in operations)
+    assert not any("gradient" in name.lower() for name in operations)  # the network alone

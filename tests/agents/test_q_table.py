@@ -4,7 +4,9 @@ import pytest
 from gymnasium import spaces
 
 import agentlab
-from agentlab.agents.q_table import QTable, QTableConfig, StateNumbers, policy_text
+from agentlab.agents.q_table import QTable, QTableConfig, policy_text
+from agentlab.agents.state_numbers import StateNumbers
+from agentlab.envs.parts import as_parts
 from agentlab.envs.vector import Step
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
@@ -182,28 +184,49 @@ def test_epsilon_counts_steps_of_all_environments():
 
 
 def test_a_box_is_cut_at_edges_that_belong_to_the_upper_piece():
-    numbers = StateNumbers(spaces.Box(-1, 1, (1,)), QTableConfig(bins=4))
+    numbers = StateNumbers(spaces.Box(-1, 1, (1,)), bins=4)
     places = [-9, -1, -0.51, -0.5, -0.01, 0, 0.49, 0.5, 1, 9, np.inf, -np.inf]
     assert numbers(np.array(places)[:, None]).tolist() == [0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 0]
     assert numbers.count == 4
 
 
 def test_every_cell_of_a_space_has_a_number_of_its_own():
-    box = StateNumbers(spaces.Box(0, 3, (2, 1)), QTableConfig(bins=3))
+    box = StateNumbers(spaces.Box(0, 3, (2, 1)), bins=3)
     cells = np.array([[[i], [j]] for i in range(3) for j in range(3)])
     assert box(cells).tolist() == list(range(9))
-    digits = StateNumbers(spaces.MultiDiscrete([2, 3], start=[1, -1]), QTableConfig())
+    digits = StateNumbers(spaces.MultiDiscrete([2, 3], start=[1, -1]))
     cells = np.array([[i, j] for i in (1, 2) for j in (-1, 0, 1)])
     assert digits(cells).tolist() == list(range(6))
-    assert StateNumbers(spaces.Discrete(3, start=7), QTableConfig())(np.array([7, 9])).tolist() == [
-        0,
-        2,
+    assert StateNumbers(spaces.Discrete(3, start=7))(np.array([7, 9])).tolist() == [0, 2]
+    bits = StateNumbers(spaces.MultiBinary((1, 2)))
+    assert bits(np.array([[[0, 0]], [[0, 1]], [[1, 0]], [[1, 1]]])).tolist() == [0, 1, 2, 3]
+
+
+def test_the_parts_of_a_tuple_are_numbered_together():
+    blackjack = spaces.Tuple([spaces.Discrete(4), spaces.Discrete(3, start=1), spaces.Discrete(2)])
+    numbers, parts = StateNumbers(blackjack), as_parts(blackjack)
+    every = [
+        parts.row({"0": a, "1": b, "2": c}) for a in range(4) for b in (1, 2, 3) for c in (0, 1)
     ]
+    assert sorted(numbers(np.stack(every)).tolist()) == list(range(24)) and numbers.count == 24
+
+
+def test_a_box_in_a_dict_is_binned_and_a_mask_is_no_state():
+    space = spaces.Dict(
+        x=spaces.Box(0, 1, (1,)), level=spaces.Discrete(3), action_mask=spaces.MultiBinary(2)
+    )
+    numbers, parts = StateNumbers(space, bins=2), as_parts(space)
+    every = [
+        parts.row({"x": np.float32([x]), "level": level, "action_mask": np.int8([0, 1])})
+        for level in range(3)
+        for x in (0.2, 0.7)
+    ]
+    assert numbers(np.stack(every)).tolist() == list(range(6)) and numbers.count == 6
 
 
 def test_a_given_range_stands_in_for_bounds():
     space = spaces.Box(np.float32([-np.inf, 0]), np.float32([np.inf, 100]))
-    numbers = StateNumbers(space, QTableConfig(bins=2, low=(-2.0, 0.0), high=(2.0, 10.0)))
+    numbers = StateNumbers(space, 2, (-2.0, 0.0), (2.0, 10.0))
     assert numbers(np.array([[-1, 4], [1, 6]])).tolist() == [0, 3]
 
 
@@ -307,7 +330,7 @@ UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,))
     ("observations", "actions", "options", "says"),
     [
         (None, spaces.Box(-1, 1), {}, "algo='q_table' needs Discrete actions, but .* has Box"),
-        (spaces.Dict(a=spaces.Discrete(2)), None, {}, "needs Discrete, MultiDiscrete or Box"),
+        (spaces.Text(4), None, {}, "algo='q_table' needs Box, Discrete, .* observations"),
         (UNBOUNDED, None, {}, r"low=\(\) must be set, since .* is unbounded"),
         (UNBOUNDED, None, {"low": (1.0,)}, r"low=\(1.0,\) must have one number for each dimension"),
         (UNBOUNDED, None, {"low": (0.0, 1.0), "high": (1.0, 1.0)}, r"low=.* must be less than"),

@@ -108,7 +108,7 @@ def test_every_field_is_a_flag_once_with_its_help_and_default(call, algo):
         for field in dataclasses.fields(cls):
             flag = "--" + field.name.replace("_", "-")
             assert len(re.findall(rf"^  {flag}[ ,]", text, re.M)) == 1, flag
-            assert (f" --no-{flag[2:]} " in words) == (hints[field.name] is bool)
+            assert (f" --no-{flag[2:]} " in words) == (hints[field.name] in (bool, bool | None))
             help, default = field.metadata["help"], format_value(field.default)
             assert re.search(rf"{re.escape(help)} \([^()]*default: {re.escape(default)}\)", words)
 

@@ -185,7 +185,7 @@ def test_rewards_are_clipped_and_raw_rewards_are_not():
         raw_rewards = np.stack([step.raw_rewards for step in steps])
         np.testing.assert_array_equal(rewards, np.sign(raw_rewards))
         assert raw_rewards.max() == 10
-        assert rewards.dtype == raw_rewards.dtype == np.float32
+        assert (rewards.dtype, raw_rewards.dtype) == (np.float32, np.float64)
 
 
 @pytest.mark.parametrize("actions", [[0, 6], [-1, 0], [0], [0, 0, 0]])

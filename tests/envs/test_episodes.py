@@ -61,6 +61,29 @@ def test_an_environment_that_does_not_repeat_is_found_out_and_begins_anew():
         assert (envs.observations != state["observations"]).all()
 
 
+class Fragile(Drifting):
+    """Ends episodes after as many steps as it has been reset, and refuses further steps."""
+
+    def reset(self, seed=None, options=None):
+        self.left = 9 - Drifting.resets % 9
+        return super().reset(seed, options)
+
+    def step(self, action):
+        assert self.left, "the episode is over"
+        self.left -= 1
+        observation, reward, *_ = super().step(action)
+        return observation, reward, not self.left, False, {}
+
+
+def test_a_replayed_episode_that_ends_early_is_found_out_and_not_stepped_on():
+    with make_envs(Fragile, 1) as envs:
+        Drifting.resets = 0
+        envs.reset(0)
+        for _ in range(8):
+            envs.step(np.zeros(1, np.int64))
+        assert envs.restore(envs.state()).all()
+
+
 def test_the_state_of_other_environments_is_refused():
     with make_envs("CartPole-v1", 2) as envs, make_envs("CartPole-v1", 3) as others:
         envs.reset(0)

@@ -170,7 +170,7 @@ def test_a_step_has_raw_rewards_and_rewards_to_learn_from(workers):
         step = envs.step(np.array([0, 1]))
         np.testing.assert_array_equal(step.rewards, np.sign(step.raw_rewards))
         assert (np.abs(step.raw_rewards) > 1).any()
-        assert step.rewards.dtype == step.raw_rewards.dtype == np.float32
+        assert (step.rewards.dtype, step.raw_rewards.dtype) == (np.float32, np.float64)
 
 
 def test_info_of_an_environment_is_not_mistaken_for_ours():
@@ -182,7 +182,7 @@ def test_info_of_an_environment_is_not_mistaken_for_ours():
     with LocalVector([Telling], "telling") as envs:
         envs.reset(seed=0)
         step = envs.step(np.zeros(1, np.int64))
-        np.testing.assert_array_equal(step.raw_rewards, step.rewards)
+        np.testing.assert_array_equal(step.raw_rewards.astype(np.float32), step.rewards)
         assert not step.episode_over[0]
         assert envs.step(np.zeros(1, np.int64)).next_observations[0, 1] == 2
 

@@ -10,7 +10,19 @@ from typing import Any
 from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
 
-WITH_PRESETS = ("dqn", "pg", "q_linear", "q_table", "rainbow", "random_search")
+WITH_PRESETS = (
+    "a2c",
+    "ddpg",
+    "dqn",
+    "pg",
+    "ppo",
+    "q_linear",
+    "q_table",
+    "rainbow",
+    "random_search",
+    "sac",
+    "td3",
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,179 @@
+"""What SAC, TD3 and DDPG share: options, replayed minibatches, and the compiled loop over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from agentlab.agents.agent import Agent
+from agentlab.agents.bounded_actions import BoundedActions
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.network_options import NetworkOptions
+from agentlab.agents.noise import NoiseOptions
+from agentlab.agents.normalizers import NormalizerOptions
+from agentlab.agents.replay_options import ReplayOptions
+from agentlab.config import option, override
+from agentlab.envs.vector import Step
+from agentlab.lazy import tf
+from agentlab.replay import ReplayBuffer
+from agentlab.training.optimizers import OptimizerOptions
+from agentlab.training.update import stacked_spec
+
+
+@dataclass(frozen=True)
+class OffPolicyOptions(
+    NetworkOptions, NormalizerOptions, ReplayOptions, NoiseOptions, OptimizerOptions
+):
+    """Options of the actor-critic algorithms that learn from a replay buffer."""
+
+    hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
+    activation: str = override(NetworkOptions, "activation", "relu")
+    gamma: float = option(0.99, "discount factor", ge=0, le=1)
+    tau: float = option(
+        0.005, "fraction of the networks' weights in an update of the target networks", gt=0, le=1
+    )
+    train_freq: int = option(1, "steps between updates", gt=0)
+    gradient_steps: int = option(1, "minibatches per update", gt=0)
+    batch_size: int = override(ReplayOptions, "batch_size", 256)
+    buffer_size: int = override(ReplayOptions, "buffer_size", 1_000_000)
+    overlap: bool = option(True, "learn in the background, acting with weights one update old")
+
+
+class Minibatch(NamedTuple):
+    """Transitions to learn from: arrays or tensors ``[b, ...]``.
+
+    Attributes:
+        observations: as the replay buffer stores them; see ``Encoding.stored``.
+        actions: in [-1, 1], ``[b, size]``.
+        returns: sums of ``n_step`` rewards, ``[b]``.
+        next_observations: the observations to bootstrap from.
+        discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
+        noise: arrays of standard normal numbers, ``[b, size]`` each.
+    """
+
+    observations: Any
+    actions: Any
+    returns: Any
+    next_observations: Any
+    discounts: Any
+    noise: tuple[Any, ...] = ()
+
+
+class Experience:
+    """An agent's replay buffer, and when and how minibatches are sampled from it.
+
+    Attributes:
+        steps: environment steps so far.
+
+    Args:
+        agent: the agent; its configuration contains ``OffPolicyOptions``.
+        encoding: the encoding of its observations.
+        bounds: the bounds of its actions.
+        noises: number of arrays in ``Minibatch.noise``.
+    """
+
+    def __init__(
+        self, agent: Agent, encoding: Encoding, bounds: BoundedActions, noises: int
+    ) -> None:
+        self.agent, self.encoding, self.bounds, self.noises = agent, encoding, bounds, noises
+        self.config: OffPolicyOptions = agent.config
+        self.return_normalizer = self.config.make_return_normalizer(agent, self.config.gamma)
+        self.steps = 0
+
+    @property
+    def learning(self) -> bool:
+        """Whether the random steps before learning are over."""
+        return self.steps >= self.config.learning_starts
+
+    @cached_property
+    def replay(self) -> ReplayBuffer:
+        """The replay buffer, allocated at the first step, since acting does not need it."""
+        agent = self.agent
+        spaces = (agent.observation_space, agent.action_space)
+        buffer = self.config.make_buffer(*spaces, agent.num_envs, self.config.gamma)
+        return agent.read_left("replay", buffer)
+
+    def add(self, step: Step) -> int:
+        """Store a step, and return how many minibatches are due."""
+        before, config = self.steps, self.config
+        self.encoding.observe(step.observations, step.next_observations)
+        if self.return_normalizer is not None:
+            self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
+        self.replay.add(step)
+        self.steps += len(step.rewards)
+        if not self.learning or not len(self.replay):
+            return 0
+        due = self.steps // config.train_freq - before // config.train_freq
+        return due * config.gradient_steps
+
+    def sample(self, updates: int) -> Minibatch:
+        """Sample minibatches, arrays ``[updates, b, ...]``."""
+        config, rng = self.config, self.agent.rng
+        drawn = self.replay.sample(updates * config.batch_size, rng)
+        returns = drawn.returns
+        if self.return_normalizer is not None:
+            returns = self.return_normalizer(returns, math.inf)
+        fields: Any = (
+            self.encoding.stored(drawn.observations),
+            self.bounds.from_env(drawn.actions),
+            returns,
+            self.encoding.stored(drawn.next_observations),
+            drawn.discounts,
+        )
+        leading = (updates, config.batch_size)
+        noise = rng.standard_normal((self.noises, *leading, self.bounds.size), "float32")
+        reshaped = [field.reshape(*leading, *field.shape[1:]) for field in fields]
+        return Minibatch._make([*reshaped, tuple(noise)])
+
+    def spec(self) -> Minibatch:
+        """Return the TensorSpecs of one minibatch."""
+        batch = self.config.batch_size
+        observations, scalars = self.encoding.stored_spec(batch), tf.TensorSpec((batch,))
+        actions = tf.TensorSpec((batch, self.bounds.size))
+        noise = (actions,) * self.noises
+        return Minibatch(observations, actions, scalars, observations, scalars, noise)
+
+    def cut(self, envs: Any) -> None:
+        """Truncate the unfinished episodes of some environments; bool ``[num_envs]``."""
+        if self.steps:
+            self.replay.cut(envs)
+
+    def components(self) -> dict[str, Any]:
+        """Return the components that the agent saves."""
+        parts = {"experience": self, **self.encoding.components()}
+        if self.return_normalizer is not None:
+            parts["return_normalizer"] = self.return_normalizer
+        return {**parts, "replay": self.replay} if self.steps else parts
+
+    def state(self) -> dict[str, Any]:
+        """Return the number of steps; the replay buffer is a component of its own."""
+        return {"steps": self.steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore a state returned by ``state``."""
+        self.steps = int(state["steps"])
+
+
+def make_learn(update: Callable[[Minibatch], Any], metrics: int, spec: Minibatch, xla: bool) -> Any:
+    """Return a compiled function that updates on each of several minibatches in turn.
+
+    Args:
+        update: updates on a minibatch and returns metrics, a tensor ``[metrics]``.
+        metrics: the number of metrics.
+        spec: TensorSpecs of a minibatch.
+        xla: compile with XLA.
+
+    Returns:
+        A function from minibatches ``[updates, b, ...]`` to the means of the metrics.
+    """
+
+    def learn(batches: Minibatch) -> Any:
+        updates, total = tf.shape(batches.returns)[0], tf.zeros(metrics)
+        for i in tf.range(updates):
+            total += update(tf.nest.map_structure(lambda field, i=i: field[i], batches))
+        return total / tf.cast(updates, tf.float32)
+
+    return tf.function(learn, [stacked_spec(None, spec)], jit_compile=xla)

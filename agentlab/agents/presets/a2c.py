@@ -1,0 +1,47 @@
+"""Presets of a2c."""
+
+from __future__ import annotations
+
+from agentlab.agents.presets import Preset
+from agentlab.agents.presets.control import LUNAR_LANDER, NORMALIZED, PENDULUM, ZOO, training
+
+PRESETS = [
+    Preset(
+        name="cartpole",
+        env=r"CartPole-v[01]",
+        training=training(500_000, 8),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="acrobot",
+        env=r"Acrobot-v\d",
+        config=NORMALIZED,
+        training=training(500_000, 16),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="lunarlander",
+        env=r"LunarLander-v\d",
+        config={
+            "gamma": 0.995,
+            "learning_rate": 8.3e-4,
+            "decay_steps": 200_000,
+            "ent_coef": 1e-5,
+        },
+        training=training(200_000, 8),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="continuous",
+        env=f"({PENDULUM})|({LUNAR_LANDER})",
+        config={
+            "rollout_length": 8,
+            "gae_lambda": 0.9,
+            "vf_coef": 0.4,
+            "decay_steps": 1_000_000,
+            **NORMALIZED,
+        },
+        training=training(1_000_000, 8),
+        source={"": f"{ZOO} for Pendulum, without gSDE"},
+    ),
+]

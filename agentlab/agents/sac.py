@@ -1,0 +1,245 @@
+"""Soft actor-critic for continuous actions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.agents.acting.headed_actors import make_headed_actor
+from agentlab.agents.agent import Agent
+from agentlab.agents.bounded_actions import (
+    BoundedActions,
+    sample_squashed,
+    split_outputs,
+    squashed_gaussian,
+    uniform,
+)
+from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.encoders import ENCODED_SPACES
+from agentlab.agents.encoding import Encoding
+from agentlab.agents.inference import actor_model
+from agentlab.agents.network import make_actor_network, make_critics
+from agentlab.agents.network_options import set_up_tensorflow
+from agentlab.agents.noise import ActionNoise
+from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
+from agentlab.config import option, override
+from agentlab.envs.vector import Array, Step
+from agentlab.lazy import LazyModule, keras, tf
+from agentlab.training.background import BackgroundLearner
+from agentlab.training.histograms import network_histograms
+from agentlab.training.update import Loss, last_minibatch, make_update
+
+copies: Any = LazyModule("agentlab.agents.acting.copies")
+METRICS = (
+    "loss/critic",
+    "q_values",
+    "grad_norm/critic",
+    "loss/policy",
+    "entropy",
+    "grad_norm/policy",
+    "ent_coef",
+)
+
+
+@dataclass(frozen=True)
+class SACConfig(OffPolicyOptions):
+    """Hyperparameters of ``sac``; the defaults are those of the paper."""
+
+    learning_rate: float = override(OffPolicyOptions, "learning_rate", 3e-4)
+    ent_coef: float | Literal["auto"] = option(
+        "auto", "coefficient of the entropy (the temperature alpha); auto to learn it", ge=0
+    )
+    ent_coef_start: float = option(1.0, "initial coefficient of the entropy if it is learned", gt=0)
+    target_entropy: float | Literal["auto"] = option(
+        "auto",
+        "entropy to reach by learning ent_coef, with actions in [-1, 1]; auto for minus the "
+        "number of action components",
+    )
+
+
+class SAC(Agent):
+    """Maximizes return plus entropy, with two critics (Haarnoja et al. 2018, algorithm 1).
+
+    The policy is a Gaussian squashed by tanh. All minibatches due after a step run in one compiled
+    call, in the background.
+    """
+
+    name = "sac"
+    Config: ClassVar[type] = SACConfig
+    config: SACConfig
+    observation_spaces = ENCODED_SPACES
+    action_spaces = (gymnasium.spaces.Box,)
+    learned = ("critics", "target_critics", "log_ent_coef")
+
+    def build(self) -> None:
+        config = self.config
+        set_up_tensorflow(config)
+        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        xla = uses_xla(config, self.encoding)
+        self.bounds = BoundedActions(self.action_space, self.name)
+        size = self.bounds.size
+        self.net = make_actor_network(config, self.encoding, 2 * size, self.seed)
+        self.critics = make_critics(config, self.encoding, size, 2, self.seed)
+        self.target_critics = copies.clone(self.critics)
+        self.update_targets = copies.make_target_update(self.target_critics, self.critics)
+        self.log_ent_coef = keras.Variable(
+            np.log(np.float32(config.ent_coef_start)), name="log_ent_coef"
+        )
+        self.target_entropy = -size if config.target_entropy == "auto" else config.target_entropy
+        self.noise = ActionNoise(config.noise_type, size)
+        self.experience = Experience(self, self.encoding, self.bounds, noises=2)
+        self.background = BackgroundLearner(self.name)
+        self.actor = make_headed_actor(self.net, self.encoding)
+
+        spec = self.experience.spec()
+        self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer = (
+            config.make_optimizer() for _ in range(3)
+        )
+        options: dict[str, Any] = {"max_grad_norm": config.max_grad_norm, "xla": xla}
+        self.update_critics = make_update(
+            self.critic_loss,
+            ("loss", "q_values"),
+            self.critics.trainable_variables,
+            self.critic_optimizer,
+            spec=[spec],
+            **options,
+        )
+        self.update = make_update(
+            self.policy_loss,
+            ("loss", "entropy"),
+            self.net.trainable_variables,
+            self.policy_optimizer,
+            spec=[spec],
+            **options,
+        )
+        self.update_ent_coef = make_update(
+            self.ent_coef_loss,
+            (),
+            [self.log_ent_coef],
+            self.ent_coef_optimizer,
+            spec=[spec.returns],
+            xla=xla,
+        )
+        self.learn = make_learn(self._update_on, len(METRICS), spec, xla)
+
+    # Acting
+
+    def act(self, observations: Array, explore: bool = True) -> Array:
+        outputs = self.actor(self.encoding(observations))
+        if not explore:
+            return self.bounds.to_env(np.tanh(split_outputs(outputs)[0]))
+        noise = self.noise(len(observations), self.rng)
+        learning = self.experience.learning
+        return self.bounds.to_env(sample_squashed(outputs, noise) if learning else uniform(noise))
+
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        self.noise.reset(episode_starts)
+
+    def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
+        self.reset(envs)
+        self.experience.cut(envs)
+
+    # Learning
+
+    def observe(self, step: Step) -> dict[str, float] | None:
+        updates = self.experience.add(step)
+        if not updates:
+            return None
+        batches = self.experience.sample(updates)  # while the previous update may be running
+        metrics = self.finish_update()
+        for optimizer in (self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer):
+            self.config.decay(optimizer, self.experience.steps)
+        self.background.start(self._learn, batches)
+        return metrics if self.config.overlap else self.finish_update()
+
+    def critic_loss(self, batch: Minibatch) -> Loss:
+        """Return the mean squared error of both critics (equations 5 and 6)."""
+        next_noise, _ = batch.noise
+        next_observations = self.encoding.from_stored(batch.next_observations)
+        next_actions, next_log_probs = squashed_gaussian(
+            self.net.call(next_observations), next_noise
+        )
+        next_q = tf.reduce_min(self.target_critics.call(next_observations, next_actions), 0)  # [b]
+        soft_values = next_q - self.ent_coef * next_log_probs
+        targets = tf.stop_gradient(batch.returns + batch.discounts * soft_values)  # [b]
+        q = self.critics.call(self.encoding.from_stored(batch.observations), batch.actions)  # [2,b]
+        # The sum over the critics of the mean over the minibatch, each of half the squared error.
+        loss = tf.reduce_mean(tf.square(q - targets))
+        return Loss(loss, {"loss": loss, "q_values": tf.reduce_mean(q)})
+
+    def policy_loss(self, batch: Minibatch) -> Loss:
+        """Return the mean of ``alpha log pi(a|s) - min Q(s, a)`` for sampled a (equation 7)."""
+        _, noise = batch.noise
+        observations = self.encoding.from_stored(batch.observations)
+        actions, log_probs = squashed_gaussian(self.net.call(observations), noise)
+        q = tf.reduce_min(self.critics.call(observations, actions), 0)  # [b]
+        loss = tf.reduce_mean(tf.stop_gradient(self.ent_coef) * log_probs - q)
+        return Loss(loss, {"loss": loss, "entropy": -tf.reduce_mean(log_probs)}, log_probs)
+
+    def ent_coef_loss(self, log_probs: Any) -> Loss:
+        """Return ``-log alpha * mean(log pi + target entropy)``.
+
+        The gradient of equation 18 with respect to log alpha, instead of alpha, as in the authors'
+        code.
+        """
+        excess = tf.reduce_mean(log_probs) + self.target_entropy
+        return Loss(-self.log_ent_coef * tf.stop_gradient(excess), {})
+
+    @property
+    def ent_coef(self) -> Any:
+        """The coefficient of the entropy, a scalar tensor."""
+        given = self.config.ent_coef
+        return tf.exp(self.log_ent_coef) if given == "auto" else tf.constant(given, tf.float32)
+
+    def _update_on(self, batch: Minibatch) -> Any:
+        """Make one step of every network; return ``METRICS`` as a tensor."""
+        ent_coef = self.ent_coef
+        critic_metrics, _ = self.update_critics.tensors([batch])
+        policy_metrics, (log_probs,) = self.update.tensors([batch])
+        if self.config.ent_coef == "auto":
+            self.update_ent_coef.tensors([log_probs])
+        self.update_targets(self.config.tau)
+        return tf.concat([critic_metrics, policy_metrics, [ent_coef]], 0)
+
+    def _learn(self, batches: Minibatch) -> dict[str, float]:
+        """Update on all minibatches; runs in the background."""
+        start = time.perf_counter()
+        metrics = dict(zip(METRICS, self.learn(batches).numpy().tolist(), strict=True))
+        self.last_batch = last_minibatch(batches)
+        return {**metrics, "time/learn": time.perf_counter() - start}
+
+    def histograms(self) -> dict[str, Array]:
+        policy = dict(super().histograms())
+        return policy | network_histograms(self.critics, self.update_critics, self.last_batch)
+
+    # Saving
+
+    def components(self) -> dict[str, Any]:
+        return {
+            "net": self.net,
+            "critics": self.critics,
+            "target_critics": self.target_critics,
+            "log_ent_coef": self.log_ent_coef,
+            "critic_optimizer": self.critic_optimizer,
+            "policy_optimizer": self.policy_optimizer,
+            "ent_coef_optimizer": self.ent_coef_optimizer,
+            "noise": self.noise,
+            **self.experience.components(),
+        }
+
+    def torsos(self) -> list[Any]:
+        nets = (self.net, self.critics, self.target_critics)
+        return [net.torso for net in nets if net.torso.weights]
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from observations to greedy ``actions``."""
+        return actor_model(
+            self.net,
+            self.encoding,
+            lambda outputs: self.bounds.to_env_tensor(tf.tanh(split_outputs(outputs)[0])),
+        )
