@@ -263,10 +263,6 @@ class DQN(Agent):
         self.steps, self.last_target_update = state["steps"], state["synced"]
         self.errors, self.sampled = state.get("errors"), state.get("sampled")
 
-    def restore_policy(self, state: State) -> None:
-        super().restore_policy(state)
-        copies.copy_weights(self.net, self.target_net)
-
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         if self.steps:
             self.replay.cut(envs)

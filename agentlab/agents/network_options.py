@@ -14,6 +14,7 @@ from agentlab.config import Options, option, override
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS
+from agentlab.nets.activation_names import check_activation
 from agentlab.replay.available import check_memory
 
 COPIES = 6  # of a network: the gradients, two moments, the actor, and a target or value network
@@ -37,6 +38,8 @@ class NetworkOptions(Options):
     def check(self) -> None:
         """Check that the options are consistent."""
         super().check()
+        TORSOS.check(self.net)
+        check_activation(self.activation)
         if not self.hidden:
             raise InvalidArgument(f"hidden={self.hidden} must be one or more positive integers")
         if self.freeze_pretrained and self.pretrained is None:

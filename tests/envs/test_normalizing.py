@@ -69,6 +69,7 @@ def test_the_agent_normalizes_instead_of_the_wrapper(tmp_path, capsys):
         assert isinstance(agent.return_normalizer, ReturnNormalizer)
         agent.save(tmp_path / "saved")
         loaded = agentlab.load(tmp_path / "saved")
+        np.testing.assert_equal(loaded.return_normalizer.state(), agent.return_normalizer.state())
         observations = envs.reset(seed=1)
         given = [each.act(observations, explore=False).tolist() for each in (agent, loaded)]
         assert given[0] == given[1]
