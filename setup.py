@@ -63,7 +63,7 @@ setup(
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },
-    entry_points={"console_scripts": ["agentlab = agentlab.cli:main"]},
+    entry_points={"console_scripts": ["agentlab = agentlab.cli:run_process"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

@@ -20,14 +20,18 @@ if sys.argv[:1] == ["-m"] and "agentlab" in sys.orig_argv and not sys.flags.safe
 
 from agentlab.agents import make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import EvalCallback, evaluate
+from agentlab.agents.eval_callback import EvalCallback
+from agentlab.agents.evaluation import evaluate
 from agentlab.agents.loop import train
 from agentlab.config import option
 from agentlab.envs import Preprocessing, Step, check_env, list_envs, make_env, make_envs
 from agentlab.errors import AgentlabError
+from agentlab.lazy import choose_backend
 from agentlab.learner import Learner, load
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
+
+choose_backend()
 
 __version__ = "0.1.0"
 

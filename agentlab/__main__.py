@@ -1,7 +1,5 @@
 """``python -m agentlab``: the same as the command ``agentlab``."""
 
-import sys
+from agentlab.cli import run_process
 
-from agentlab.cli import main
-
-sys.exit(main())
+run_process()

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 import operator
 import re
+import shlex
 import types
 import typing
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ from typing import Any, Literal, TypeVar
 from agentlab.errors import AgentlabError, InvalidArgument
 
 T = TypeVar("T")
+LARGEST = 2**63 - 1
 BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
@@ -154,6 +157,9 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
                 return value if value == items and isinstance(value, tuple) else items
             if len(value) == len(arguments):
                 return tuple(map(check_type, [name] * len(value), value, arguments))
+    elif origin is dict:
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return dict(value)
     elif hint is type(None):
         if value is None:
             return None
@@ -161,6 +167,8 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
             return float(value)
     elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        if hint is int and abs(value) > LARGEST:
+            raise InvalidArgument(f"{name}={value} is too large: integers have 64 bits")
         return value
     raise InvalidArgument(f"{name}={value!r} is not {describe_type(hint)}")
 
@@ -176,13 +184,16 @@ def describe_type(hint: Any) -> str:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return f"a list whose items are each {describe_type(arguments[0])}"
         return f"a list of {len(arguments)} items"
+    if origin is dict:
+        return "a list of items NAME=VALUE"
     words = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
     return words.get(hint, "none" if hint is type(None) else str(hint))
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` with the closest matches, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    names = {name.lower(): name for name in known}
+    near = [names[n] for n in difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)]
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
@@ -194,7 +205,8 @@ def flag_of(name: str) -> str:
 def parse_value(flag: str, text: str, hint: Any) -> Any:
     """Parse ``text`` as a value of the type ``hint``.
 
-    Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer.
+    Items of lists are separated by commas or spaces; ``none`` is ``None``; ``1e6`` is an integer;
+    a dictionary is a list of words ``NAME=VALUE``, quoted as in a shell.
 
     Raises:
         InvalidArgument: if ``text`` is not of that type; the message names ``flag``.
@@ -214,7 +226,33 @@ def format_value(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
         return ",".join(map(format_value, value)) or "empty"
+    if isinstance(value, dict):
+        return shlex.join(f"{name}={_format_item(item)}" for name, item in value.items())
     return str(value)
+
+
+def _format_item(value: Any) -> str:
+    """Format a value of a dictionary so that ``_read_item`` reads it back."""
+    return value if isinstance(value, str) and _read_item(value) == value else json.dumps(value)
+
+
+def _read_pair(word: str) -> tuple[str, Any]:
+    """Parse ``NAME=VALUE``, or ``NAME:VALUE`` as in RL Baselines3 Zoo."""
+    pair = re.fullmatch(r"(\w+)[=:](.*)", word, re.DOTALL)
+    if pair is None:
+        raise ValueError(word)
+    return pair[1], _read_item(pair[2])
+
+
+def _read_item(text: str) -> Any:
+    """Parse a value of a dictionary: true, false, none, a number, JSON or else a string."""
+    words = {"true": True, "false": False, "yes": True, "no": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _read(text: str, hint: Any) -> Any:
@@ -238,6 +276,8 @@ def _read(text: str, hint: Any) -> Any:
         if kinds[-1] is Ellipsis:
             kinds = kinds[:1] * len(items)
         return tuple(_read(item, kind) for item, kind in zip(items, kinds, strict=True))
+    elif typing.get_origin(hint) is dict:
+        return dict(map(_read_pair, shlex.split(text)))
     elif hint is bool:
         if text.lower() in ("yes", "true", "no", "false"):
             return text.lower() in ("yes", "true")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from agentlab.errors import AgentlabError
+
 BANNER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d")
 
 
@@ -21,7 +23,34 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        if self._name not in sys.modules and "tensorflow" not in sys.modules:
+            _check_backend()
+            with without_banners():
+                module = importlib.import_module(self._name)
+                if "tensorflow" in sys.modules:  # finds devices now, with messages about them
+                    sys.modules["tensorflow"].config.list_logical_devices()
+            return getattr(module, attribute)
         return getattr(importlib.import_module(self._name), attribute)
+
+
+def choose_backend() -> None:
+    """Let Keras run on TensorFlow, whatever its configuration says, and TensorFlow be quiet.
+
+    Takes effect if neither has been imported yet.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def _check_backend() -> None:
+    loaded = sys.modules.get("keras")
+    backend = loaded.backend.backend() if loaded is not None else "tensorflow"
+    if backend != "tensorflow":
+        raise AgentlabError(
+            f"Keras was imported with the backend {backend!r}, but agentlab needs 'tensorflow': "
+            "import agentlab before keras, or set KERAS_BACKEND=tensorflow"
+        )
 
 
 tf: Any = LazyModule("tensorflow")
@@ -36,14 +65,20 @@ def without_banners() -> Iterator[None]:
     The messages are about oneDNN and missing GPUs. ``TF_CPP_MIN_LOG_LEVEL`` does not suppress them,
     because they are written from C++ before TensorFlow's logging is initialized.
     """
-    sys.stderr.flush()
-    terminal = os.dup(2)
+    try:
+        terminal = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
             held.seek(0)

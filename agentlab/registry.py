@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentlab.config import did_you_mean
@@ -27,15 +29,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     Args:
         what: the argument's name for error messages: ``"algo"``, ``"net"``, ...
         entries: the classes by name.
+        other_names: for names that users of other libraries look for, what to use instead.
 
     >>> registry = Registry("shape", {"fraction": "fractions:Fraction"})
     >>> registry.load("fraction").__name__
     'Fraction'
     """
 
-    def __init__(self, what: str, entries: Mapping[str, Entry]) -> None:
+    def __init__(
+        self,
+        what: str,
+        entries: Mapping[str, Entry],
+        other_names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.what = what
         self._entries = dict(entries)
+        self._other_names = other_names
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
@@ -49,8 +58,18 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def check(self, name: Any) -> None:
         """Raise ``InvalidArgument`` if ``name`` is not registered; imports nothing."""
         if name not in self._entries:
-            hint = did_you_mean(str(name), self) or f"; choose from {', '.join(self)}"
+            hint = self._other_names.get(_plain(str(name)), "")
+            hint = f"; {hint}" if hint else did_you_mean(str(name), self)
+            hint = hint or f"; choose from {', '.join(self)}"
             raise InvalidArgument(f"{self.what}={name!r} is unknown{hint}")
+
+    def canonical(self, name: str) -> str:
+        """Return the registered name that differs only in case or hyphens, or else ``name``.
+
+        >>> Registry("algo", {"q_table": "a:B"}).canonical("Q-Table")
+        'q_table'
+        """
+        return next((known for known in self if _plain(known) == _plain(name)), name)
 
     def load(self, name: str) -> Any:
         """Import and return the class registered as ``name``.
@@ -66,6 +85,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Return the name that ``cls`` is registered under, or ``None``."""
         path = f"{cls.__module__}:{cls.__qualname__}"
         return next((name for name, e in self._entries.items() if path_of(e) == path), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name.lower())
 
 
 def path_of(entry: str | HasPath) -> str:

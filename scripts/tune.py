@@ -2,7 +2,7 @@
 
 import sys
 
-from agentlab.cli import main
+from agentlab.cli import run_process
 
 if __name__ == "__main__":
-    sys.exit(main(["tune", *sys.argv[1:]]))
+    run_process(["tune", *sys.argv[1:]])

@@ -34,7 +34,8 @@ NEIGHBORS = {
     ("learner", "description"),
 }
 LIMITED, MAX_LINES = ("agents", "supervised", "training"), 300
-NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # public, in spite of their names
+# Public, in spite of their names: those of named tuples, and os._exit.
+PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_exit"}
 
 
 class Import(NamedTuple):
@@ -160,7 +161,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.endswith("__") and name not in NAMED_TUPLE | {"_"}
+    return name.startswith("_") and not name.endswith("__") and name not in PUBLIC | {"_"}
 
 
 def defined_names(tree: ast.Module) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentlab import config as configs
 from agentlab.agents.agent import Agent
+from agentlab.agents.other_names import OTHER_NAMES
 from agentlab.envs.vector import VectorEnv, check_vector
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import allow_current_folder
@@ -28,6 +29,7 @@ ALGORITHMS = Registry(
         "sac": "agentlab.agents.sac:SAC",
         "td3": "agentlab.agents.td3:TD3",
     },
+    OTHER_NAMES,
 )
 
 __all__ = ["ALGORITHMS", "Agent", "agent_class", "make_agent"]
@@ -37,12 +39,13 @@ def agent_class(name: str) -> type[Agent]:
     """Return the class of an algorithm.
 
     Args:
-        name: a key of ``ALGORITHMS``, or ``"my_module:MyAgent"`` for a custom class. The module
-            must be in the current folder or on Python's import path.
+        name: a key of ``ALGORITHMS`` in any case, or ``"my_module:MyAgent"`` for a custom class.
+            The module must be in the current folder or on Python's import path.
 
     Raises:
         InvalidArgument: if the class does not exist or is not a subclass of ``Agent``.
     """
+    name = ALGORITHMS.canonical(name)
     if ":" not in name:
         ALGORITHMS.check(name)
     try:
@@ -76,7 +79,9 @@ def make_agent(algo: str | type[Agent], envs: VectorEnv, seed: int = 0, **option
     for check in ("check_buffer_memory", "check_network_memory"):  # before anything is built
         if hasattr(config, check):
             getattr(config, check)(*spaces)
-    return cls(*spaces, envs.num_envs, config, seed)
+    agent = cls(*spaces, envs.num_envs, config, seed)
+    agent.environment = envs.settings
+    return agent
 
 
 def _own_class(name: str) -> Any:

@@ -19,6 +19,7 @@ from agentlab.envs.parts import ARRAYS, batch_of_one
 from agentlab.envs.spaces import space_from_json, space_to_json
 from agentlab.envs.vector import Array, Step, check_num_envs
 from agentlab.learner import Learner
+from agentlab.training.graph import network_graph
 from agentlab.training.histograms import network_histograms
 from agentlab.training.pretrained import start_from
 
@@ -47,6 +48,7 @@ class Agent(Learner):
         update: the compiled gradient step of ``net``, or ``None``.
         last_batch: the last minibatch passed to ``update``, for histograms of gradients.
         background: runs ``update`` while environments are stepped, or ``None``.
+        environment: ``settings`` of the environments that it was made for, saved with it.
 
     Args:
         observation_space: the space of one environment's observations.
@@ -71,6 +73,7 @@ class Agent(Learner):
     update: Any = None
     last_batch: Any = None
     background: Any = None
+    environment: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -173,8 +176,8 @@ class Agent(Learner):
         return network_histograms(self.net, self.update, self.last_batch)
 
     def graph(self) -> Any:
-        """Return a traced TensorFlow function for TensorBoard's graph view, or ``None``."""
-        return None if self.update is None else self.update.graph()
+        """Return the network, traced from observations to actions, for TensorBoard, or ``None``."""
+        return None if self.net is None else network_graph(self.inference_model())
 
     def summary(self) -> str | None:
         """Return a text about what was learned, printed after training, or ``None``."""
@@ -201,11 +204,9 @@ class Agent(Learner):
             self.actor.copy_to(self.net)
 
     def evaluation_copy(self, num_envs: int, seed: int) -> Self:
-        """Return an independent copy of this agent's policy, with its own random generator.
-
-        ``copy.restore_policy(agent.policy_state())`` brings the copy up to date.
-        """
+        """Return a copy of this agent's policy, which ``restore_policy`` brings up to date."""
         copied = type(self)(self.observation_space, self.action_space, num_envs, self.config, seed)
+        copied.environment = self.environment
         copied.restore_policy(self.policy_state())
         return copied
 
@@ -252,6 +253,7 @@ class Agent(Learner):
             "num_envs": self.num_envs,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
+            "environment": self.environment,
         }
 
     @classmethod
@@ -273,13 +275,11 @@ class Agent(Learner):
             models: unused; networks are built from the configuration.
             num_envs: number of environments; ``None`` for the number it was trained in.
         """
-        return cls(
-            space_from_json(specification["observation_space"]),
-            space_from_json(specification["action_space"]),
-            check_num_envs(num_envs or specification["num_envs"]),
-            config,
-            seed,
-        )
+        stored = [space_from_json(specification[f"{s}_space"]) for s in ("observation", "action")]
+        n = check_num_envs(num_envs or specification["num_envs"])
+        agent = cls(stored[0], stored[1], n, config, seed)
+        agent.environment = specification.get("environment")
+        return agent
 
     @classmethod
     def load(cls, directory: Path | str, **options: Any) -> Self:

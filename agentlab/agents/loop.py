@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,33 +14,19 @@ from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import choose_actions
+from agentlab.agents.monitoring import show_network, show_observation
 from agentlab.agents.saving import check_state, replay_episodes, restore_training, write_training
 from agentlab.agents.statistics import Episodes, Means, Timer
+from agentlab.agents.train_result import TrainResult
 from agentlab.envs import EnvFailure, VectorEnv
 from agentlab.envs.vector import check_vector
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
 from agentlab.runs.aside import tell
 from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.update import phase_of
 
 CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which leave no trace
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The result of ``train``.
-
-    Attributes:
-        steps: total environment steps, including those before a resume.
-        episodes: number of completed episodes.
-        interrupted: whether Ctrl-C or SIGTERM stopped training early; the checkpoint is saved.
-        mean_return: mean return of the last 100 episodes; NaN if none has ended.
-    """
-
-    steps: int
-    episodes: int
-    interrupted: bool
-    mean_return: float
 
 
 def train(
@@ -92,7 +77,7 @@ def train(
     loop.resume()
     # On small matrix products, synchronizing BLAS threads costs more than it saves.
     with threadpool_limits(1, "blas"), stop_signals() as stop:
-        progress = Progress(steps, loop.steps, quiet)
+        progress = Progress(steps, loop.steps, quiet, phase=lambda: phase_of(agent))
         progress.update(loop.steps, loop.episodes.describe)
         loop.stop = stop
         try:
@@ -140,16 +125,18 @@ class _Loop:
         self.untried = run is not None  # whether the agent's state may turn out not to be savable
         self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
         self.observations: Any = None  # the current observations
-        self.episodes, self.means, self.timer = Episodes(envs.num_envs), Means(), Timer()
+        self.episodes = Episodes(envs.num_envs, None if run is None else run.path)
+        self.means, self.timer = Means(), Timer()
 
     def resume(self) -> None:
         """Restore the run's latest checkpoint, or start training if there is none."""
         checkpoint = None if self.run is None else self.run.resume()
         if checkpoint is None:
             self.agent.on_train_start()
-            if self.run is not None and (graph := self.agent.graph()) is not None:
-                self.run.graph(graph)
+            self.episodes.rewind(0)
             self.reset()
+            show_network(self.run, self.agent)
+            show_observation(self.run, 0, self.envs.observation_space, self.observations)
             return
         restore_training(checkpoint.path, self.agent)
         self.steps = self.saved = checkpoint.step
@@ -160,7 +147,7 @@ class _Loop:
             self.episodes.restore(checkpoint.state)
             self.means.restore(checkpoint.state["means"])
             self.restore_envs(checkpoint.path)
-        except (KeyError, TypeError, ValueError, IndexError, SystemError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, SystemError) as error:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
         self.timer.start(self.steps)
 
@@ -222,7 +209,7 @@ class _Loop:
         spent = {"act": acted - start, "env": stepped - acted, "observe": clock() - stepped}
         self.timer.add(spent)
         self.steps += self.envs.num_envs
-        self.episodes.add(step)
+        self.episodes.add(step, self.steps)
         if metrics:
             self.add(metrics)
         if self.callbacks:
@@ -269,6 +256,7 @@ class _Loop:
             return
         self.number += 1
         self.run.histograms(self.steps, histograms)
+        show_observation(self.run, self.steps, self.envs.observation_space, self.observations)
         state = {
             **self.episodes.state(),
             "means": self.means.state(),

@@ -10,10 +10,12 @@ from typing import Any, Literal
 import gymnasium
 
 from agentlab.agents.encoding import Encoding
-from agentlab.config import Options, option, override
+from agentlab.agents.normalizers import NormalizerOptions
+from agentlab.config import option, override
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS
+from agentlab.nets.activation_names import check_activation
 from agentlab.replay.available import check_memory
 
 COPIES = 6  # of a network: the gradients, two moments, the actor, and a target or value network
@@ -21,8 +23,8 @@ WIDE = 256  # units; layers at least this wide are faster on several threads
 
 
 @dataclass(frozen=True)
-class NetworkOptions(Options):
-    """An agent's network."""
+class NetworkOptions(NormalizerOptions):
+    """An agent's network, and the normalization of what it is trained on."""
 
     net: str = option("mlp", "name of the torso, such as mlp, nature_cnn or small_cnn")
     hidden: tuple[int, ...] = option(
@@ -37,6 +39,8 @@ class NetworkOptions(Options):
     def check(self) -> None:
         """Check that the options are consistent."""
         super().check()
+        TORSOS.check(self.net)
+        check_activation(self.activation)
         if not self.hidden:
             raise InvalidArgument(f"hidden={self.hidden} must be one or more positive integers")
         if self.freeze_pretrained and self.pretrained is None:

@@ -7,12 +7,14 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.vector import Step
+from agentlab.runs.episode_log import EpisodeLog
 
 WINDOW = 100  # episodes in the moving averages, as on Gym's leaderboards
 
@@ -22,10 +24,16 @@ class Episodes:
 
     Attributes:
         count: number of completed episodes, including those before a resume.
+        log: the file that each completed episode is written to, or ``None``.
+
+    Args:
+        num_envs: number of environments.
+        run_path: the run's folder; ``None`` writes no file.
     """
 
-    def __init__(self, num_envs: int) -> None:
+    def __init__(self, num_envs: int, run_path: Path | None = None) -> None:
         self.count = 0
+        self.log = None if run_path is None else EpisodeLog(run_path)
         self._returns: deque[float] = deque(maxlen=WINDOW)
         self._lengths: deque[int] = deque(maxlen=WINDOW)
         self._running_returns = np.zeros(num_envs)
@@ -45,15 +53,19 @@ class Episodes:
         """Start new episodes in some environments."""
         self._running_returns[envs], self._running_lengths[envs] = 0, 0
 
-    def add(self, step: Step) -> None:
-        """Add one step of all environments."""
+    def add(self, step: Step, steps: int) -> None:
+        """Add one step of all environments, after which there were ``steps`` in total."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
         if np.count_nonzero(step.episode_over):  # several times faster than any()
             ended = np.flatnonzero(step.episode_over)
             self.count += len(ended)
-            self._returns.extend(self._running_returns[ended].tolist())
-            self._lengths.extend(self._running_lengths[ended].tolist())
+            returns = self._running_returns[ended].tolist()
+            lengths = self._running_lengths[ended].tolist()
+            self._returns.extend(returns)
+            self._lengths.extend(lengths)
+            if self.log is not None:
+                self.log.add(steps, returns, lengths)
             self._running_returns[ended], self._running_lengths[ended] = 0, 0
 
     def metrics(self) -> dict[str, float]:
@@ -70,18 +82,27 @@ class Episodes:
 
     def describe(self) -> str:
         """Return the text of the progress bar."""
-        mean = "none yet" if math.isnan(self.mean_return) else f"{self.mean_return:.2f}"
-        return f"{self.count:,} episodes, mean return {mean}"
+        if not self._returns:
+            return "no episode has ended"
+        mean = self.mean_return
+        mean_text = f"{mean:.2f}" if abs(mean) < 1e5 else f"{mean:.4g}"
+        return f"mean return {mean_text}, {self.count:,} episodes"
 
     def state(self) -> dict[str, Any]:
-        """Return the state for a checkpoint."""
+        """Return the state for a checkpoint, after writing the buffered episodes to the log."""
         return {
+            "episode_log": 0 if self.log is None else self.log.flush(),
             "episodes": self.count,
             "returns": list(self._returns),
             "lengths": list(self._lengths),
             "running_returns": self._running_returns.tolist(),
             "running_lengths": self._running_lengths.tolist(),
         }
+
+    def rewind(self, size: int) -> None:
+        """Discard the episodes in the log after its first ``size`` bytes."""
+        if self.log is not None:
+            self.log.rewind(size)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state``.
@@ -90,6 +111,7 @@ class Episodes:
             KeyError, TypeError, ValueError: if ``state`` is malformed.
         """
         self.count = int(state["episodes"])
+        self.rewind(int(state.get("episode_log", 0)))
         self._returns.extend(map(float, state["returns"]))
         self._lengths.extend(map(int, state["lengths"]))
         self._running_returns[:] = state["running_returns"]

@@ -11,11 +11,12 @@ import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
+from agentlab.cli.streams import prepare_streams
 from agentlab.errors import AgentlabError, printable
 
 COMMANDS = {
@@ -45,6 +46,9 @@ QUIET = {
     "SDL_AUDIODRIVER": "dummy",
 }
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as of shells
+NOTHING_SAVED = "interrupted; nothing was saved"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
@@ -55,18 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 2 for an error (reported in one sentence on stderr), 130 after Ctrl-C.
     """
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+        if name != "SDL_VIDEODRIVER" or "--human" not in words:
+            os.environ.setdefault(name, value)
     try:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `agentlab envs | head` closes the pipe early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (AgentlabError, EnvironmentFailure) as error:
         if debug:
             traceback.print_exc()
@@ -76,14 +79,53 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         message = f"sys.exit({error.code!r}) was called by code outside agentlab"
     except OSError as error:
-        message = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
-    except KeyboardInterrupt:
-        print("\nagentlab: interrupted", file=sys.stderr)
-        return 130
+        message = str(error.strerror or error) + (f": {error.filename}" if error.filename else "")
+    except KeyboardInterrupt as error:
+        print(f"\nagentlab: {printable(error) or NOTHING_SAVED}", file=sys.stderr)
+        return INTERRUPTED
     except (MemoryError, RecursionError) as error:
         message = f"out of memory: {error}".removesuffix(": ")
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = _unexpected(error)
+    if _folder_is_gone():
+        message += "; the current folder was deleted"
     print(f"agentlab: error: {printable(message)}", file=sys.stderr)
     return 2
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the message for an exception that no part of agentlab expects."""
+    what = " ".join(str(error).split())[:300]
+    if "ResourceExhausted" in type(error).__name__:
+        return f"out of memory: {what}"
+    return (
+        f"{type(error).__name__}: {what}; this is unexpected: please report it with what --debug "
+        "prints"
+    )
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
+def run_process(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run one command line, and end this process with its exit code.
+
+    After Ctrl-C the process ends at once: everything has been saved, and a thread that is still
+    compiling a network would delay the prompt for seconds.
+    """
+    code = main(argv)
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def program(command: str) -> str:

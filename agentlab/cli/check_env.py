@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.envs import check_env, make_env
+from agentlab.envs import check_env, make_env, newest_version, wrap
 from agentlab.envs.calls import calling
+from agentlab.envs.vector import zeros_of
 from agentlab.errors import AgentlabError, printable
+from agentlab.experiments.agent_settings import Environment
+from agentlab.experiments.plan import fill
 
 
 def run(words: list[str]) -> int:
@@ -17,15 +20,19 @@ def run(words: list[str]) -> int:
         words="ID",
     )
     parser.add_argument("id", nargs="?", metavar="ID", help="environment: ID, gym:ID or module:ID")
+    parser.add_fields(Environment, "environment")
     given = parser.given(words)
     if "help" in given:
         parser.print_help()
         return 0
     if "id" not in given:
         raise AgentlabError(f"ID is missing: {program('check-env')} ID")
-    env = make_env(given["id"])
+    environment = fill(Environment, {}, given)
+    env = make_env(newest_version(given["id"]), **environment.kwargs)
     try:
+        env = wrap(env, environment.wrapper)
         check_env(env)
+        zeros_of(env.action_space, "action", given["id"])  # no agent takes actions of several parts
     finally:
         with calling(env, "close", ""):
             env.close()

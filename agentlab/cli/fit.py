@@ -120,7 +120,7 @@ def named_data(given: Mapping[str, Any]) -> tuple[Recipe | None, Source]:
     Raises:
         AgentlabError: if both are given, or if the recipe does not exist.
     """
-    recipe = find_recipe(given["recipe"]) if "recipe" in given else None
+    recipe = find_recipe(given["recipe"]) if given.get("recipe") is not None else None
     source = fill(Source, {}, given)
     if recipe is not None and source.own is not None:
         raise AgentlabError(

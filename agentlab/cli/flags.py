@@ -6,10 +6,12 @@ import argparse
 import dataclasses
 import difflib
 import re
+import shlex
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
+from agentlab.cli.other_flags import advice
 from agentlab.config import flag_of, format_value, is_union, parse_value
 from agentlab.errors import AgentlabError
 
@@ -79,8 +81,11 @@ class Parser(argparse.ArgumentParser):
             if hint in (bool, bool | None):
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             else:
-                nargs, metavar = ("+" if _is_list(hint) else None), _metavar(hint)
-                group.add_argument(flag, nargs=nargs, metavar=metavar, help=text)
+                nargs = "+" if _is(tuple, hint) or _is(dict, hint) else None
+                metavar = _metavar(hint)
+                # A repeated flag adds to its values.
+                action = "extend" if _is_texts(hint) or _is(dict, hint) else "store"
+                group.add_argument(flag, nargs=nargs, action=action, metavar=metavar, help=text)
 
     def given(self, words: Sequence[str]) -> dict[str, Any]:
         """Return the flags given in ``words``, by field name, without defaults.
@@ -98,7 +103,12 @@ class Parser(argparse.ArgumentParser):
         return self.split(words)[0]
 
     def error(self, message: str) -> NoReturn:
-        raise AgentlabError(message.removeprefix("argument "))
+        message = message.removeprefix("argument ")
+        if given := re.fullmatch(
+            r"(\S+)/(\S+): ignored explicit argument (.*)", message, re.DOTALL
+        ):
+            message = f"{given[1]} takes no value, but got {given[3]}; {given[2]} turns it off"
+        raise AgentlabError(message)
 
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the flags given in ``words`` that this parser knows, and the remaining words."""
@@ -123,7 +133,8 @@ class Parser(argparse.ArgumentParser):
         if _is_texts(hint) and value not in (["none"], ["empty"]):
             # Paths and names of columns may contain blanks and commas.
             return tuple(re.sub("^ (?=-)", "", word) for word in value)
-        return parse_value(flag_of(name), ",".join(value), hint)
+        join = shlex.join if _is(dict, hint) else ",".join
+        return parse_value(flag_of(name), join(value), hint)
 
     def _unknown(self, rest: list[str]) -> str:
         """Return the error message for arguments that the parser does not know."""
@@ -132,7 +143,9 @@ class Parser(argparse.ArgumentParser):
             return f"{rest[0].strip()!r} is unexpected; pass flags as --name value"
         word = word.split("=")[0]
         known = [flag for action in self._actions for flag in action.option_strings]
-        near = difflib.get_close_matches(word, known, n=1)
+        if hint := advice(word, known):
+            return f"{word} is unknown; {hint}"
+        near = difflib.get_close_matches(word.lower(), known, n=1)
         return f"{word} is unknown; " + (
             f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
         )
@@ -165,12 +178,14 @@ def _range_of(field: dataclasses.Field[Any]) -> str:
     return f"{low:g} to {high:g}{excluded}; "
 
 
-def _is_list(hint: Any) -> bool:
+def _is(kind: type, hint: Any) -> bool:
+    """Return whether a type hint is ``kind``, such as ``tuple``, or a union with it."""
     choices = typing.get_args(hint) if is_union(hint) else (hint,)
-    return any(typing.get_origin(choice) is tuple for choice in choices)
+    return any(typing.get_origin(choice) is kind for choice in choices)
 
 
 def _is_texts(hint: Any) -> bool:
+    """Return whether a type hint is a list of strings, or a union with one."""
     choices = typing.get_args(hint) if is_union(hint) else (hint,)
     return (str, Ellipsis) in [typing.get_args(choice) for choice in choices]
 
@@ -182,4 +197,6 @@ def _metavar(hint: Any) -> str:
         return "{" + ",".join(map(str, typing.get_args(hint))) + "}"
     if typing.get_origin(hint) is tuple:
         return _metavar(typing.get_args(hint)[0])
+    if typing.get_origin(hint) is dict:
+        return "NAME=VALUE"
     return METAVARS.get(hint, "VALUE")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +28,13 @@ class NetsOptions(Options):
     """Options of the network to show, and of drawings."""
 
     input_shape: tuple[int, ...] | None = option(
-        None, "shape of one input, such as 28,28,1; none for an example shape", ge=1
+        None, "shape of one input, such as 28,28,1; none for an example shape", ge=1, le=100_000
     )
-    outputs: int = option(10, "outputs of the network's head: classes or values", ge=1)
+    outputs: int = option(
+        10, "outputs of the network's head: classes or values", ge=1, le=1_000_000
+    )
     vocabulary: int | None = option(
-        None, "vocabulary size, for networks whose inputs are token ids", ge=1
+        None, "vocabulary size, for networks whose inputs are token ids", ge=1, le=10_000_000
     )
     diagram: str | None = option(None, "draw the network's layers to this .png, .pdf or .svg file")
     activations: str | None = option(
@@ -128,7 +128,7 @@ def run(words: list[str]) -> int:
     if name is not None:
         _show(name, options)
     elif options.activations is None:
-        _print(_listing(options))
+        print(_listing(options))
     return 0
 
 
@@ -156,7 +156,7 @@ def _show(name: str, options: NetsOptions) -> None:
     text = TORSOS[name].text if name in TORSOS else WHOLE[name].text
     takes = SHAPES[TORSOS[name].takes][0] if name in TORSOS else WHOLE[name].takes
     nodes = layer_graph(net)
-    _print(f"{name}: {text}\ninputs: {takes}\n\n{summary(nodes)}")
+    print(f"{name}: {text}\ninputs: {takes}\n\n{summary(nodes)}")
     if options.diagram is not None:
         total = sum(node.parameters for node in nodes)
         _save(draw_nodes(nodes, f"{name} · {total:,} parameters"), options.diagram)
@@ -183,10 +183,3 @@ def _save(figure: Figure, path: str) -> None:
     from agentlab.plots.style import save_figure
 
     print(f"saved     {save_figure(figure, Path(path))}")
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # `agentlab nets | head` closes the pipe early
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import dataclass
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,19 @@ import gymnasium
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.agents import agent_class, make_agent
+from agentlab.agents import ALGORITHMS, agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import evaluate
+from agentlab.agents.evaluation import EVAL_STEPS, evaluate
 from agentlab.agents.presets import preset
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.description import find_saved, read_description
-from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument, printable
-from agentlab.experiments.foreign import trusted
+from agentlab.experiments.agent_settings import Environment
+from agentlab.experiments.foreign import trusted, trusted_wrappers
+from agentlab.experiments.plan import fill
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
@@ -36,8 +41,14 @@ class PlayOptions(Options):
     """Options of the episodes."""
 
     episodes: int = option(10, "episodes to run", ge=1)
-    video: str | None = option(None, "record the first episode to this .mp4 or .gif file")
+    video: str | None = option(
+        None, "record the first episode to this .mp4 or .gif file, or several short ones"
+    )
     overwrite: bool = option(False, "replace the file of --video if it exists")
+    eval_steps: int | None = option(
+        None, f"cut an episode after N steps; none for the run's, or {EVAL_STEPS:,}", ge=1
+    )
+    human: bool = option(False, "watch the episodes in a window")
     explore: bool = option(False, "act as in training instead of greedily")
     seed: int = option(0, "random seed; equal seeds give equal episodes", ge=0)
     env: str | None = option(None, "environment to act in instead of the run's")
@@ -47,6 +58,8 @@ class PlayOptions(Options):
         super().check()
         if self.video is not None and Path(self.video).suffix.lower() not in (".mp4", ".gif"):
             raise InvalidArgument(f"video={self.video!r} must end in .mp4 or .gif")
+        if self.video is not None and self.human:
+            raise InvalidArgument(f"video={self.video!r} cannot be combined with human=True")
 
 
 def run(words: list[str]) -> int:
@@ -54,51 +67,95 @@ def run(words: list[str]) -> int:
     parser = Parser(program("play"), DESCRIPTION, words="[RUN]")
     parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or of a saved agent")
     parser.add_fields(PlayOptions, "flags")
+    parser.add_fields(Environment, "environment")
     given = parser.given(words)
     if given.pop("help", False):
         parser.print_help()
         return 0
     folder = given.pop("run", None)
-    options = PlayOptions(**given)
+    options = fill(PlayOptions, {}, given)
+    if options.human:
+        _check_display()
     if options.video is not None:
         check_output("--video", options.video, options.overwrite)
-    agent, envs = _untrained(options) if folder is None else _trained(Path(folder), options)
+    if folder is None:
+        agent, envs = _untrained(options, fill(Environment, {}, given))
+    else:
+        options = replace(options, eval_steps=options.eval_steps or _eval_steps_of(Path(folder)))
+        agent, envs = _trained(Path(folder), options, given)
     with envs:
         play(agent, envs, options)
     return 0
+
+
+def _check_display() -> None:
+    """Raise ``AgentlabError`` if no window can be opened."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    if sys.platform == "linux" and not any(map(os.environ.get, known)):
+        raise AgentlabError(
+            "--human needs a display, but DISPLAY and WAYLAND_DISPLAY are not set; record a video "
+            "instead with --video episode.mp4"
+        )
+
+
+def _eval_steps_of(folder: Path) -> int | None:
+    """Return the ``eval_steps`` of a run; ``None`` if there is no run or it has none."""
+    if not (folder / "config.json").exists():
+        return None
+    training = Run.open(folder).config.get("training")
+    steps = training.get("eval_steps") if isinstance(training, dict) else None
+    return steps if isinstance(steps, int) and steps > 0 else None
 
 
 def play(agent: Agent, envs: VectorEnv, options: PlayOptions) -> None:
     """Run the episodes, and print the return of each."""
     returns: list[float] = []
     lengths: list[int] = []
-    for episode in range(options.episodes):
-        seed = derive_seed(options.seed, episode)
-        recorded = options.video is not None and episode == 0
-        with open_video(str(options.video)) if recorded else nullcontext() as video:
-            played = evaluate(agent, envs, 1, seed=seed, explore=options.explore, video=video)
-        returns += played.returns.tolist()
-        lengths += played.lengths.tolist()
-        print(
-            f"episode {episode + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}", flush=True
-        )
+    with ExitStack() as recording:
+        video = None
+        if options.video is not None:
+            video = recording.enter_context(open_video(options.video, envs.frame_rate))
+        for episode in range(options.episodes):
+            played = evaluate(
+                agent,
+                envs,
+                1,
+                seed=derive_seed(options.seed, episode),
+                explore=options.explore,
+                video=video,
+                max_steps=options.eval_steps or EVAL_STEPS,
+                quiet=False,
+            )
+            returns += played.returns.tolist()
+            lengths += played.lengths.tolist()
+            cut = "  cut by --eval-steps" if played.cut else ""
+            print(
+                f"episode {episode + 1:<4} return {returns[-1]:<10g} length {lengths[-1]}{cut}",
+                flush=True,
+            )
+            if video is not None and not video.short:
+                recording.close()  # the file is complete
+                video = None
     print(f"mean         return {np.mean(returns):<10g} length {np.mean(lengths):g}")
     if options.video is not None:
         print(printable(f"video        {options.video}"))
 
 
-def _untrained(options: PlayOptions) -> tuple[Agent, VectorEnv]:
+def _untrained(options: PlayOptions, environment: Environment) -> tuple[Agent, VectorEnv]:
     """Create an untrained agent and its environment from ``options``."""
     if options.env is None or options.algo is None:
         raise AgentlabError("RUN is missing; pass the folder of a run, or --env and --algo")
-    chosen = preset(options.algo, options.env)
+    env = newest_version(options.env)
+    chosen = preset(ALGORITHMS.canonical(options.algo), env)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
-    envs = _screen(options.env, preprocessing, options)
+    envs = _screen(env, preprocessing, environment, options)
     with without_banners():
         return make_agent(options.algo, envs, options.seed, **chosen.config), envs
 
 
-def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
+def _trained(
+    folder: Path, options: PlayOptions, given: Mapping[str, Any]
+) -> tuple[Agent, VectorEnv]:
     """Load the agent of a run or of a folder written by ``save``, and create its environment."""
     saved = find_saved(folder)
     described = read_description(saved)
@@ -107,17 +164,11 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
             f"{str(folder)!r} holds a {described['kind']}, not an agent; predict with it: "
             f"`{program('predict')} {folder} INPUT`"
         )
-    settings: dict[str, Any] = {}
-    if (folder / "config.json").exists():
-        settings = Run.open(folder).config
-    env = options.env or trusted("env", settings.get("env"))
-    preprocessing = settings.get("preprocessing", {})
-    if not isinstance(preprocessing, dict):
-        raise AgentlabError(f"{folder / 'config.json'} is damaged: preprocessing={preprocessing!r}")
+    env, preprocessing, environment = _stored_environment(folder, described, options, given)
     cls = agent_class(options.algo or trusted("algo", described["name"]))
     with without_banners():
         agent: Agent = load(saved, cls, num_envs=1)
-    envs = _screen(env, configs.from_dict(Preprocessing, preprocessing), options)
+    envs = _screen(env, preprocessing, environment, options)
     for what in ("observation_space", "action_space"):
         there, known = getattr(envs, what), getattr(agent, what)
         if (there.shape, there.dtype) != (known.shape, known.dtype) or (
@@ -130,6 +181,46 @@ def _trained(folder: Path, options: PlayOptions) -> tuple[Agent, VectorEnv]:
     return agent, envs
 
 
-def _screen(env: str, preprocessing: Preprocessing, options: PlayOptions) -> VectorEnv:
-    render = options.video is not None
-    return make_envs(env, preprocessing=preprocessing, workers=0, render=render)
+def _stored_environment(
+    folder: Path, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
+) -> tuple[str, Preprocessing, Environment]:
+    """Return the environment of a run or a saved agent, as far as the flags do not replace it.
+
+    Arguments of another environment than the stored one are those given.
+    """
+    try:
+        if (folder / "config.json").exists():
+            config = Run.open(folder).config
+            stored = {
+                "env": config.get("env"),
+                "preprocessing": config.get("preprocessing", {}),
+                **config.get("environment", {}),
+            }
+        else:
+            stored = dict(described.get("specification", {}).get("environment") or {})
+        env = options.env and newest_version(options.env)
+        if env in (None, stored.get("env")):
+            kept = {name: stored[name] for name in ("env_kwargs", "wrapper") if name in stored}
+            environment = fill(Environment, kept, given)
+        else:
+            environment = fill(Environment, {}, given)
+        preprocessing = configs.from_dict(Preprocessing, stored.get("preprocessing", {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise AgentlabError(f"the environment saved in {folder} is damaged: {error}") from None
+    if "wrapper" not in given:
+        trusted_wrappers(environment.wrapper)
+    return env or trusted("env", stored.get("env")), preprocessing, environment
+
+
+def _screen(
+    env: str, preprocessing: Preprocessing, environment: Environment, options: PlayOptions
+) -> VectorEnv:
+    window = {"render_mode": "human"} if options.human else {}
+    return make_envs(
+        env,
+        preprocessing=preprocessing,
+        workers=0,
+        render=options.video is not None,
+        wrappers=environment.wrapper,
+        **{**environment.kwargs, **window},
+    )

@@ -15,11 +15,11 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.cli.report import print_settings, show, show_run
 from agentlab.config import option
-from agentlab.envs import Preprocessing
+from agentlab.envs import Preprocessing, newest_version
 from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.agent_result import AgentResult
 from agentlab.experiments.agent_run import AgentPlan
-from agentlab.experiments.agent_settings import Training
+from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import kind_of, resume, start
 from agentlab.runs import Run
@@ -55,17 +55,21 @@ def run(words: list[str]) -> int:
             parser.print_help()
             return 0
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
+    newest = newest_version(env) if env else None
+    algo = ALGORITHMS.canonical(algo)
     name = given.get("preset", "auto")
-    chosen = preset(algo, env or "", None if name == "auto" else name)
+    chosen = preset(algo, newest or "", None if name == "auto" else name)
     parser = make_parser(algo, chosen)
     given = parser.given(words)
     if "help" in given:
         parser.print_help()
         return 0
-    if env is None:
+    if newest is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
-    plan = AgentPlan.of_preset(env, algo, chosen, given)
+    plan = AgentPlan.of_preset(newest, algo, chosen, given)
     origins = {**_preset_origins(chosen), **dict.fromkeys(given, "flag")}
+    if newest != env:
+        origins["env"] = f"the newest version of {env}"
     result = start(
         plan,
         given.get("runs_dir", "runs"),
@@ -85,6 +89,7 @@ def make_parser(algo: str | None = None, chosen: Preset = NO_PRESET, epilog: str
     if algo is not None:
         parser.add_fields(agent_class(algo).Config, f"algorithm {algo}", chosen.config, notes)
         parser.add_fields(Preprocessing, "preprocessing", chosen.preprocessing, notes)
+    parser.add_fields(Environment, "environment")
     return parser
 
 
@@ -96,13 +101,17 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
                 f"run={str(record.path)!r} trains a {kind}, not an agent; resume it with "
                 f"`{program('fit')} --resume {record.path}`"
             )
-        stored = AgentPlan.from_json(record.config, given.get("env"), given.get("algo"))
+        full = make_parser().given_among_others(words)
+        stored = AgentPlan.from_json(
+            record.config, given.get("env"), given.get("algo"), full.get("wrapper", ())
+        )
         parser = make_parser(stored.algo)
         given = parser.given(words)
         if given.pop("help", False):
             parser.print_help()
             return 0
         del given["resume"]
+        given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
         result = resume(
@@ -152,6 +161,8 @@ def _command(verb: str, plan: AgentPlan, path: Path) -> str:
     for name in ("env", "algo"):
         value = getattr(plan, name)
         words += [f"--{name}", value] if is_foreign(value) else []
+    if any(map(is_foreign, wrappers := plan.environment.wrapper)):
+        words += ["--wrapper", *wrappers]
     return f"{program(verb)} {shlex.join(words)}"
 
 

@@ -15,7 +15,7 @@ from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
 from agentlab.config import Options, flag_of, format_value, option
 from agentlab.errors import AgentlabError
-from agentlab.experiments.agent_settings import Training
+from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
@@ -38,7 +38,9 @@ trials of `train` by the mean return of their final evaluation."""
 BEST = 5  # number of best trials to show
 LINKS = ("best", "study.log.lock")  # links that a search creates: the best trial and Optuna's lock
 RUN_FIELDS = {
-    field.name for cls in (fit.Choice, Fitting, Source, train.Choice) for field in fields(cls)
+    field.name
+    for cls in (fit.Choice, Fitting, Source, train.Choice, Environment)
+    for field in fields(cls)
 }
 RUN_FIELDS |= {"workers", "eval_every", "eval_episodes", "stop_at_return", "video"}
 RUN_FIELDS |= {"log_every", "checkpoint_every"}
@@ -195,6 +197,7 @@ def _task(verb: str, words: list[str]) -> Task:
 def _train_task(words: list[str]) -> Task:
     parser = Parser(program("train"), "")
     parser.add_fields(train.Choice, "run")
+    parser.add_fields(Environment, "environment")
     given = parser.given_among_others(words)
     if "algo" not in given:
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
@@ -208,6 +211,8 @@ def _train_task(words: list[str]) -> Task:
         )
     names = [name for name in ("env", "algo") if is_foreign(given[name])]
     foreign = [word for name in names for word in (f"--{name}", given[name])]
+    if any(map(is_foreign, given.get("wrapper", ()))):
+        foreign += ["--wrapper", *given["wrapper"]]
     words = words if "video" in given else [*words, "--no-video"]
     title = f"tune-{given['env']}-{given['algo']}"
     return Task("train", words, _searchable(parser), "return", 1, foreign, title)

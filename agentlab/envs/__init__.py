@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import gymnasium
 
+from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
-from agentlab.envs.catalog import is_atari, list_envs, make_env
+from agentlab.envs.catalog import is_atari, list_envs, make_env, newest_version
 from agentlab.envs.check import check_env
 from agentlab.envs.copies import check_made, check_maker, name_of
 from agentlab.envs.failures import EnvFailure
@@ -23,6 +25,7 @@ from agentlab.envs.parts_wrappers import ChannelsLast, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
+from agentlab.envs.wrappers import Wrapper, wrap, wrapper_name
 from agentlab.errors import InvalidArgument
 
 __all__ = [
@@ -40,6 +43,8 @@ __all__ = [
     "list_envs",
     "make_env",
     "make_envs",
+    "newest_version",
+    "wrap",
 ]
 
 
@@ -50,6 +55,7 @@ def make_envs(
     preprocessing: Preprocessing | None = None,
     workers: int | None = None,
     render: bool = False,
+    wrappers: Sequence[Wrapper] = (),
     **kwargs: Any,
 ) -> VectorEnv:
     """Make a vector of ``n`` copies of an environment, which are stepped together.
@@ -58,14 +64,16 @@ def make_envs(
         env: a Gymnasium id (``"CartPole-v1"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for an environment
             of the old gym package, ``"module:ID"`` for one that a module registers on import, or a
             function that makes an environment. The id alone decides frame skip, sticky actions and
-            time limit; preprocessing comes on top.
+            time limit; preprocessing comes on top. An id without a version is its newest one.
         n: number of copies.
         preprocessing: how observations and rewards are preprocessed.
         workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
             environment); 0 steps all copies in this process. ``None`` uses one per core for Atari,
             whose emulator is slow and holds the global interpreter lock, and 0 otherwise.
         render: whether ``render()`` will be called.
-        kwargs: passed to the environment's constructor.
+        wrappers: applied to each copy before the preprocessing, the first innermost: classes, or
+            names such as ``"my_module:MyWrapper"``.
+        kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
     Returns:
         The vector. The parts of Dict and Tuple observations are read by name, as in
@@ -88,6 +96,28 @@ def make_envs(
         raise InvalidArgument(f"workers={workers} must be 0 or more")
     check_maker(env)
     preprocessing = preprocessing or Preprocessing()
+    env = newest_version(env) if isinstance(env, str) else env
+    settings = {
+        "env": env if isinstance(env, str) else None,
+        "env_kwargs": _storable(kwargs),
+        "wrapper": [wrapper_name(wrapper) for wrapper in wrappers],
+        "preprocessing": to_dict(preprocessing),
+    }
+    envs = _make_vector(env, n, preprocessing, workers, render, tuple(wrappers), kwargs)
+    envs.settings = settings
+    envs.frame_rate = max(envs.frame_rate / preprocessing.frame_skip, 1.0)
+    return envs
+
+
+def _make_vector(
+    env: str | Callable[[], gymnasium.Env[Any, Any]],
+    n: int,
+    preprocessing: Preprocessing,
+    workers: int | None,
+    render: bool,
+    wrappers: Sequence[Wrapper],
+    kwargs: dict[str, Any],
+) -> VectorEnv:
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = name_of(env)
@@ -97,11 +127,11 @@ def make_envs(
     if workers is None:
         workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
     vector: VectorEnv
-    native = spec is not None and workers and not render and not preprocessing.action_masks
+    native = workers and not render and not wrappers and not preprocessing.action_masks
     if spec is not None and native and supports(spec, preprocessing, **kwargs):
         vector = AtariVector(spec, n, preprocessing, workers, **kwargs)
     else:
-        makers = [partial(_make_one, env, name, preprocessing, kwargs)] * n
+        makers = [partial(_make_one, env, name, preprocessing, wrappers, kwargs)] * n
         vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
     _report_changes(vector)
     return vector
@@ -111,10 +141,12 @@ def _make_one(
     env: str | Callable[[], gymnasium.Env[Any, Any]],
     name: str,
     preprocessing: Preprocessing,
+    wrappers: Sequence[Wrapper],
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
-    check_made(made, name)
+
+    made = wrap(check_made(made, name), wrappers)
     made, normalized = without_normalizing_wrappers(made, name)
     left_out: dict[str, Any] = {}
     nested = isinstance(made.observation_space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple)
@@ -153,3 +185,12 @@ def _report_changes(vector: VectorEnv) -> None:
                 "statistics are saved with the agent",
                 file=sys.stderr,
             )
+
+
+def _storable(kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return arguments as they are saved in JSON, or ``None`` if they cannot be."""
+    try:
+        stored: dict[str, Any] = json.loads(json.dumps(dict(kwargs)))
+    except (TypeError, ValueError):
+        return None
+    return stored

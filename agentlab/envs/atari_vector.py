@@ -175,6 +175,13 @@ class AtariVector(VectorEnv):
         self._observations, self._lives = next_observations, info["lives"]
         return step
 
+    def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
+        frames, info = self._env.reset(options={"reset_mask": np.asarray(envs)})
+        self._observations = self._observations.copy()
+        self._observations[envs] = self._first_observations(frames[envs])
+        self._lives = info["lives"]
+        return self._observations
+
     def render(self) -> npt.NDArray[np.uint8]:
         """Return the newest grayscale frame of environment 0; ale-py's vector has no RGB frames."""
         return np.repeat(self._observations[0, :, :, -1:], 3, axis=2)

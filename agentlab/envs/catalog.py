@@ -10,6 +10,7 @@ from typing import Any
 
 import ale_py
 import gymnasium
+from gymnasium.envs.registration import find_highest_version, parse_env_id
 
 from agentlab.envs import old_gym
 from agentlab.envs.failures import making
@@ -90,6 +91,22 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         if unexpected is None or unexpected[1] not in kwargs:
             raise
         raise InvalidArgument(f"env={id!r} takes no argument {unexpected[1]!r}") from error
+
+
+def newest_version(id: str) -> str:
+    """Return the id with its newest version, if it is a registered id without its version.
+
+    >>> newest_version("CartPole"), newest_version("CartPole-v0"), newest_version("Nothing")
+    ('CartPole-v1', 'CartPole-v0', 'Nothing')
+    """
+    if ":" in id or id in gymnasium.registry:
+        return id
+    try:
+        namespace, name, version = parse_env_id(id)
+    except gymnasium.error.Error:  # not an id
+        return id
+    newest = None if version is not None else find_highest_version(namespace, name)
+    return id if newest is None else f"{id}-v{newest}"
 
 
 def is_atari(id: str) -> bool:

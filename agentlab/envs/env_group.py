@@ -31,6 +31,7 @@ from agentlab.envs.episodes import (
 from agentlab.envs.failures import EnvFailure, Violation, describe_error, raised
 from agentlab.envs.observation_check import ObservationCheck
 from agentlab.envs.preprocessing import Preprocessed
+from agentlab.envs.rendering import rgb_image
 from agentlab.envs.vector import Array
 from agentlab.errors import printable
 
@@ -155,7 +156,8 @@ class EnvGroup:
         # This loop runs for every step of every environment: names are local, checks are inline,
         # and the flags are written only where an episode ends.
         check, expected, dtype, shape = self._check, *self._check.stored
-        rewards, observations, owners = self.rewards, self.observations, self._preprocessed
+        observations, owners = self.observations, self._preprocessed
+        rewards = self.raw_rewards if owners is None else self.rewards
         for i in self._ended:
             self.terminated[i] = self.truncated[i] = self.episode_over[i] = False
         self._ended.clear()
@@ -192,7 +194,7 @@ class EnvGroup:
         except BaseException as error:
             self._fail(error, i, "step", repr(env_actions[i]), result)
         if owners is None:
-            self.raw_rewards[:] = rewards
+            self.rewards[:] = rewards
         if not check.holds(observations):
             self._find_violation()
 
@@ -217,10 +219,11 @@ class EnvGroup:
             EnvFailure: if it cannot be rendered.
         """
         try:
-            return np.asarray(self.envs[0].render(), np.uint8)
+            rendered = self.envs[0].render()
         except (Exception, SystemExit) as error:  # a user's environment may raise anything
             why = describe_error(error)
             raise EnvFailure(f"env={self.id!r} cannot be rendered: {why}") from error
+        return rgb_image(rendered, self.id)
 
     def close(self) -> None:
         """Close all environments.

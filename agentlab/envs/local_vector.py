@@ -14,6 +14,7 @@ from agentlab.envs.episodes import (
     Origin,
     Unfinished,
 )
+from agentlab.envs.rendering import frame_rate
 from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.step_buffers import StepBuffers
 from agentlab.envs.vector import Array, Step, zeros_of
@@ -39,6 +40,7 @@ class LocalVector(ReplayedVector):
         self._envs = [make_one(make, id) for make in makers]
         self.observation_space = self._envs[0].observation_space
         self.action_space = self._envs[0].action_space
+        self.frame_rate = frame_rate(self._envs[0])
         observation = zeros_of(self.observation_space, "observation", id)
         zeros_of(self.action_space, "action", id)
         self._buffers = StepBuffers(self.num_envs, observation)

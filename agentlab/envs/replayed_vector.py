@@ -44,6 +44,11 @@ class ReplayedVector(VectorEnv):
     def begin(self, envs: npt.NDArray[np.bool_]) -> Array:
         """Reset some environments and return the observations of all, ``[n, ...]``."""
 
+    def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
+        self._log.begin(envs)
+        self._observations = self.begin(envs).copy()
+        return self._observations
+
     def state(self) -> dict[str, Array]:
         groups = self.group_states()
         seed = groups[0][0]
@@ -71,6 +76,5 @@ class ReplayedVector(VectorEnv):
         self._log.restore(state)
         self._observations = found.copy()
         if lost.any():
-            self._log.begin(lost)
-            self._observations = self.begin(lost)
+            self.cut(lost)
         return lost

@@ -103,9 +103,14 @@ class VectorEnv(ABC):
         observation_space: observation space of ONE environment.
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
+        frame_rate: steps per second when the environment runs at its own speed.
+        settings: the environment, its arguments, wrappers and preprocessing as ``make_envs`` was
+            given them, as JSON values that are saved with agents; ``None`` if made otherwise.
     """
 
     repeatable: bool = False
+    frame_rate: float = 30.0
+    settings: Mapping[str, Any] | None = None
     id: str
     num_envs: int
     observation_space: gymnasium.Space[Any]
@@ -126,6 +131,14 @@ class VectorEnv(ABC):
     @abstractmethod
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
+
+    def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
+        """Abandon the episodes of some environments, begin new ones, and return all observations.
+
+        Args:
+            envs: bool ``[n]``, true where a new episode begins.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot cut its episodes")
 
     def state(self) -> dict[str, Array]:
         """Return what is needed to replay the unfinished episodes: their seeds and actions."""

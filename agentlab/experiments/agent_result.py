@@ -42,7 +42,7 @@ def read_evaluation(path: Path) -> Evaluation | None:
     try:
         content = read_json(path)
         returns, lengths = np.array(content["returns"], float), np.array(content["lengths"], int)
-        return Evaluation(returns, lengths)
+        return Evaluation(returns, lengths, int(content.get("cut", 0)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -58,7 +58,8 @@ def write_evaluation(played: Evaluation, path: Path) -> str:
         "max": float(played.returns.max()),
     }
     episodes = {"returns": played.returns.tolist(), "lengths": played.lengths.tolist()}
+    count = {"episodes": len(played.returns), "cut": played.cut}
     with reporting(f"{path} cannot be written"):
-        write_json(path, {"episodes": len(played.returns), **metrics, **episodes})
+        write_json(path, {**count, **metrics, **episodes})
     line = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    return f"{len(played.returns)} episodes: return {line}"
+    return f"{len(played.returns)} episodes: return {line}{played.cut_note()}"

@@ -5,28 +5,24 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from agentlab import config as configs
-from agentlab.agents import agent_class, make_agent
+from agentlab.agents import ALGORITHMS, agent_class, make_agent
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import EVALUATION, EvalCallback, evaluate
-from agentlab.agents.initialization import init_from
-from agentlab.agents.loop import train
 from agentlab.agents.presets import Preset, preset
-from agentlab.envs import Preprocessing, VectorEnv, make_envs
+from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
-from agentlab.experiments.agent_result import AgentResult, read_evaluation, write_evaluation
-from agentlab.experiments.agent_settings import CHANGEABLE, Training
-from agentlab.experiments.foreign import trusted
-from agentlab.experiments.plan import Plan, Report, check_names, fill
+from agentlab.experiments.agent_result import AgentResult, read_evaluation
+from agentlab.experiments.agent_settings import CHANGEABLE, Environment, Training
+from agentlab.experiments.agent_training import AgentTraining
+from agentlab.experiments.foreign import trusted, trusted_wrappers
+from agentlab.experiments.plan import Plan, check_names, fill
 from agentlab.lazy import without_banners
-from agentlab.runs import Run, derive_seed, open_video, seed_everything
-from agentlab.training.callbacks import Callback
+from agentlab.runs import Run, seed_everything
 from agentlab.training.optimizers import OptimizerOptions
 
 
@@ -45,6 +41,7 @@ class AgentPlan(Plan):
         preset: the name of the preset that supplied the defaults.
         config: the algorithm's configuration.
         preprocessing: the preprocessing of observations and rewards.
+        environment: arguments of the environment, and wrappers around it.
         training: settings that do not depend on the algorithm.
     """
 
@@ -55,6 +52,7 @@ class AgentPlan(Plan):
     preset: str
     config: Any
     preprocessing: Preprocessing
+    environment: Environment
     training: Training
 
     @classmethod
@@ -62,16 +60,18 @@ class AgentPlan(Plan):
         """Create a plan; settings that are not given come from a preset or the defaults.
 
         Args:
-            env: the environment's id.
+            env: the environment's id; without a version, its newest one.
             algo: the algorithm's name, or ``module:Class``.
             preset_name: name of a preset; ``"none"`` for no preset; ``None`` for the environment's
                 default preset, if any.
-            settings: fields of the algorithm's configuration, ``Preprocessing`` and ``Training``.
+            settings: fields of the algorithm's configuration, ``Preprocessing``, ``Environment``
+                and ``Training``.
 
         Raises:
             InvalidArgument: for an unknown algorithm, preset or setting, or a value out of range.
         """
-        check_names(settings, agent_class(algo).Config, Preprocessing, Training)
+        env, algo = newest_version(env), ALGORITHMS.canonical(algo)
+        check_names(settings, agent_class(algo).Config, Preprocessing, Environment, Training)
         return cls.of_preset(env, algo, preset(algo, env, preset_name), settings)
 
     @classmethod
@@ -83,12 +83,17 @@ class AgentPlan(Plan):
             chosen.name,
             fill(agent_class(algo).Config, chosen.config, given),
             fill(Preprocessing, chosen.preprocessing, given),
+            fill(Environment, {}, given),
             fill(Training, chosen.training, given),
         )
 
     @classmethod
     def from_json(
-        cls, described: Mapping[str, Any], env: str | None = None, algo: str | None = None
+        cls,
+        described: Mapping[str, Any],
+        env: str | None = None,
+        algo: str | None = None,
+        wrapper: Sequence[str] = (),
     ) -> Self:
         """Create a plan from a dictionary returned by ``to_json``.
 
@@ -98,24 +103,32 @@ class AgentPlan(Plan):
             described: the contents of a ``config.json``.
             env: the environment given by the user; ``None`` uses the file's.
             algo: the algorithm given by the user; ``None`` uses the file's.
+            wrapper: the wrappers given by the user; none uses the file's.
 
         Raises:
             AgentlabError: if the file is damaged, or if it names code from outside agentlab that
                 the user did not name.
         """
         try:
-            for what, given in (("env", env), ("algo", algo)):
-                if given not in (None, described[what]):
-                    raise InvalidArgument(
-                        f"{what}={given!r} differs from the run's {what}={described[what]!r}"
-                    )
+            env, algo = env and newest_version(env), algo and ALGORITHMS.canonical(algo)
+            environment = configs.from_dict(Environment, described.get("environment", {}))
+            for what, given, stored in (
+                ("env", env, described["env"]),
+                ("algo", algo, described["algo"]),
+                ("wrapper", tuple(wrapper) or None, environment.wrapper),
+            ):
+                if given not in (None, stored):
+                    raise InvalidArgument(f"{what}={given!r} differs from the run's {stored!r}")
             algo = algo or trusted("algo", described["algo"])
+            if not wrapper:
+                trusted_wrappers(environment.wrapper)
             return cls(
                 env or trusted("env", described["env"]),
                 algo,
                 str(described["preset"]),
                 configs.from_dict(agent_class(algo).Config, described["config"]),
                 configs.from_dict(Preprocessing, described["preprocessing"]),
+                environment,
                 configs.from_dict(Training, described["training"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -135,11 +148,12 @@ class AgentPlan(Plan):
             "preset": self.preset,
             "config": configs.to_dict(self.config),
             "preprocessing": configs.to_dict(self.preprocessing),
+            "environment": configs.to_dict(self.environment),
             "training": configs.to_dict(self.training),
         }
 
     def values(self) -> dict[str, Any]:
-        parts = (self.training, self.config, self.preprocessing)
+        parts = (self.training, self.config, self.preprocessing, self.environment)
         return {
             "env": self.env,
             "algo": self.algo,
@@ -192,6 +206,8 @@ class AgentPlan(Plan):
             preprocessing=self.preprocessing,
             workers=self.training.workers if n is None else 0,
             render=render,
+            wrappers=self.environment.wrapper,
+            **self.environment.kwargs,
         )
 
     def make_agent(self, envs: VectorEnv) -> Agent:
@@ -206,79 +222,4 @@ class AgentPlan(Plan):
     @contextmanager
     def prepare(self) -> Iterator[plans.Training]:
         with self.make_envs() as envs:
-            yield _AgentTraining(self, envs, self.make_agent(envs))
-
-
-@dataclass(frozen=True)
-class _AgentTraining:
-    plan: AgentPlan
-    envs: VectorEnv
-    agent: Agent
-
-    def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> AgentResult:
-        """Train, save, plot, evaluate and record a video."""
-        from agentlab.plots.curves import plot_returns
-
-        training = self.plan.training
-        if training.init_from is not None and not run.checkpoints.folders():
-            init_from(self.agent, training.init_from)
-        with ExitStack() as stack:
-            if training.eval_every:
-                callbacks = [self._evaluating(stack, report), *callbacks]
-            result = train(
-                self.agent,
-                self.envs,
-                training.steps,
-                run=run,
-                seed=training.seed,
-                log_every=training.log_every,
-                checkpoint_every=training.checkpoint_every,
-                callbacks=callbacks,
-            )
-        path = run.path  # which may have been moved
-        best = path / "best" if (path / "best").is_dir() else None
-        if result.interrupted:
-            return AgentResult(path, True, None, result.steps, None, best)
-        saved = run.save_learner("learner", self.agent.write)
-        report("agent", saved)
-        if best is not None:
-            report("best agent", best)
-        try:
-            report("plot", plot_returns(path))
-        except AgentlabError as error:  # no episode was completed
-            report("plot", f"none: {error}")
-        played, seed = None, derive_seed(training.seed, EVALUATION)
-        if training.eval_episodes:
-            played = evaluate(self.agent, self.envs, training.eval_episodes, seed=seed)
-            report("evaluation", write_evaluation(played, path / "evaluation.json"))
-        if summary := self.agent.summary():
-            report("summary", summary)
-        if training.video:
-            report("video", self._record_video(saved, run, result.steps, seed))
-        return AgentResult(path, False, saved, result.steps, played, best)
-
-    def _evaluating(self, stack: ExitStack, report: Report) -> EvalCallback:
-        """Create the callback that evaluates during training, in separate environments."""
-        training = self.plan.training
-        envs = self.plan.make_envs(min(training.n_envs, training.eval_episodes))
-        return EvalCallback(
-            stack.enter_context(envs),
-            training.eval_every,
-            training.eval_episodes,
-            seed=training.seed,
-            stop_at_return=training.stop_at_return,
-            report=report,
-        )
-
-    def _record_video(self, saved: Path, run: Run, step: int, seed: int) -> Path | str:
-        """Record one episode; on failure return the reason, since training has succeeded."""
-        path = run.path / "videos" / "episode.mp4"
-        try:
-            with self.plan.make_envs(1, render=True) as screen, open_video(path) as video:
-                agent = agent_class(self.plan.algo).load(saved, num_envs=1)
-                evaluate(agent, screen, 1, seed=seed, video=video)
-            if video.last is not None:
-                run.image("episode/end", step, video.last)
-            return path
-        except Exception as error:  # rendering without a display can raise anything
-            return f"none: {' '.join(str(error).split())}"
+            yield AgentTraining(self, envs, self.make_agent(envs))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from agentlab.agents.evaluation import EVAL_STEPS
 from agentlab.config import Options, option
 from agentlab.envs.vector import MAX_ENVS
 from agentlab.errors import InvalidArgument
@@ -57,13 +60,16 @@ class Training(Options):
     eval_episodes: int = option(
         100, "episodes per evaluation, during and after training; 0 for no evaluation", ge=0
     )
+    eval_steps: int = option(
+        EVAL_STEPS, "cut an episode after N steps, in evaluations and videos", ge=1
+    )
     stop_at_return: float | None = option(
         None, "stop once an evaluation during training reaches this mean return"
     )
     init_from: str | None = option(
         None, "start from what the agent of this run or saved folder has learned"
     )
-    video: bool = option(True, "record a video of one episode at the end")
+    video: bool = option(True, "record a video at the end: one episode, or several short ones")
 
     def check(self) -> None:
         super().check()
@@ -75,3 +81,29 @@ class Training(Options):
             raise InvalidArgument(
                 f"stop_at_return={self.stop_at_return:g} needs eval_every to be 1 or more, not 0"
             )
+
+
+@dataclass(frozen=True)
+class Environment(Options):
+    """How the environment is made."""
+
+    env_kwargs: dict[str, Any] | None = option(
+        None, "arguments of its constructor, such as map_name=8x8 is_slippery=false"
+    )
+    wrapper: tuple[str, ...] = option(
+        (), "wrappers applied to it as module:Class, the first innermost"
+    )
+
+    def check(self) -> None:
+        super().check()
+        for name in self.wrapper:
+            if ":" not in name:
+                raise InvalidArgument(
+                    f"wrapper={name!r} must be module:Class, such as "
+                    "gymnasium.wrappers:FlattenObservation"
+                )
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """The arguments of the environment's constructor."""
+        return self.env_kwargs or {}

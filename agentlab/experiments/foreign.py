@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from agentlab.errors import AgentlabError
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether ``name`` refers to a module from outside agentlab."""
-    return ":" in name.removeprefix("gym:")
+    """Return whether ``name`` refers to a module from outside agentlab and Gymnasium."""
+    return ":" in name.removeprefix("gym:").removeprefix("gymnasium.wrappers:")
 
 
 def trusted(what: str, stored: Any) -> str:
@@ -27,3 +28,17 @@ def trusted(what: str, stored: Any) -> str:
             f"add --{what} {stored}"
         )
     return stored
+
+
+def trusted_wrappers(stored: Sequence[str]) -> tuple[str, ...]:
+    """Return the wrappers stored in a file, if all of them are Gymnasium's.
+
+    Raises:
+        AgentlabError: if the user must give them, because one is code from elsewhere.
+    """
+    if any(map(is_foreign, stored)):
+        raise AgentlabError(
+            f"the saved wrapper={', '.join(stored)!r} is code from outside agentlab: if you trust "
+            f"it, add --wrapper {' '.join(stored)}"
+        )
+    return tuple(stored)

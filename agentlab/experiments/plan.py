@@ -163,6 +163,8 @@ def start(
                 # Training failed before anything was learned.
                 shutil.rmtree(run.path, ignore_errors=True)
             raise
+        except KeyboardInterrupt:
+            raise _interrupted(run) from None
 
 
 def resume(
@@ -200,8 +202,23 @@ def resume(
             resumed = [*(earlier if isinstance(earlier, list) else []), record]
             run.update_config({**plan.to_json(), "finished": None, "resumed": resumed})
         on_start(run)
-        _warn(plan, report)
-        return _finish(run, train(run, report, callbacks))
+        try:
+            _warn(plan, report)
+            return _finish(run, train(run, report, callbacks))
+        except KeyboardInterrupt:
+            raise _interrupted(run) from None
+
+
+def _interrupted(run: Run) -> KeyboardInterrupt:
+    """Return the exception for a run that was interrupted at once, which says what is saved."""
+    saved = []
+    if run.checkpoints.folders():
+        saved.append(f"the latest checkpoint is saved, resume it with --resume {run.path}")
+    if (run.path / "learner").is_dir():
+        saved.append(f"what was trained last is saved in {run.path / 'learner'}")
+    return KeyboardInterrupt(
+        f"interrupted; {'; '.join(saved) or f'no checkpoint of {run.path} has been saved yet'}"
+    )
 
 
 def _warn(plan: Plan, report: Report) -> None:

@@ -12,17 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.errors import AgentlabError
-from agentlab.plots.style import CONTRAST, INK, LINE, MUTED, new_figure, save_figure, tidy
-from agentlab.runs.reading import open_regular
+from agentlab.plots.style import CONTRAST, INK, LINE, MUTED, new_figure, plain, save_figure, tidy
+from agentlab.runs.episode_log import read_episodes
+from agentlab.runs.reading import open_regular, read_json
 
 Column = npt.NDArray[np.float64]
+MAX_DOTS = 20_000
+MAX_NAME = 60  # characters
 
 
 def plot_returns(run_path: Path | str) -> Path:
-    """Plot the mean return of a run over its steps, with its spread if that was logged.
+    """Plot the returns of a run over its steps: episodes, their mean, and the evaluations.
 
     Reads ``metrics.csv`` (``return/mean``; ``return/min`` and ``return/max``, or ``return/std``;
-    ``episodes``) and ``timings.csv`` (``seconds``, for a second axis).
+    ``episodes``), ``episodes.csv``, ``evaluations.csv``, ``evaluation.json`` and ``timings.csv``
+    (``seconds``, for a second axis).
 
     Args:
         run_path: the run's folder.
@@ -54,7 +58,10 @@ def plot_returns(run_path: Path | str) -> Path:
 
     figure = new_figure(8, 4.8)
     axes = figure.add_subplot()
-    if {"return/min", "return/max"} <= metrics.keys():
+    episodes = read_episodes(run_path)
+    if len(episodes):
+        _draw_episodes(axes, episodes[:, 0], episodes[:, 1])
+    elif {"return/min", "return/max"} <= metrics.keys():
         low, high = metrics["return/min"][drawn], metrics["return/max"][drawn]
         axes.fill_between(
             steps, low, high, color=LINE, alpha=0.14, lw=0, label="minimum to maximum"
@@ -64,6 +71,7 @@ def plot_returns(run_path: Path | str) -> Path:
         label = "± standard deviation"
         axes.fill_between(steps, mean - std, mean + std, color=LINE, alpha=0.14, lw=0, label=label)
     _draw_line(axes, steps, mean, LINE, "mean of the last 100 episodes")
+    _draw_evaluations(axes, run_path, float(steps[-1]))
     axes.annotate(
         f" {mean[-1]:.4g}", (steps[-1], mean[-1]), color=LINE, va="center", annotation_clip=False
     )
@@ -74,9 +82,61 @@ def plot_returns(run_path: Path | str) -> Path:
         "return (sum of an episode's rewards)",
     )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.legend(frameon=False, loc="best", labelcolor=INK)
+    legend: Any = axes.legend(frameon=False, loc="best", labelcolor=INK)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
     _add_time_axis(axes, _columns(run_path / "timings.csv"))
     return save_figure(figure, run_path / "plots" / "returns.png")
+
+
+def _draw_episodes(axes: Any, steps: Column, returns: Column) -> None:
+    """Draw each episode as a dot; of very many, an evenly spaced selection."""
+    chosen = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MAX_DOTS)).astype(int))
+    label = "episodes" if len(chosen) == len(steps) else f"{len(chosen):,} of the episodes"
+    alpha = float(np.clip(300 / len(chosen), 0.06, 0.5))
+    axes.plot(
+        steps[chosen], returns[chosen], ".", color=LINE, ms=3, mew=0, alpha=alpha, label=label
+    )
+
+
+def _draw_evaluations(axes: Any, run_path: Path, last: float) -> None:
+    """Draw the evaluations during training and the final one, with their standard deviations."""
+    rows = _columns(run_path / "evaluations.csv")
+    empty = np.empty(0)
+    steps = rows.get("step", empty)
+    means, stds = (rows.get(f"{name}_return", empty) for name in ("mean", "std"))
+    if not len(steps) == len(means) == len(stds):
+        raise AgentlabError(f"{run_path / 'evaluations.csv'} cannot be read: columns are missing")
+    final = _final_evaluation(run_path)
+    if final is not None and last not in steps:
+        steps, means, stds = (
+            np.append(known, new)
+            for known, new in zip((steps, means, stds), (last, *final), strict=True)
+        )
+    if len(steps):
+        axes.errorbar(
+            steps,
+            means,
+            stds,
+            color=CONTRAST,
+            lw=1.2,
+            elinewidth=0.8,
+            marker="o",
+            ms=4,
+            label="evaluation ± standard deviation",
+        )
+
+
+def _final_evaluation(run_path: Path) -> tuple[float, float] | None:
+    """Return the mean and standard deviation in ``evaluation.json``, or ``None`` without one."""
+    path = run_path / "evaluation.json"
+    if not path.exists():
+        return None
+    try:
+        content = read_json(path)
+        return float(content["mean"]), float(content["std"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise AgentlabError(f"{path} cannot be read: {error}") from error
 
 
 def plot_history(run_path: Path | str) -> Path:
@@ -119,7 +179,7 @@ def plot_history(run_path: Path | str) -> Path:
         axes.legend(frameon=False, loc="best", labelcolor=INK)
     for axes in figure.axes[len(names) :]:
         axes.remove()
-    figure.suptitle(run_path.resolve().name, x=0.01, ha="left", color=INK)
+    figure.suptitle(_name(run_path), x=0.01, ha="left", color=INK)
     return save_figure(figure, run_path / "plots" / "history.png")
 
 
@@ -128,8 +188,12 @@ def _draw_line(axes: Any, x: Column, y: Column, color: str, label: str) -> None:
     axes.plot(x, y, color=color, lw=1.8, marker="o" if len(x) == 1 else "", label=label)
 
 
+def _name(run_path: Path) -> str:
+    return plain(run_path.resolve().name, MAX_NAME)
+
+
 def _title(run_path: Path, metrics: dict[str, Column]) -> str:
-    name = run_path.resolve().name
+    name = _name(run_path)
     episodes = metrics.get("episodes", np.empty(0))
     return f"{name} · {int(episodes[-1]):,} episodes" if np.isfinite(episodes[-1:]).any() else name
 

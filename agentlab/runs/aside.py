@@ -8,7 +8,10 @@ from pathlib import Path
 
 from agentlab.errors import printable
 
-FILES = (".lock", "metrics.csv", "timings.csv", "evaluations.csv", "evaluation.json", "test.json")
+FILES = (
+    *(".lock", "metrics.csv", "timings.csv", "evaluations.csv", "episodes.csv"),
+    *("evaluation.json", "test.json"),
+)
 FOLDERS = ("tensorboard", "checkpoints", "learner", "best", "plots", "videos")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agentlab.errors import AgentlabError
 
-APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", ".lock")  # modified in place
+# Files of a run that are modified in place.
+APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", "episodes.csv", ".lock")
 
 
 def check_output(

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from agentlab.config import format_value
 from agentlab.runs.aside import tell
 
+RECORDED = ("agentlab", "versions", "created", "finished", "resumed")
 PACKAGES = ("tensorflow", "keras", "numpy", "gymnasium", "ale-py")
 
 
@@ -54,3 +56,19 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def hyperparameters(config: Mapping[str, Any]) -> dict[str, bool | float | str]:
+    """Return the settings in a ``config.json`` by name, without versions and time.
+
+    >>> hyperparameters({"agentlab": "0.1.0", "algo": "pg", "config": {"hidden": [64, 64]}})
+    {'algo': 'pg', 'hidden': '64,64'}
+    """
+    settings: dict[str, Any] = {}
+    for name, value in config.items():
+        if name not in RECORDED:
+            settings |= value if isinstance(value, dict) else {name: value}
+    return {
+        name: value if isinstance(value, bool | int | float | str) else format_value(value)
+        for name, value in settings.items()
+    }

@@ -24,7 +24,7 @@ from agentlab.runs.files import (
     reporting,
 )
 from agentlab.runs.permission import refuse_links
-from agentlab.runs.provenance import provenance
+from agentlab.runs.provenance import hyperparameters, provenance
 from agentlab.runs.table import Table
 from agentlab.runs.tensorboard import EventFile
 from agentlab.runs.watch import Watch
@@ -64,8 +64,7 @@ class Run:
     keep = 3
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path = path
-        self.config = config
+        self.path, self.config = path, config
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
         self._evaluations = Table(path / "evaluations.csv")
@@ -271,7 +270,8 @@ class Run:
 
     def _events(self) -> EventFile:
         if self._event_file is None:
-            self._event_file = EventFile(self.path / "tensorboard", self._events_start)
+            settings = hyperparameters(self.config) if self._events_start == 0 else {}
+            self._event_file = EventFile(self.path / "tensorboard", self._events_start, settings)
             self._events_start = None
         return self._event_file
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 PATIENCE = 5.0  # seconds that an environment has to return after a signal
@@ -42,6 +43,8 @@ def stop_signals() -> Iterator[Stop]:
         if stop.is_set():  # the second signal: do not wait for the checkpoint
             raise KeyboardInterrupt
         stop.set()
+        with suppress(OSError):  # not print, which the signal may have interrupted
+            os.write(2, b"\nstopping and saving; Ctrl-C again stops at once\n")
         signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
 
     def wake(number: int, frame: Any) -> None:

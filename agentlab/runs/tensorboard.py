@@ -14,8 +14,38 @@ import numpy.typing as npt
 
 from agentlab.runs.files import open_new
 
+Settings = Mapping[str, bool | float | str]
 FLUSH_SECONDS = 5.0
 HISTOGRAM_BINS = 30
+
+
+# Charts are grouped by the first part of their names, in alphabetical order: eval, rollout, time,
+# train, validation.
+ROLLOUT = {
+    "episodes": "rollout/episodes",
+    "return/mean": "rollout/mean_return",
+    "return/min": "rollout/min_return",
+    "return/max": "rollout/max_return",
+    "length/mean": "rollout/mean_length",
+}
+
+
+def chart_name(name: str) -> str:
+    """Return the name of a metric's chart in TensorBoard.
+
+    >>> chart_name("return/mean"), chart_name("loss/policy"), chart_name("epsilon")
+    ('rollout/mean_return', 'train/policy_loss', 'train/epsilon')
+    >>> chart_name("seconds"), chart_name("time/act"), chart_name("validation/accuracy")
+    ('time/seconds', 'time/act', 'validation/accuracy')
+    """
+    if name in ROLLOUT:
+        return ROLLOUT[name]
+    group, _, rest = name.partition("/")
+    if group in ("train", "validation", "time", "eval") and rest:
+        return name
+    if name == "seconds" or name.endswith("_per_second"):
+        return f"time/{name}"
+    return f"train/{rest}_loss" if group == "loss" and rest else f"train/{name}"
 
 
 class EventFile:
@@ -25,9 +55,10 @@ class EventFile:
         folder: folder of the file, whose name sorts after those of older files.
         start: makes TensorBoard discard the steps of older files from ``start`` on, which will be
             written again; ``None`` keeps all.
+        settings: the settings of the run, for TensorBoard's tab of hyperparameters.
     """
 
-    def __init__(self, folder: Path, start: int | None) -> None:
+    def __init__(self, folder: Path, start: int | None, settings: Settings | None = None) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -40,11 +71,14 @@ class EventFile:
         if start is not None:
             session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._write(start, session_log=session)
+        if settings:
+            self._write_hyperparameters(settings)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write scalars, one chart for each name."""
+        """Write scalars, one chart for each name; see ``chart_name``."""
         value = self._summary.Value
-        self._write_values(step, [value(tag=t, simple_value=float(v)) for t, v in values.items()])
+        charts = {chart_name(name): float(v) for name, v in values.items()}
+        self._write_values(step, [value(tag=t, simple_value=v) for t, v in charts.items()])
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays; infinities and NaNs are ignored."""
@@ -90,6 +124,25 @@ class EventFile:
     def close(self) -> None:
         """Flush and close the file."""
         self._records.close()
+
+    def _write_hyperparameters(self, values: Settings) -> None:
+        from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+        start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
+        for name, value in values.items():
+            field = start.hparams[name]
+            if isinstance(value, bool):
+                field.bool_value = value
+            elif isinstance(value, int | float):
+                field.number_value = value
+            else:
+                field.string_value = value
+        data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
+        summary = metadata.create_summary_metadata(data)
+        tag = metadata.SESSION_START_INFO_TAG
+        self._write_values(
+            0, [self._summary.Value(tag=tag, metadata=summary, tensor=metadata.NULL_TENSOR)]
+        )
 
     def _write_values(self, step: int, values: list[Any]) -> None:
         self._write(step, summary=self._summary(value=values))

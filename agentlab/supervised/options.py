@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentlab.config import Options, option
+from agentlab.nets import TORSOS
+from agentlab.nets.activation_names import check_activation
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,11 @@ class Network(Options):
     )
     activation: str = option("relu", "activation of the mlp's hidden layers, a Keras name")
     dropout: float | None = option(None, "dropout rate; none for the net's default", ge=0, lt=1)
+
+    def check(self) -> None:
+        super().check()
+        TORSOS.check(self.net)
+        check_activation(self.activation)
 
 
 @dataclass(frozen=True)

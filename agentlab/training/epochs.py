@@ -45,7 +45,9 @@ def train_epochs(
     """
     session = _Session(trainer, train, validation, run, Callbacks(callbacks))
     session.resume()
-    progress = Progress(session.epochs * session.per_epoch, session.updates, quiet, "batches")
+    total = session.epochs * session.per_epoch
+    progress = Progress(total, session.updates, quiet, "batches", session.phase)
+    progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
     with stop_signals() as stop:
         try:
@@ -91,10 +93,10 @@ class _Session:
         self.best = [math.inf, math.inf]
         self.best_state: dict[str, Any] = {}
         self.improved = False  # since the best was last saved
-        self.seconds = 0.0
+        self.seconds, self.means = 0.0, BatchMeans()
         self.saved_at = time.monotonic()  # of the latest checkpoint
-        self.means = BatchMeans()
         self._last: Batch | None = None
+        self.phase = lambda: "" if self._last else "compiling"  # for the progress line
 
     @property
     def updates(self) -> int:
@@ -290,7 +292,7 @@ class _Session:
             now = {name: value for name, value in arrays.items() if name not in best}
             self.trainer.restore({**now, **from_json(state["state"])})
             change_learning_rate(self.trainer, self.stages[self.stage], saved.path / LEARNER)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from agentlab.config import Options, option
 from agentlab.errors import InvalidArgument
+from agentlab.training.optimizer_names import check_optimizer
 from agentlab.training.optimizers import ScheduleName, make_optimizer, make_schedule
 
 
@@ -40,6 +41,7 @@ class Optimization(Options):
     def check(self) -> None:
         """Raise ``InvalidArgument`` if an option is out of bounds or contradicts another."""
         super().check()
+        check_optimizer(self.optimizer)
         if self.nesterov and not self.momentum:
             raise InvalidArgument(
                 f"nesterov=True needs momentum greater than 0, such as 0.9, not {self.momentum}"

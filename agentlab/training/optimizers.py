@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError
 from agentlab.lazy import keras, tf
+from agentlab.training.optimizer_names import check_optimizer
 
 ScheduleName = Literal[
     "constant",
@@ -34,14 +35,8 @@ def make_optimizer(name: str, learning_rate: Any, **arguments: Any) -> Any:
     Raises:
         AgentlabError: for an unknown optimizer, or arguments that it does not accept.
     """
-    known = {  # the base class and wrappers of other optimizers have no learning_rate argument
-        key.lower(): cls
-        for key, cls in vars(keras.optimizers).items()
-        if isinstance(cls, type) and "learning_rate" in signature(cls).parameters
-    }
-    if name.lower() not in known:
-        names = ", ".join(sorted(known))
-        raise AgentlabError(f"optimizer={name!r} is unknown; choose from {names}")
+    check_optimizer(name)
+    known = {key.lower(): cls for key, cls in vars(keras.optimizers).items()}
     name = name.lower()
     taken = signature(known[name]).parameters
     for argument, value in arguments.items():
@@ -67,6 +62,10 @@ class OptimizerOptions(Options):
     max_grad_norm: float | None = option(
         None, "clip the global gradient norm to this; none for no clipping", gt=0
     )
+
+    def check(self) -> None:
+        super().check()
+        check_optimizer(self.optimizer)
 
     def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
         """Create the optimizer; ``learning_rate``, a float or a schedule, overrides the option."""

@@ -28,6 +28,7 @@ class LearningStep:
 
     def __init__(self, trainer: Trainer, example: Batch, ragged: bool) -> None:
         self._trainer, self._sums = trainer, Sums()
+        self._inputs = batch_spec(example, ragged).inputs
         spec, variables = [batch_spec(example, ragged)], trainer.net.trainable_variables
 
         def make(training: bool) -> Update:
@@ -49,6 +50,11 @@ class LearningStep:
         """Train on a batch and return the means of its metrics, and ``grad_norm``."""
         norm, (sums,) = self._update.tensors([batch])
         return {**self._sums.means(sums.numpy()), "grad_norm": float(norm[0])}
+
+    def graph(self) -> Any:
+        """Return the traced computation of the network's outputs, for TensorBoard's graph view."""
+        forward = tf.function(lambda inputs: self._trainer.forward(inputs, False))
+        return forward.get_concrete_function(self._inputs)
 
     def _loss(self, batch: Batch, training: bool) -> Loss:
         found, weights = self._trainer.losses(batch, training), batch.weights

@@ -239,8 +239,8 @@ class Trainer(Presented, Learner):
         return found
 
     def graph(self) -> Any:
-        """Return the traced computation of gradients for TensorBoard, if there is one."""
-        return None if self._learn is None else self._learn.still.graph()
+        """Return the traced network for TensorBoard's graph view, if there is one."""
+        return None if self._learn is None else self._learn.graph()
 
     def components(self) -> dict[str, Any]:
         """Return the components that training changes, by name."""

@@ -33,7 +33,10 @@ class Update:
 
     Attributes:
         metrics: names of the reported metrics; the last is the gradient's norm, ``grad_norm``.
+        started, finished: whether the first call, which compiles, has begun and has ended.
     """
+
+    started = finished = False
 
     def __init__(
         self,
@@ -87,17 +90,15 @@ class Update:
 
     def tensors(self, batches: Any) -> tuple[Any, Any]:
         """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
+        self.started = True
         means, per_example = self._compiled(batches)
+        self.finished = True
         return means, per_example
 
     def gradients(self, batch: Any) -> list[Any]:
         """Return the gradients of one minibatch without applying them, for histograms."""
         found: list[Any] = self._gradients(batch)
         return found
-
-    def graph(self) -> Any:
-        """Return the traced computation of gradients, for TensorBoard's graph view."""
-        return self._gradients.get_concrete_function()
 
     def _gradients_of(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[list[Any], Loss]:
         with tf.GradientTape() as tape:
@@ -214,6 +215,20 @@ def make_update(
         prepare=prepare,
         stop=stop,
     )
+
+
+def phase_of(learner: Any) -> str:
+    """Return what a learner is doing before its first update is complete, for a progress line.
+
+    Returns:
+        ``"collecting"`` before its first update, ``"compiling"`` during it, and then ``""``, as for
+        a learner without updates.
+    """
+    parts = [*vars(learner).values(), getattr(learner, "update", None)]
+    updates = [part for part in parts if isinstance(part, Update)]
+    if not updates or any(update.finished for update in updates):
+        return ""
+    return "compiling" if any(update.started for update in updates) else "collecting"
 
 
 def _without_first_axis(spec: Any) -> Any:

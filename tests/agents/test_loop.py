@@ -235,3 +235,39 @@ def test_random_actions_come_from_the_whole_action_space():
     actions = agentlab.make_agent("random", envs).act(envs.reset(0))
     assert actions.shape == (5, 3)
     assert np.unique(actions).size == 15
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 2), (12, 10), (12, 10, 3)])
+def test_tensorboard_shows_the_network_and_what_the_agent_sees(tmp_path, shape):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    class Screen(Sign):
+        def __init__(self):
+            super().__init__()
+            self.observation_space = spaces.Box(0, 1, shape, np.float32)
+
+        def observe(self):
+            return np.full(shape, super().observe()[0] > 0, np.float32)
+
+    envs = agentlab.make_envs(Screen, 2)
+    agent = agentlab.make_agent("pg", envs, hidden=(4,), rollout_length=8)
+    with agentlab.Run.create(tmp_path, "run", {}) as run:
+        agentlab.train(agent, envs, 64, run=run, checkpoint_every=32, quiet=True)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    images = events.Images("rollout/observation")
+    assert [image.step for image in images] == [0, 32, 64]
+    width = 20 if shape == (12, 10, 2) else 10  # two frames side by side
+    assert (images[0].height, images[0].width) == (12, width)
+    assert not any("gradient" in node.name.lower() for node in events.Graph().node)
+
+
+def test_only_images_are_shown(tmp_path):
+    from agentlab.envs.rendering import observation_image
+
+    for space in (
+        spaces.Discrete(3),
+        spaces.Box(-1, 1, (4,)),
+        spaces.Box(-np.inf, np.inf, (20, 20)),
+        spaces.Box(0, 1, (3, 3)),
+    ):
+        assert observation_image(space, space.sample()) is None

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -261,4 +259,6 @@ def test_the_graph_and_the_gradients_can_be_shown():
     kinds = {name.split("/")[0] for name in names}
     assert kinds == {"weights", "gradients"}
     assert all(np.isfinite(array).all() for array in names.values())
-    assert len(list(itertools.islice(agent.graph().graph.get_operations(), 10))) == 10
+    operations = [operation.name for operation in agent.graph().graph.get_operations()]
+    assert any("dense" in name.lower() or "MatMul" in name for name in operations)
+    assert not any("gradient" in name.lower() for name in operations)  # the network alone

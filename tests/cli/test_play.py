@@ -4,6 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
+import gymnasium
+
+import agentlab
+
 
 def test_a_run_plays_and_prints_every_episode(call, run):
     result = call("play runs/done --episodes 3")
@@ -27,10 +31,17 @@ def test_a_saved_agent_plays_without_its_run(call, run):
     assert call("play agent --episodes 1").code == 0
 
 
-def test_an_agent_without_a_config_needs_the_environment(call, refused, run):
+def test_an_agent_without_a_config_plays_where_it_was_trained(call, run):
     (run / "learner" / "config.json").unlink()
-    refused("play runs/done/learner", "--env is missing")
+    assert call("play runs/done/learner --episodes 1").code == 0
     assert call("play runs/done/learner --env CartPole-v0 --episodes 1").code == 0
+
+
+def test_an_agent_of_an_environment_without_id_needs_one(call, refused):
+    with agentlab.make_envs(lambda: gymnasium.make("CartPole-v1")) as envs:
+        agentlab.make_agent("random", envs).save("saved")
+    refused("play saved", "--env is missing")
+    assert call("play saved --env CartPole-v0 --episodes 1").code == 0
 
 
 def test_an_untrained_agent_plays(call):
@@ -43,3 +54,24 @@ def test_the_first_episode_is_recorded(call):
     assert result.code == 0, result.err
     assert "video        videos/a.mp4" in result.out
     assert Path("videos/a.mp4").stat().st_size > 1000
+
+
+def test_a_window_needs_a_display(refused, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    words = "play --env CartPole-v1 --algo random --episodes 1 --human"
+    refused(words, "--human needs a display", "--video episode.mp4")
+    refused(f"{words} --video a.mp4", "cannot be combined with human")
+
+
+def test_a_window_is_opened_where_there_is_a_display(call, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    made = []
+    make = gymnasium.make
+    monkeypatch.setattr(
+        gymnasium, "make", lambda id, **kwargs: made.append(make(id, **kwargs)) or made[-1]
+    )
+    assert (
+        call("play --env FrozenLake-v1 --algo random --episodes 1 --human --eval-steps 2").code == 0
+    )
+    assert [env.render_mode for env in made] == ["human"]

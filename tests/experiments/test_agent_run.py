@@ -33,7 +33,7 @@ def test_a_plan_started_from_python_is_the_commands_run(tmp_path):
     assert (result.steps, result.interrupted, result.best) == (200, False, None)
     assert len(result.evaluation.returns) == 2
     assert result.saved == tmp_path / "python" / "learner"
-    assert reported == ["agent", "plot", "evaluation"]
+    assert reported == ["agent", "evaluation", "plot"]
     assert agentlab.load(result.path).name == agentlab.load(result.saved).name == "random"
 
 

@@ -10,6 +10,7 @@ from agentlab.errors import AgentlabError
 from agentlab.plots.curves import plot_history, plot_returns
 from agentlab.plots.style import figure_to_array, new_figure, plain
 from agentlab.runs import Run
+from agentlab.runs.episode_log import EpisodeLog
 
 
 def image_of(path: Path, **columns: list[float]) -> float:
@@ -35,6 +36,34 @@ def test_curve_and_spread(tmp_path: Path) -> None:
 
 def test_episodes_that_end_late_and_a_single_point(tmp_path: Path) -> None:
     image_of(tmp_path, mean=[float("nan"), 3.0])
+
+
+def test_every_episode_and_the_evaluations_are_drawn(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "run", {})
+    for step in (1000, 2000, 3000):
+        run.log(step, {"return/mean": 1.0}, {})
+    bare = imageio.v3.imread(plot_returns(run.path))[..., :3]
+    log = EpisodeLog(run.path)
+    log.add(1500, list(np.linspace(-50, 50, 400)), [1] * 400)
+    log.flush()
+    episodes = imageio.v3.imread(plot_returns(run.path))[..., :3]
+    assert (episodes < 250).any(-1).sum() > (bare < 250).any(-1).sum() + 1000
+    assert not has_color(episodes, (0xD1, 0x60, 0x1F))
+    run.log_evaluation(2000, {"mean_return": 20.0, "std_return": 5.0})
+    (run.path / "evaluation.json").write_text('{"mean": 30.0, "std": 2.0}')
+    assert has_color(imageio.v3.imread(plot_returns(run.path))[..., :3], (0xD1, 0x60, 0x1F))
+    (run.path / "evaluation.json").write_text('{"mean": []}')
+    with pytest.raises(AgentlabError, match=r"evaluation.json cannot be read"):
+        plot_returns(run.path)
+
+
+def test_a_name_with_dollars_is_not_a_formula(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "run", {})
+    run.log(10, {"return/mean": 1.0, "train/loss": 1.0}, {})
+    run.close()
+    path = run.path.rename(tmp_path / r"a$\frac{$b$")
+    assert plot_returns(path).exists()
+    assert plot_history(path).exists()
 
 
 def test_a_run_without_returns(tmp_path: Path) -> None:

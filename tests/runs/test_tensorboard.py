@@ -29,8 +29,11 @@ def test_scalars(run: Run) -> None:
     run.log(10, {"return/mean": -20.5}, {"seconds": 1.0})
     run.log(20, {"return/mean": 3.0}, {"seconds": 2.0})
     events = read(run)
-    assert [(e.step, e.value) for e in events.Scalars("return/mean")] == [(10, -20.5), (20, 3.0)]
-    assert [e.value for e in events.Scalars("seconds")] == [1.0, 2.0]
+    assert [(e.step, e.value) for e in events.Scalars("rollout/mean_return")] == [
+        (10, -20.5),
+        (20, 3.0),
+    ]
+    assert [e.value for e in events.Scalars("time/seconds")] == [1.0, 2.0]
 
 
 def test_histograms(run: Run) -> None:
@@ -58,6 +61,54 @@ def test_image_and_text(run: Run) -> None:
     assert events.SummaryMetadata("config").plugin_data.plugin_name == "text"
 
 
+def test_the_hyperparameters_tab_lists_the_settings(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+    from tensorboard.context import RequestContext
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+    config = {"algo": "pg", "config": {"gamma": 0.9, "hidden": [8, 4], "overlap": True}}
+    for name in ("a", "b"):
+        with Run.create(tmp_path, name, config) as run:
+            run.log(10, {"return/mean": 7.0}, {})
+    multiplexer = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(tmp_path))
+    multiplexer.Reload()
+    provider = data_provider.MultiplexerDataProvider(multiplexer, str(tmp_path))
+    context = backend_context.Context(TBContext(data_provider=provider))
+    request = RequestContext()
+    metadata = context.hparams_metadata(request, "")
+    experiment = context.experiment_from_metadata(
+        request, "", True, metadata, context.hparams_from_data_provider(request, "", 100)
+    )
+    wanted = api_pb2.ListSessionGroupsRequest(
+        start_index=0,
+        slice_size=10,
+        allowed_statuses=[api_pb2.STATUS_UNKNOWN, api_pb2.STATUS_RUNNING],
+    )
+    handler = list_session_groups.Handler(request, context, "", wanted)
+    groups = handler.run().session_groups
+    assert "rollout/mean_return" in {info.name.tag for info in experiment.metric_infos}
+    assert len(groups) >= 1
+    values = groups[0].hparams
+    assert values["algo"].string_value == "pg"
+    assert values["gamma"].number_value == 0.9
+    assert values["hidden"].string_value == "8,4"
+    assert values["overlap"].bool_value is True
+
+
+def test_charts_of_evaluations_and_rollouts_come_first(run: Run) -> None:
+    run.log(10, {"return/mean": 1.0, "loss/policy": 2.0, "epsilon": 0.5}, {"seconds": 1.0})
+    run.log_evaluation(10, {"mean_return": 3.0})
+    tags = sorted(read(run).Tags()["scalars"])
+    assert tags == [
+        "eval/mean_return",
+        "rollout/mean_return",
+        "time/seconds",
+        "train/epsilon",
+        "train/policy_loss",
+    ]
+
+
 def test_graph(run: Run) -> None:
     tf = pytest.importorskip("tensorflow")
     function = tf.function(lambda x: tf.nn.relu(x) + 1.0)
@@ -74,7 +125,7 @@ def test_resuming_makes_tensorboard_discard_later_steps(run: Run) -> None:
     resumed = Run.open(run.path)
     resumed.rewind(resumed.latest_checkpoint())
     resumed.log(20, {"a": 5.0}, {})
-    assert [(e.step, e.value) for e in read(resumed).Scalars("a")] == [(10, 1.0), (20, 5.0)]
+    assert [(e.step, e.value) for e in read(resumed).Scalars("train/a")] == [(10, 1.0), (20, 5.0)]
 
 
 def test_opening_without_rewinding_discards_nothing(run: Run) -> None:
@@ -84,7 +135,7 @@ def test_opening_without_rewinding_discards_nothing(run: Run) -> None:
     run.close()
     again = Run.open(run.path)
     again.text("note", 0, "evaluated")
-    assert [event.step for event in read(again).Scalars("a")] == [10, 20]
+    assert [event.step for event in read(again).Scalars("train/a")] == [10, 20]
 
 
 def test_logging_is_cheap_and_needs_no_tensorflow(run: Run) -> None:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from agentlab.training.optimizers import make_optimizer
-from agentlab.training.update import Loss, last_minibatch, make_update, stacked_spec
+from agentlab.training.update import Loss, last_minibatch, make_update, phase_of, stacked_spec
 
 RATE = 0.1
 START = np.float32([1.0, -2.0])
@@ -166,8 +166,20 @@ def test_gradients_change_nothing_and_are_those_of_the_loss():
         np.testing.assert_allclose(gradient, gradient_by_hand(START, batches[0])[0], rtol=1e-4)
         assert nothing.numpy() == 0
         np.testing.assert_array_equal(weights, START)
-        if options:
-            assert update.graph().graph.get_operations()
+
+
+def test_a_progress_line_learns_when_the_first_update_is_complete():
+    class Learner:
+        pass
+
+    learner, (weights, unused) = Learner(), model()
+    assert phase_of(learner) == ""
+    learner.update = made(weights, unused)
+    assert phase_of(learner) == "collecting"
+    learner.update.started = True
+    assert phase_of(learner) == "compiling"
+    learner.update(minibatches(1))
+    assert phase_of(learner) == ""
 
 
 def test_a_gradient_of_rows_of_an_embedding_is_taken_as_a_whole():

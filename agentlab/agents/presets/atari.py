@@ -25,6 +25,7 @@ DQN_FRAMES = {
 }
 # Ids that skip frames vary episodes by random skips or sticky actions instead of no-op starts.
 SKIPPED_FRAMES = {**DQN_FRAMES, "noop_max": 0}
+MAX_STEPS = 27_000  # the emulator's limit of 108,000 frames, half an hour, in steps of four
 FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # for NoFrameskip ids
 
 
@@ -41,7 +42,7 @@ def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset
             env=env,
             config=config,
             preprocessing=frames,
-            training={"steps": 2_500_000, "n_envs": 16, "workers": 1},
+            training={"steps": 2_500_000, "n_envs": 16, "workers": 1, "eval_steps": MAX_STEPS},
             source={**source, **dict.fromkeys(frames, "Mnih et al. 2015")},
         )
         for name, env, frames in (

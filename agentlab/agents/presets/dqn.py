@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentlab.agents.presets import Preset
-from agentlab.agents.presets.atari import DQN_FRAMES, FOUR_FRAMES, atari_presets
+from agentlab.agents.presets.atari import DQN_FRAMES, FOUR_FRAMES, MAX_STEPS, atari_presets
 
 ZOO = "the RL Zoo of Stable-Baselines3"
 DQN_ATARI: dict[str, Any] = {
@@ -118,7 +118,13 @@ PRESETS = [
             "eval_epsilon": 0.01,
         },
         preprocessing={**DQN_FRAMES, **FOUR_FRAMES},
-        training={"steps": 800_000, "n_envs": 16, "workers": 1, "checkpoint_every": 100_000},
+        training={
+            "steps": 800_000,
+            "n_envs": 16,
+            "workers": 1,
+            "checkpoint_every": 100_000,
+            "eval_steps": MAX_STEPS,
+        },
         source={
             **DQN_ATARI_SOURCE,
             **dict.fromkeys(
