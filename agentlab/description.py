@@ -14,7 +14,15 @@ from agentlab.runs.reading import is_inside, read_json
 
 FORMAT = 2  # each version can read all earlier ones; 1 had no tags in its state
 DESCRIPTION = "learner.json"
-VALUES = {"kind": str, "name": str, "state": dict, "files": dict, "folders": list}
+VALUES = {
+    "kind": str,
+    "name": str,
+    "config": dict,
+    "specification": dict,
+    "state": dict,
+    "files": dict,
+    "folders": list,
+}
 
 
 def write_description(folder: Path, content: dict[str, Any]) -> None:
@@ -79,7 +87,7 @@ def read_description(directory: Path | str) -> dict[str, Any]:
         raise AgentlabError(
             f"{directory} holds no saved learner: there is no {DESCRIPTION}"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise AgentlabError(f"{path} is damaged: {error}") from error
     return content
 

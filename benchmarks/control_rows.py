@@ -14,6 +14,15 @@ OUR_OFF_POLICY = {**OFF_POLICY, "hidden": (256, 256), "train_freq": 8, "gradient
 PPO = {"learning_rate": 3e-4, "n_epochs": 10, "gae_lambda": 0.95, "gamma": 0.99}
 OUR_PPO = {
     **PPO,
+    "hidden": (64, 64),
+    "activation": "tanh",
+    "normalize_observations": False,
+    "normalize_returns": False,
+    "log_std_init": 0.0,
+    "clip_range": 0.2,
+    "ent_coef": 0.0,
+    "vf_coef": 0.5,
+    "max_grad_norm": 0.5,
     "rollout_length": 256,
     "n_minibatches": 32,
     "decay_steps": 0,

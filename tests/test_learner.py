@@ -436,3 +436,11 @@ def test_options_of_an_estimator_are_checked_by_name():
 def test_registered_learners_go_by_their_names():
     assert learners.class_name(agentlab.agents.agent_class("pg")) == "pg"
     assert learners.class_name(Toy) == "tests.test_learner:Toy"
+
+
+@pytest.mark.parametrize("value", [[], "x" * 9, None, 3])
+@pytest.mark.parametrize("name", ["config", "specification"])
+def test_parts_of_another_type_are_refused(tmp_path, name, value):
+    taught(tmp_path / "toy")
+    forge(tmp_path / "toy", **{name: value})
+    assert f"{name} must be a dict" in refused(tmp_path / "toy")

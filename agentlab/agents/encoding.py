@@ -73,9 +73,10 @@ class Encoding:
         )
 
     def _add_normalizer(self, on: bool | None) -> None:
-        """Normalize all inputs but one-hot ones and, unless ``on`` is true, bytes."""
+        """Normalize all inputs but one-hot ones and bytes, unless bytes are all there is."""
+        bytes_too = on is True and self.single
         keep = [
-            np.full(math.prod(e.shape), e.one_hot or (on is None and e.dtype != np.float32))
+            np.full(math.prod(e.shape), e.one_hot or (e.dtype != np.float32 and not bytes_too))
             for e in self.encoders.values()
         ]
         kept = np.concatenate(keep)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from agentlab.agents.agent import Agent
-from agentlab.components import component_state, restore_component
+from agentlab.components import component_state, is_model, restore_component
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
 from agentlab.learner import class_name
 
 
 def init_from(agent: Agent, source: str) -> None:
-    """Give a new agent what a trained one has learned: its policy, normalizers and values.
+    """Give a new agent what a trained one has learned: its networks and what normalizes inputs.
 
     Optimizers, replay buffers and schedules start anew.
 
@@ -53,16 +51,12 @@ def _copy(trained: Agent, agent: Agent) -> None:
         names = learned if agent.learned is None else agent.learned
         agent.restore({**agent.state(), **{name: learned[name] for name in names}})
         return
-    trained.actor.update(trained.net)  # which may be one update newer
-    policy = trained.policy_state()
-    for name, own in agent.policy_state().items():
-        there, here = (np.asarray(array).shape for array in (policy.get(name), own))
-        if there != here:
-            raise AgentlabError(
-                f"{name} has shape {there} in it, but {here} in the new agent; both must have the "
-                "same network"
-            )
-    agent.restore_policy(policy)
-    components, learned = agent.components(), trained.components()
-    for name in agent.learned or ():
-        restore_component(components[name], component_state(learned[name]))
+    there = trained.components()
+    try:
+        for name, own in agent.components().items():
+            if is_model(own) or name in (agent.learned or ()):
+                restore_component(own, component_state(there[name]))
+        trained.actor.update(trained.net)  # which may be one update newer
+        agent.restore_policy(trained.policy_state())
+    except (KeyError, ValueError) as error:
+        raise AgentlabError(f"its network is another one: {error}") from error

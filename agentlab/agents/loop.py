@@ -147,7 +147,7 @@ class _Loop:
             self.episodes.restore(checkpoint.state)
             self.means.restore(checkpoint.state["means"])
             self.restore_envs(checkpoint.path)
-        except (KeyError, TypeError, ValueError, IndexError, SystemError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, SystemError) as error:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
         self.timer.start(self.steps)
 

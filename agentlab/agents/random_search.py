@@ -116,7 +116,8 @@ class RandomSearch(Agent):
         }
 
     def restore(self, state: State) -> None:
-        self.weights, self.scores = state["weights"], state["scores"]
+        self.weights = state["weights"]
+        self.scores = [list(map(float, scores)) for scores in state["scores"]]
         self.finished = state["finished"]
         if len(state["running"]) == self.num_envs:  # else it was trained in a different number
             self._running, self._playing = state["running"].copy(), state["playing"].copy()

@@ -46,7 +46,9 @@ def restore_training(folder: Path, agent: Agent) -> None:
         own = getattr(agent, what)
         try:
             trained = space_from_json(described["specification"][what])
-        except (KeyError, TypeError) as error:
+        except AgentlabError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
             raise AgentlabError(f"checkpoint {folder} is damaged: {error!r}") from error
         if trained != own:
             raise AgentlabError(

@@ -6,6 +6,7 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.envs import check_env, make_env, newest_version, wrap
 from agentlab.envs.calls import calling
+from agentlab.envs.vector import zeros_of
 from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.agent_settings import Environment
 from agentlab.experiments.plan import fill
@@ -31,6 +32,7 @@ def run(words: list[str]) -> int:
     try:
         env = wrap(env, environment.wrapper)
         check_env(env)
+        zeros_of(env.action_space, "action", given["id"])  # no agent takes actions of several parts
     finally:
         with calling(env, "close", ""):
             env.close()

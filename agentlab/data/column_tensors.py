@@ -104,8 +104,8 @@ def days_of_dates(texts: Any, form: str = ISO) -> tuple[Any, Any]:
         float64 ``[n]``, and booleans ``[n]``.
     """
     texts = tf.strings.strip(texts)
-    for number, name in enumerate(MONTH_NAMES, 1) if "%b" in form else ():
-        texts = tf.strings.regex_replace(texts, rf"(?i)\b{name}[a-z]*\.?", f"{number:02}")
+    for index, name in enumerate(MONTH_NAMES, 1) if "%b" in form else ():
+        texts = tf.strings.regex_replace(texts, rf"(?i)\b{name}[a-z]*\.?", f"{index:02}")
     pattern, groups = _pattern(form)
     written = tf.strings.regex_full_match(texts, pattern)
 

@@ -52,7 +52,8 @@ def make_one(make: EnvMaker, id: str) -> gymnasium.Env[Any, Any]:
 def check_made(env: Any, id: str) -> gymnasium.Env[Any, Any]:
     """Return what a user's function made; raise an ``EnvFailure`` if it is no environment."""
     if not isinstance(env, gymnasium.Env):
-        old = hasattr(env, "reset") and hasattr(env, "step")
+        is_vector = isinstance(env, gymnasium.vector.VectorEnv)
+        old = hasattr(env, "reset") and hasattr(env, "step") and not is_vector
         hint = f"; {OLD_API}" if old else ""
         raise EnvFailure(
             f"env={id!r} returned {describe(env)}; it must return a gymnasium.Env{hint}"

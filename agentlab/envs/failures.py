@@ -16,6 +16,8 @@ from agentlab.errors import AgentlabError
 MAX_MESSAGE = 500  # characters of an exception's message that are shown
 MAX_GIVEN = 60  # characters of an action
 OLD_API = "agentlab.envs.old_gym.adapt converts environments of the old gym API"
+# What gymnasium.make says of a class of the old gym, or of none.
+_NOT_AN_ENV = ("inherit from the gymnasium.Env", "Gym is incompatible with Gymnasium")
 _OURS = (str(Path(__file__).parents[1]), str(Path(gymnasium.__file__).parent))
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 _INSTALLED = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
@@ -89,7 +91,9 @@ def making(id: str) -> Iterator[None]:
     except (AgentlabError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise EnvFailure(f"env={id!r} cannot be made: {describe_error(error)}") from error
+        foreign = isinstance(error, TypeError) and any(text in str(error) for text in _NOT_AN_ENV)
+        hint = f"; {OLD_API}" if foreign else ""
+        raise EnvFailure(f"env={id!r} cannot be made: {describe_error(error)}{hint}") from error
 
 
 def raised(method: str, given: str, error: BaseException) -> str:

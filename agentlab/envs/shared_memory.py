@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +24,11 @@ def reserve(file: IO[bytes], nbytes: int) -> None:
     """
     file.truncate(nbytes)
     if hasattr(os, "posix_fallocate") and nbytes:  # not on macOS
-        os.posix_fallocate(file.fileno(), 0, nbytes)
+        try:
+            os.posix_fallocate(file.fileno(), 0, nbytes)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of some file systems
+                raise
 
 
 def shared_file(nbytes: int, folders: Sequence[str] | None = None) -> IO[bytes]:

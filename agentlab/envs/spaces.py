@@ -13,7 +13,7 @@ from agentlab.envs.parts import Parts
 from agentlab.envs.preprocessing import Frames
 from agentlab.errors import AgentlabError, InvalidArgument
 
-MAX_PARTS = 1000
+MARKS = ("normalize", "normalize_returns")  # of a space whose normalizing wrapper was replaced
 MAX_ELEMENTS = 1 << 24  # in a saved space: 2,000 frames of 84x84, whose bounds take 10 bytes each
 
 
@@ -26,6 +26,10 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
     >>> space_to_json(gymnasium.spaces.Discrete(3))
     {'type': 'Discrete', 'n': 3, 'start': 0, 'dtype': 'int64'}
     """
+    return {**_described(space), **{mark: True for mark in MARKS if getattr(space, mark, False)}}
+
+
+def _described(space: gymnasium.Space[Any]) -> dict[str, Any]:
     spaces = gymnasium.spaces
     if isinstance(space, Parts):
         return {"type": "Parts", "parts": {n: space_to_json(s) for n, s in space.items()}}
@@ -53,14 +57,18 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
     )
 
 
-def _check_size(described: Mapping[str, Any]) -> None:
-    """Refuse a space that would take more memory than any real observation."""
+def _elements(described: Mapping[str, Any], nested: bool = False) -> int:
+    """Return the number of elements of a saved space, at least 1 for each of its parts.
+
+    Raises:
+        AgentlabError: for parts in parts.
+    """
+    if described["type"] == "Parts":
+        if nested:
+            raise AgentlabError("the saved space has parts in parts")
+        return sum(max(_elements(part, nested=True), 1) for part in described["parts"].values())
     sizes = described.get("shape", described.get("n", 1 if "nvec" not in described else 0))
-    size = math.prod(sizes if isinstance(sizes, list) else [sizes])
-    if size > MAX_ELEMENTS:
-        raise AgentlabError(
-            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
-        )
+    return math.prod(sizes if isinstance(sizes, list | tuple) else [sizes])
 
 
 def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
@@ -69,10 +77,21 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     Raises:
         AgentlabError: for a space that is unknown or too large.
     """
+    if (size := _elements(described)) > MAX_ELEMENTS:
+        # It would take more memory than any real observation.
+        raise AgentlabError(
+            f"the saved space has {size:,} elements; at most {MAX_ELEMENTS:,} are loaded"
+        )
+    marks = [mark for mark in MARKS if described.get(mark) is True]
+    space = _space_of({name: value for name, value in described.items() if name not in MARKS})
+    for mark in marks:
+        setattr(space, mark, True)
+    return space
+
+
+def _space_of(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     values = dict(described)
     kind = values.pop("type")
-    if kind != "Parts":
-        _check_size(values)
     if kind == "Frames":
         return Frames(**{**values, "shape": tuple(values["shape"])})
     if kind == "Box":
@@ -80,10 +99,6 @@ def space_from_json(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
         low, high = (np.broadcast_to(np.array(values[k], dtype), shape) for k in ("low", "high"))
         return gymnasium.spaces.Box(low, high, shape, dtype.type)
     if kind == "Parts":
-        if len(values["parts"]) > MAX_PARTS or "Parts" in [
-            p["type"] for p in values["parts"].values()
-        ]:
-            raise AgentlabError(f"the saved space has more than {MAX_PARTS} parts, or nested ones")
         return Parts({str(n): space_from_json(inner) for n, inner in values["parts"].items()})
     if kind not in ("Discrete", "MultiDiscrete", "MultiBinary"):
         raise AgentlabError(f"the saved space {kind!r} is unknown")

@@ -193,7 +193,9 @@ class Study:
                 )
             else:
                 self._study = optuna.load_study(study_name="agentlab", storage=storage)
-        except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        except Exception as error:  # Optuna may raise anything for a damaged journal
+            if isinstance(error, AgentlabError | OSError):
+                raise
             raise AgentlabError(f"{path} is damaged: {error!r}") from error
         self.space: list[Dimension] = []
 

@@ -292,7 +292,7 @@ class _Session:
             now = {name: value for name, value in arrays.items() if name not in best}
             self.trainer.restore({**now, **from_json(state["state"])})
             change_learning_rate(self.trainer, self.stages[self.stage], saved.path / LEARNER)
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"
             ) from error

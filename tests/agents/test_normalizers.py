@@ -76,9 +76,10 @@ def test_one_hot_inputs_and_bytes_are_kept():
     row = as_parts(space).row(
         {"image": np.full((2, 2, 1), 255, np.uint8), "speed": np.float32([5000]), "level": 1}
     )
-    encoding = Encoding(space, normalize=None)
-    encoding.observe(row[None], row[None])
-    assert encoding(row[None]).tolist() == [[1, 1, 1, 1, 0, 0, 1]]
+    for normalize in (None, True):
+        encoding = Encoding(space, normalize)
+        encoding.observe(row[None], row[None])
+        assert encoding(row[None]).tolist() == [[1, 1, 1, 1, 0, 0, 1]]
     assert Encoding(spaces.Discrete(3), normalize=True).normalizer is None
     assert Encoding(spaces.Box(0, 255, (4,), np.uint8), normalize=None).normalizer is None
     assert Encoding(spaces.Box(0, 255, (4,), np.uint8), normalize=True).dtype == np.float32

@@ -43,13 +43,20 @@ class Old(Game):
     def reset(self):
         return 0
 
+class Duck:
+    pass
+
+class Parts(Game):
+    action_space = spaces.Dict(a=spaces.Discrete(2))
+
 class Three(Game):
     def step(self, action):
         return 1, 0.0, True
 
 for fault in ("make", "make-exit", "reset", "step", "exit", "close"):
     gymnasium.register(f"Game-{fault}-v0", entry_point=Game, kwargs={"fault": fault})
-for game in (Old, Three):
+gymnasium.register("Duck-v0", entry_point=lambda: Duck())
+for game in (Old, Three, Parts):
     gymnasium.register(
         f"{game.__name__}-v0", entry_point=game, kwargs={"fault": ""}, max_episode_steps=9
     )
@@ -66,6 +73,8 @@ SENTENCES = [
     ("Game-exit", "raised SystemExit: sys.exit() was called", "games.py, line 23, in step)"),
     ("Game-close", "close() raised OSError: socket is closed", "games.py, line 30, in close)"),
     ("Old", "reset(seed=", "must be reset(self, *, seed=None, options=None)", "old_gym.adapt"),
+    ("Duck", "cannot be made: TypeError: The environment must inherit", "old_gym.adapt"),
+    ("Parts", "has actions in the space Dict('a': Discrete(2)), which is not an array"),
     ("Three", "step() returned a tuple of 3 values; it must return the 5 values"),
 ]
 
@@ -75,7 +84,11 @@ def games(tmp_path):
     (tmp_path / "games.py").write_text(GAMES)
     yield
     sys.modules.pop("games", None)
-    for id in [id for id in gymnasium.registry if id.startswith(("Game-", "Old-", "Three-"))]:
+    for id in [
+        id
+        for id in gymnasium.registry
+        if id.startswith(("Game-", "Old-", "Three-", "Duck-", "Parts-"))
+    ]:
         del gymnasium.registry[id]
 
 

@@ -1,6 +1,7 @@
 """`agentlab fit`: recipes, own data, what a run leaves behind, resuming, mistakes."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -109,6 +110,43 @@ def test_predictions_for_a_table_need_no_target(call, flowers, tmp_path):
     lines = call(f"predict runs/flowers {new}").out.splitlines()
     assert len(lines) == 2
     assert all("tall " in line and "short " in line for line in lines)
+
+
+def test_predictions_are_written_as_a_table_with_probabilities(call, flowers, tmp_path):
+    spaced = flowers.rename(tmp_path / "my flowers, new (1).csv")
+    words = ["fit", "--csv", str(spaced), "--target", "kind", *SHORT.split(), "--name", "f"]
+    result = call([*words, "--kind", "color=category", "--class-weights", "balanced"])
+    assert result.code == 0
+    assert "precision" in result.out and "confusion matrix" in result.out
+    assert call(["predict", "runs/f", str(spaced), "--out", "out.csv"]).code == 0
+    rows = list(csv.DictReader(Path("out.csv").read_text().splitlines()))
+    assert len(rows) == 300
+    assert list(rows[0]) == ["prediction", "probability_short", "probability_tall"]
+    for row in rows:
+        short, tall = float(row["probability_short"]), float(row["probability_tall"])
+        assert short + tall == pytest.approx(1, abs=1e-5)
+        assert row["prediction"] == ("short" if short > tall else "tall")
+
+
+def test_standard_input_is_read(call, flowers, monkeypatch):
+    call(f"fit --csv {flowers} --target kind {SHORT}")
+    for text in ("length,width,color\n3,3,red\n", '{"length": 3, "width": 3, "color": "red"}\n'):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        result = call("predict runs/flowers -")
+        assert result.code == 0 and len(result.out.splitlines()) == 1
+
+
+def test_forecasts_of_a_series_in_any_order_carry_their_dates(call, tmp_path):
+    days = [f"2021-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(112)]
+    rows = [f"{day},{np.sin(i / 3):.4f}\n" for i, day in enumerate(days)]
+    (tmp_path / "s.csv").write_text("date,v\n" + "".join(rows[::-1]))
+    words = "fit --series s.csv --past 8 --horizon 3 --units 4 --epochs 1"
+    result = call(words)
+    assert result.code == 0 and "rows sorted by date" in result.out
+    lines = call("predict runs/s s.csv").out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        *("date", "2021-04-29", "2021-04-30", "2021-05-01")
+    ]
 
 
 def test_a_text_is_learned_and_written_on(call, tmp_path):

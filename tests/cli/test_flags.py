@@ -157,3 +157,20 @@ def test_help_shows_what_a_preset_fills_in(call):
     words = " ".join(call("train --env CartPole-v1 --algo pg --help").out.split())
     assert "--steps N" in words
     assert ", preset cartpole)" in words
+
+
+def test_words_of_a_list_of_texts_are_items_as_they_are():
+    @dataclass(frozen=True)
+    class Files:
+        csv: tuple[str, ...] | None = option(None, "files")
+        missing: tuple[str, ...] = option((), "words")
+        hidden: tuple[int, ...] = option((), "units")
+
+    parser = Parser("agentlab", "Text.")
+    parser.add_fields(Files, "files")
+    words = ["--csv", "a,b.csv", "My Documents/c (1).csv", "--missing", "-", "--", "n a"]
+    given = parser.given([*words, "--hidden", "3,4", "5"])
+    assert given["csv"] == ("a,b.csv", "My Documents/c (1).csv")
+    assert given["missing"] == ("-", "--", "n a")
+    assert given["hidden"] == (3, 4, 5)
+    assert parser.given(["--csv", "none"])["csv"] is None

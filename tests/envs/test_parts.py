@@ -160,3 +160,19 @@ def test_a_saved_space_keeps_its_start_and_its_dtype(space):
     loaded = space_from_json(json.loads(json.dumps(space_to_json(space))))
     assert loaded == space and loaded.dtype == space.dtype
     assert np.array_equal(getattr(loaded, "start", 0), getattr(space, "start", 0))
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (
+            {str(i): {"type": "Box", "shape": [1 << 14, 1 << 9]} for i in range(9)},
+            "75,497,472 elem",
+        ),
+        ({"a": {"type": "Parts", "parts": {}}}, "parts in parts"),
+        ({"a": {"type": "Text"}}, "'Text' is unknown"),
+    ],
+)
+def test_a_saved_space_that_is_too_large_or_unknown_is_refused(parts, says):
+    with pytest.raises(AgentlabError, match=says):
+        space_from_json({"type": "Parts", "parts": parts})

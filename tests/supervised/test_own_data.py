@@ -37,39 +37,29 @@ def sources(tmp_path_factory):
     return {"batches": Arrays(X, Y), "file": kept.train, "stream": streamed.train}
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"class_weights": "balanced"},
-        {"label_smoothing": 0.3},
-        {"l2": 0.1},
-        {"dropout": 0.5},
-        {"max_grad_norm": 0.01},
-    ],
-)
-def test_an_option_acts_on_arrays_batches_and_files_alike(sources, option):
-    def probabilities(x, y=None, **more):
-        classifier = Classifier("mlp", **OPTIONS, standardize=False, **more)
-        classifier.fit(x, y, quiet=True, **({} if y is not None else {"classes": [0, 1]}))
-        return classifier.predict_proba(X)
+def fitted_on(x, y=None, **more):
+    """Return the probabilities of a classifier fitted on arrays, or on batches of class indices."""
+    classifier = Classifier("mlp", **OPTIONS, standardize=False, **more)
+    classifier.fit(x, y, quiet=True, **({} if y is not None else {"classes": [0, 1]}))
+    return classifier.predict_proba(X)
 
-    plain, acting = probabilities(X, Y), probabilities(X, Y, **option)
+
+@pytest.fixture(scope="module")
+def plain():
+    return fitted_on(X, Y)
+
+
+@pytest.mark.parametrize("option", [{"class_weights": "balanced"}, {"l2": 0.1}])
+def test_an_option_acts_on_arrays_batches_and_files_alike(sources, plain, option):
+    acting = fitted_on(X, Y, **option)
     assert np.abs(plain - acting).max() > 1e-3
-    for name, source in sources.items():
-        if name != "stream":  # whose order of rows is its own
-            np.testing.assert_allclose(probabilities(source, **option), acting, atol=1e-5)
-    streamed = probabilities(sources["stream"], **option)
-    assert np.abs(streamed - acting).mean() < np.abs(plain - acting).mean() + 0.1
+    for name in ("batches", "file"):
+        np.testing.assert_allclose(fitted_on(sources[name], **option), acting, atol=1e-5)
 
 
-def test_balanced_class_weights_find_a_rare_class_in_a_file(sources):
-    for source in (sources["file"], sources["stream"]):
-        found = []
-        for weights in ("none", "balanced"):
-            classifier = Classifier("mlp", **{**OPTIONS, "epochs": 8}, class_weights=weights)
-            classifier.fit(source, classes=[0, 1], quiet=True)
-            found.append(np.mean(classifier.predict(X[-RARE:]) == 1))
-        assert found[0] < 0.5 < found[1]
+def test_balanced_class_weights_act_on_a_streamed_file(sources, plain):
+    balanced = fitted_on(sources["stream"], class_weights="balanced")
+    assert balanced[-RARE:, 1].mean() > plain[-RARE:, 1].mean() + 0.1
 
 
 def test_rare_classes_choose_the_best_epoch_and_are_reported():
@@ -100,7 +90,7 @@ def test_precision_recall_and_f1_by_hand():
 def test_examples_of_weight_0_are_as_if_they_were_not_there():
     weights = np.r_[np.ones(200), np.zeros(200)]
     options = {"hidden": (8,), "epochs": 2}
-    for cls, y in ((Classifier, Y * 0 + (X[:, 0] > 0)), (Regressor, X[:, 0] * 2)):
+    for cls, y in ((Classifier, (X[:, 0] > 0).astype(int)), (Regressor, X[:, 0] * 2)):
         whole = cls("mlp", **options).fit(X, y, sample_weight=weights, quiet=True)
         part = cls("mlp", **options).fit(X[:200], y[:200], quiet=True)
         assert np.array_equal(whole.predict(X), part.predict(X))
@@ -176,8 +166,8 @@ def test_the_tools_of_scikit_learn_work():
     assert repr(made) == "Classifier(epochs=2, hidden=(8,), seed=3)"
     y = (X[:, 0] > 0).astype(int)
     assert cross_val_score(made, X, y, cv=2, params={}).shape == (2,)
-    search = GridSearchCV(made, {"hidden": [(4,), (8,)]}, cv=2).fit(X, y)
-    assert search.best_params_["hidden"] in [(4,), (8,)]
+    search = GridSearchCV(made, {"hidden": [(4,)]}, cv=2).fit(X, y)
+    assert search.best_params_ == {"hidden": (4,)}
     fitted = search.best_estimator_
     assert fitted.classes_.tolist() == [0, 1] and fitted.n_features_in_ == 2
     for again in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):

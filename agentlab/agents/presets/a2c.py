@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentlab.agents.presets import Preset
-from agentlab.agents.presets.control import LUNAR_LANDER, PENDULUM, ZOO, training
+from agentlab.agents.presets.control import LUNAR_LANDER, NORMALIZED, PENDULUM, ZOO, training
 
 PRESETS = [
     Preset(
@@ -15,8 +15,9 @@ PRESETS = [
     Preset(
         name="acrobot",
         env=r"Acrobot-v\d",
+        config=NORMALIZED,
         training=training(500_000, 16),
-        source={"": f"{ZOO}, without its normalization of observations"},
+        source={"": ZOO},
     ),
     Preset(
         name="lunarlander",
@@ -38,8 +39,9 @@ PRESETS = [
             "gae_lambda": 0.9,
             "vf_coef": 0.4,
             "decay_steps": 1_000_000,
+            **NORMALIZED,
         },
         training=training(1_000_000, 8),
-        source={"": f"{ZOO} for Pendulum, without gSDE and its normalization of observations"},
+        source={"": f"{ZOO} for Pendulum, without gSDE"},
     ),
 ]

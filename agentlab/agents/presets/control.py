@@ -13,6 +13,8 @@ MUJOCO = r"(Ant|HalfCheetah|Hopper|Humanoid|Swimmer|Walker2d)-v\d"
 EIGHT = {"train_freq": 8, "gradient_steps": 8}
 EIGHT_SOURCE = dict.fromkeys(EIGHT, f"{ZOO} for PyBullet: one update a step, made eight at a time")
 
+NORMALIZED = {"normalize_observations": True, "normalize_returns": True}  # the zoo's "normalize"
+
 
 def training(steps: int, n_envs: int = 1) -> dict[str, int]:
     """Return the settings of a run of ``steps`` steps."""

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from agentlab.agents.presets import Preset
-from agentlab.agents.presets.control import BIPEDAL_WALKER, MUJOCO, PENDULUM, ZOO, training
+from agentlab.agents.presets.control import (
+    BIPEDAL_WALKER,
+    MUJOCO,
+    NORMALIZED,
+    PENDULUM,
+    ZOO,
+    training,
+)
+
+# Log std and wide nets of the zoo's settings for MuJoCo.
+ZOO_MUJOCO = {
+    **NORMALIZED,
+    "hidden": (256, 256),
+    "activation": "relu",
+    "log_std_init": -2.0,
+    "rollout_length": 512,
+}
 
 PRESETS = [
     Preset(
@@ -30,9 +46,10 @@ PRESETS = [
             "n_minibatches": 64,
             "gae_lambda": 0.94,
             "n_epochs": 4,
+            **NORMALIZED,
         },
         training=training(1_000_000, 16),
-        source={"": f"{ZOO}, without its normalization of observations"},
+        source={"": ZOO},
     ),
     Preset(
         name="lunarlander",
@@ -71,9 +88,46 @@ PRESETS = [
             "n_epochs": 10,
             "learning_rate": 3e-4,
             "clip_range": 0.18,
+            **NORMALIZED,
         },
         training=training(5_000_000, 32),
-        source={"": f"{ZOO}, without its normalization of observations"},
+        source={"": ZOO},
+    ),
+    Preset(
+        name="halfcheetah",
+        env=r"HalfCheetah-v\d",
+        config={
+            **ZOO_MUJOCO,
+            "n_minibatches": 8,
+            "gamma": 0.98,
+            "learning_rate": 2.0633e-5,
+            "ent_coef": 0.000401762,
+            "clip_range": 0.1,
+            "n_epochs": 20,
+            "gae_lambda": 0.92,
+            "max_grad_norm": 0.8,
+            "vf_coef": 0.58096,
+        },
+        training=training(1_000_000, 1),
+        source={"": ZOO},
+    ),
+    Preset(
+        name="hopper",
+        env=r"Hopper-v\d",
+        config={
+            **ZOO_MUJOCO,
+            "n_minibatches": 16,
+            "gamma": 0.999,
+            "learning_rate": 9.80828e-5,
+            "ent_coef": 0.00229519,
+            "clip_range": 0.2,
+            "n_epochs": 5,
+            "gae_lambda": 0.99,
+            "max_grad_norm": 0.7,
+            "vf_coef": 0.835671,
+        },
+        training=training(1_000_000, 1),
+        source={"": ZOO},
     ),
     Preset(
         name="mujoco",
@@ -85,8 +139,9 @@ PRESETS = [
             "learning_rate": 3e-4,
             "decay_steps": 1_000_000,
             "clip_range_vf": 0.2,
+            **NORMALIZED,
         },
         training=training(1_000_000, 1),
-        source={"": "CleanRL ppo_continuous_action.py, without its normalization"},
+        source={"": "CleanRL, ppo_continuous_action.py"},
     ),
 ]
