@@ -37,15 +37,14 @@ def show_observation(
         run: the run; ``None`` writes nothing.
         step: environment steps taken so far.
         space: the observation space; each image in a ``Dict`` is written.
-        observations: ``[n, ...]``, or a dictionary of them.
+        observations: ``[n, ...]``; of a ``Dict`` its parts by name.
         tag: name of the image.
     """
     if run is None:
         return
     if isinstance(space, gymnasium.spaces.Dict):
-        if isinstance(observations, dict):
-            for name in space:
-                show_observation(run, step, space[name], observations[name], f"{tag}/{name}")
+        for name in space:
+            show_observation(run, step, space[name], observations[name], f"{tag}/{name}")
         return
     image = observation_image(space, observations[0])
     if image is not None:

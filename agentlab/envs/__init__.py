@@ -47,6 +47,8 @@ __all__ = [
     "wrap",
 ]
 
+_reported: set[str] = set()  # lines that were printed
+
 
 def make_envs(
     env: str | Callable[[], gymnasium.Env[Any, Any]],
@@ -145,7 +147,6 @@ def _make_one(
     kwargs: dict[str, Any],
 ) -> gymnasium.Env[Any, Any]:
     made = make_env(env, **kwargs) if isinstance(env, str) else env(**kwargs)
-
     made = wrap(check_made(made, name), wrappers)
     made, normalized = without_normalizing_wrappers(made, name)
     left_out: dict[str, Any] = {}
@@ -167,24 +168,27 @@ def _make_one(
 
 
 def _report_changes(vector: VectorEnv) -> None:
-    """Print what ``_make_one`` changed without being asked to, in one line each."""
+    """Print what ``_make_one`` changed without being asked to, in one line each, once."""
     space: Any = vector.observation_space
-    for part, inner in getattr(space, "left_out", {}).items():
-        print(
-            f"env={vector.id!r}: the part {part!r} of the observations is left out, since it is no "
-            f"array ({type(inner).__name__}); a wrapper could encode it as one",
-            file=sys.stderr,
+    changes = [
+        f"the part {part!r} of the observations is left out, since it is no array "
+        f"({type(inner).__name__}); a wrapper could encode it as one"
+        for part, inner in getattr(space, "left_out", {}).items()
+    ]
+    changes += [
+        f"{wrapper} is replaced by the agent's own normalizer, whose statistics are saved with the "
+        "agent"
+        for mark, wrapper in (
+            ("normalize", "NormalizeObservation"),
+            ("normalize_returns", "NormalizeReward"),
         )
-    for option, wrapper in (
-        ("normalize", "NormalizeObservation"),
-        ("normalize_returns", "NormalizeReward"),
-    ):
-        if getattr(space, option, False):
-            print(
-                f"env={vector.id!r}: {wrapper} is replaced by the agent's own normalizer, whose "
-                "statistics are saved with the agent",
-                file=sys.stderr,
-            )
+        if getattr(space, mark, False)
+    ]
+    for change in changes:
+        line = f"env={vector.id!r}: {change}"
+        if line not in _reported:
+            _reported.add(line)
+            print(line, file=sys.stderr)
 
 
 def _storable(kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
