@@ -21,14 +21,11 @@ EXCEPTIONS = {
     "check_fit1d": "told in words of our own",
     "check_fit2d_predict1d": "told in words of our own",
     "check_requires_y_none": "told in words of our own",
-    "check_fit2d_1sample": "one example has one class, which is refused",
     "check_supervised_y_2d": "labels [n, 1] are refused instead of raveled with a warning",
     "check_classifiers_regression_target": "numbers may be labels",
     "check_classifiers_train": "one epoch does not reach the accuracy asked for",
     "check_regressors_train": "one epoch does not reach the score asked for",
     "check_sample_weight_equivalence_on_dense_data": "a repeated example changes the batches",
-    "check_methods_sample_order_invariance": "equal to rounding errors of float32 only",
-    "check_methods_subset_invariance": "equal to rounding errors of float32 only",
 }
 
 
