@@ -28,6 +28,16 @@ def test_the_five_lines_train_evaluate_and_save_an_agent(tmp_path):
     assert (tmp_path / "my_agent" / "arrays.npz").exists()
 
 
+def test_a_trained_agent_is_used_as_shown(tmp_path):
+    code = next(block for block in blocks("python") if "agent.predict" in block)
+    train = "import agentlab; envs = agentlab.make_envs('CartPole-v1', 2)\n"
+    save = "agentlab.make_agent('random', envs).save('my_agent')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", train + save + code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert float(done.stdout) > 5, done.stderr
+
+
 def test_the_replay_buffer_samples_as_shown():
     code = next(block for block in blocks("python") if "ReplayBuffer" in block)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

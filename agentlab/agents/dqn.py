@@ -20,7 +20,6 @@ from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
 from agentlab.agents.network import make_q_network
 from agentlab.agents.network_options import QNetworkOptions, set_up_tensorflow
-from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import masked, masked_tensor
 from agentlab.agents.replay_options import PrioritizedReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
@@ -38,12 +37,7 @@ copies: Any = LazyModule("agentlab.agents.acting.copies")
 
 @dataclass(frozen=True)
 class DQNConfig(
-    QNetworkOptions,
-    NormalizerOptions,
-    DistributionOptions,
-    PrioritizedReplayOptions,
-    EpsilonGreedy,
-    OptimizerOptions,
+    QNetworkOptions, DistributionOptions, PrioritizedReplayOptions, EpsilonGreedy, OptimizerOptions
 ):
     """Hyperparameters of ``dqn``; the defaults suit small control tasks."""
 
@@ -110,9 +104,7 @@ class DQN(Agent):
         epsilon = self.epsilon if explore else self.config.eval_epsilon
         mask = self.encoding.mask(observations)
         random = self.rng.random(n) < epsilon
-        actions = np.zeros(n, int)
-        if epsilon > 0:
-            actions = random_actions(n, self.n_actions, mask, self.rng)
+        actions = random_actions(n, self.n_actions, mask, self.rng) if epsilon else np.zeros(n, int)
         if not random.all():
             outputs = self.actor(self.encoding(observations), self.rng if explore else None)
             q_values = masked(self.distribution.expected_values(outputs), mask)  # [n, actions]
@@ -131,8 +123,7 @@ class DQN(Agent):
     def observe(self, step: Step) -> dict[str, float] | None:
         config, before = self.config, self.steps
         self.encoding.observe(step.observations, step.next_observations)
-        if self.return_normalizer is not None:
-            self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
+        self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
         self.replay.add(step)
         self.steps += self.num_envs
         due = self.steps // config.train_freq - before // config.train_freq
@@ -198,13 +189,10 @@ class DQN(Agent):
 
     def _minibatches(self, sampled: Batch, updates: int) -> list[Any]:
         """Return sampled transitions as minibatches, arrays ``[updates, b, ...]``."""
-        returns = sampled.returns
-        if self.return_normalizer is not None:
-            returns = self.return_normalizer(returns, np.inf)
         fields = [
             self.encoding.stored(sampled.observations),
             sampled.actions.astype(np.int32) - self.first_action,
-            returns,
+            self.return_normalizer(sampled.returns, np.inf),
             self.encoding.stored(sampled.next_observations),
             sampled.discounts,
             sampled.weights,
@@ -247,9 +235,7 @@ class DQN(Agent):
 
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "target_net": self.target_net, "optimizer": self.optimizer}
-        parts |= self.encoding.components()
-        if self.return_normalizer is not None:
-            parts["return_normalizer"] = self.return_normalizer
+        parts |= self.encoding.components() | self.return_normalizer.components()
         return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> State:

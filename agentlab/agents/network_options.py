@@ -10,7 +10,8 @@ from typing import Any, Literal
 import gymnasium
 
 from agentlab.agents.encoding import Encoding
-from agentlab.config import Options, option, override
+from agentlab.agents.normalizers import NormalizerOptions
+from agentlab.config import option, override
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.nets import TORSOS
@@ -22,8 +23,8 @@ WIDE = 256  # units; layers at least this wide are faster on several threads
 
 
 @dataclass(frozen=True)
-class NetworkOptions(Options):
-    """An agent's network."""
+class NetworkOptions(NormalizerOptions):
+    """An agent's network, and the normalization of what it is trained on."""
 
     net: str = option("mlp", "name of the torso, such as mlp, nature_cnn or small_cnn")
     hidden: tuple[int, ...] = option(

@@ -33,15 +33,13 @@ class NormalizerOptions(Options):
         False, "divide rewards by the running standard deviation of the discounted return"
     )
 
-    def make_return_normalizer(self, agent: Any, gamma: float) -> ReturnNormalizer | None:
-        """Return the normalizer of an agent's rewards, or ``None``.
+    def make_return_normalizer(self, agent: Any, gamma: float) -> ReturnNormalizer:
+        """Return the normalizer of an agent's rewards.
 
-        It is also made if the environment was wrapped in Gymnasium's NormalizeReward.
+        It is also on if the environment was wrapped in Gymnasium's NormalizeReward.
         """
         replaced = getattr(agent.observation_space, "normalize_returns", False)
-        return (
-            ReturnNormalizer(agent.num_envs, gamma) if self.normalize_returns or replaced else None
-        )
+        return ReturnNormalizer(agent.num_envs, gamma, self.normalize_returns or replaced)
 
 
 class RunningStatistics:
@@ -192,24 +190,33 @@ class ReturnNormalizer:
     Args:
         num_envs: number of environments.
         gamma: discount factor.
+        on: whether to normalize; otherwise rewards are returned as they are.
     """
 
-    def __init__(self, num_envs: int, gamma: float) -> None:
-        self.gamma = gamma
+    def __init__(self, num_envs: int, gamma: float, on: bool = True) -> None:
+        self.gamma, self.on = gamma, on
         self.statistics = RunningStatistics(1)
         self._returns: Doubles = np.zeros(num_envs)
 
     def observe(self, rewards: npt.NDArray[Any], ended: npt.NDArray[np.bool_]) -> None:
         """Add the rewards of a step, ``[n]``, after which the episodes in ``ended`` are over."""
+        if not self.on:
+            return
         self._returns = self._returns * self.gamma + rewards
         self.statistics.add(self._returns[:, None])
         self._returns = np.where(ended, 0.0, self._returns)
 
     def __call__(self, rewards: npt.NDArray[Any], limit: float = CLIP) -> Floats:
         """Return normalized rewards, or sums of rewards, float32, clipped to ``limit``."""
+        if not self.on:
+            return rewards
         deviation = np.sqrt(self.statistics.variance[0] + EPSILON)
         scaled = rewards / deviation if self.statistics.count else rewards
         return np.asarray(np.clip(scaled, -limit, limit), np.float32)
+
+    def components(self) -> dict[str, Any]:
+        """Return this normalizer by name, if it is on."""
+        return {"return_normalizer": self} if self.on else {}
 
     def state(self) -> State:
         """Return the statistics and the returns so far, for a checkpoint."""

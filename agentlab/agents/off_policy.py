@@ -13,7 +13,6 @@ from agentlab.agents.bounded_actions import BoundedActions
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.network_options import NetworkOptions
 from agentlab.agents.noise import NoiseOptions
-from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.replay_options import ReplayOptions
 from agentlab.config import option, override
 from agentlab.envs.vector import Step
@@ -24,9 +23,7 @@ from agentlab.training.update import stacked_spec
 
 
 @dataclass(frozen=True)
-class OffPolicyOptions(
-    NetworkOptions, NormalizerOptions, ReplayOptions, NoiseOptions, OptimizerOptions
-):
+class OffPolicyOptions(NetworkOptions, ReplayOptions, NoiseOptions, OptimizerOptions):
     """Options of the actor-critic algorithms that learn from a replay buffer."""
 
     hidden: tuple[int, ...] = override(NetworkOptions, "hidden", (256, 256))
@@ -100,8 +97,7 @@ class Experience:
         """Store a step, and return how many minibatches are due."""
         before, config = self.steps, self.config
         self.encoding.observe(step.observations, step.next_observations)
-        if self.return_normalizer is not None:
-            self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
+        self.return_normalizer.observe(step.rewards, step.terminated | step.truncated)
         self.replay.add(step)
         self.steps += len(step.rewards)
         if not self.learning or not len(self.replay):
@@ -113,13 +109,10 @@ class Experience:
         """Sample minibatches, arrays ``[updates, b, ...]``."""
         config, rng = self.config, self.agent.rng
         drawn = self.replay.sample(updates * config.batch_size, rng)
-        returns = drawn.returns
-        if self.return_normalizer is not None:
-            returns = self.return_normalizer(returns, math.inf)
         fields: Any = (
             self.encoding.stored(drawn.observations),
             self.bounds.from_env(drawn.actions),
-            returns,
+            self.return_normalizer(drawn.returns, math.inf),
             self.encoding.stored(drawn.next_observations),
             drawn.discounts,
         )
@@ -143,9 +136,8 @@ class Experience:
 
     def components(self) -> dict[str, Any]:
         """Return the components that the agent saves."""
-        parts = {"experience": self, **self.encoding.components()}
-        if self.return_normalizer is not None:
-            parts["return_normalizer"] = self.return_normalizer
+        normalizers = self.encoding.components() | self.return_normalizer.components()
+        parts = {"experience": self, **normalizers}
         return {**parts, "replay": self.replay} if self.steps else parts
 
     def state(self) -> dict[str, Any]:

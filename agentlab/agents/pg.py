@@ -18,7 +18,6 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
 from agentlab.agents.network import make_policy_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
-from agentlab.agents.normalizers import NormalizerOptions
 from agentlab.agents.policies import make_policy, masked, masked_tensor
 from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
 from agentlab.components import State
@@ -35,7 +34,7 @@ METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig(NetworkOptions, NormalizerOptions, OptimizerOptions):
+class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
     shared_torso: bool = option(False, "share the torso between policy and value function")
@@ -126,10 +125,9 @@ class PolicyGradient(Agent):
 
     def observe(self, step: Step) -> dict[str, float] | None:
         self.encoding.observe(step.observations, step.next_observations)
-        cut, rewards = step.terminated | step.truncated, step.rewards
-        if self.return_normalizer is not None:
-            self.return_normalizer.observe(rewards, cut)
-            rewards = self.return_normalizer(rewards)
+        cut = step.terminated | step.truncated
+        self.return_normalizer.observe(step.rewards, cut)
+        rewards = self.return_normalizer(step.rewards)
         final_values = np.zeros(self.num_envs, np.float32)
         if not step.terminated[step.ended].all():
             # Truncation is not termination: bootstrap from the final observation.
@@ -272,9 +270,7 @@ class PolicyGradient(Agent):
 
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
-        parts |= self.encoding.components()
-        if self.return_normalizer is not None:
-            parts["return_normalizer"] = self.return_normalizer
+        parts |= self.encoding.components() | self.return_normalizer.components()
         return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
 
     def state(self) -> State:

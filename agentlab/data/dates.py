@@ -28,6 +28,7 @@ TIMES = (
     *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
+MICROSECONDS = 86_400e6  # in a day
 SAMPLE = 200  # texts with which formats are tried before all are read
 SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")
 ISO_SHAPE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:?\d\d.*)?)?Z?|\d{4}-\d\d")
@@ -119,9 +120,10 @@ def days(texts: Any, form: str = ISO) -> Days:
         form = ISO
     if "%b" in form:
         series = series.str.replace(r"([A-Za-z]{3})[a-z]*\.?", r"\1", regex=True)
-    times = pd.to_datetime(series, format=form, errors="coerce", utc=True)
-    since = (times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    numbers: Days = since.to_numpy(np.float64, copy=True)
+    times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+    moments = times.to_numpy("datetime64[us]")
+    numbers: Days = moments.astype(np.int64) / MICROSECONDS
+    numbers[np.isnat(moments)] = np.nan
     return numbers
 
 
@@ -135,15 +137,17 @@ def _candidates(text: str) -> Iterator[str]:
     dates: tuple[str, ...] = ()
     if numeric := re.match(r"(\d{1,4})([./-])\d{1,2}(\2\d{1,4})?(?![\d./-])", text):
         mark = numeric[2]
-        if len(numeric[1]) == 4:
-            dates = (f"%Y{mark}%m{mark}%d",) if numeric[3] else (f"%Y{mark}%m",)
+        if len(numeric[1]) == 4 and numeric[3]:
+            dates = (f"%Y{mark}%m{mark}%d",)
+        elif len(numeric[1]) == 4 and mark != ".":  # 1234.05 is a number
+            dates = (f"%Y{mark}%m",)
         elif numeric[3]:
             year = "%Y" if len(numeric[3]) == 5 else "%y"
             dates = tuple(
                 form.format(mark) for form in (*DAY_FIRST, *MONTH_FIRST) if form.endswith(year)
             )
-    elif re.match(r"\d{1,2}[./-]\d{4}$", text):
-        dates = (f"%m{re.findall('[./-]', text)[0]}%Y",)
+    elif re.match(r"\d{1,2}[/-](19|20)\d\d$", text):
+        dates = (f"%m{re.findall('[/-]', text)[0]}%Y",)
     elif re.match(r"(19|20)\d{6}(?!\d)", text):
         dates = ("%Y%m%d",)
     elif re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])", text):

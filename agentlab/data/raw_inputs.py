@@ -13,6 +13,8 @@ from agentlab.errors import InvalidArgument
 
 def has_columns(x: Any) -> bool:
     """Return whether ``x`` has named columns: a DataFrame, a dict, or a list of dicts."""
+    if hasattr(x, "toarray"):  # a sparse matrix, some kinds of which are mappings
+        return False
     if isinstance(x, Mapping) or (hasattr(x, "columns") and hasattr(x, "iloc")):
         return True
     return isinstance(x, list | tuple) and len(x) > 0 and isinstance(x[0], Mapping)
@@ -65,7 +67,9 @@ def as_numbers(x: Any) -> Array:
         raise InvalidArgument(f"x has the dtype {array.dtype}; it must be an array of numbers")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise InvalidArgument(f"x{place}={array[tuple(place)]} must be a finite number")
+        raise InvalidArgument(
+            f"x{place}={array[tuple(place)]} must be a finite number, not NaN or inf"
+        )
     return array
 
 

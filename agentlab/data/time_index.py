@@ -112,7 +112,7 @@ def find_step(times: Values, form: str) -> str | None:
         return None
     if form == "number":
         return f"{usual:.15g}"
-    if usual == DAY_SECONDS and len(times) > 10 and (as_times(times).dayofweek < 5).all():
+    if usual == DAY_SECONDS and len(times) > 10 and (as_times(times).day_of_week < 5).all():
         return "B"
     if usual % DAY_SECONDS == 0:
         return "D" if usual == DAY_SECONDS else f"{round(usual / DAY_SECONDS)}D"

@@ -102,12 +102,21 @@ def batch_of_one(space: Space, observation: Any) -> npt.NDArray[Any]:
     """Return an observation of an environment as an array ``[1, ...]``, as ``act`` takes it.
 
     Raises:
-        AgentlabError: for an observation of several parts, if one is missing or does not fit.
+        AgentlabError: for an observation that is not of the space, or that lacks a part of it.
     """
     if isinstance(space, Parts) and not isinstance(observation, np.void | np.ndarray):
         values = {name: find_part(observation, name, name.split("/")) for name in space}
         observation = space.row(values)
-    return np.asarray(observation, space.dtype)[None]
+    try:
+        array = np.asarray(observation, space.dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidArgument(f"an observation must be one of {space}: {error}") from None
+    if array.shape != space.shape:
+        raise InvalidArgument(
+            f"an observation has the shape {array.shape}, but must be one of {space}; if the agent "
+            "was trained with preprocessing or wrappers, make the environment with them"
+        )
+    return array[None]
 
 
 def find_part(observation: Any, name: str, path: Sequence[Any]) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.config import Options, option
-from agentlab.envs.api_checks import check_reset, check_step, conform, flag_of, reward_of
+from agentlab.envs.api_checks import check_reset, check_step, flag_of, reward_of
+from agentlab.envs.observation_check import ObservationCheck
 from agentlab.errors import InvalidArgument
 
 MAX_PIXELS = 1 << 24  # in an observation
@@ -137,8 +138,10 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._previous_image: npt.NDArray[Any] | None = None  # for difference
         self._fire = self._find_fire() if preprocessing.fire_reset else None
         self._images: deque[npt.NDArray[Any]] = deque(maxlen=preprocessing.frame_stack)
+        self._frames: ObservationCheck | None = None  # of the frames of env
         if preprocessing.changes_frames:
             self._make_frame_buffers(env)
+            self._frames = ObservationCheck(env.observation_space, 1)
 
     def _find_fire(self) -> int:
         meanings: list[str] = getattr(self.env.unwrapped, "get_action_meanings", list)()
@@ -190,12 +193,13 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _check(self, frame: Any, method: str) -> Any:
         """Return a frame of the shape and dtype that its space declares."""
-        space = self.env.observation_space
-        right = isinstance(frame, np.ndarray) and frame.shape == space.shape
-        if not self.preprocessing.changes_frames or (right and frame.dtype == space.dtype):
+        if self._frames is None or (
+            frame.__class__ is np.ndarray
+            and frame.dtype is self._frames.stored[1]
+            and frame.shape == self._frames.stored[2]
+        ):
             return frame
-        what = f"the observation of {method}()"
-        return conform(frame, space, what).astype(space.dtype, copy=False)
+        return self._frames.conform(frame, method).astype(self._frames.stored[1], copy=False)
 
     def _observe(self, frame: npt.NDArray[Any], first: bool = False) -> npt.NDArray[Any]:
         """Return the observation that ends with this raw frame."""
@@ -243,8 +247,9 @@ class Preprocessed(gymnasium.Wrapper[Any, Any, Any, Any]):
             frame, reward, terminated, truncated, info = check_step(self.env.step(action))
             frame = self._check(frame, "step")
             raw_reward += reward_of(reward)
-            terminated = flag_of("terminated", terminated)
-            truncated = flag_of("truncated", truncated)
+            if terminated.__class__ is not bool or truncated.__class__ is not bool:
+                terminated = flag_of("terminated", terminated)
+                truncated = flag_of("truncated", truncated)
             if terminated or truncated:
                 break
             if p.max_pool and repeat == p.frame_skip - 2:

@@ -257,7 +257,7 @@ def _weights(weights: Any, n: int) -> Array:
             "or more"
         )
     if not array.any():
-        raise InvalidArgument("sample_weight is 0 for all examples; at least one must be more")
+        raise InvalidArgument("sample_weight is zero for all examples; at least one must be more")
     return array
 
 

@@ -37,6 +37,7 @@ class ScikitLearn:
     net: Any
     given_net: bool
     preprocessor: Any
+    score_metric: ClassVar[str]
     n_features_in_: int
     feature_names_in_: Array
 
@@ -69,6 +70,22 @@ class ScikitLearn:
                 self.config = configs.from_dict(self.Config, {**values, name: value})
         return self
 
+    def score(self, x: Any, y: Any = None) -> float:
+        """Return the metric ``score_metric`` of ``evaluate``."""
+        return float(self.evaluate(x, y)[self.score_metric])
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
+        """Return metrics by name."""
+        raise NotImplementedError
+
+    def check_fitted(self) -> None:
+        """Raise an ``AgentlabError`` that is also scikit-learn's ``NotFittedError`` before fit."""
+        if not self.__sklearn_is_fitted__():
+            from sklearn.exceptions import NotFittedError
+
+            kind = type("NotFitted", (AgentlabError, NotFittedError), {})
+            raise kind(f"this {type(self).__name__} has not been fitted; call fit first")
+
     def note_features(self, x: Any) -> None:
         """Set ``n_features_in_`` and ``feature_names_in_`` from the inputs of ``fit``."""
         vars(self).pop("feature_names_in_", None)
@@ -84,7 +101,7 @@ class ScikitLearn:
             self.n_features_in_ = int(x.shape[1])
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self.preprocessor is not None and self.net is not None
+        return self.preprocessor is not None and bool(getattr(self.net, "built", False))
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags

@@ -36,7 +36,10 @@ def test_every_usual_form_of_dates_is_read(texts, expected):
     assert not days_of_dates(np.array(["yesterday"]), form)[1].numpy().any()
 
 
-@pytest.mark.parametrize("texts", [["red", "13/04/2021"], ["12:30"], ["1.5", "2.5"], ["a1"], [""]])
+@pytest.mark.parametrize(
+    "texts",
+    [["red", "13/04/2021"], ["12:30"], ["1.5", "2.5"], ["10.3272"], ["1234.05"], ["a1"], [""]],
+)
 def test_other_texts_are_no_dates(texts):
     assert find_dates(texts) is None
 

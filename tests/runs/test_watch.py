@@ -118,3 +118,58 @@ def test_a_deleted_configuration_is_written_again(
     run.log(3, {"loss": 0.125}, {})
     assert (run.path / "config.json").read_bytes() == before
     assert "config.json was deleted during training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", ".lock", "evaluation.json", "tensorboard", "best"])
+def test_what_has_the_name_of_a_file_of_the_run_is_set_aside(
+    run: Run, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.close()
+    path = run.path / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    if "." in name:
+        path.mkdir()
+    else:
+        path.write_text("mine")
+    again = Run.open(run.path, writing=True)
+    found = again.resume()
+    assert found is not None and found.number == 1
+    assert f"and was renamed to {name}.other" in capsys.readouterr().err
+    again.log(2, {"loss": 0.25}, {})
+    assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
+    assert (run.path / f"{name}.other").exists()
+
+
+@pytest.mark.parametrize("fate", ["deleted", "a file"])
+def test_a_run_that_has_ended_does_not_begin_anew(run: Run, fate: str) -> None:
+    run.save_learner("learner", lambda folder: None)
+    run.close()
+    shutil.rmtree(run.path / "checkpoints")
+    if fate == "a file":
+        (run.path / "checkpoints").write_text("")
+    with pytest.raises(AgentlabError, match="its checkpoints are gone; start a new run"):
+        Run.open(run.path, writing=True).resume()
+    assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
+
+
+def test_training_that_starts_again_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(tmp_path, "killed", {})
+    assert run.resume() is None and capsys.readouterr().err == ""
+    run.log(1, {"loss": 0.5}, {})
+    assert run.resume() is None
+    assert "has no checkpoint yet, so its training starts again" in capsys.readouterr().err
+
+
+def test_a_damaged_configuration_has_a_copy(run: Run) -> None:
+    run.close()
+    (run.path / "config.json").write_text("{")
+    with pytest.raises(AgentlabError) as caught:
+        Run.open(run.path)
+    copy = run.path / "checkpoints" / "000001" / "config.json"
+    assert str(caught.value).endswith(f"; a copy of it is {copy}")
+    shutil.copy(copy, run.path)
+    assert Run.open(run.path).config["seed"] == 7

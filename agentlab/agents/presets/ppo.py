@@ -46,10 +46,9 @@ PRESETS = [
             "n_minibatches": 64,
             "gae_lambda": 0.94,
             "n_epochs": 4,
-            **NORMALIZED,
         },
         training=training(1_000_000, 16),
-        source={"": ZOO},
+        source={"": f"{ZOO}, without its normalization"},
     ),
     Preset(
         name="lunarlander",
