@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agentlab.agents.presets import Preset
-from agentlab.agents.presets.control import LUNAR_LANDER, NORMALIZED, PENDULUM, ZOO, training
+from agentlab.agents.presets.control import (
+    BIPEDAL_WALKER,
+    LUNAR_LANDER,
+    MUJOCO,
+    NORMALIZED,
+    PENDULUM,
+    ZOO,
+    training,
+)
+
+WALKING: dict[str, Any] = {
+    **NORMALIZED,
+    "rollout_length": 8,
+    "gae_lambda": 0.9,
+    "vf_coef": 0.4,
+    "learning_rate": 9.6e-4,
+}
 
 PRESETS = [
     Preset(
@@ -43,5 +61,19 @@ PRESETS = [
         },
         training=training(1_000_000, 8),
         source={"": f"{ZOO} for Pendulum, without gSDE"},
+    ),
+    Preset(
+        name="bipedalwalker",
+        env=BIPEDAL_WALKER,
+        config={**WALKING, "decay_steps": 5_000_000},
+        training=training(5_000_000, 16),
+        source={"": f"{ZOO}, without gSDE"},
+    ),
+    Preset(
+        name="mujoco",
+        env=MUJOCO,
+        config={**WALKING, "decay_steps": 2_000_000},
+        training=training(2_000_000, 4),
+        source={"": f"{ZOO} for PyBullet, without gSDE"},
     ),
 ]
