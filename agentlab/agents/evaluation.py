@@ -20,7 +20,7 @@ EVALUATION = 1  # combined with a run's seed, gives the seeds of its evaluations
 
 
 EVAL_STEPS = 10_000  # longer than the time limits of Gymnasium's environments
-HOPELESS = 10  # episodes
+HOPELESS = 10  # if this many first episodes were all cut, the others are not played
 
 
 class VideoWriter(Protocol):
@@ -105,7 +105,7 @@ def evaluate(
         video: a ``Video``, a list or any other object with ``append``, which receives a frame of
             the first environment at every step.
         max_steps: cut an episode that has not ended after this number of steps. If this happens to
-            all of the first ten, the others are left out.
+            all of the first ten, the others are not played.
         quiet: show no progress bar.
 
     Returns:
@@ -147,7 +147,7 @@ class _Tally:
 
     @property
     def complete(self) -> bool:
-        """Whether all episodes have ended, or none of the first ones does."""
+        """Whether all episodes have ended, or none of the first ten did."""
         return self.count == self.due.sum() or self.cut == self.count >= HOPELESS
 
     def add(self, step: Step, max_steps: int) -> npt.NDArray[np.bool_]:
