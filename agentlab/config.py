@@ -153,7 +153,7 @@ def check_type(name: str, value: Any, hint: Any) -> Any:
         if isinstance(value, list | tuple):
             if len(arguments) == 2 and arguments[1] is Ellipsis:
                 items = tuple(check_type(name, item, arguments[0]) for item in value)
-                # The same object where possible, by which scikit-learn tells a changed parameter.
+                # The same object where possible, since scikit-learn's clone compares identities.
                 return value if value == items and isinstance(value, tuple) else items
             if len(value) == len(arguments):
                 return tuple(map(check_type, [name] * len(value), value, arguments))

@@ -34,7 +34,7 @@ def write_description(folder: Path, content: dict[str, Any]) -> None:
 def find_saved(path: Path | str) -> Path:
     """Return the folder of the learner in a run, a checkpoint or a saved folder.
 
-    Of a run, it is that of the newest checkpoint in which the learner is intact.
+    For a run, it is in the newest checkpoint whose learner is intact.
 
     Raises:
         AgentlabError: if there is none, or if all are damaged.
@@ -49,7 +49,7 @@ def find_saved(path: Path | str) -> Path:
     for checkpoint in [*Run.open(path).checkpoints.folders(), path]:
         found = checkpoint / "learner"
         if checkpoint == path and not (found / DESCRIPTION).is_file():
-            continue  # the run has not ended; that of an estimator has no checkpoints
+            continue  # the run has not ended; runs of estimators have no checkpoints
         try:
             intact_description(found)
         except AgentlabError as error:

@@ -31,11 +31,11 @@ def split_state(state: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any
 
 
 def to_json(value: Any, name: str = "state") -> Any:
-    """Return a value in a form that JSON can hold and ``from_json`` turns back.
+    """Return a value in a form that JSON can hold and ``from_json`` converts back.
 
     Takes ``None``, numbers, text, bytes, lists, tuples, dictionaries with any of these as keys,
-    and NumPy scalars and arrays, nested. Subclasses such as ``defaultdict`` are refused, since
-    they would come back as their base class.
+    and NumPy scalars and arrays, nested. Subclasses such as ``defaultdict`` are rejected, since
+    they would be restored as their base class.
 
     Args:
         value: the value.
@@ -103,7 +103,7 @@ def _array(dtype: str, shape: tuple[int, ...], content: str) -> Any:
     kind = np.dtype(dtype)
     data = base64.b64decode(content, validate=True)
     if kind.hasobject or math.prod(shape) * kind.itemsize != len(data):
-        raise ValueError(f"{len(data)} bytes are no array of {dtype} of shape {shape}")
+        raise ValueError(f"{len(data)} bytes are not an array of {dtype} of shape {shape}")
     return np.frombuffer(data, kind).reshape(shape).copy()
 
 

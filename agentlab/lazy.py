@@ -27,14 +27,14 @@ class LazyModule:
             _check_backend()
             with without_banners():
                 module = importlib.import_module(self._name)
-                if "tensorflow" in sys.modules:  # finds devices now, with messages about them
+                if "tensorflow" in sys.modules:  # finds devices now, while messages are hidden
                     sys.modules["tensorflow"].config.list_logical_devices()
             return getattr(module, attribute)
         return getattr(importlib.import_module(self._name), attribute)
 
 
 def choose_backend() -> None:
-    """Let Keras run on TensorFlow, whatever its configuration says, and TensorFlow be quiet.
+    """Make Keras use TensorFlow, whatever its configuration says, and silence TensorFlow's log.
 
     Takes effect if neither has been imported yet.
     """

@@ -29,7 +29,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     Args:
         what: the argument's name for error messages: ``"algo"``, ``"net"``, ...
         entries: the classes by name.
-        other_names: for names that users of other libraries look for, what to use instead.
+        other_names: what to use instead of names that users know from other libraries.
 
     >>> registry = Registry("shape", {"fraction": "fractions:Fraction"})
     >>> registry.load("fraction").__name__

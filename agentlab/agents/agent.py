@@ -40,7 +40,8 @@ class Agent(Learner):
         observation_spaces: classes of the observation spaces that it supports.
         action_spaces: classes of the action spaces that it supports.
         supports_recurrent: whether it can learn with a recurrent network.
-        learned: components, or without a network entries of ``state``, that ``init_from`` copies.
+        learned: names of the components that ``init_from`` copies; without a network, of entries
+            of ``state``.
         finished: set this to end training early.
         net: its network, or ``None``.
         encoding: turns observations into inputs of ``net``, or ``None``.
@@ -48,7 +49,7 @@ class Agent(Learner):
         update: the compiled gradient step of ``net``, or ``None``.
         last_batch: the last minibatch passed to ``update``, for histograms of gradients.
         background: runs ``update`` while environments are stepped, or ``None``.
-        environment: ``settings`` of the environments that it was made for, saved with it.
+        environment: ``settings`` of the environments that the agent was made for; saved with it.
 
     Args:
         observation_space: the space of one environment's observations.

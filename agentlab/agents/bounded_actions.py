@@ -18,7 +18,7 @@ LOG_STD_RANGE = -20.0, 2.0  # Haarnoja et al. 2018, in their code
 
 
 class BoundedActions:
-    """Scales the actions of ``space`` linearly to and from [-1, 1], each component by itself.
+    """Scales the actions of ``space`` linearly to and from [-1, 1], each component separately.
 
     Attributes:
         size: number of components of an action.
@@ -49,7 +49,7 @@ class BoundedActions:
         )
         self._middle = (low / 2 + high / 2).astype(np.float32)
         self._half = (high / 2 - low / 2).astype(np.float32)
-        # A component with equal bounds is 0 in [-1, 1].
+        # A component whose bounds are equal is scaled to 0.
         self._inverse = np.where(self._half > 0, 1 / np.maximum(self._half, 1e-38), 0)
         self._inverse = self._inverse.astype(np.float32)
 
@@ -72,10 +72,10 @@ class BoundedActions:
 
 
 def uniform(noise: Floats) -> Floats:
-    """Return numbers that are uniform between -1 and 1 for standard normal ones.
+    """Map standard normal numbers to numbers that are uniform between -1 and 1.
 
-    The distribution function of the normal distribution, in the approximation of Hendrycks and
-    Gimpel 2016 (GELU): correlated noise gives correlated actions.
+    They are the normal cumulative distribution function, scaled to [-1, 1], in the approximation of
+    Hendrycks and Gimpel 2016 (GELU). Correlated noise gives correlated actions.
     """
     cubic = np.float32(0.044715) * noise**3
     return np.asarray(np.tanh(np.float32(np.sqrt(2 / np.pi)) * (noise + cubic)), np.float32)

@@ -1,4 +1,4 @@
-"""Torsos for observations with images among their parts, and the order of the axes of images."""
+"""Torsos for observations with images among their parts, and a check of the images' axes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ combined: Any = LazyModule("agentlab.nets.combined")
 
 
 def has_images(options: NetworkOptions, encoding: Encoding) -> bool:
-    """Return whether the observations have several parts, and CNNs for the images among them."""
+    """Return whether the observations have several parts, with CNNs for the images among them."""
     several = not encoding.single and not options.recurrent
     return several and any(encoder.image for encoder in encoding.encoders.values())
 
 
 def uses_xla(options: NetworkOptions, encoding: Encoding) -> bool:
-    """Return whether to compile with XLA, which slows down convolutions on a CPU."""
+    """Return whether to compile with XLA, which makes convolutions slower on a CPU."""
     return options.xla and not has_images(options, encoding)
 
 
 def check_channels(options: NetworkOptions, encoding: Encoding) -> None:
-    """Raise ``InvalidArgument`` if a CNN would take images whose channels come first."""
+    """Raise ``InvalidArgument`` if a CNN would be given images whose channels come first."""
     takes_images = options.net in TORSOS and TORSOS[options.net].takes == "images"
     for name, encoder in encoding.encoders.items():
         convolved = takes_images if encoding.single else encoder.image and not options.recurrent

@@ -42,7 +42,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class DDPGConfig(OffPolicyOptions):
-    """Hyperparameters of ``ddpg``; the defaults are those of Stable-Baselines3."""
+    """Hyperparameters of ``ddpg``; most defaults are those of Stable-Baselines3."""
 
     learning_rate: float = override(OffPolicyOptions, "learning_rate", 1e-3)
     noise_std: float = option(
@@ -51,7 +51,7 @@ class DDPGConfig(OffPolicyOptions):
 
 
 class DDPG(Agent):
-    """Ascends the Q-function of a deterministic policy (Lillicrap et al. 2016, algorithm 1).
+    """Trains a deterministic policy to maximize its Q-value (Lillicrap et al. 2016, algorithm 1).
 
     All minibatches due after a step run in one compiled call, in the background.
     """
@@ -63,7 +63,7 @@ class DDPG(Agent):
     action_spaces = (gymnasium.spaces.Box,)
     learned = ("critics", "target_critics", "target_net")
     n_critics: ClassVar[int] = 1
-    noises: ClassVar[int] = 0  # arrays of normal numbers that an update needs
+    noises: ClassVar[int] = 0  # arrays of standard normal numbers per minibatch
 
     def build(self) -> None:
         config = self.config
@@ -134,7 +134,7 @@ class DDPG(Agent):
         return metrics if self.config.overlap else self.finish_update()
 
     def critic_loss(self, batch: Minibatch) -> Loss:
-        """Return the mean squared error of the critics, against the smallest target value."""
+        """Return the sum of the critics' mean squared errors from the smallest target value."""
         next_observations = self.encoding.from_stored(batch.next_observations)
         next_actions = self.target_actions(next_observations, batch.noise)
         next_q = tf.reduce_min(self.target_critics.call(next_observations, next_actions), 0)  # [b]
@@ -148,7 +148,7 @@ class DDPG(Agent):
         return tf.tanh(self.target_net.call(next_observations))
 
     def policy_loss(self, batch: Minibatch) -> Loss:
-        """Return the negative mean of the first critic's values of the policy's actions."""
+        """Return minus the mean Q-value of the policy's actions, by the first critic."""
         observations = self.encoding.from_stored(batch.observations)
         actions = tf.tanh(self.net.call(observations))
         loss = -tf.reduce_mean(self.critics.call(observations, actions, critics=1))
@@ -162,7 +162,7 @@ class DDPG(Agent):
         return tf.concat([metrics, [1.0]], 0)
 
     def _update_on(self, batch: Minibatch) -> Any:
-        """Make one step of every network that is due; return ``METRICS`` as a tensor."""
+        """Take a gradient step for each network that is due; return ``METRICS`` as a tensor."""
         critic_metrics, _ = self.update_critics.tensors([batch])
         return tf.concat([critic_metrics, self.update_policy(batch)], 0)
 

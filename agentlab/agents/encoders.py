@@ -1,4 +1,4 @@
-"""Encoders of one array: an element of a Box, MultiBinary, Discrete or MultiDiscrete."""
+"""Encoders of single arrays: elements of a Box, MultiBinary, Discrete or MultiDiscrete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class ArrayEncoder:
-    """The identity on the elements of a Box or MultiBinary, but for the dtype.
+    """Passes the elements of a Box or MultiBinary on; only the dtype may change.
 
     Attributes:
         space: the space.
@@ -99,7 +99,7 @@ Encoder = ArrayEncoder | OneHotEncoder
 
 
 def encoders_of(space: gymnasium.Space[Any]) -> dict[str, Encoder]:
-    """Return the encoder of each array of an observation, by name, without an action mask.
+    """Return the encoder of each array of an observation, by name; an action mask has none.
 
     Raises:
         InvalidArgument: for a space without arrays.

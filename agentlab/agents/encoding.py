@@ -25,8 +25,8 @@ Array = npt.NDArray[Any]
 class Encoding:
     """Turns a batch of observations of ``space`` into a network's inputs.
 
-    A Dict or Tuple with several arrays becomes one vector: its parts, divided by their scales, one
-    after another. An entry ``action_mask`` is not an input.
+    A Dict or Tuple with several arrays becomes one vector: its parts, divided by their scales and
+    concatenated. An entry ``action_mask`` is not an input.
 
     Attributes:
         space: the observation space.
@@ -43,8 +43,8 @@ class Encoding:
     Args:
         space: the observation space.
         normalize: whether inputs are normalized by running statistics; ``None`` decides at the
-            first step: if any exceeds 100, or if the environment was wrapped in Gymnasium's
-            NormalizeObservation.
+            first step: they are if any exceeds 100, or if the environment was wrapped in
+            Gymnasium's NormalizeObservation.
 
     Raises:
         InvalidArgument: for a space without arrays.
@@ -73,7 +73,7 @@ class Encoding:
         )
 
     def _add_normalizer(self, on: bool | None) -> None:
-        """Normalize all inputs but one-hot ones and bytes, unless bytes are all there is."""
+        """Normalize all inputs except one-hot ones and bytes; if ``on``, also bytes alone."""
         bytes_too = on is True and self.single
         keep = [
             np.full(math.prod(e.shape), e.one_hot or (e.dtype != np.float32 and not bytes_too))

@@ -1,4 +1,4 @@
-"""Evaluation during training, without an effect on it."""
+"""Evaluation during training, without affecting it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EvalCallback(Callback):
     """Evaluates an agent during training, saves the best one, and can stop training early.
 
     A copy of the agent acts in separate environments, so training results are the same with and
-    without the callback. The seed of an evaluation depends only on ``seed`` and on the number of
+    without the callback. The seed of an evaluation depends only on ``seed`` and the number of
     the evaluation.
 
     ::
@@ -41,7 +41,7 @@ class EvalCallback(Callback):
         episodes: number of episodes per evaluation.
         seed: seeds the evaluations.
         stop_at_return: stop training once the mean return reaches this value.
-        max_steps: cut an episode that has not ended after this number of steps.
+        max_steps: truncate an episode that has not ended after this number of steps.
         report: called with ``"evaluation"`` and a line about each evaluation.
         quiet: show no progress bars.
 

@@ -20,7 +20,7 @@ EVALUATION = 1  # combined with a run's seed, gives the seeds of its evaluations
 
 
 EVAL_STEPS = 10_000  # longer than the time limits of Gymnasium's environments
-HOPELESS = 10  # episodes
+HOPELESS = 10  # if the first this many are all truncated, the others are not played
 
 
 class VideoWriter(Protocol):
@@ -37,7 +37,7 @@ class Evaluation:
     Attributes:
         returns: the return of each episode.
         lengths: the length of each episode in steps.
-        cut: number of episodes that were cut because they did not end.
+        cut: number of episodes that were truncated because they did not end.
     """
 
     returns: npt.NDArray[np.float64]
@@ -65,11 +65,11 @@ class Evaluation:
         }
 
     def cut_note(self) -> str:
-        """Return ``"; 3 of 10 episodes were cut after 10,000 steps"``, or an empty string."""
+        """Return ``"; 3 of 10 episodes did not end and ..."``, or an empty string."""
         if not self.cut:
             return ""
         n, limit = len(self.lengths), int(self.lengths.max())
-        return f"; {self.cut} of {n} episodes did not end and were cut after {limit:,} steps"
+        return f"; {self.cut} of {n} episodes did not end and were truncated after {limit:,} steps"
 
 
 def choose_actions(
@@ -104,8 +104,8 @@ def evaluate(
         explore: act as in training instead of greedily.
         video: a ``Video``, a list or any other object with ``append``, which receives a frame of
             the first environment at every step.
-        max_steps: cut an episode that has not ended after this number of steps. If this happens to
-            all of the first ten, the others are left out.
+        max_steps: truncate an episode that has not ended after this number of steps. If this
+            happens to all of the first ten, the others are not played.
         quiet: show no progress bar.
 
     Returns:
@@ -147,7 +147,7 @@ class _Tally:
 
     @property
     def complete(self) -> bool:
-        """Whether all episodes have ended, or none of the first ones does."""
+        """Whether all episodes have ended, or none of the first ten did."""
         return self.count == self.due.sum() or self.cut == self.count >= HOPELESS
 
     def add(self, step: Step, max_steps: int) -> npt.NDArray[np.bool_]:

@@ -12,9 +12,9 @@ from agentlab.learner import class_name
 
 
 def init_from(agent: Agent, source: str) -> None:
-    """Give a new agent what a trained one has learned: its networks and what normalizes inputs.
+    """Copy what a trained agent has learned to a new one: networks and input normalization.
 
-    Optimizers, replay buffers and schedules start anew.
+    Optimizers, replay buffers and schedules start afresh.
 
     Args:
         agent: the new agent.
@@ -27,7 +27,9 @@ def init_from(agent: Agent, source: str) -> None:
     """
     try:
         if getattr(agent.config, "pretrained", None) is not None:
-            raise AgentlabError("the weights come from pretrained already; give only one of them")
+            raise AgentlabError(
+                "pretrained already sets the initial weights; use only one of the two"
+            )
         saved = find_saved(Path(source))
         described = read_description(saved)
         name = class_name(type(agent))
@@ -56,7 +58,7 @@ def _copy(trained: Agent, agent: Agent) -> None:
         for name, own in agent.components().items():
             if is_model(own) or name in (agent.learned or ()):
                 restore_component(own, component_state(there[name]))
-        trained.actor.update(trained.net)  # which may be one update newer
+        trained.actor.update(trained.net)  # whose weights may be one update newer
         agent.restore_policy(trained.policy_state())
     except (KeyError, ValueError) as error:
-        raise AgentlabError(f"its network is another one: {error}") from error
+        raise AgentlabError(f"its network differs: {error}") from error

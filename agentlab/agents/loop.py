@@ -26,7 +26,7 @@ from agentlab.runs.aside import tell
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.update import phase_of
 
-CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which leave no trace
+CHECKPOINT_SECONDS = 300.0  # at most this long between checkpoints, which do not affect training
 
 
 def train(
@@ -122,7 +122,7 @@ class _Loop:
         self.due = False  # whether a checkpoint is due
         self.failed = False  # whether an environment failed or hangs
         self.stop = Stop()
-        self.untried = run is not None  # whether the agent's state may turn out not to be savable
+        self.untried = run is not None  # whether to check that the agent's state can be saved
         self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
         self.observations: Any = None  # the current observations
         self.episodes = Episodes(envs.num_envs, None if run is None else run.path)
@@ -270,9 +270,9 @@ class _Loop:
             self.reset()
 
     def rescue(self) -> str:
-        """Save what was learned before an environment failed, and return the words that say so.
+        """Save what was learned before an environment failed, and return a text that says so.
 
-        The unfinished episodes are not saved: a resumed run begins new ones, which may not fail.
+        The unfinished episodes are not saved: a resumed run begins new ones.
         """
         self.stop.interruptible, self.failed = False, True
         if self.run is None or self.steps == 0:

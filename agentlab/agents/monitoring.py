@@ -1,4 +1,4 @@
-"""What an agent sees and the network it acts by, written to TensorBoard."""
+"""An agent's network and image observations, written to TensorBoard."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def show_observation(
         run: the run; ``None`` writes nothing.
         step: environment steps taken so far.
         space: the observation space; each image in a ``Dict`` is written.
-        observations: ``[n, ...]``; of a ``Dict`` its parts by name.
+        observations: ``[n, ...]``; for a ``Dict``, indexed by the name of a part.
         tag: name of the image.
     """
     if run is None:

@@ -132,7 +132,7 @@ def make_actor_network(options: NetworkOptions, encoding: Encoding, units: int, 
 def make_critics(
     options: NetworkOptions, encoding: Encoding, action_size: int, critics: int, seed: int
 ) -> Any:
-    """Build ``Critics``; images get a torso of their own, and vectors none.
+    """Build ``Critics``, with a torso of their own for images and none for vectors.
 
     Args:
         options: the network's options.

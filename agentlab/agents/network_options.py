@@ -24,7 +24,7 @@ WIDE = 256  # units; layers at least this wide are faster on several threads
 
 @dataclass(frozen=True)
 class NetworkOptions(NormalizerOptions):
-    """An agent's network, and the normalization of what it is trained on."""
+    """Options of an agent's network, and of normalizing its observations and rewards."""
 
     net: str = option("mlp", "name of the torso, such as mlp, nature_cnn or small_cnn")
     hidden: tuple[int, ...] = option(

@@ -74,7 +74,7 @@ class ActionNoise:
         return np.asarray(self._processes.sum(1) / np.float32(np.sqrt(count)), np.float32)
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Begin new noise where an episode begins."""
+        """Start uncorrelated noise where an episode begins."""
         if len(episode_starts) == len(self._starts):
             self._starts = self._starts | episode_starts
 

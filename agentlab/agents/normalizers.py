@@ -26,8 +26,8 @@ class NormalizerOptions(Options):
 
     normalize_observations: bool | None = option(
         None,
-        "normalize observations by their running mean and standard deviation; none: if the first "
-        f"ones exceed {LARGE:g}",
+        "normalize observations by their running mean and standard deviation; none: only if the "
+        f"first ones exceed {LARGE:g}",
     )
     normalize_returns: bool = option(
         False, "divide rewards by the running standard deviation of the discounted return"
@@ -89,7 +89,7 @@ class RunningStatistics:
         """Restore a state returned by ``state``.
 
         Raises:
-            ValueError: if it is of another number of columns.
+            ValueError: if it has another number of columns.
         """
         mean, squares = np.array(state["mean"]), np.array(state["squares"])
         if not mean.shape == squares.shape == self.mean.shape:
@@ -98,7 +98,7 @@ class RunningStatistics:
 
 
 class ObservationNormalizer:
-    """Turns network inputs x into ``(x - mean) / std``, clipped to -10 and 10.
+    """Normalizes network inputs x to ``(x - mean) / std``, clipped to [-10, 10].
 
     Statistics change only in ``observe``, so evaluation leaves them as they are. Before the first
     ``observe`` the inputs are 0.
@@ -134,7 +134,7 @@ class ObservationNormalizer:
         return np.clip(normalized, -self._limit, self._limit)
 
     def tensor(self, inputs: Any) -> Any:
-        """Return what a call returns for a tensor, with the statistics of now as constants."""
+        """Return what a call returns for a tensor, with the current statistics as constants."""
         if not self.on:
             return inputs
         shifted = (tf.cast(inputs, tf.float64) - self._shift) * self._scale
@@ -173,7 +173,7 @@ class ObservationNormalizer:
         return {"on": self.on, **self.statistics.state()}
 
     def restore(self, state: State) -> None:
-        """Restore a state returned by ``state``; an empty one is of an agent that had no such."""
+        """Restore a state returned by ``state``; an empty one means no normalization."""
         if not state:
             self.on = False
             return
@@ -223,7 +223,7 @@ class ReturnNormalizer:
         return {"returns": self._returns.copy(), **self.statistics.state()}
 
     def restore(self, state: State) -> None:
-        """Restore a state returned by ``state``; the returns only for as many environments."""
+        """Restore a state returned by ``state``; returns only if ``num_envs`` is the same."""
         self.statistics.restore(state)
         if state["returns"].shape == self._returns.shape:
             self._returns = np.array(state["returns"])

@@ -30,7 +30,7 @@ class OffPolicyOptions(NetworkOptions, ReplayOptions, NoiseOptions, OptimizerOpt
     activation: str = override(NetworkOptions, "activation", "relu")
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
     tau: float = option(
-        0.005, "fraction of the networks' weights in an update of the target networks", gt=0, le=1
+        0.005, "weight of the networks in a soft (Polyak) update of the target networks", gt=0, le=1
     )
     train_freq: int = option(1, "steps between updates", gt=0)
     gradient_steps: int = option(1, "minibatches per update", gt=0)

@@ -5,23 +5,21 @@ Consulted only for names that are not registered.
 
 from __future__ import annotations
 
-_PG = "use pg, policy gradients with PPO's clipping"
-_ACTOR_CRITIC = "use pg with --clip-range none --n-epochs 1 --n-minibatches 1"
-_CONTINUOUS = "agentlab does not have it; use pg, which takes continuous actions too"
-_MISSING = "agentlab does not have it; use pg or dqn"
+_PPO = "use ppo"
+_A2C = "use a2c"
+_CONTINUOUS = "agentlab does not have it; use sac"
+_MISSING = "agentlab does not have it; use ppo or dqn"
 
 OTHER_NAMES = {
-    "ppo": _PG,
-    "ppo2": _PG,
-    "trpo": _PG,
-    "recurrentppo": "use pg with --net lstm",
-    "ppolstm": "use pg with --net lstm",
-    "maskableppo": _PG,
-    "a2c": _ACTOR_CRITIC,
-    "a3c": _ACTOR_CRITIC,
-    "acktr": _ACTOR_CRITIC,
-    "acer": _ACTOR_CRITIC,
-    "actorcritic": _ACTOR_CRITIC,
+    "ppo2": _PPO,
+    "trpo": _PPO,
+    "recurrentppo": "use ppo with --net lstm",
+    "ppolstm": "use ppo with --net lstm",
+    "maskableppo": "use ppo, which uses action masks if there are any",
+    "a3c": _A2C,
+    "acktr": _A2C,
+    "acer": _A2C,
+    "actorcritic": _A2C,
     "reinforce": "use pg with --clip-range none --n-epochs 1 --n-minibatches 1 --gae-lambda 1",
     "vpg": "use pg with --clip-range none --n-epochs 1 --n-minibatches 1",
     "policygradient": "use pg",
@@ -37,9 +35,6 @@ OTHER_NAMES = {
     "tabular": "use q_table",
     "sarsa": "use q_table with --method sarsa",
     "expectedsarsa": "use q_table with --method expected_sarsa",
-    "sac": _CONTINUOUS,
-    "td3": _CONTINUOUS,
-    "ddpg": _CONTINUOUS,
     "tqc": _CONTINUOUS,
     "crossq": _CONTINUOUS,
     "her": _MISSING,

@@ -62,10 +62,10 @@ class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
 class PolicyGradient(Agent):
     """Ascends the policy gradient, E[grad log pi(a|s) A(s, a)] (Sutton et al. 2000).
 
-    Discrete actions are sampled from a softmax, those of a MultiDiscrete from one each, bits from a
-    Bernoulli distribution and continuous actions from a Gaussian. The agent learns
-    from one rollout while it collects the next. A recurrent network is trained on whole sequences:
-    all steps of an environment in the rollout, starting from the stored recurrent state.
+    Discrete actions are sampled from a softmax, MultiDiscrete ones from a softmax per component,
+    MultiBinary ones from Bernoulli distributions and continuous ones from a Gaussian. The agent
+    learns from one rollout while it collects the next. A recurrent network is trained on whole
+    sequences: all steps of an environment in the rollout, starting from the stored recurrent state.
     """
 
     name = "pg"

@@ -90,7 +90,7 @@ class Softmax(Policy):
 
 
 class MultiSoftmax(Policy):
-    """Independent categorical distributions, one for each action of a MultiDiscrete."""
+    """Independent categorical distributions, one for each component of a MultiDiscrete."""
 
     gaussian = False
 
@@ -134,7 +134,7 @@ class MultiSoftmax(Policy):
 
 
 class Bernoulli(Policy):
-    """Independent bits, one for each of a MultiBinary, parameterized by the logits of 1."""
+    """Independent bits, one for each element of a MultiBinary, parameterized by the logits of 1."""
 
     gaussian = False
 

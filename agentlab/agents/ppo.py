@@ -1,4 +1,4 @@
-"""Proximal policy optimization, as its authors implement it."""
+"""Proximal policy optimization (PPO), with its usual implementation details."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agentlab.lazy import tf
 
 @dataclass(frozen=True)
 class PPOConfig(PolicyGradientConfig):
-    """Hyperparameters of ``ppo``: those of ``pg`` with other defaults, and the paper's details."""
+    """Hyperparameters of ``ppo``: those of ``pg`` with other defaults, and PPO's details."""
 
     learning_rate: float = override(PolicyGradientConfig, "learning_rate", 3e-4)
     rollout_length: int = override(PolicyGradientConfig, "rollout_length", 256)
@@ -29,7 +29,7 @@ class PPOConfig(PolicyGradientConfig):
         False, "decay clip_range linearly to 0 over decay_steps, like the learning rate"
     )
     clip_range_vf: float | None = option(
-        None, "largest change of a value in an update; none for no clipping of values", gt=0
+        None, "largest change of a value estimate in an update; none to not clip values", gt=0
     )
     target_kl: float | None = option(
         None, "end an update after an epoch whose last minibatch exceeds this KL divergence", gt=0

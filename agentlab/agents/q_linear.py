@@ -132,7 +132,7 @@ class QLinear(Agent):
     Config: ClassVar[type] = QLinearConfig
     config: QLinearConfig
     observation_spaces = ENCODED_SPACES
-    normalizes_itself = ("normalize_observations",)  # by their first mean and deviation
+    normalizes_itself = ("normalize_observations",)  # by the mean and deviation of the first ones
     action_spaces = (gymnasium.spaces.Discrete,)
 
     def build(self) -> None:
@@ -198,7 +198,7 @@ class QLinear(Agent):
         )
 
     def _flat(self, observations: Any) -> Array:
-        """Return observations, of Discrete ones one-hot vectors, as ``[n, inputs]``."""
+        """Return observations as ``[n, inputs]``, Discrete ones as one-hot vectors."""
         inputs = self.encoding(observations)
         return np.asarray(inputs.reshape(len(inputs), len(self.mean)))
 

@@ -14,7 +14,7 @@ from agentlab.envs.vector import Array
 
 
 class RandomAgent(Agent):
-    """Samples every action from the action space, regardless of the observation but for a mask."""
+    """Samples every action from the action space; of the observation, only a mask is used."""
 
     name = "random"
     observation_spaces = ENCODED_SPACES

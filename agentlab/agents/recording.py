@@ -25,15 +25,15 @@ def record(
     explore: bool = False,
     max_steps: int = EVAL_STEPS,
 ) -> npt.NDArray[np.uint8]:
-    """Record an episode at the environment's own frame rate, or several until it has ten seconds.
+    """Record an episode at the environment's frame rate; several if the first is under ten seconds.
 
     Args:
         agent: the agent, made or loaded for one environment.
         envs: one environment, made with ``render=True``.
-        path: the video, which ends in ``.mp4`` or ``.gif``; five minutes of it at most.
+        path: path of the video, ending in ``.mp4`` or ``.gif``; at most five minutes are recorded.
         seed: seeds the episodes; the first one is that of ``evaluate`` with this seed.
         explore: act as in training instead of greedily.
-        max_steps: cut an episode that has not ended after this number of steps.
+        max_steps: truncate an episode that has not ended after this number of steps.
 
     Returns:
         The last frame, uint8 ``[height, width, 3]``.

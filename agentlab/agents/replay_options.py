@@ -54,7 +54,7 @@ class ReplayOptions(Options):
     ) -> None:
         """Check that the buffer fits into memory, or its observations onto the disk.
 
-        How much compressed observations take depends on them, so they are not counted.
+        The size of compressed observations depends on their content, so they are not counted.
 
         Raises:
             AgentlabError: if it does not fit.

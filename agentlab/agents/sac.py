@@ -173,7 +173,7 @@ class SAC(Agent):
         return Loss(loss, {"loss": loss, "q_values": tf.reduce_mean(q)})
 
     def policy_loss(self, batch: Minibatch) -> Loss:
-        """Return the mean of ``alpha log pi(a|s) - min Q(s, a)`` for sampled a (equation 7)."""
+        """Return the mean of ``alpha log pi(a|s) - min Q(s, a)``, a sampled (equation 7)."""
         _, noise = batch.noise
         observations = self.encoding.from_stored(batch.observations)
         actions, log_probs = squashed_gaussian(self.net.call(observations), noise)
@@ -197,7 +197,7 @@ class SAC(Agent):
         return tf.exp(self.log_ent_coef) if given == "auto" else tf.constant(given, tf.float32)
 
     def _update_on(self, batch: Minibatch) -> Any:
-        """Make one step of every network; return ``METRICS`` as a tensor."""
+        """Take one gradient step for each network; return ``METRICS`` as a tensor."""
         ent_coef = self.ent_coef
         critic_metrics, _ = self.update_critics.tensors([batch])
         policy_metrics, (log_probs,) = self.update.tensors([batch])

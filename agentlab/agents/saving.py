@@ -35,7 +35,7 @@ def write_training(folder: Path, agent: Agent, envs: VectorEnv | None) -> None:
 
 
 def restore_training(folder: Path, agent: Agent) -> None:
-    """Restore the agent that ``write_training`` wrote, to train on with its present settings.
+    """Restore the agent that ``write_training`` wrote, to train it with its current settings.
 
     Raises:
         AgentlabError: if files are missing, damaged or those of another agent, or if the spaces of
@@ -83,7 +83,7 @@ def replay_episodes(envs: VectorEnv, folder: Path) -> npt.NDArray[np.bool_] | No
 
 
 def check_state(agent: Agent) -> None:
-    """Check that the state of an agent can be saved, so that this shows at its first step.
+    """Check that the state of an agent can be saved, so that a problem shows at its first step.
 
     Raises:
         AgentlabError: if it cannot; the message says which part.

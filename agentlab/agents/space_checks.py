@@ -14,7 +14,7 @@ def check_spaces(agent: Any) -> None:
     """Check an agent's spaces against those that its class supports.
 
     Raises:
-        InvalidArgument: for spaces that it does not support, a mask of another number of actions,
+        InvalidArgument: for spaces that it does not support, a mask of the wrong size,
             or an environment whose normalizing wrapper it cannot replace.
     """
     algo, observations = agent.name or type(agent).__name__, agent.observation_space
@@ -34,12 +34,12 @@ def check_spaces(agent: Any) -> None:
     if getattr(agent.config, "recurrent", False) and not agent.supports_recurrent:
         raise InvalidArgument(
             f"net={agent.config.net!r} is recurrent, but algo={agent.name!r} learns from single "
-            "steps; use algo='pg'"
+            "steps; use algo='pg', 'ppo' or 'a2c'"
         )
 
 
 def _normalizes(agent: Any, option: str) -> bool:
-    """Return whether an agent has a normalizer, or says that it has no use for one."""
+    """Return whether an agent has a normalizer, or declares that it needs none."""
     return hasattr(agent.config, option) or option in getattr(agent, "normalizes_itself", ())
 
 

@@ -22,8 +22,8 @@ class StateNumbers:
 
     Each dimension of a Box is divided into ``bins`` bins of equal width between ``low`` and
     ``high``, or the bounds of the space. A bin includes its lower edge; values outside the range
-    fall into the outermost bins. Of a Dict or Tuple the parts are numbered together, without an
-    action mask.
+    fall into the outermost bins. A state of a Dict or Tuple is a combination of the values of its
+    parts, except an action mask.
 
     Attributes:
         count: number of states.

@@ -54,7 +54,7 @@ class Episodes:
         self._running_returns[envs], self._running_lengths[envs] = 0, 0
 
     def add(self, step: Step, steps: int) -> None:
-        """Add one step of all environments, after which there were ``steps`` in total."""
+        """Add a step of all environments; ``steps`` is the total number of steps after it."""
         self._running_returns += step.raw_rewards
         self._running_lengths += 1
         if np.count_nonzero(step.episode_over):  # several times faster than any()

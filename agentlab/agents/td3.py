@@ -13,7 +13,7 @@ from agentlab.lazy import tf
 
 @dataclass(frozen=True)
 class TD3Config(DDPGConfig):
-    """Hyperparameters of ``td3``; the defaults are those of the paper."""
+    """Hyperparameters of ``td3``; the defaults of its own options are those of the paper."""
 
     policy_delay: int = option(
         2, "updates of the critics per update of the policy and the target networks", gt=0

@@ -66,14 +66,14 @@ def make_envs(
         env: a Gymnasium id (``"CartPole-v1"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for an environment
             of the old gym package, ``"module:ID"`` for one that a module registers on import, or a
             function that makes an environment. The id alone decides frame skip, sticky actions and
-            time limit; preprocessing comes on top. An id without a version is its newest one.
+            time limit; preprocessing is applied after them. No version means the newest one.
         n: number of copies.
         preprocessing: how observations and rewards are preprocessed.
         workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
             environment); 0 steps all copies in this process. ``None`` uses one per core for Atari,
             whose emulator is slow and holds the global interpreter lock, and 0 otherwise.
         render: whether ``render()`` will be called.
-        wrappers: applied to each copy before the preprocessing, the first innermost: classes, or
+        wrappers: applied to each copy before preprocessing, the first one innermost: classes, or
             names such as ``"my_module:MyWrapper"``.
         kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
@@ -82,9 +82,9 @@ def make_envs(
         ``observations["image"]``; see ``Parts``.
 
     Raises:
-        AgentlabError: if the environment cannot be made, or its copies are one object; an
-            ``InvalidArgument`` if ``env`` is neither id nor function, if a number is out of range,
-            or if actions are not arrays.
+        AgentlabError: if the environment cannot be made, or its copies are the same object; an
+            ``InvalidArgument`` if ``env`` is neither an id nor a function, if a number is out of
+            range, or if actions are not arrays.
 
     >>> import numpy as np
     >>> with make_envs("CartPole-v1", 2) as envs:
@@ -168,10 +168,10 @@ def _make_one(
 
 
 def _report_changes(vector: VectorEnv) -> None:
-    """Print what ``_make_one`` changed without being asked to, in one line each, once."""
+    """Print what ``_make_one`` changed without being asked to, each change once."""
     space: Any = vector.observation_space
     changes = [
-        f"the part {part!r} of the observations is left out, since it is no array "
+        f"the part {part!r} of the observations is left out, since it is not an array "
         f"({type(inner).__name__}); a wrapper could encode it as one"
         for part, inner in getattr(space, "left_out", {}).items()
     ]
@@ -192,7 +192,7 @@ def _report_changes(vector: VectorEnv) -> None:
 
 
 def _storable(kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return arguments as they are saved in JSON, or ``None`` if they cannot be."""
+    """Return arguments as they are saved in JSON, or ``None`` if they cannot be saved."""
     try:
         stored: dict[str, Any] = json.loads(json.dumps(dict(kwargs)))
     except (TypeError, ValueError):

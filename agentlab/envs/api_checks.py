@@ -1,4 +1,4 @@
-"""Checks of what environments return: the sentences of ``check_env`` and of training."""
+"""Checks of what environments return, with the messages of ``check_env`` and of training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentlab.envs.parts import Parts
 
 Array = npt.NDArray[Any]
 LARGEST_REWARD = float(np.finfo(np.float32).max)  # rewards are stored as float32
-TOLERANCE = 1e-5  # of a bound, relative to the distance of the bounds
+TOLERANCE = 1e-5  # for values beyond a bound, relative to the distance between the bounds
 
 
 def check_space(name: str, space: Any) -> None:
@@ -45,7 +45,7 @@ def check_reset(result: Any) -> tuple[Any, Any]:
 
 
 def check_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """Return the five values of ``step``; raise a ``Violation`` if there are others."""
+    """Return the five values of ``step``; raise a ``Violation`` for anything else."""
     if not (isinstance(result, tuple) and len(result) == 5):
         hint = f"; {OLD_API}" if isinstance(result, tuple) and len(result) == 4 else ""
         raise Violation(
@@ -63,7 +63,7 @@ def check_info(method: str, info: Any) -> None:
 
 
 def reward_of(reward: Any) -> float:
-    """Return a reward as a Python number; raise a ``Violation`` if it is none, or not finite.
+    """Return a reward as a Python number; raise a ``Violation`` if it is not a finite number.
 
     >>> reward_of(np.float32(0.5)), reward_of(True)
     (0.5, 1.0)
@@ -92,7 +92,7 @@ def flag_of(name: str, flag: Any, strict: bool = False) -> bool:
     Args:
         name: ``"terminated"`` or ``"truncated"``.
         flag: its value.
-        strict: refuse the integers 0 and 1.
+        strict: reject the integers 0 and 1.
 
     Raises:
         Violation: for a value that is not a bool.
@@ -130,8 +130,8 @@ def check_member(value: Any, space: spaces.Space[Any], what: str) -> None:
 def conform(value: Any, space: spaces.Space[Any], what: str) -> Array:
     """Return an observation as an array that can be stored with the dtype of its space.
 
-    More is accepted than by ``check_member``, where nothing is lost but precision: lists, floats of
-    another precision, and integers of another dtype that are within the bounds.
+    It accepts more than ``check_member``, if only precision is lost: lists, floats of another
+    precision, and integers of another dtype that are within the bounds.
 
     Args:
         value: the observation.
@@ -186,7 +186,7 @@ def check_bounds(array: Array, space: spaces.Space[Any], what: str, tolerance: f
         array: an observation of the shape of the space.
         space: a space of arrays.
         what: what the value is, such as ``"the observation of step()"``.
-        tolerance: accepted distance from a bound, relative to the distance of the bounds.
+        tolerance: accepted distance beyond a bound, relative to that between the bounds.
     """
     if isinstance(space, Parts):
         for name, inner in space.items():
@@ -211,7 +211,7 @@ def check_bounds(array: Array, space: spaces.Space[Any], what: str, tolerance: f
 
 
 def widened(low: Array, high: Array, tolerance: float = TOLERANCE) -> tuple[Array, Array]:
-    """Return float bounds that are finite and wider by a fraction of their distance."""
+    """Return float bounds, made finite and wider by a fraction of the distance between them."""
     largest = np.finfo(low.dtype).max
     with np.errstate(over="ignore", invalid="ignore"):
         margin = np.nan_to_num(tolerance * (high - low), nan=0.0, posinf=0.0)

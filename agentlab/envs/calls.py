@@ -1,4 +1,4 @@
-"""Calls of an environment's methods, and the sentences about exceptions that they raise."""
+"""Calls to an environment's methods, and the messages for exceptions that they raise."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def calling(env: Env[Any, Any], method: str, given: str) -> Iterator[None]:
 def sentence_of(
     error: BaseException, env: Env[Any, Any], method: str, given: str, result: Any = None
 ) -> str:
-    """Return the sentence about an exception that a method of ``env``, or its result, caused.
+    """Return the message for an exception that a method of ``env``, or its result, caused.
 
-    Gymnasium's wrappers fail on results of a wrong length with errors that do not say so; if no
-    line of a user raised the exception, the innermost environment is called once more.
+    If a result has the wrong length, Gymnasium's wrappers raise errors that do not say so. So if
+    the exception does not come from a user's code, the innermost environment is called once more.
 
     Args:
         error: the exception, as caught by the function that called the method.

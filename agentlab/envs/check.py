@@ -28,8 +28,8 @@ STEPS = 200
 def check_env(env: gymnasium.Env[Any, Any]) -> None:
     """Check that an environment follows the Gymnasium API, by taking 200 random steps in it.
 
-    Training checks every step too, with the same sentences. It only accepts some deviations that
-    lose nothing but precision, such as float64 observations in a float32 space.
+    Training checks every step too, with the same messages. It tolerates only deviations that lose
+    nothing but precision, such as float64 observations in a float32 space.
 
     Args:
         env: the environment; it is reset and stepped, but not closed.

@@ -25,7 +25,7 @@ def check_maker(env: Any) -> None:
             example = f"gymnasium.make({id!r})" if id else f"{type(env).__name__}()"
             raise InvalidArgument(
                 f"env={describe(env)} is one environment; pass an id or a function that makes a "
-                f"new one in every call, such as lambda: {example}"
+                f"new one on every call, such as lambda: {example}"
             )
     elif not callable(env):
         raise InvalidArgument(
@@ -50,7 +50,7 @@ def make_one(make: EnvMaker, id: str) -> gymnasium.Env[Any, Any]:
 
 
 def check_made(env: Any, id: str) -> gymnasium.Env[Any, Any]:
-    """Return what a user's function made; raise an ``EnvFailure`` if it is no environment."""
+    """Return what a user's function made; raise an ``EnvFailure`` if it is not an environment."""
     if not isinstance(env, gymnasium.Env):
         is_vector = isinstance(env, gymnasium.vector.VectorEnv)
         old = hasattr(env, "reset") and hasattr(env, "step") and not is_vector
@@ -67,7 +67,7 @@ def name_of(env: str | Callable[..., Any]) -> str:
 
 
 def check_copies(envs: Sequence[gymnasium.Env[Any, Any]], env_id: str) -> None:
-    """Raise an ``EnvFailure`` if two environments are one object, or their spaces differ.
+    """Raise an ``EnvFailure`` if two environments are the same object, or their spaces differ.
 
     Args:
         envs: the copies of an environment.
@@ -77,7 +77,7 @@ def check_copies(envs: Sequence[gymnasium.Env[Any, Any]], env_id: str) -> None:
     if distinct < len(envs):
         raise EnvFailure(
             f"env={env_id!r} gives the same object more than once ({distinct} for {len(envs)} "
-            "environments); pass a function that makes a new environment in every call"
+            "environments); pass a function that makes a new environment on every call"
         )
     for name in ("observation_space", "action_space"):
         first, *others = [getattr(env, name) for env in envs]

@@ -44,8 +44,8 @@ class EnvGroup:
 
     Every result is checked. Anything that cannot be stored as its space says, NaN and infinite
     values, and integers outside the bounds raise an ``EnvFailure``. Finite floats outside the
-    bounds do so in the first steps, where they show a wrong space; later they are reported once,
-    since Gymnasium's own LunarLander leaves its bounds too.
+    bounds do so in the first steps, where they show that the space is wrong; later they are only
+    reported, once, since Gymnasium's own LunarLander leaves its bounds too.
 
     Args:
         envs: the environments.
@@ -88,7 +88,7 @@ class EnvGroup:
         self._check = ObservationCheck(envs[0].observation_space, len(envs))
         self._ended: list[int] = []  # where an episode ended in the last step
         self._steps = 0  # of the group
-        self._begun = [0] * len(envs)  # at which of these the current episodes began
+        self._begun = [0] * len(envs)  # at which of these steps the current episodes began
 
     def reset(self, seed: int | None) -> None:
         """Reset the environments; their episodes get seeds derived from ``seed``."""
@@ -251,7 +251,7 @@ class EnvGroup:
                 self._fail(error, i, method, "")
 
     def _check_value(self, i: int, observation: Array, method: str) -> None:
-        """Raise a ``Violation``, or report floats that leave the bounds once."""
+        """Raise a ``Violation``, or report once that floats leave the bounds."""
         try:
             self._check.check_bounds(observation, method)
         except Violation as error:

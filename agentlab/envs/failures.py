@@ -1,4 +1,4 @@
-"""Errors of environments, in one sentence that names the user's own file and line."""
+"""Errors of environments, as one-line messages that name the user's own file and line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agentlab.errors import AgentlabError
 MAX_MESSAGE = 500  # characters of an exception's message that are shown
 MAX_GIVEN = 60  # characters of an action
 OLD_API = "agentlab.envs.old_gym.adapt converts environments of the old gym API"
-# What gymnasium.make says of a class of the old gym, or of none.
+# What gymnasium.make says about a class of the old gym, or without a base class.
 _NOT_AN_ENV = ("inherit from the gymnasium.Env", "Gym is incompatible with Gymnasium")
 _OURS = (str(Path(__file__).parents[1]), str(Path(gymnasium.__file__).parent))
 _STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
@@ -55,7 +55,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return the file, line and function that raised, ``""`` if it was no code of a user.
+    """Return the file, line and function that raised; ``""`` if it was not a user's code.
 
     It is the innermost line outside installed packages; if there is none, the innermost one of a
     package other than Gymnasium.
@@ -72,7 +72,7 @@ def place_of(error: BaseException) -> str:
         own = [frame for frame in others if not _within(frame, _STANDARD)]
         if found := own or installed:
             return f"{found[-1].filename}, line {found[-1].lineno}, in {found[-1].name}"
-        seen = seen.__cause__ or seen.__context__  # Gymnasium raises some errors anew
+        seen = seen.__cause__ or seen.__context__  # Gymnasium re-raises some errors as others
     return ""
 
 
@@ -84,7 +84,7 @@ def _within(frame: traceback.FrameSummary, folders: tuple[str, ...]) -> bool:
 def making(id: str) -> Iterator[None]:
     """Turn any exception of an environment's constructor into an ``EnvFailure``.
 
-    ``SystemExit`` is turned as well: a constructor that calls ``sys.exit(0)`` is no success.
+    This includes ``SystemExit``: a constructor that calls ``sys.exit(0)`` has not succeeded.
     """
     try:
         yield
@@ -97,7 +97,7 @@ def making(id: str) -> Iterator[None]:
 
 
 def raised(method: str, given: str, error: BaseException) -> str:
-    """Return the sentence for a method of an environment that raised an exception."""
+    """Return the message for a method of an environment that raised an exception."""
     hint = ""
     if method == "reset" and isinstance(error, TypeError) and "unexpected keyword" in str(error):
         hint = f"; it must be reset(self, *, seed=None, options=None); {OLD_API}"

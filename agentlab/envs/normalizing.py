@@ -34,10 +34,10 @@ HARMLESS = (
 
 
 def without_normalizing_wrappers(env: Env, id: str) -> tuple[Env, set[Normalized]]:
-    """Remove NormalizeObservation and NormalizeReward, so that the agent's normalizers do it.
+    """Remove NormalizeObservation and NormalizeReward, which the agent's normalizers replace.
 
     The running statistics of these wrappers belong to one environment: they would not be saved
-    with the agent, and evaluation and ``play`` would start with others.
+    with the agent, and evaluation and ``play`` would start from scratch.
 
     Args:
         env: the environment.
@@ -47,7 +47,7 @@ def without_normalizing_wrappers(env: Env, id: str) -> tuple[Env, set[Normalized
         The environment, and what the agent has to normalize instead.
 
     Raises:
-        InvalidArgument: if the wrapper cannot be removed, because it is a class from elsewhere or
+        InvalidArgument: if the wrapper cannot be removed, because it is not Gymnasium's own or
             because a wrapper around it depends on normalized values.
     """
     removed: set[Normalized] = set()

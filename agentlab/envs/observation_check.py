@@ -13,11 +13,11 @@ from agentlab.envs.api_checks import TOLERANCE, bounds_of, check_bounds, conform
 from agentlab.envs.parts import Parts
 
 Array = npt.NDArray[Any]
-LARGE = 4096  # values from which on it is faster not to copy the results of comparisons
+LARGE = 4096  # with more values than this, copying the results of comparisons is slower
 
 
 class ObservationCheck:
-    """Checks the observations of ``n`` environments: one by one, and the values of a batch.
+    """Checks the observations of ``n`` environments, single ones and whole batches.
 
     Args:
         space: a space of arrays.
@@ -60,7 +60,7 @@ class ObservationCheck:
         return not self._batch.needed or self._batch.holds(batch)
 
     def holds_one(self, observation: Array) -> bool:
-        """Return whether all values of one observation are valid; bounds of vectors may be missed.
+        """Return whether all values of one observation are valid; of float vectors, whether finite.
 
         A sum is several times faster than comparisons; it is not finite if a value is not.
         """
@@ -79,7 +79,7 @@ class ObservationCheck:
         return all(bool(np.isfinite(array).all()) for array in arrays)
 
     def accept_any_finite(self) -> None:
-        """Check from now on only whether floats are finite."""
+        """From now on, check only whether floats are finite."""
         self._batch.accept_any_finite()
         self._one.accept_any_finite()
 
@@ -117,14 +117,14 @@ class _ValueCheck:
             self._inside = self._above.tobytes()
 
     def accept_any_finite(self) -> None:
-        """Check from now on only whether floats are finite."""
+        """From now on, check only whether floats are finite."""
         largest = np.finfo(self._low.dtype).max
         self._low, self._high = np.full_like(self._low, -largest), np.full_like(self._high, largest)
         self._is_uniform = True
 
     def holds(self, batch: Array) -> bool:
         """Return whether all values of ``batch`` ``[n, ...]`` are valid; false for NaN."""
-        if not self._is_large:  # one microsecond, where np.all() alone takes longer
+        if not self._is_large:  # takes one microsecond; np.all() alone takes longer
             np.greater_equal(batch, self._low, self._above)
             np.less_equal(batch, self._high, self._below)
             inside = self._inside
@@ -135,7 +135,7 @@ class _ValueCheck:
 
 
 class _PartsCheck:
-    """The same for observations of several parts."""
+    """The same as ``_ValueCheck`` for observations of several parts."""
 
     def __init__(self, space: Parts, n: int) -> None:
         checks = {name: _ValueCheck(inner, n) for name, inner in space.items()}

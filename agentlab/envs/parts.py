@@ -45,7 +45,9 @@ class Parts(spaces.Dict):
     def __init__(self, parts: Mapping[str, Space]) -> None:
         for name, space in parts.items():
             if not isinstance(space, ARRAYS):
-                raise InvalidArgument(f"the part {name!r} of an observation is no array: {space}")
+                raise InvalidArgument(
+                    f"the part {name!r} of an observation is not an array: {space}"
+                )
         super().__init__(OrderedDict(parts))  # a dict would be sorted
         self._shape = ()
         self.dtype = np.dtype([(name, s.dtype, s.shape) for name, s in self.spaces.items()])
@@ -102,7 +104,7 @@ def batch_of_one(space: Space, observation: Any) -> npt.NDArray[Any]:
     """Return an observation of an environment as an array ``[1, ...]``, as ``act`` takes it.
 
     Raises:
-        AgentlabError: for an observation that is not of the space, or that lacks a part of it.
+        AgentlabError: for an observation that is not in the space, or that lacks a part of it.
     """
     if isinstance(space, Parts) and not isinstance(observation, np.void | np.ndarray):
         values = {name: find_part(observation, name, name.split("/")) for name in space}
@@ -139,7 +141,7 @@ def parts_of(space: Space) -> tuple[dict[str, Space], dict[str, Path], dict[str,
 
     Returns:
         The spaces of the arrays by name, such as ``"image"``, ``"0"`` or ``"robot/camera"``; the
-        keys that lead to each; and by name the spaces that are no arrays, such as Text.
+        keys that lead to each; and by name the spaces that are not arrays, such as Text.
     """
     arrays: dict[str, Space] = {}
     paths: dict[str, Path] = {}
@@ -154,7 +156,7 @@ def parts_of(space: Space) -> tuple[dict[str, Space], dict[str, Path], dict[str,
 
 
 def as_parts(space: Space) -> Parts:
-    """Return the ``Parts`` of a Dict or Tuple; parts that are no arrays are left out.
+    """Return the ``Parts`` of a Dict or Tuple; parts that are not arrays are left out.
 
     Raises:
         InvalidArgument: if no part is an array.
@@ -185,7 +187,7 @@ def is_image(space: Space) -> bool:
 
 
 def channels_last(space: Any) -> spaces.Box:
-    """Return the space of images whose first axis, the channels, is moved last."""
+    """Return the space of images after moving the first axis, the channels, to the end."""
     low, high = np.moveaxis(space.low, 0, -1), np.moveaxis(space.high, 0, -1)
     return spaces.Box(low, high, low.shape, space.dtype.type)
 

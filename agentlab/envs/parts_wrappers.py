@@ -1,4 +1,4 @@
-"""Wrappers that turn observations into rows of several arrays, or images around."""
+"""Wrappers that turn observations into rows of named arrays, or move image channels last."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class PartsObservation(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Turns observations into rows of ``Parts``.
 
     Args:
-        env: an environment with Dict or Tuple observations; with ``info_mask``, with any.
+        env: an environment with Dict or Tuple observations, or with any if ``info_mask``.
         info_mask: whether ``info["action_mask"]`` becomes a part.
         channels_first: whether images have their channels first; they are moved last.
 
     Attributes:
-        left_out: the parts that are no arrays, by name.
+        left_out: the parts that are not arrays, by name.
 
     Raises:
-        InvalidArgument: if no part is an array, or if the actions have no mask.
+        InvalidArgument: if no part is an array, or if the actions cannot be masked.
     """
 
     def __init__(

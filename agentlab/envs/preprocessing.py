@@ -54,7 +54,7 @@ class Preprocessing(Options):
     difference: bool = option(False, "observe the difference from the previous frame")
     frame_stack: int = option(1, "stack the last N frames as channels", ge=1)
     channels_first: bool = option(
-        False, "move the first axis of images last: [channels, height, width] is turned around"
+        False, "for images [channels, height, width]: move the channels to the last axis"
     )
     action_masks: bool = option(
         False, "choose only actions that info['action_mask'] allows (1 for allowed, 0 for not)"

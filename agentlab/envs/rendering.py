@@ -12,7 +12,7 @@ import numpy.typing as npt
 from agentlab.envs.episodes import emulator_of
 from agentlab.errors import AgentlabError
 
-FRAME_RATE = 30.0  # frames per second, for environments that do not say
+FRAME_RATE = 30.0  # frames per second, for environments that do not specify it
 ATARI = 60.0  # frames per second of the console's emulator
 FASTEST = 60.0  # frames per second of a video
 SMALLEST, LARGEST = 8, 1 << 22  # sides, and values, of observations that are shown as images
@@ -23,7 +23,7 @@ def frame_rate(env: gymnasium.Env[Any, Any]) -> float:
 
     Args:
         env: the environment; its ``metadata["render_fps"]`` is used, or 30 without one. Atari games
-            run at 60 frames per second, of which their ids skip some.
+            run at 60 frames per second, divided by the frame skip of their ids.
 
     Returns:
         Between 1 and 60 frames per second.
@@ -33,7 +33,7 @@ def frame_rate(env: gymnasium.Env[Any, Any]) -> float:
     """
     rate = (env.metadata or {}).get("render_fps") or FRAME_RATE
     if emulator_of(env) is not None and env.spec is not None:
-        skip = env.spec.kwargs.get("frameskip", 4)  # or a pair: at random, without the second
+        skip = env.spec.kwargs.get("frameskip", 4)  # or a pair for range(), drawn at random
         rate = ATARI / (skip if isinstance(skip, int) else float(np.mean(range(*skip))))
     try:
         return min(max(float(rate), 1.0), FASTEST)
@@ -53,7 +53,7 @@ def rgb_image(rendered: Any, env_id: str) -> npt.NDArray[np.uint8]:
         The image, uint8 ``[height, width, 3]``.
 
     Raises:
-        AgentlabError: if it is no such image.
+        AgentlabError: if it is not such an image.
     """
     while isinstance(rendered, list | tuple) and rendered:
         rendered = rendered[-1]
@@ -81,7 +81,7 @@ def observation_image(
     """Return an observation as an RGB image, if it is an image.
 
     The values of ``space`` become gray levels from its low (black) to its high (white). Three
-    channels are shown as colors, others side by side in gray, such as a stack of frames.
+    channels are shown as colors; any others, such as stacked frames, side by side in gray.
 
     Args:
         space: the observation space; images are its ``[h, w]`` or ``[h, w, channels]``.

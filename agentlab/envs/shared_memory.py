@@ -1,4 +1,4 @@
-"""Files whose space is reserved, and memory that processes share."""
+"""Files with reserved disk space, and memory that processes share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SHARED = "/dev/shm"
 
 
 def reserve(file: IO[bytes], nbytes: int) -> None:
-    """Make a file ``nbytes`` long, and take that space on its device.
+    """Make a file ``nbytes`` long, and reserve that space on its device.
 
-    A memory-mapped file without space kills the process (SIGBUS) when it is written to.
+    Writing to a memory-mapped file whose device is full kills the process (SIGBUS).
 
     Raises:
         OSError: if the device has too little space.
@@ -27,7 +27,7 @@ def reserve(file: IO[bytes], nbytes: int) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, nbytes)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of some file systems
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # on some file systems
                 raise
 
 

@@ -21,7 +21,7 @@ class StepBuffers:
 
     Attributes:
         arrays: the arrays by name, each ``[n, ...]``.
-        nbytes: bytes of memory that they take.
+        nbytes: total size of the arrays in bytes.
     """
 
     FLAGS = ("terminated", "truncated", "episode_over")

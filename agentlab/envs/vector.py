@@ -104,8 +104,8 @@ class VectorEnv(ABC):
         action_space: action space of ONE environment.
         repeatable: whether ``state`` and ``restore`` can replay unfinished episodes.
         frame_rate: steps per second when the environment runs at its own speed.
-        settings: the environment, its arguments, wrappers and preprocessing as ``make_envs`` was
-            given them, as JSON values that are saved with agents; ``None`` if made otherwise.
+        settings: the environment, its arguments, wrappers and preprocessing given to
+            ``make_envs``, as JSON values that are saved with agents; ``None`` if made otherwise.
     """
 
     repeatable: bool = False
@@ -174,7 +174,7 @@ class VectorEnv(ABC):
         try:
             self.close()
         except EnvFailure:
-            if exception[0] is None:  # the exception in flight matters more
+            if exception[0] is None:  # an exception that is already propagating matters more
                 raise
 
 

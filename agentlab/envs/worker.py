@@ -1,4 +1,4 @@
-"""The body of a worker process, which steps some of the environments of a ``WorkerVector``."""
+"""The code of a worker process, which steps some of the environments of a ``WorkerVector``."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def run_worker(pipe_fd: int, memory_fd: int, life_fd: int) -> None:
 
 
 def _die_with(life_fd: int) -> None:
-    """Let the kernel end this process when the other end of a pipe is closed.
+    """Make the kernel end this process when the other end of a pipe is closed.
 
-    This needs no cooperation of the environment, which may hang with the interpreter's lock held.
+    This works even if the environment hangs while it holds the global interpreter lock.
     """
     fcntl.fcntl(life_fd, fcntl.F_SETOWN, os.getpid())
     signal.signal(signal.SIGIO, signal.SIG_DFL)  # which ends the process
@@ -81,7 +81,7 @@ def _make_group(pipe: Connection, memory: mmap.mmap) -> EnvGroup:
 
 
 def _serve(pipe: Connection, group: EnvGroup) -> None:
-    """Reply to commands for ever."""
+    """Reply to commands until the pipe is closed."""
     assert group.actions is not None
     reply = b""
     while True:
@@ -106,5 +106,5 @@ def _serve(pipe: Connection, group: EnvGroup) -> None:
 
 def _send_failure(pipe: Connection, error: BaseException, message: str) -> None:
     text = "".join(traceback.format_exception(error))
-    with contextlib.suppress(OSError):  # nobody may listen any more
+    with contextlib.suppress(OSError):  # the main process may be gone
         pipe.send(Failure(message, text))

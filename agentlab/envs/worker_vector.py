@@ -31,7 +31,7 @@ from agentlab.envs.worker import STEP, Failure
 from agentlab.errors import InvalidArgument
 from agentlab.import_path import python_command
 
-CLOSE_SECONDS = 2.0  # that workers have to close their environments
+CLOSE_SECONDS = 2.0  # how long workers may take to close their environments
 
 
 class WorkerVector(ReplayedVector):
@@ -145,7 +145,7 @@ class WorkerVector(ReplayedVector):
         for lifeline in self._lifelines:
             os.close(lifeline)
         for worker in self._workers:
-            worker.kill()  # if the kernel sends no signal for a lifeline
+            worker.kill()  # if the kernel does not signal that a lifeline is closed
             worker.wait()
         self._pipes, self._workers, self._lifelines = [], [], []
         self._failure = self._failure or EnvFailure(f"env={self.id!r} is closed")
@@ -176,7 +176,7 @@ class WorkerVector(ReplayedVector):
             reply = Failure(self._death_of(self._pipes.index(pipe)))
         if isinstance(reply, Failure):
             script = getattr(sys.modules["__main__"], "__file__", None)
-            # The file of what cloudpickle sends by value, which is what the script defines.
+            # The file name that cloudpickle gives to code that it sends by value: the script's own.
             self._failure = EnvFailure(reply.message.replace("<dynamic-code>", script or "script"))
             if reply.traceback:
                 self._failure.add_note(reply.traceback)  # for --debug
@@ -184,7 +184,7 @@ class WorkerVector(ReplayedVector):
         return reply
 
     def _death_of(self, index: int) -> str:
-        """Return the sentence for a worker that ended."""
+        """Return the message for a worker that ended."""
         rows = self._slices[index]
         last = rows.stop - 1
         envs = (
@@ -195,9 +195,9 @@ class WorkerVector(ReplayedVector):
             code = self._workers[index].wait(1)
             how = f" with exit code {code}"
             if code < 0:
-                how = f" of signal {signal.Signals(-code).name}"
+                how = f" from signal {signal.Signals(-code).name}"
                 if code == -signal.SIGKILL:
-                    how += ", which the system sends if memory runs out"
+                    how += ", which the system sends when memory runs out"
         return f"env={self.id!r}: the worker process of {envs} died{how}"
 
 
@@ -205,11 +205,11 @@ def _pickle_makers(makers: Sequence[EnvMaker], id: str) -> bytes:
     try:
         pickled: bytes = cloudpickle.dumps(list(makers))
         return pickled
-    except Exception as error:  # any object can refuse
+    except Exception as error:  # pickling an object can raise anything
         why = f"{type(error).__name__}: {error}"
         raise InvalidArgument(
-            f"env={id!r} cannot be sent to worker processes ({why}); pass a function that makes "
-            "everything that it needs, or workers=0"
+            f"env={id!r} cannot be sent to worker processes ({why}); pass a function that creates "
+            "everything it needs, or workers=0"
         ) from error
 
 

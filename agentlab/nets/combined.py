@@ -1,4 +1,4 @@
-"""A torso for observations of several parts: images through a CNN, then all through an MLP."""
+"""A torso for observations of several parts: CNNs for the images, then an MLP for everything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = tuple[int, tuple[int, ...]]  # the first input of an image, and its shap
 class Combined(keras.Model):  # type: ignore[misc]
     """A torso that encodes images among its inputs by CNNs, and all features by an MLP.
 
-    Input shape: float32 ``[batch, inputs]``: vectors and flattened images, one after another.
+    Input shape: float32 ``[batch, inputs]``: vectors and flattened images, concatenated.
     Output shape: ``[batch, features]``, float32 unless the dtype policy says otherwise.
 
     Args:

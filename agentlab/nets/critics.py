@@ -14,10 +14,10 @@ from agentlab.nets.image_torso import layer_seed
 
 @keras.saving.register_keras_serializable("agentlab")
 class Critics(keras.Model):  # type: ignore[misc]
-    """Independent Q-functions Q_1(s, a), ..., Q_n(s, a), with one batched product per layer.
+    """Independent Q-functions Q_1(s, a), ..., Q_n(s, a), with one batched matrix product per layer.
 
-    The torso, which extracts features from the observations, is shared; it has no weights for
-    observations that are vectors.
+    The torso, which extracts features from the observations, is shared; for vector
+    observations it has no weights.
 
     Input shapes: that of the torso, and actions ``[batch, size]``.
     Output shape: ``[critics, batch]``, float32.
@@ -82,7 +82,7 @@ class Critics(keras.Model):  # type: ignore[misc]
         Args:
             observations: ``[batch, ...]``.
             actions: ``[batch, size]``.
-            critics: evaluate only this many, the first ones.
+            critics: evaluate only this many of them; ``None`` for all.
         """
         outputs = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
         for layer, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):

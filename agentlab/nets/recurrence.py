@@ -217,7 +217,7 @@ def recur(
         if x.shape[0] == 1:
             _, last, stored, news = step(*start)
             for array in stored:  # only the gradient reads it
-                getattr(array, "mark_used", list)()  # which some kinds of graphs do not ask for
+                getattr(array, "mark_used", list)()  # a method that not all kinds of arrays have
         else:
             _, last, stored, news = tf.while_loop(lambda t, *_: t < steps, step, start)
         news = tuple(a.stack() for a in news)  # each [time, batch, units]

@@ -1,4 +1,4 @@
-"""How much memory and disk space is available, so that too large a need is foreseen."""
+"""How much memory and disk space is available, checked before it is allocated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int | None:
-    """Return the bytes of memory that this process can still take; ``None`` if that is unknown.
+    """Return how many bytes of memory this process can still use; ``None`` if that is unknown.
 
     The limits of control groups (containers) count as well as the machine's memory.
     """
@@ -56,7 +56,7 @@ def check_disk(needed: int, what: str, folder: Path | str) -> None:
 
 
 def gibibytes(count: int) -> str:
-    """Return a number of bytes in words.
+    """Format a number of bytes in GiB or MiB.
 
     >>> gibibytes(3 << 29)
     '1.5 GiB'
@@ -80,7 +80,7 @@ def _of_machine() -> Iterator[int]:
 
 
 def _of_control_groups() -> Iterator[int]:
-    """Yield what the limits of this process's control groups leave, in versions 1 and 2."""
+    """Yield the memory left within the limits of this process's control groups (v1 and v2)."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:

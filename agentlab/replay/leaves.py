@@ -109,7 +109,7 @@ def frame_leaf(space: gymnasium.Space[Any], stack: int) -> Leaf:
 
 
 class BufferBytes(NamedTuple):
-    """Bytes of a replay buffer: of its observations, and of all the rest."""
+    """The size of a replay buffer in bytes: its observations, and everything else."""
 
     observations: int
     rest: int

@@ -20,7 +20,7 @@ class Segments:
 
     A file is never modified once it is written: a segment that has not changed since the last
     ``save`` but one becomes a hard link to its file of that time, and others get new files. Two
-    saves in a row therefore share no file, so that a damaged file spoils only one of them.
+    saves in a row therefore share no file, so that a damaged file affects only one of them.
 
     Args:
         rows: number of rows in the ring.
@@ -78,7 +78,7 @@ class Segments:
 
 
 class _Saved:
-    """The files of a save that are still up to date, by the number of the segment.
+    """The files of one ``save`` that are still up to date, by segment number.
 
     A checkpoint's folder is renamed when it is complete; an open descriptor stays valid.
     """
@@ -96,7 +96,7 @@ class _Saved:
         self.files = files
 
     def holds(self, number: int, path: Path) -> bool:
-        """Whether ``path`` is the file of this save, because a folder is saved to again."""
+        """Whether ``path`` is the file of this save, as when the same folder is saved to again."""
         file_id = self.files.get(number)
         return file_id is not None and path.exists() and _file_id(path.stat()) == file_id
 

@@ -101,7 +101,8 @@ def _memory_map(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> A
         folder.mkdir(parents=True, exist_ok=True)
         # An unnamed file, so nothing is left behind even if this process is killed.
         with tempfile.TemporaryFile(dir=folder) as file:
-            reserve(file, math.prod(shape) * dtype.itemsize)  # or writing to it may kill us
+            # Without reserved space, writing to the file could kill the process.
+            reserve(file, math.prod(shape) * dtype.itemsize)
             return np.memmap(file, dtype, "r+", shape=shape)
     except OSError as error:
         raise AgentlabError(

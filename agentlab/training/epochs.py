@@ -112,7 +112,7 @@ class _Session:
 
     @property
     def checkpoint_is_due(self) -> bool:
-        """Whether to save a checkpoint within an epoch, which leaves no trace."""
+        """Whether to save a checkpoint within an epoch, which does not affect training."""
         late = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
         return late and self.batches < self.per_epoch
 

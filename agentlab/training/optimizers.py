@@ -84,19 +84,19 @@ class OptimizerOptions(Options):
         return max(0.0, 1 - steps / self.decay_steps) if self.decay_steps else 1.0
 
     def stretched(self, before: int, now: int) -> Self:
-        """Return the options for a training of ``now`` steps instead of ``before``.
+        """Return the options for training ``now`` steps instead of ``before``.
 
-        A decay over the whole training stays one over the whole training.
+        A decay that spans the whole training is stretched to span it again.
         """
         return replace(self, decay_steps=now) if self.decay_steps == before else self
 
     def decay_warning(self, steps: int) -> str | None:
-        """Return a sentence if the learning rate is 0 before ``steps`` steps are over."""
+        """Return a warning if the learning rate reaches 0 before ``steps`` steps are over."""
         if not 0 < self.decay_steps < steps:
             return None
         return (
             f"the learning rate is 0 after decay_steps={self.decay_steps} steps, so nothing is "
-            f"learned from there to step {steps}; use --decay-steps {steps}"
+            f"learned from then on, up to step {steps}; use --decay-steps {steps}"
         )
 
 

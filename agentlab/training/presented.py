@@ -1,4 +1,4 @@
-"""``Presented``: what a trainer shows of its results: predictions on files, plots, reports."""
+"""How a trainer presents its results: predictions on files, plots, reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def number_table(predicted: Array) -> Table:
 
 
 class Presented:
-    """The methods of ``Trainer`` that present results, for subclasses to override."""
+    """The methods of ``Trainer`` that present results, which subclasses override."""
 
     net: Any
     preprocessor: Preprocessor | None

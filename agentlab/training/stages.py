@@ -72,7 +72,7 @@ class Stage:
 
 
 def change_learning_rate(trainer: Any, stage: Stage, saved: Path) -> None:
-    """Set a constant learning rate to the configured one, if that was changed at a resume.
+    """Set a constant learning rate to the configured one, if that was changed on resume.
 
     Args:
         trainer: the trainer, whose optimizer has just been restored.

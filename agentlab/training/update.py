@@ -161,7 +161,7 @@ class Update:
         return total / tf.cast(epoch * rows[0], tf.float32), kept
 
     def _epochs_to_make(self, made: Any, epochs: Any, values: Any) -> Any:
-        """Return the number of epochs, given the metrics of the last minibatch so far."""
+        """Return the number of epochs to make, given the metrics of the last minibatch."""
         if self._stop is None:
             return epochs
         metrics = dict(zip(self.metrics, tf.unstack(values), strict=True))

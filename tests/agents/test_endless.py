@@ -59,7 +59,8 @@ def test_an_episode_that_does_not_end_is_cut_and_the_next_one_begins(n):
     assert played.lengths.tolist() == [3, 7, 3, 7] * n
     assert played.returns.tolist() == [3.0, 7.0, 3.0, 7.0] * n
     assert (
-        played.cut_note() == f"; {2 * n} of {4 * n} episodes did not end and were cut after 7 steps"
+        played.cut_note()
+        == f"; {2 * n} of {4 * n} episodes did not end and were truncated after 7 steps"
     )
 
 
@@ -100,7 +101,7 @@ def test_evaluations_while_training_are_bounded():
     )
     agentlab.train(agent, envs, 5, callbacks=[callback], quiet=True)
     assert callback.evaluations[0]["mean_length"] == 4.5
-    assert lines[0].endswith("; 1 of 2 episodes did not end and were cut after 6 steps")
+    assert lines[0].endswith("; 1 of 2 episodes did not end and were truncated after 6 steps")
     with pytest.raises(AgentlabError, match="max_steps=0 must be 1 or more"):
         agentlab.evaluate(agent, envs, max_steps=0)
 

@@ -228,7 +228,7 @@ def fall():
         ),
         (partial(sys.exit, 0), r"step\(0\) raised SystemExit: sys.exit\(0\) was called"),
         (partial(os._exit, 7), "the worker process of environment 1 died with exit code 7"),
-        (partial(signal.raise_signal, 9), "died of signal SIGKILL, .* if memory runs out"),
+        (partial(signal.raise_signal, 9), "died from signal SIGKILL, .* when memory runs out"),
     ],
 )
 def test_an_environment_that_crashes_in_a_worker_gives_one_error(disaster, message, capfd):

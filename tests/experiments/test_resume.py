@@ -141,7 +141,7 @@ def test_what_cannot_be_started_from_is_told(dqn, tmp_path):
         (plan("dqn", init_from=str(tmp_path / "none")), "there is no such folder"),
         (
             plan("dqn", **{**NET, "hidden": (9,)}, init_from=str(trained)),
-            "its network is another one: .*has shape",
+            "its network differs: .*has shape",
         ),
     ):
         with pytest.raises(AgentlabError, match=told):

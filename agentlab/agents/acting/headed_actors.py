@@ -25,7 +25,7 @@ from agentlab.agents.encoding import Encoding
 
 
 class NumpyHeadedActor(NumpyActor):
-    """The forward pass of a ``Headed`` on an ``MLP`` torso."""
+    """The forward pass of a ``Headed`` network with an ``MLP`` torso."""
 
     def load(self, weights: Weights) -> None:
         self._torso = NumpyMLP(self.specification["torso"], weights)
@@ -37,7 +37,7 @@ class NumpyHeadedActor(NumpyActor):
 
 
 class TensorFlowHeadedActor(TensorFlowActor):
-    """Acts with a copy of a ``Headed``."""
+    """Acts with a copy of a ``Headed`` network."""
 
     def __call__(self, inputs: Array) -> Floats:
         """Return outputs, float32 ``[n, units]``."""
@@ -48,13 +48,13 @@ HeadedActor = NumpyHeadedActor | TensorFlowHeadedActor
 
 
 def headed_specification(net: Any) -> dict[str, Any]:
-    """Describe a ``Headed`` on an ``MLP`` torso for ``NumpyHeadedActor``."""
+    """Describe a ``Headed`` network with an ``MLP`` torso for ``NumpyHeadedActor``."""
     head = names_of(net, (net.head.kernel, net.head.bias))
     return {"torso": mlp_specification(net, net.torso), "head": head}
 
 
 def make_headed_actor(net: Any, encoding: Encoding) -> HeadedActor:
-    """Return the fastest actor for a ``Headed`` on encoded observations."""
+    """Return the fastest actor for a ``Headed`` network on encoded observations."""
     if runs_in_numpy(net.torso):
         return NumpyHeadedActor(headed_specification(net), network_weights(net))
     return TensorFlowHeadedActor(keras_specification(net, encoding), network_weights(net))

@@ -9,9 +9,11 @@ LUNAR_LANDER = r"LunarLanderContinuous-v\d"
 BIPEDAL_WALKER = r"BipedalWalker-v\d"
 MUJOCO = r"(Ant|HalfCheetah|Hopper|Humanoid|Swimmer|Walker2d)-v\d"
 
-# One update a step, eight of them in a compiled call.
+# One update per step, eight of them in one compiled call.
 EIGHT = {"train_freq": 8, "gradient_steps": 8}
-EIGHT_SOURCE = dict.fromkeys(EIGHT, f"{ZOO} for PyBullet: one update a step, made eight at a time")
+EIGHT_SOURCE = dict.fromkeys(
+    EIGHT, f"{ZOO} for PyBullet: one update per step, made eight at a time"
+)
 
 NORMALIZED = {"normalize_observations": True, "normalize_returns": True}  # the zoo's "normalize"
 

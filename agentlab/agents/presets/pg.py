@@ -61,7 +61,7 @@ PRESETS = [
         training={"steps": 300_000, "n_envs": 8, "checkpoint_every": 100_000},
         source={
             "": "tuned on CartPole-v1",
-            "decay_steps": "the RL Zoo of Stable-Baselines3 decays the learning rate, too",
+            "decay_steps": "the RL Zoo of Stable-Baselines3, which also decays the learning rate",
         },
     ),
 ]

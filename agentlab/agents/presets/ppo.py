@@ -12,7 +12,7 @@ from agentlab.agents.presets.control import (
     training,
 )
 
-# Log std and wide nets of the zoo's settings for MuJoCo.
+# What the zoo's settings for MuJoCo have in common.
 ZOO_MUJOCO = {
     **NORMALIZED,
     "hidden": (256, 256),
