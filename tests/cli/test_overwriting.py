@@ -1,4 +1,4 @@
-"""No command replaces a file that the user did not offer."""
+"""No command replaces a file without the user's consent."""
 
 import pytest
 

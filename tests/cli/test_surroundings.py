@@ -127,7 +127,7 @@ def test_ctrl_c_in_the_evaluation_says_what_is_saved_at_once(tmp_path):
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - before < 5
     assert process.returncode == 130
-    saved = "what was trained last is saved in runs/CliffWalking-v1-random/learner"
+    saved = "the last trained model is saved in runs/CliffWalking-v1-random/learner"
     assert saved in err.decode()
     assert "Traceback" not in err.decode()
 

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: parts of any name, unreadable files, deep images."""
+"""Folders of images as people have them: splits of any name, unreadable files, 16-bit images."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_parts_are_found_under_any_usual_name(tmp_path, train, test):
     folder = ImageFolder(tmp_path, validation=0)
     assert folder.classes == ["bar", "disc"]
     assert (folder.train.size, folder.test.size) == (16, 6)
-    assert "parts: the folders" in folder.describe()
+    assert "splits: the folders" in folder.describe()
 
 
 def test_hidden_folders_are_no_classes(tmp_path):
@@ -105,5 +105,5 @@ def test_large_photos_are_reduced_and_told(tmp_path):
     fill(tmp_path, n=6, size=(300, 400))
     folder = ImageFolder(tmp_path)
     assert folder.preprocessor.input_shape == (96, 128, 3)
-    assert "the first image has 300 x 400; --size sets another" in folder.describe()
+    assert "the first image is 300 x 400; --size sets another size" in folder.describe()
     assert ImageFolder(tmp_path, size=50).preprocessor.input_shape == (50, 50, 3)

@@ -94,7 +94,7 @@ def test_a_date_in_doubt_is_told_and_can_be_corrected(tmp_path):
         return f"{1 + i * 5 % 12:02}/{1 + i * 7 % 12:02}/2020,{i / 2}"
 
     fitted = table(tmp_path, "day,y", row)
-    assert "day and month could be the other way round: --kind day=dayfirst" in fitted.describe()
+    assert "day and month could be swapped: --kind day=dayfirst" in fitted.describe()
     assert columns_of(fitted)["day"].format == "%m/%d/%Y"
     assert columns_of(table(tmp_path, "day,y", row, kinds={"day": "dayfirst"}))["day"].format == (
         "%d/%m/%Y"
@@ -162,7 +162,7 @@ def test_record_numbers_and_copies_of_the_target_are_left_out_and_told(tmp_path)
 
 def test_rare_classes_are_told(tmp_path):
     fitted = table(tmp_path, "x,y", lambda i: f"{i % 7},{'yes' if i == 3 else 'no'}", n=200)
-    assert "'yes' is 0.50% of the training rows, so accuracy says little" in fitted.describe()
+    assert "'yes' is 0.50% of the training rows, so accuracy is misleading" in fitted.describe()
     assert "few training rows of 'yes' (1)" in fitted.describe()
 
 

@@ -44,7 +44,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     for settings in ({}, {"steps": 200}, {"steps": 100}):
         again, reported = resumed(done.path, **settings)
         assert content(done.path) == before
-        assert "has finished already, so nothing was changed" in reported["finished"]
+        assert "has already finished, so nothing was changed" in reported["finished"]
         assert (again.steps, again.interrupted, again.saved) == (200, False, done.saved)
         assert again.evaluation.returns.tolist() == done.evaluation.returns.tolist()
     again, reported = resumed(done.path, steps=300)

@@ -99,7 +99,7 @@ def test_stray_entries_of_the_checkpoints_are_told_once_and_kept(
             stray.write_text("mine")
     run.log(3, {"loss": 0.125}, {})
     told = capsys.readouterr().err
-    assert told.count("is no checkpoint of this training") == 2
+    assert told.count("is not a checkpoint of this run") == 2
     run.save_checkpoint(2, 3, lambda folder: None, {})
     assert "was renamed to 000002.other" in capsys.readouterr().err
     run.log(4, {"loss": 0.5}, {})
@@ -136,7 +136,7 @@ def test_what_has_the_name_of_a_file_of_the_run_is_set_aside(
     again = Run.open(run.path, writing=True)
     found = again.resume()
     assert found is not None and found.number == 1
-    assert f"and was renamed to {name}.other" in capsys.readouterr().err
+    assert f"it was renamed to {name}.other" in capsys.readouterr().err
     again.log(2, {"loss": 0.25}, {})
     assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
     assert (run.path / f"{name}.other").exists()
@@ -161,7 +161,7 @@ def test_training_that_starts_again_says_so(
     assert run.resume() is None and capsys.readouterr().err == ""
     run.log(1, {"loss": 0.5}, {})
     assert run.resume() is None
-    assert "has no checkpoint yet, so its training starts again" in capsys.readouterr().err
+    assert "has no checkpoint yet, so training starts over" in capsys.readouterr().err
 
 
 def test_a_damaged_configuration_has_a_copy(run: Run) -> None:
