@@ -1,4 +1,4 @@
-"""A run whose files disappear while it is written: told at the next row, and nothing is lost."""
+"""Files of a run that disappear during training: reported at the next row, and nothing is lost."""
 
 import shutil
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_nothing_is_written_into_another_folder_of_the_same_name(run: Run) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="found by what Linux lists")
-def test_a_renamed_folder_is_followed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_renamed_folder_is_found_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = run.path, run.path.with_name("new")
     old.rename(new)
     run.log(3, {"loss": 0.125}, {})
@@ -74,7 +74,7 @@ def test_a_renamed_folder_is_followed(run: Run, capsys: pytest.CaptureFixture[st
     assert run.save_checkpoint(2, 3, lambda folder: None, {}) == new / "checkpoints" / "000002"
 
 
-def test_deleted_checkpoints_are_told_at_the_next_row(
+def test_deleted_checkpoints_are_reported_at_the_next_row(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(run.path / "checkpoints")
@@ -88,7 +88,7 @@ def test_deleted_checkpoints_are_told_at_the_next_row(
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_stray_entries_of_the_checkpoints_are_told_once_and_kept(
+def test_stray_checkpoint_entries_are_reported_once_and_kept(
     run: Run, folder: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("notes.txt", "000002"):
@@ -143,7 +143,7 @@ def test_what_has_the_name_of_a_file_of_the_run_is_set_aside(
 
 
 @pytest.mark.parametrize("fate", ["deleted", "a file"])
-def test_a_run_that_has_ended_does_not_begin_anew(run: Run, fate: str) -> None:
+def test_a_finished_run_without_checkpoints_is_not_started_over(run: Run, fate: str) -> None:
     run.save_learner("learner", lambda folder: None)
     run.close()
     shutil.rmtree(run.path / "checkpoints")
@@ -154,7 +154,7 @@ def test_a_run_that_has_ended_does_not_begin_anew(run: Run, fate: str) -> None:
     assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
 
 
-def test_training_that_starts_again_says_so(
+def test_training_that_starts_over_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run.create(tmp_path, "killed", {})
