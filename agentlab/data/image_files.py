@@ -166,7 +166,7 @@ def read_header(path: Path) -> Header:
     with _opened(path) as image:
         if not is_complete(path):
             _check_size(image, path)
-            image.load()  # fails unless the image is complete and other bytes follow it
+            image.load()  # raises if the image is cut off, not if other bytes follow it
         if (
             image.format != "JPEG"
         ):  # for other formats, Pillow would decode the image to find the EXIF data

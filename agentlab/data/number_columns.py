@@ -14,7 +14,7 @@ from agentlab.data.target_column import EXAMPLES
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 SHOWN = 50  # columns of which examples are kept
-MANY = 20  # fewer increasing numbers are not taken for record numbers
+MANY = 20  # rows; fewer increasing numbers are not taken for record numbers
 COUNTER = re.compile(
     r"(?i)(.*[\W_])?(no|nr|num|number|index|idx|row|rows|record|rec|key|serial|seq|sequence|case|"
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"

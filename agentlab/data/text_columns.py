@@ -77,7 +77,7 @@ class TextColumn:
         decimal = None if self.files is None else self.files.given_decimal
         hint = "." if self.files is None else self.files.decimal
         numbers = find_numbers(texts, decimal, hint)
-        # Texts of digits in a DataFrame are texts on purpose, unlike those in a file.
+        # Strings of digits in a DataFrame are strings on purpose, unlike those in a file.
         digits = self.files is None and numbers.form == NumberForm() and not numbers.absent
         if self.kind == "number" or not (
             digits or numbers.others or self.identifier or not numbers.numbers
