@@ -47,7 +47,7 @@ def _off_policy(algo: str, minimum: float) -> Row:
     upper, peer_options = algo.upper(), {**OFF_POLICY, **NETS}
     return Row(
         f"halfcheetah-{algo}",
-        f"{upper} on {CHEETAH}: nets 256-256, batch 256, one update a step",
+        f"{upper} on {CHEETAH}: nets 256-256, batch 256, one update per step",
         (
             _ours(algo, CHEETAH, 1, OUR_OFF_POLICY),
             _sb3(upper, CHEETAH, 1, peer_options),

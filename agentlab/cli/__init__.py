@@ -46,7 +46,7 @@ QUIET = {
     "SDL_AUDIODRIVER": "dummy",
 }
 
-INTERRUPTED = 130  # exit code after Ctrl-C, as of shells
+INTERRUPTED = 130  # exit code after Ctrl-C, as in shells
 NOTHING_SAVED = "interrupted; nothing was saved"
 
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         message = " ".join(str(error).split())
-    except SystemExit as error:  # code of the user; it is no success, whatever its code
+    except SystemExit as error:  # from the user's code: an error, whatever its exit code
         if debug:
             traceback.print_exc()
         message = f"sys.exit({error.code!r}) was called by code outside agentlab"
@@ -101,8 +101,8 @@ def _unexpected(error: Exception) -> str:
     if "ResourceExhausted" in type(error).__name__:
         return f"out of memory: {what}"
     return (
-        f"{type(error).__name__}: {what}; this is unexpected: please report it with what --debug "
-        "prints"
+        f"{type(error).__name__}: {what}; this is unexpected; please report it with the output "
+        "of --debug"
     )
 
 
@@ -168,6 +168,6 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning of agentlab in one line; others are for developers."""
+    """Print agentlab's own warnings, one line each; others are meant for developers."""
     if category is UserWarning and "agentlab" in filename:
         print(printable(f"agentlab: warning: {message}"), file=sys.stderr)

@@ -32,7 +32,7 @@ def run(words: list[str]) -> int:
     try:
         env = wrap(env, environment.wrapper)
         check_env(env)
-        zeros_of(env.action_space, "action", given["id"])  # no agent takes actions of several parts
+        zeros_of(env.action_space, "action", given["id"])  # agents refuse Dict and Tuple actions
     finally:
         with calling(env, "close", ""):
             env.close()

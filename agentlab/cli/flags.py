@@ -113,7 +113,7 @@ class Parser(argparse.ArgumentParser):
     def split(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the flags given in ``words`` that this parser knows, and the remaining words."""
         # A leading space prevents argparse from reading a number such as -1e-3 as a flag.
-        # The same holds for a lone dash, which is a missing word or standard input.
+        # The same holds for a lone dash, which means a missing cell or standard input.
         shielded = [f" {word}" if re.match(r"-\.?\d|-+$", word) else word for word in words]
         parsed, rest = self.parse_known_args(shielded)
         given = {}
@@ -126,12 +126,12 @@ class Parser(argparse.ArgumentParser):
         return given, rest
 
     def _parsed(self, name: str, value: str | list[str]) -> Any:
-        """Return the value of a flag; each word of a list of texts is an item as it is."""
+        """Return the value of a flag; the words of a list of strings are its items, unchanged."""
         hint = self.hints[name]
         if isinstance(value, str):
             return parse_value(flag_of(name), value, hint)
         if _is_texts(hint) and value not in (["none"], ["empty"]):
-            # Paths and names of columns may contain blanks and commas.
+            # Paths and names of columns may contain spaces and commas.
             return tuple(re.sub("^ (?=-)", "", word) for word in value)
         join = shlex.join if _is(dict, hint) else ",".join
         return parse_value(flag_of(name), join(value), hint)

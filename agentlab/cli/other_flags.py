@@ -1,10 +1,10 @@
-"""What to use for flags that other libraries have, or that agentlab does not need."""
+"""Hints for unknown flags: what to use instead of other libraries' flags, or why none is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-# The flags of agentlab that mean the same, in the order in which they are looked for.
+# The corresponding flags of agentlab; the first that a command has is suggested.
 SYNONYMS = {
     "--lr": ("--learning-rate",),
     "--alpha": ("--learning-rate",),
@@ -97,8 +97,8 @@ SYNONYMS = {
     "--random-seed": ("--seed",),
 }
 _GPU = (
-    "TensorFlow uses a GPU by itself if it finds one; CUDA_VISIBLE_DEVICES=-1 in the environment "
-    "hides it"
+    "TensorFlow uses a GPU automatically if it finds one; the environment variable "
+    "CUDA_VISIBLE_DEVICES=-1 hides it"
 )
 _MONITOR = "every run writes TensorBoard files; `tensorboard --logdir runs` shows them"
 EXPLAINED = {
@@ -113,16 +113,16 @@ EXPLAINED = {
     "--wandb": _MONITOR,
     "--verbose": "progress and settings are always printed",
     "--quiet": "redirect the progress line with 2>/dev/null",
-    "--config": "all settings are flags; a run keeps them in its config.json",
-    "--conf-file": "all settings are flags; a run keeps them in its config.json",
+    "--config": "all settings are flags; a run saves them in its config.json",
+    "--conf-file": "all settings are flags; a run saves them in its config.json",
     "--hyperparams": "all hyperparameters are flags; --algo NAME --help lists them",
-    "--deterministic-torch": "runs with equal seeds are always equal",
-    "--torch-deterministic": "runs with equal seeds are always equal",
+    "--deterministic-torch": "runs with equal seeds always give equal results",
+    "--torch-deterministic": "runs with equal seeds always give equal results",
 }
 
 
 def advice(flag: str, known: Collection[str]) -> str:
-    """Return what to use for an unknown flag, among the ``known`` ones; empty if it is not listed.
+    """Return a hint for an unknown flag, given the ``known`` flags; empty if there is none.
 
     >>> advice("--lr", ["--learning-rate", "--l2"])
     'did you mean --learning-rate?'

@@ -42,11 +42,11 @@ class PlayOptions(Options):
 
     episodes: int = option(10, "episodes to run", ge=1)
     video: str | None = option(
-        None, "record the first episode to this .mp4 or .gif file, or several short ones"
+        None, "record the first episode, or several short ones, to this .mp4 or .gif file"
     )
     overwrite: bool = option(False, "replace the file of --video if it exists")
     eval_steps: int | None = option(
-        None, f"cut an episode after N steps; none for the run's, or {EVAL_STEPS:,}", ge=1
+        None, f"cut an episode after N steps; none for the run's limit, or {EVAL_STEPS:,}", ge=1
     )
     human: bool = option(False, "watch the episodes in a window")
     explore: bool = option(False, "act as in training instead of greedily")
@@ -184,9 +184,9 @@ def _trained(
 def _stored_environment(
     folder: Path, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
 ) -> tuple[str, Preprocessing, Environment]:
-    """Return the environment of a run or a saved agent, as far as the flags do not replace it.
+    """Return the environment of a run or a saved agent, with the changes that flags make.
 
-    Arguments of another environment than the stored one are those given.
+    For an environment other than the stored one, only the given arguments are used.
     """
     try:
         if (folder / "config.json").exists():

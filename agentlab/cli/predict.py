@@ -41,7 +41,10 @@ class Presentation(Options):
     top_k: int | None = option(None, "sample from the k most likely characters; none for all", ge=1)
     beam: int = option(5, "beam width, for translators; 1 is greedy", ge=1)
     seed: int = option(0, "random seed, for language models", ge=0)
-    encoding: str | None = option(None, "of a file, such as cp1252; none for UTF-8 or UTF-16")
+    encoding: str | None = option(
+        None,
+        "encoding of the file, such as cp1252; none for UTF-8, or UTF-16 with a byte order mark",
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _as_csv(rows: list[list[str]]) -> str:
 
 @contextmanager
 def _sources(inputs: list[str]) -> Iterator[list[str]]:
-    """Yield the inputs, with a file in place of ``-``, standard input."""
+    """Yield the inputs; for ``-``, a temporary file with the content of standard input."""
     if "-" not in inputs:
         yield inputs
         return

@@ -1,4 +1,4 @@
-"""Standard streams that survive closed pipes, narrow encodings and missing descriptors."""
+"""Standard streams that tolerate closed pipes, limited encodings and missing descriptors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ERRORS = "agentlab.plain"  # the name of the handler of characters that cannot b
 
 
 class Output:
-    """A text stream that drops its output once the reader of its pipe has gone.
+    """A text stream that drops its output once the reader of its pipe has exited.
 
-    ``agentlab train ... | head -3`` prints three lines and trains on.
+    ``agentlab train ... | head -3`` prints three lines and continues training.
 
     Args:
         stream: the stream to write to.
@@ -44,7 +44,7 @@ class Output:
             self._drop()
 
     def _drop(self) -> None:
-        """Send the rest of the output nowhere."""
+        """Redirect the rest of the output to the null device."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

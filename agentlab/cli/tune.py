@@ -110,7 +110,7 @@ def run(words: list[str]) -> int:
 
 
 def with_absolute_paths(words: list[str]) -> list[str]:
-    """Return a command line whose files are found from any folder, where a search is resumed."""
+    """Return a command line with absolute paths, so that a search is resumed from any folder."""
     absolute, flag = [], ""
     for word in words:
         name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)

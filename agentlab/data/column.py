@@ -42,7 +42,7 @@ class Column:
         usual: index of the most frequent category, which replaces missing ones.
         decimal, thousands, unit: how numbers are written, see ``NumberForm``.
         format: format of dates, see ``DateForm``.
-        folded: whether categories are the same in upper and lower case.
+        folded: whether categories ignore case.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Target:
         missing: number of missing cells in the training split; their rows are left out.
         examples: some of its values.
         mean, deviation: mean and standard deviation of the training split, for regression.
-        decimal, thousands, unit, folded: as of ``Column``.
+        decimal, thousands, unit, folded: as in ``Column``.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Target:
 
 
 def say_form(form: NumberForm) -> str:
-    """Return how numbers are written, in words; empty if as in a program."""
+    """Return how numbers are written, in words; empty for plain ones such as ``1234.5``."""
     marks = {",": "comma", ".": "point", " ": "space", "'": "apostrophe"}
     words = [f"decimal {marks[form.decimal]}"] if form.decimal != "." else []
     words += [f"thousands {marks[form.thousands]}"] if form.thousands else []
@@ -145,7 +145,7 @@ def truths(pair: Sequence[str], texts: Any) -> NumberArray:
 
 
 def not_finite(text: str) -> str:
-    """Return the relative clause about a text that was read as an infinite number."""
+    """Return why a text is not a finite number, as a relative clause for a message."""
     infinite = text.strip().lower().lstrip("+-") in ("inf", "infinity")
     return "which is not a finite number" if infinite else "which is not a number"
 
@@ -179,7 +179,7 @@ def number_cells(cells: Any, form: NumberForm | None = None) -> NumberArray:
 
     Args:
         cells: a column of a DataFrame.
-        form: how texts are written; ``None`` for as in a program.
+        form: how texts are written; ``None`` for plain numbers such as ``1234.5``.
     """
     import pandas as pd
 
@@ -225,7 +225,7 @@ def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
 
 
 def tell_others(column: Column, texts: Any) -> None:
-    """Warn of words in a column of yes or no that are neither, and are read as missing."""
+    """Warn about words in a boolean column that are neither of its two: they become missing."""
     words = [text for text in map(str, texts.unique()) if not is_absent(text)]
     if words:
         warnings.warn(

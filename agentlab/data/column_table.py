@@ -1,4 +1,4 @@
-"""The table of columns for the user: kind, missing cells, examples, and what becomes of each."""
+"""The table of columns for the user: kind, missing cells, examples, and encoding of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHOWN = 50  # columns in the table
 
 
 def describe_columns(columns: Sequence[Column], target: Target | None) -> str:
-    """Return a table of all columns but those beyond ``SHOWN``, and of the target if given."""
+    """Return a table of the first ``SHOWN`` columns, and of the target if given."""
     rows = [("column", "kind", "missing", "examples", "becomes")]
     for column in columns[:SHOWN]:
         kind = "-" if column.kind == "dropped" else column.kind

@@ -17,7 +17,7 @@ DATE_AND_TIME = (
     r"(\d{4})-(\d\d)(?:-(\d\d))?"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?\s*(?:Z|UTC)?(?:([+-])(\d\d):?(\d\d))?)?"
 )
-TOKENS = {  # of formats of dates, as regular expressions
+TOKENS = {  # parts of date formats, as regular expressions
     "Y": r"(\d{4})",
     "y": r"(\d\d)",
     "m": r"(\d\d?)",

@@ -50,7 +50,7 @@ class Columns(Preprocessor):
     Args:
         columns: all columns but the target, in the order of their inputs.
         target: the column to predict, or ``None`` if it is not part of the table.
-        missing: words for a missing cell besides the usual ones.
+        missing: additional strings that are read as missing cells.
 
     Attributes:
         inputs: the names of the inputs: ``age``, ``city=Rome``, ``age is missing``.
@@ -233,7 +233,7 @@ class Columns(Preprocessor):
         Args:
             source: a file, several files or a folder of files; they may lack the target and have
                 other columns. Blank lines are skipped.
-            encoding: of CSV files; ``None`` infers it.
+            encoding: encoding of CSV files; ``None`` infers it.
 
         Raises:
             AgentlabError: for a missing column, or a cell that does not match the kind of its
@@ -256,7 +256,7 @@ class Columns(Preprocessor):
         return pd.concat(frames, ignore_index=True)
 
     def describe(self) -> str:
-        """Return a table for the user: each column, what it means and what becomes of it."""
+        """Return a table for the user: each column, its kind and its encoding."""
         return describe_columns(self.columns, self.target)
 
     def to_json(self) -> dict[str, Any]:

@@ -79,12 +79,12 @@ class CSVFiles:
         source: a file, a folder (its ``.csv`` and ``.tsv`` files, by name) or several files.
         separator: the separator of cells; ``None`` infers it.
         decimal: the decimal mark, a point or a comma; ``None`` infers it.
-        missing: further words for a missing cell.
-        encoding: of the files; ``None`` for that of their byte order mark, or UTF-8.
+        missing: additional strings that are read as missing cells.
+        encoding: encoding of the files; ``None`` for that of their byte order mark, or UTF-8.
 
     Attributes:
         paths: the files.
-        decimal: the decimal mark of numbers that may be written with either.
+        decimal: the decimal mark to assume for numbers that fit either.
         names: the names of the columns, in the order of the first file.
         rows: number of rows per chunk.
 
@@ -111,7 +111,7 @@ class CSVFiles:
             read_header(path, self.separator, name)
             for path, name in zip(self.paths, self.encodings, strict=True)
         ]
-        self._small: Any = None  # all of a file of one chunk, which is read only once
+        self._small: Any = None  # a file that fits in one chunk, to read it only once
         self._skip = [skip for skip, _ in headers]
         self._names = [names for _, names in headers]
         self.names = self._names[0]
@@ -264,7 +264,7 @@ class CSVFiles:
 
 
 def _serves(frame: Any, types: Mapping[str, type | None]) -> bool:
-    """Return whether a frame has the columns and dtypes that a reader asks for."""
+    """Return whether a frame has the columns and dtypes that a reader requests."""
     kinds = {name: dtype.kind for name, dtype in frame.dtypes.items()}
     wanted = {float: "iuf", str: "OUTS"}
     return all(type is None or kinds.get(name, "") in wanted[type] for name, type in types.items())

@@ -20,7 +20,7 @@ from agentlab.errors import AgentlabError
 from agentlab.runs.reading import open_regular
 
 SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".tsv", ".tsv.gz", ".tsv.zip")
-MISSING = (  # cells that are missing in any column
+MISSING = (  # strings that mean a missing cell in any column
     *("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-NaN"),
     *("null", "NULL", "Null"),
 )

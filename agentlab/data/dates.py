@@ -29,7 +29,7 @@ TIMES = (
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
 MICROSECONDS = 86_400e6  # in a day
-SAMPLE = 200  # texts with which formats are tried before all are read
+SAMPLE = 200  # texts on which formats are tried first
 SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")
 ISO_SHAPE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:?\d\d.*)?)?Z?|\d{4}-\d\d")
 Days = npt.NDArray[np.float64]
@@ -40,8 +40,8 @@ class DateForm:
     """The format of the dates of a column.
 
     Attributes:
-        format: ``ISO8601``, or as of ``strptime``.
-        doubtful: whether day and month could be the other way round in all dates.
+        format: ``ISO8601``, or as in ``strptime``.
+        doubtful: whether day and month could be swapped in all dates.
     """
 
     format: str = ISO
@@ -64,9 +64,9 @@ def find_dates(
 
     Args:
         texts: distinct texts in the order of the file, without words for a missing cell.
-        order: ``dayfirst`` or ``monthfirst`` if the user has named it.
-        day_first: what to read where both orders fit all texts, the separator is a slash, and
-            neither gives a series in order.
+        order: ``dayfirst`` or ``monthfirst`` if the user gave it.
+        day_first: whether to assume the day first if both orders fit all texts, the separator is a
+            slash, and the dates of neither are sorted.
 
     >>> find_dates(["13/04/2021", "01/05/2021"]).words
     'day/month/year'
@@ -90,7 +90,7 @@ def find_dates(
     if order is not None:
         return DateForm((first if order == "dayfirst" else second)[0])
     steps = [np.diff(days(texts, form)) for form in (first[0], second[0])]
-    for regular in (_equal, _sorted):  # a series has equal steps, or is in order at least
+    for regular in (_equal, _sorted):  # a series has equal steps, or is at least sorted
         chosen = [
             form for form, step in zip((first[0], second[0]), steps, strict=True) if regular(step)
         ]
@@ -101,7 +101,7 @@ def find_dates(
 
 
 def days(texts: Any, form: str = ISO) -> Days:
-    """Return dates as days since 1970 (of UTC where they have a zone); NaN for anything else.
+    """Return dates as days since 1970 (in UTC if they have a time zone); NaN for anything else.
 
     Args:
         texts: a sequence or pandas Series of texts; those for a missing cell are NaN.

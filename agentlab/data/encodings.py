@@ -22,7 +22,7 @@ def encoding_of(start: bytes, encoding: str | None = None) -> str:
 
     Args:
         start: the first bytes of the file.
-        encoding: as the user named it; ``None`` for none.
+        encoding: as the user named it, or ``None``.
 
     Raises:
         AgentlabError: for an encoding that Python does not know.

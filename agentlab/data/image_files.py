@@ -25,7 +25,7 @@ SUFFIXES = (
 )
 GRAY = ("1", "L", "LA", "La", "F")  # and 16 bits: I, I;16, I;16B, ...
 HIDDEN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN")
-TAIL = 1 << 16  # bytes at the end of a file in which its end mark is looked for
+TAIL = 1 << 16  # bytes at the end of a file that are searched for its end marker
 MAX_PIXELS = (
     25_000_000  # decoded pixels, in a few copies; a large JPEG is decoded at a reduced size
 )
@@ -98,7 +98,7 @@ def say_unreadable(errors: Sequence[AgentlabError]) -> str:
 
 
 def read_levels(paths: Sequence[Path]) -> tuple[float, float] | None:
-    """Return the least and greatest value of the images of more than 8 bits, ``None`` for none.
+    """Return the range of values of the images of more than 8 bits, ``None`` if there are none.
 
     Raises:
         AgentlabError: for a file that is not a readable image.
@@ -166,7 +166,7 @@ def read_header(path: Path) -> Header:
     with _opened(path) as image:
         if not is_complete(path):
             _check_size(image, path)
-            image.load()  # decides whether only something else follows the image
+            image.load()  # raises if the image is cut off, not if other bytes follow it
         if (
             image.format != "JPEG"
         ):  # for other formats, Pillow would decode the image to find the EXIF data
@@ -237,12 +237,12 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is one that systems hide or make, by its name."""
+    """Return whether a file or folder is hidden or made by the operating system, by its name."""
     return name.startswith(".") or name in HIDDEN
 
 
 def is_complete(path: Path) -> bool:
-    """Return whether a JPEG or PNG file has its end, unlike a download that stopped."""
+    """Return whether a JPEG or PNG file has its end marker, unlike an interrupted download."""
     with open_regular(path) as file:
         start = file.read(8)
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))

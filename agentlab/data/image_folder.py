@@ -111,13 +111,17 @@ class ImageFolder:
             f"images: {say_sizes(self._sizes)}; {shape.height} x {shape.width} pixels, {color}",
         ]
         if len(self._parts) > 1:
-            lines.append(f"parts: the folders {', '.join(self._parts)}")
+            lines.append(f"splits: the folders {', '.join(self._parts)}")
         if self._reduced_from is not None:
             height, width = self._reduced_from
-            lines.append(f"reduced: the first image has {height} x {width}; --size sets another")
+            lines.append(
+                f"reduced: the first image is {height} x {width}; --size sets another size"
+            )
         if shape.levels is not None:
             low, high = shape.levels
-            lines.append(f"levels: values from {low:g} (black) to {high:g} (white) of deep images")
+            lines.append(
+                f"levels: {low:g} is black and {high:g} white in images of more than 8 bits"
+            )
         if self._unreadable:
             listed = ", ".join(map(str, self._unreadable[:5]))
             lines.append(f"left out: {len(self._unreadable):,} unreadable images: {listed}")

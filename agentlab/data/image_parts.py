@@ -1,4 +1,4 @@
-"""The folders of image sets: training, validation and test parts, and classes."""
+"""The folders of image sets: training, validation and test splits, and classes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WORDS = (
     ("test", "testing", "eval", "evaluation"),
 )
 NOTES = (".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml")  # beside images
-DEPTH = 4  # folders with only one folder inside that are looked through
+DEPTH = 4  # nested folders with a single folder inside that are searched
 
 
 def find_parts(path: Path) -> list[Path | None]:
-    """Return the folders of the training, validation and test parts; ``path`` if it has none.
+    """Return the folders of the training, validation and test splits; ``path`` if it has none.
 
     The folders are named ``train``, ``Training``, ``shapes_train`` or ``train_set``, for example,
-    and may lie in a single folder of ``path``. A part is a folder that has folders inside, the
-    classes, or a single folder that has.
+    and may be inside a single folder in ``path``. Each contains the folders of the classes,
+    possibly inside a single folder.
     """
     folder = path
     for _ in range(DEPTH):
@@ -48,7 +48,7 @@ def images_by_class(folder: Path) -> dict[str, list[Path]]:
         suffixes = sorted({path.suffix.lower() or path.name for path in files_below(folder / name)})
         if not set(suffixes) <= set(NOTES) and len(found) > len(empty):
             raise AgentlabError(
-                f"the class {name!r} of {folder} has only files that are not read "
+                f"the class {name!r} of {folder} has only files of unsupported formats "
                 f"({', '.join(suffixes[:5])}); convert them to {SUFFIXES[4]} or {SUFFIXES[7]}, or "
                 "move the folder away"
             )
@@ -61,7 +61,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _named(folders: list[Path], words: tuple[str, ...]) -> Path | None:
-    """Return the folder whose name is one of the words, or else contains one."""
+    """Return the folder whose name is one of the words, or else contains such a word."""
     names = {folder: re.split(r"[^a-z]+", folder.name.lower()) for folder in folders}
     for exact in (True, False):
         for folder, parts in names.items():
@@ -72,7 +72,7 @@ def _named(folders: list[Path], words: tuple[str, ...]) -> Path | None:
 
 
 def _classes_in(part: Path, path: Path) -> Path:
-    """Return the folder of a part that contains the folders of the classes."""
+    """Return the folder in a split that contains the folders of the classes."""
     for _ in range(DEPTH):
         inner = _folders(part)
         if len(inner) != 1 or not _folders(inner[0]):

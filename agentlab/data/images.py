@@ -31,7 +31,7 @@ class Images(Preprocessor):
         height, width: in pixels.
         channels: 1 for grayscale, 3 for RGB.
         dtype: of the training images: ``"uint8"`` or ``"float32"``.
-        levels: black and white in files of more than 8 bits, see ``decode_images``.
+        levels: the values of black and white in files of more than 8 bits, see ``decode_images``.
 
     Raises:
         InvalidArgument: for a size below 1 or another dtype.

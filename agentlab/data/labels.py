@@ -1,4 +1,4 @@
-"""Spellings of labels and categories: blanks around them, ``1`` and ``1.0``, slips of case."""
+"""Spellings of labels and categories: spaces around them, ``1`` and ``1.0``, letter case."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 WHOLE = re.compile(r"([+-]?\d+)\.0*")
-RARE = 0.05  # a spelling of a short word is a slip up to this fraction of the usual spelling
+RARE = 0.05  # a spelling of a short word is a typo up to this fraction of the usual one
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Spellings:
 
     Attributes:
         counts: how often each label occurs, by its most frequent spelling.
-        folded: whether upper and lower case are the same.
+        folded: whether labels ignore case.
         merged: the spellings that were merged with each label, with how often they occur.
     """
 
@@ -40,7 +40,7 @@ class Spellings:
 
 
 def label_key(text: str, folded: bool) -> str:
-    """Return what all spellings of a label have in common.
+    """Return the normalized form that all spellings of a label share.
 
     >>> label_key(" Cat ", folded=True), label_key("3.0", folded=False)
     ('cat', '3')
@@ -52,14 +52,14 @@ def label_key(text: str, folded: bool) -> str:
 
 
 def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
-    """Return the distinct labels among texts, without differences that can only be slips.
+    """Return the distinct labels among texts, merging those that differ only by typos.
 
-    Case is ignored if all labels that differ in nothing else are slips: words of three or more
-    letters, or shorter ones of which one spelling is rare.
+    Case is ignored if all labels that differ only in case are taken for typos: words of three or
+    more letters, or shorter ones of which one spelling is rare.
 
     Args:
         counts: how often each text occurs.
-        exact: whether upper and lower case always differ.
+        exact: whether labels that differ in case are always distinct.
 
     >>> find_spellings({"cat": 9, "cat ": 2, "Cat": 1, "dog": 8}).counts
     {'cat': 12, 'dog': 8}
@@ -90,7 +90,7 @@ def find_labels(known: Sequence[str], texts: Any, folded: bool = False) -> npt.N
     """Return the index of each text in ``known``, -1 where it is unknown or missing.
 
     Args:
-        known: labels, all of different ``label_key``.
+        known: labels, no two of which have the same ``label_key``.
         texts: a pandas Series of texts.
         folded: see ``Spellings``.
     """
@@ -104,7 +104,7 @@ def find_labels(known: Sequence[str], texts: Any, folded: bool = False) -> npt.N
 
 
 def _only_slips(counts: Mapping[str, int]) -> bool:
-    """Return whether there are texts that differ only in case, and all of them are slips."""
+    """Return whether all texts that differ only in case are typos; true if there are none."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for text in counts:
         groups[text.lower()].append(text)

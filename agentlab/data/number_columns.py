@@ -14,7 +14,7 @@ from agentlab.data.target_column import EXAMPLES
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 SHOWN = 50  # columns of which examples are kept
-MANY = 20  # rows from which increasing numbers may be those of records
+MANY = 20  # rows; fewer increasing numbers are not taken for record numbers
 COUNTER = re.compile(
     r"(?i)(.*[\W_])?(no|nr|num|number|index|idx|row|rows|record|rec|key|serial|seq|sequence|case|"
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"
@@ -112,8 +112,8 @@ class NumberColumns:
 
         Args:
             forced: the columns that are never dropped.
-            in_blocks: whether the rows of each class stand together in the file, so that numbers of
-                records would give the class away.
+            in_blocks: whether the rows of each class are contiguous in the file, so that record
+                numbers would leak the class.
         """
         same = (self._low == self._high) & (self.missing == 0)
         ordered = (self._rises | self._falls) & self._whole & (self.missing == 0)

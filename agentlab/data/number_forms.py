@@ -1,4 +1,4 @@
-"""``NumberForm``: how numbers are written in a column: decimal mark, thousands mark and unit."""
+"""``NumberForm``: the decimal mark, thousands separator and unit of the numbers in a column."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-# Words for a missing cell among numbers, dates and yes or no, in lower case. Among other texts
-# they may be a category.
+# Strings that mean a missing cell among numbers, dates and booleans, in lower case. Among other
+# texts they may be a category.
 ABSENT = frozenset(
     [
         *("-", "--", "---", "–", "—", ".", "..", "...", "*", "?", "none", "<na>", "na", "n/a"),
@@ -40,7 +40,7 @@ GROUPED = {  # thousands in groups of three, or as in India (12,34,567)
     )
     for mark in ",. '"
 }
-# Decimal and thousands marks, in the order in which they are preferred where several fit.
+# Decimal mark and thousands separator, in order of preference if several fit.
 POINT = ((".", ""), (".", ","), (".", " "), (".", "'"))
 COMMA = ((",", ""), (",", "."), (",", " "), (",", "'"))
 FACTORS = {"k": 1e3, "K": 1e3, "M": 1e6, "Mio": 1e6, "mn": 1e6, "B": 1e9, "bn": 1e9}
@@ -53,7 +53,7 @@ class NumberForm:
 
     Args:
         decimal: the decimal mark.
-        thousands: the mark between thousands; empty for none.
+        thousands: the thousands separator; empty for none.
         unit: what stands before or after each number, such as ``$`` or ``kg``; it is left out.
 
     >>> NumberForm(",", ".", "€").parse(["1.234,50 €", "(2)", "unknown", "red"]).tolist()
@@ -84,7 +84,7 @@ class NumberForm:
                 return np.inf
             factor = FACTORS[unit]
         digits = _digits(body, self.decimal, self.thousands)
-        if digits is None:  # the marks of another file, where they leave no doubt
+        if digits is None:  # written as in another file, if that is unambiguous
             found = [_digits(body, *marks) for marks in (*POINT, *COMMA)]
             values = {digits for digits in found if digits is not None}
             if len(values) != 1:
@@ -100,7 +100,7 @@ def is_absent(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What texts are as numbers.
+    """The numbers among texts.
 
     Attributes:
         form: how the numbers are written.
@@ -118,12 +118,12 @@ class Found:
 def find_numbers(texts: Sequence[str], decimal: str | None = None, hint: str = ".") -> Found:
     """Return how numbers are written in distinct texts, and which texts are numbers.
 
-    Units must be the same in all texts that have one, and percentages must all have their sign;
-    otherwise the texts with a rarer unit are no numbers.
+    Units must be the same in all texts that have one, and percentages must all have a percent
+    sign; texts with a rarer unit are not numbers.
 
     Args:
         texts: distinct texts.
-        decimal: the decimal mark, if the user has named it.
+        decimal: the decimal mark, if the user gave it.
         hint: the decimal mark of the rest of the file, for texts such as ``1,234``.
     """
     split = {text: parts for text in texts if (parts := _parts(text)) is not None}
@@ -154,7 +154,7 @@ def find_numbers(texts: Sequence[str], decimal: str | None = None, hint: str = "
 
 
 def decimal_evidence(texts: Iterable[str]) -> str | None:
-    """Return the decimal mark that texts show without doubt; ``None`` for none or for both."""
+    """Return the decimal mark that texts show unambiguously; ``None`` for neither or both."""
     marks = set()
     for text in texts:
         parts = _parts(text)
@@ -194,7 +194,7 @@ def _parts(text: str) -> tuple[int, str, str, str] | None:
 
 
 def _unit(counts: Counter[str]) -> str:
-    """Return the unit of a column: the most frequent one unless numbers without unit prevail."""
+    """Return the unit of a column: the most frequent one, unless most numbers have none."""
     named = {unit: count for unit, count in counts.items() if unit}
     if not named or set(named) <= FACTORS.keys() and (len(named) > 1 or counts[""]):
         return ""

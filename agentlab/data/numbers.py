@@ -103,7 +103,7 @@ class Numbers(Preprocessor):
 
         Args:
             source: a CSV file with a header and one column per feature, in their order.
-            encoding: of the file; ``None`` infers it.
+            encoding: encoding of the file; ``None`` infers it.
 
         Raises:
             AgentlabError: if an example is not a row, or the columns do not match the features.

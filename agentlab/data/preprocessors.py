@@ -76,7 +76,8 @@ class Preprocessor(ABC):
 
         Args:
             source: the file, folder or text.
-            encoding: of a text or CSV file; ``None`` for that of its byte order mark, or UTF-8.
+            encoding: encoding of a text or CSV file; ``None`` for that of its byte order mark, or
+                UTF-8.
 
         Raises:
             AgentlabError: for invalid data; the message names the file, row or column.

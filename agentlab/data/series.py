@@ -32,7 +32,7 @@ class SeriesForm:
         columns: the columns with the values.
         time: the time index; ``None`` if the file has no times.
         group: the column that names the series; ``None`` for one series.
-        missing: words for a missing cell besides the usual ones.
+        missing: additional strings that are read as missing cells.
     """
 
     columns: tuple[str, ...]
@@ -74,10 +74,10 @@ class Series:
 
     Attributes:
         values: float64 ``[time, columns]``.
-        names: names of the columns; of several series such as ``sold of Rome``.
+        names: names of the columns, such as ``sold of Rome`` if there are several series.
         form: what the columns of the file mean.
         last: the last time, see ``TimeIndex.after``.
-        notes: lines for the user about what was understood, filled and left out.
+        notes: lines for the user about what was inferred, filled and left out.
     """
 
     values: Values
@@ -108,17 +108,17 @@ def read_series(
         path: the file; see ``CSVFiles`` for the supported formats.
         columns: names of the columns with the values, in that order; ``None`` for all columns of
             numbers but the times.
-        time: the column of times; ``None`` finds it, ``"rows"`` takes the rows in
+        time: the column of times; ``None`` infers it, ``"rows"`` takes the rows in
             the order of the file.
         group: the column that names the series of each row; each becomes a column of the result.
-        frequency: the step of time as pandas writes it, such as ``D`` or ``15min``; rows within a
+        frequency: the time step as a pandas frequency, such as ``D`` or ``15min``; rows within a
             step are averaged. ``None`` infers it.
-        gaps: what to do with missing values, missing times and times that occur twice:
+        gaps: what to do with missing values, missing times and duplicate times:
             ``interpolate`` fills them linearly in time (which uses later values) and averages
-            times that occur twice, ``refuse`` raises an error.
+            duplicate times, ``refuse`` raises an error.
         decimal: the decimal mark; ``None`` infers it.
-        missing: further words for a missing cell.
-        encoding: of the file; ``None`` for that of its byte order mark, or UTF-8.
+        missing: additional strings that are read as missing cells.
+        encoding: encoding of the file; ``None`` for that of its byte order mark, or UTF-8.
 
     Raises:
         AgentlabError: for a text among numbers or times, with file, row and column; for irregular
@@ -149,7 +149,7 @@ def read_series(
     values = _numbers(files, cells, forms)
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
     if ignored := [name for name in rest if name not in forms and columns is None]:
-        notes.append(f"columns left out, as they are not numbers: {', '.join(ignored)}")
+        notes.append(f"columns left out, because they are not numeric: {', '.join(ignored)}")
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")

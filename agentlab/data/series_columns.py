@@ -63,12 +63,12 @@ def is_header_missing(names: Sequence[str]) -> bool:
 def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[str]) -> Times | None:
     """Return the times of a file: in the column that the user named, or the first that fits.
 
-    Columns of dates fit, and numbers that count seconds since 1970 or that have a name of times
-    and a step.
+    Columns of dates fit, and numbers that are Unix times, or whose column has a name such as
+    ``step`` and regular values.
 
     Raises:
-        AgentlabError: for a cell that is no time in the column that the user named, or a missing
-            time.
+        AgentlabError: for a cell that is not a time in the column that the user named, or a
+            missing time.
     """
     day_first = files.decimal == ","
     for name in names if given is None else [given]:
@@ -112,7 +112,7 @@ def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> di
 
 
 def _counts_time(name: str, values: Values, clock: str | None) -> bool:
-    """Return whether a column of numbers is one of times, by its name, values and step."""
+    """Return whether the numbers of a column are times, by its name, values and step."""
     if clock is None and not NAME.fullmatch(name):
         return False
     distinct = np.unique(values)
@@ -124,7 +124,7 @@ def _counts_time(name: str, values: Values, clock: str | None) -> bool:
 
 
 def _mostly_dates(texts: list[str], day_first: bool) -> bool:
-    """Return whether one half of the texts are dates, so that the others look like mistakes."""
+    """Return whether the first or second half are dates, so that others look like mistakes."""
     texts = list(dict.fromkeys(without_absent(texts)))
     half = len(texts) // 2
     parts = (texts[:half], texts[half:]) if half > 2 else ()
@@ -145,7 +145,7 @@ def _no_time(files: CSVFiles, cells: Any, name: str, day_first: bool) -> Agentla
         if not known:
             return AgentlabError(
                 f"{files.place(0, row)}, column {name!r} contains {str(text)!r}, which is not a "
-                "time like the others; correct it, or pass --time with another column or with rows"
+                "time like the others; correct it, or pass --time with another column or rows"
             )
     return AgentlabError(
         f"{files.paths[0]}: the times in column {name!r} are not all of one format; write them as "

@@ -1,4 +1,4 @@
-"""Rows of time series on a grid of equal steps: sorting, several series, doubles and gaps."""
+"""Rows of time series on a grid of equal steps: sorting, several series, duplicates and gaps."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def pivot(
 ) -> tuple[list[str], Values, Values]:
     """Return names, distinct sorted times and values, with a column for each series.
 
-    Times that occur twice are averaged.
+    Duplicate times are averaged.
 
     Raises:
-        AgentlabError: for times that occur twice because there are several series, or at all if
+        AgentlabError: for duplicate times because there are several series, or any duplicates if
             ``gaps`` is ``refuse``.
     """
     import pandas as pd
@@ -89,7 +89,7 @@ def on_grid(
     frequency: str | None,
     notes: list[str],
 ) -> Gridded:
-    """Return series at equal steps of time; missing ones are filled or refused.
+    """Return series at equal time steps; missing values are filled or refused.
 
     Raises:
         AgentlabError: for irregular times without a frequency, or missing values or times if
@@ -105,7 +105,7 @@ def on_grid(
         raise AgentlabError(
             f"{path}: the times in column {times.name!r} are irregular; pass --frequency, such as "
             f"{'1' if times.format == 'number' else 'D or 1h'}, to average them over equal steps, "
-            "or --time rows to take the rows as equal steps"
+            "or --time rows to treat the rows as equally spaced"
         )
     index = TimeIndex(times.name, times.format, step)
     if frequency is not None:
@@ -113,7 +113,7 @@ def on_grid(
     places = grid(rows[0], rows[-1], index)
     if len(places) > MAX_FILLED * len(rows) + 1000:
         raise AgentlabError(
-            f"{path}: {len(rows):,} times in column {times.name!r} are {len(places):,} steps of "
+            f"{path}: {len(rows):,} times in column {times.name!r} span {len(places):,} steps of "
             f"{step}; pass a longer --frequency"
         )
     near = 1e-3 * float(np.diff(places).min()) if len(places) > 1 else 0.0
@@ -155,7 +155,7 @@ def _averaged(rows: Values, values: Values, index: TimeIndex) -> tuple[Values, V
         means = frame.set_axis(as_times(rows)).resample(index.step).mean().dropna(how="all")
     except ValueError:
         raise AgentlabError(
-            f"frequency={index.step!r} is unknown; use one of pandas, such as D, h, 15min, W or MS"
+            f"frequency={index.step!r} is unknown; use a pandas frequency: D, h, 15min, W, MS, ..."
         ) from None
     days = means.index.as_unit("us").asi8 / (86_400 * 1e6)
     return np.asarray(days, np.float64), means.to_numpy(np.float64)
@@ -180,8 +180,8 @@ def _tell_doubles(
                 texts = cells[name].dropna().astype(str)
                 if not both.duplicated().any() and not texts.str.fullmatch(r"[-+\d.,eE ]+").all():
                     raise AgentlabError(
-                        f"{place} occurs more than once, as there are several series; pass "
-                        f"--group {name} for a column of each"
+                        f"{place} occurs more than once, because there are several series; "
+                        f"pass --group {name} to make each a column"
                     )
     if gaps == "refuse":
         raise AgentlabError(

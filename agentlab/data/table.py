@@ -43,7 +43,7 @@ class Table:
         kinds: kinds of columns by name that override the inferred ones: ``number``, ``category``,
             ``date``, ``dayfirst`` or ``monthfirst`` (dates), or ``drop``.
         standardize: scale numbers and dates to mean 0 and standard deviation 1.
-        separator, decimal, missing, encoding: the form of the files, see ``CSVFiles``.
+        separator, decimal, missing, encoding: the format of the files, see ``CSVFiles``.
 
     Attributes:
         columns: the fitted preprocessor.
@@ -161,7 +161,7 @@ class Table:
 
 
 def _task_of(kinds: Mapping[str, ColumnKind] | None, target: str) -> Task | None:
-    """Return the task that the kind of the target implies, if the user has named it."""
+    """Return the task that the kind of the target implies, if the user gave it."""
     tasks: dict[str, Task] = {"number": "regression", "category": "classification"}
     return tasks.get((kinds or {}).get(target, ""))
 

@@ -18,10 +18,10 @@ from agentlab.errors import AgentlabError
 
 CLASSES = 1000  # more distinct values raise an error
 LEVELS = 20  # whole numbers with at most this many distinct values are classes
-DISTINCT = 0.5  # texts of which more than this fraction differ are no classes
-NEARLY = 0.8  # numbers among distinct texts from which the others look like mistakes
-FEW = 5  # training rows of a class that are said to be few
-RARE = 0.25  # a class is rare below this part of an equal share
+DISTINCT = 0.5  # texts are not classes if more than this fraction are distinct
+NEARLY = 0.8  # above this fraction of numbers, other texts look like mistakes
+FEW = 5  # classes with fewer training rows are reported
+RARE = 0.25  # a class is rare below this fraction of the mean class size
 EXAMPLES = 3
 
 
@@ -70,7 +70,7 @@ class TargetColumn:
         missing: number of rows without a value.
         counts: number of occurrences of each text by split, for the first ``CLASSES`` or so.
         form: how numbers are written; ``None`` before the first chunk.
-        blocks: whether the training rows of each class stand together in the file.
+        blocks: whether the training rows of each class are contiguous in the file.
     """
 
     def __init__(self, name: str, task: Task | None, parts: int, exact: bool = False) -> None:
@@ -86,7 +86,7 @@ class TargetColumn:
 
     @property
     def blocks(self) -> bool:
-        """Whether the training rows of each class stand together in the file."""
+        """Whether the training rows of each class are contiguous in the file."""
         return self._changes < 2 * len(self.counts[0]) <= 2 * CLASSES
 
     def add(self, chunk: Chunk, parts: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -124,7 +124,7 @@ class TargetColumn:
         return numbers_of(cells, self.form or NumberForm())
 
     def is_present(self, cells: Any) -> npt.NDArray[np.bool_]:
-        """Return which cells have a value; among numbers, words such as ``unknown`` are none."""
+        """Return which cells have a value; among numbers, ``unknown`` is missing."""
         present: npt.NDArray[np.bool_] = cells.notna().to_numpy()
         if self._words_are_missing:
             present &= ~cells.map(is_absent, na_action="ignore").eq(True).to_numpy()
@@ -217,9 +217,9 @@ class TargetColumn:
         if min(counts) * len(counts) < RARE * sum(counts):
             label, share = target.classes[int(np.argmin(counts))], min(counts) / sum(counts)
             lines.append(
-                f"{self.name!r}: {label!r} is {share:.2%} of the training rows, so accuracy says "
-                "little: the best epoch is chosen by balanced accuracy; --class-weights balanced "
-                "gives all classes the same weight"
+                f"{self.name!r}: {label!r} is {share:.2%} of the training rows, so accuracy is "
+                "misleading: the best epoch is chosen by balanced accuracy; --class-weights "
+                "balanced gives all classes the same weight"
             )
         return lines
 
@@ -227,7 +227,7 @@ class TargetColumn:
 def _sort_out(
     form: NumberForm, counts: Counter[str]
 ) -> tuple[dict[str, float], tuple[str, ...], tuple[str, ...]]:
-    """Return the numbers among texts, the words for a missing number, and the other texts."""
+    """Return the numbers among texts, those that mean a missing number, and the others."""
     values = dict(zip(counts, form.parse(counts).tolist(), strict=True))
     return (
         {text: value for text, value in values.items() if np.isfinite(value)},

@@ -1,4 +1,4 @@
-"""``TextColumn``: what a column of texts means: numbers, dates, yes or no, categories."""
+"""``TextColumn``: what a column of texts means: numbers, dates, booleans, categories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agentlab.errors import AgentlabError
 
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
-RARE_WORDS = 0.02  # share of the cells of yes or no that may be other words
+RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
 
 class TextColumn:
@@ -29,7 +29,7 @@ class TextColumn:
 
     Args:
         name: name of the column.
-        kind: its kind if the user has named it, else ``None``.
+        kind: its kind if the user gave it, else ``None``.
         identifier: whether the name is that of an identifier.
         files: the source of the texts; ``None`` for a DataFrame.
     """
@@ -68,7 +68,7 @@ class TextColumn:
         """Find out from the counted texts whether they are numbers or dates.
 
         Raises:
-            AgentlabError: if the user has named a kind that does not fit, or nearly all texts are
+            AgentlabError: if the user gave a kind that does not fit, or nearly all texts are
                 numbers or dates, so that the others look like mistakes.
         """
         if not self.counts or self.kind == "category" or self._boolean() is not None:
@@ -77,7 +77,7 @@ class TextColumn:
         decimal = None if self.files is None else self.files.given_decimal
         hint = "." if self.files is None else self.files.decimal
         numbers = find_numbers(texts, decimal, hint)
-        # Texts of digits in a DataFrame are texts on purpose, unlike those in a file.
+        # Strings of digits in a DataFrame are strings on purpose, unlike those in a file.
         digits = self.files is None and numbers.form == NumberForm() and not numbers.absent
         if self.kind == "number" or not (
             digits or numbers.others or self.identifier or not numbers.numbers
@@ -95,7 +95,7 @@ class TextColumn:
         self.meaning = find_dates(written, order, day_first)
         if self.meaning is None and self.kind is not None:
             raise AgentlabError(
-                f"column {self.name!r} is no column of dates: it contains {texts[0]!r}; give it "
+                f"column {self.name!r} is not a column of dates: it contains {texts[0]!r}; give it "
                 f"another kind, such as --kind {self.name}=category"
             )
         if self.meaning is None and len(written) > LEVELS:
@@ -131,7 +131,7 @@ class TextColumn:
         """Return texts as numbers or days, NaN where missing, and which are missing.
 
         Raises:
-            AgentlabError: for another text.
+            AgentlabError: for any other text.
         """
         if isinstance(self.meaning, DateForm):
             values, absent = day_cells(texts, self.meaning.format)
@@ -192,13 +192,13 @@ class TextColumn:
     def _measured(self, examples: tuple[str, ...]) -> Column:
         """Return the column of numbers or dates."""
         moments, missing = self._moments, self.missing + self._absent
-        note = f"{self._absent:,} words for missing" if self._absent else ""
+        note = f"{self._absent:,} words read as missing" if self._absent else ""
         base = Column(self.name, "number", missing, examples, note, moments.mean, moments.deviation)
         if not moments.count or (moments.constant and not missing):
             note = "it is the same everywhere" if moments.count else "it is empty"
             return Column(self.name, "dropped", missing, examples, note)
         if isinstance(self.meaning, DateForm):
-            doubt = "day and month could be the other way round: --kind {}=dayfirst or monthfirst"
+            doubt = "day and month could be swapped: --kind {}=dayfirst or monthfirst"
             if self.meaning.doubtful:
                 note = "; ".join(filter(None, [note, doubt.format(self.name)]))
             return replace(base, kind="date", format=self.meaning.format, note=note)
@@ -207,7 +207,7 @@ class TextColumn:
         return replace(base, decimal=form.decimal, thousands=form.thousands, unit=form.unit)
 
     def _boolean(self) -> Column | None:
-        """Return the column of yes or no, if nearly all texts are the words of one pair."""
+        """Return a boolean column, if nearly all texts are the words of one pair."""
         if len(self.counts) > 20:
             return None
         words: Counter[str] = Counter()

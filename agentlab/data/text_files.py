@@ -1,4 +1,4 @@
-"""Text files: their encoding and lines, and texts that may be names of files."""
+"""Text files: their encoding and lines, and texts that may be file names."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def text_of(source: str, encoding: str | None = None) -> str:
         return read_text(source, encoding)
     if FILE_NAME.fullmatch(source):
         raise AgentlabError(
-            f"there is no file {source!r}; a text that ends like a file's name is taken for one"
+            f"there is no file {source!r}; a text that looks like a file name is treated as one"
         )
     if not source.strip():
         raise AgentlabError(f"the text {source!r} is empty")

@@ -26,7 +26,7 @@ class TimeIndex:
     Attributes:
         name: name of the column.
         format: ``number``, ``ISO8601`` or another format of dates, see ``DateForm``.
-        step: the frequency as pandas writes it, such as ``D`` or ``15min``; for numbers the
+        step: the frequency as in pandas, such as ``D`` or ``15min``; for numbers the
             difference between two rows, such as ``1`` or ``3600``.
     """
 
@@ -61,7 +61,7 @@ def as_times(values: Sequence[float] | Values) -> Any:
 
 
 def read_times(texts: Sequence[str], day_first: bool) -> tuple[Values, str] | None:
-    """Return times as numbers to sort by, and their format; ``None`` if they are no times.
+    """Return times as numbers to sort by, and their format; ``None`` if they are not times.
 
     Args:
         texts: the cells of a column.
@@ -78,7 +78,7 @@ def read_times(texts: Sequence[str], day_first: bool) -> tuple[Values, str] | No
 
 
 def is_clock(numbers: Values) -> str | None:
-    """Return the unit of numbers that are times since 1970 of a clock, or ``None``."""
+    """Return the unit of numbers that are Unix times, or ``None``."""
     for factor, unit in CLOCKS.items():
         low, high = CLOCK[0] * factor, CLOCK[1] * factor
         whole = bool((numbers == np.round(numbers)).all()) or factor == 1

@@ -67,7 +67,7 @@ class Training(Options):
         None, "stop once an evaluation during training reaches this mean return"
     )
     init_from: str | None = option(
-        None, "start from what the agent of this run or saved folder has learned"
+        None, "initialize the agent from the one in this run or saved folder"
     )
     video: bool = option(True, "record a video at the end: one episode, or several short ones")
 
@@ -85,7 +85,7 @@ class Training(Options):
 
 @dataclass(frozen=True)
 class Environment(Options):
-    """How the environment is made."""
+    """Arguments of the environment, and wrappers around it."""
 
     env_kwargs: dict[str, Any] | None = option(
         None, "arguments of its constructor, such as map_name=8x8 is_slippery=false"

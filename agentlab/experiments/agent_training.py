@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AgentTraining:
-    """Trains an agent by its plan.
+    """Trains an agent according to its plan.
 
     Attributes:
         plan: the settings.

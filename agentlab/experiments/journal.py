@@ -1,4 +1,4 @@
-"""The journal of a search, which survives a process that was killed while it wrote to it."""
+"""The journal of a search, repaired after a process was killed while writing it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Journal:
     """``study.log``, a file of JSON lines in which Optuna records the trials of a search.
 
     The search's folder is locked as a run is, by a lock that ends with the process. Optuna's own
-    lock, a link that a killed process leaves behind, is not needed then: only one process writes.
+    lock, a link that a killed process leaves behind, is not needed, since only one process writes.
 
     Args:
         path: the file; its folder must exist.
@@ -51,7 +51,7 @@ class Journal:
             if end == file.seek(0, os.SEEK_END):
                 return
             file.truncate(end)
-        told = f"{self.path} ended in half a line, which was removed: its process was killed"
+        told = f"{self.path} ended in half a line, which was removed; its process was killed"
         print(printable(told), file=sys.stderr)
 
 

@@ -88,10 +88,10 @@ class Plan(ABC):
 
     @abstractmethod
     def finished(self, run: Run) -> Result | None:
-        """Return the result of a run that has nothing left to do; ``None`` if it has."""
+        """Return the result of a finished run; ``None`` if there is training left to do."""
 
     def warnings(self) -> list[str]:
-        """Return sentences about settings that are probably not meant."""
+        """Return warnings about settings that are probably unintended."""
         return []
 
     @abstractmethod
@@ -115,7 +115,7 @@ class Plan(ABC):
         return self.changed(**{n: settings[n] for n in free if n in settings})
 
     def changes(self, described: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Return the settings that differ from a ``config.json``: the old and the new value."""
+        """Return the old and new values of the settings that differ from a ``config.json``."""
         found: dict[str, list[Any]] = {}
         for group, values in json.loads(json.dumps(self.to_json())).items():
             old = described.get(group)
@@ -191,7 +191,7 @@ def resume(
         An ``AgentResult`` or a ``TrainerResult``.
     """
     if (result := plan.finished(run)) is not None:
-        report("finished", f"{run.path} has finished already, so nothing was changed in it")
+        report("finished", f"{run.path} has already finished, so nothing was changed in it")
         return result
     compare_versions(run.config)
     with plan.prepare() as train:
@@ -215,7 +215,7 @@ def _interrupted(run: Run) -> KeyboardInterrupt:
     if run.checkpoints.folders():
         saved.append(f"the latest checkpoint is saved, resume it with --resume {run.path}")
     if (run.path / "learner").is_dir():
-        saved.append(f"what was trained last is saved in {run.path / 'learner'}")
+        saved.append(f"the last trained model is saved in {run.path / 'learner'}")
     return KeyboardInterrupt(
         f"interrupted; {'; '.join(saved) or f'no checkpoint of {run.path} has been saved yet'}"
     )

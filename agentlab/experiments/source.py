@@ -20,12 +20,15 @@ class Source(Options):
     target: str | None = option(None, "CSV column to predict")
     kind: tuple[str, ...] | None = option(
         None,
-        "what columns of the CSV are, NAME=KIND with number, category, date, dayfirst, monthfirst "
-        "or drop; none infers it",
+        "kinds of CSV columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
+        "none infers them",
     )
-    missing: tuple[str, ...] = option((), "words for a missing cell besides the usual ones")
+    missing: tuple[str, ...] = option((), "additional strings to read as missing cells")
     decimal: Literal[".", ","] | None = option(None, "decimal mark; none infers it")
-    encoding: str | None = option(None, "of files, such as cp1252; none for UTF-8 or UTF-16")
+    encoding: str | None = option(
+        None,
+        "encoding of the file, such as cp1252; none for UTF-8, or UTF-16 with a byte order mark",
+    )
     task: Literal["regression", "classification"] | None = option(
         None, "task of the CSV's target; none infers it from the target's values"
     )
@@ -42,14 +45,15 @@ class Source(Options):
         None, "columns of the series; none for all numeric ones"
     )
     time: str | None = option(
-        None, "column with the times of the series; none finds it, rows takes the rows in order"
+        None, "column with the times of the series; none infers it, rows takes the rows in order"
     )
     group: str | None = option(None, "column that names the series, if the file has several")
     frequency: str | None = option(
-        None, "step of the series, such as D or 15min, to average its rows over; none infers it"
+        None, "time step to average the rows of the series over, such as D or 15min; none infers it"
     )
     gaps: Literal["interpolate", "refuse"] = option(
-        "interpolate", "missing values and times of a series, and times that occur twice"
+        "interpolate",
+        "what to do with missing values, missing times and duplicate times of a series",
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
     test: float = option(
@@ -78,7 +82,7 @@ def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
-    most are small, get many epochs, but no more than improve the validation metric.
+    most are small, get many epochs with early stopping.
 
     Args:
         source: the source of the data.

@@ -65,7 +65,7 @@ def load_data(
         recipe: the recipe whose data set to load; ``None`` for the user's own files.
         seed: seeds the splits.
         validation: fraction of the training split to use for validation, for own files.
-        standardize: whether numbers of own tables are standardized.
+        standardize: whether numbers in the user's own tables are standardized.
 
     Raises:
         AgentlabError: for missing or unsuitable files, naming the file, row and column.

@@ -90,7 +90,7 @@ def plot_returns(run_path: Path | str) -> Path:
 
 
 def _draw_episodes(axes: Any, steps: Column, returns: Column) -> None:
-    """Draw each episode as a dot; of very many, an evenly spaced selection."""
+    """Draw each episode as a dot; if there are very many, an evenly spaced subset."""
     chosen = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MAX_DOTS)).astype(int))
     label = "episodes" if len(chosen) == len(steps) else f"{len(chosen):,} of the episodes"
     alpha = float(np.clip(300 / len(chosen), 0.06, 0.5))
@@ -128,7 +128,7 @@ def _draw_evaluations(axes: Any, run_path: Path, last: float) -> None:
 
 
 def _final_evaluation(run_path: Path) -> tuple[float, float] | None:
-    """Return the mean and standard deviation in ``evaluation.json``, or ``None`` without one."""
+    """Return the mean and standard deviation in ``evaluation.json``, if it exists."""
     path = run_path / "evaluation.json"
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""Files and folders that are in the way of a run's own: renamed, and told."""
+"""Renaming files and folders that are in the way of a run's own, with a warning."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def tell(line: str) -> None:
 
 
 def set_aside(path: Path, told: str) -> Path:
-    """Rename an entry that is in the way, and say so.
+    """Rename a file or folder that is in the way, with a warning.
 
     Args:
-        path: the entry, which gets the suffix ``.other``, repeated if necessary.
-        told: why it is in the way, such as ``"is no folder"``.
+        path: the file or folder, which gets the suffix ``.other``, repeated if necessary.
+        told: why it is in the way, such as ``"is not a folder"``.
 
     Returns:
         Its new path.
@@ -37,12 +37,12 @@ def set_aside(path: Path, told: str) -> Path:
     while os.path.lexists(aside):
         aside = aside.with_name(f"{aside.name}.other")
     os.rename(path, aside)
-    tell(f"{path} {told}, and was renamed to {aside.name}")
+    tell(f"{path} {told}; it was renamed to {aside.name}")
     return aside
 
 
 def make_way(run: Path) -> None:
-    """Set aside folders in a run that have the name of a file of it, and the reverse.
+    """Set aside folders where a run needs a file, and files where it needs a folder.
 
     Raises:
         OSError: if they cannot be renamed.
@@ -52,4 +52,4 @@ def make_way(run: Path) -> None:
             set_aside(run / name, "is a folder")
     for name in FOLDERS:
         if os.path.lexists(run / name) and not (run / name).is_dir():
-            set_aside(run / name, "is no folder")
+            set_aside(run / name, "is not a folder")

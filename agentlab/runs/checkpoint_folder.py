@@ -42,16 +42,16 @@ class CheckpointFolder:
         """Return the newest intact checkpoint, or ``None`` to train from the beginning.
 
         Raises:
-            AgentlabError: if all checkpoints are damaged, or are gone although the run has ended.
+            AgentlabError: if all checkpoints are damaged, or missing although the run has ended.
         """
         found, run = self.newest(), self.path.parent
         if found is None and (run / "learner").exists():
             raise AgentlabError(
                 f"run={str(run)!r} cannot be resumed, because its checkpoints are gone; start a "
-                f"new run (an agent's: with --init-from {run})"
+                f"new run (for an agent, with --init-from {run})"
             )
         if found is None and (run / "metrics.csv").exists():
-            tell(f"run={str(run)!r} has no checkpoint yet, so its training starts again")
+            tell(f"run={str(run)!r} has no checkpoint yet, so training starts over")
         return found
 
     def save(
@@ -69,7 +69,7 @@ class CheckpointFolder:
         """
         name = checkpoints.name_of(number)
         if name not in self._known and os.path.lexists(self.path / name):
-            aside = set_aside(self.path / name, "is no checkpoint of this training")
+            aside = set_aside(self.path / name, "is not a checkpoint of this run")
             self._told.add(aside.name)
         path = checkpoints.write_checkpoint(self.path, number, step, write, state)
         self._known.append(name)
@@ -85,7 +85,7 @@ class CheckpointFolder:
         self._known = [path.name for path in checkpoints.numbered(self.path)[::-1]]
 
     def check(self) -> None:
-        """Tell what has been deleted or added since the last checkpoint."""
+        """Warn about checkpoints that were deleted, and files that were added."""
         left = [name for name in self._known if (self.path / name).is_dir()]
         if self._known and left[-1:] != self._known[-1:]:
             tell(f"{self.path / self._known[-1]} was deleted during training")
@@ -95,4 +95,4 @@ class CheckpointFolder:
         for name in sorted(set(entries) - set(left) - self._told):
             if not name.startswith(TEMPORARY):
                 self._told.add(name)
-                tell(f"{self.path / name} is no checkpoint of this training, and is not used")
+                tell(f"{self.path / name} is not a checkpoint of this run, and is not used")

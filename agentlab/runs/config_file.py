@@ -39,7 +39,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _copies(folder: Path) -> str:
-    """Return a hint at the newest copy of ``config.json``, which checkpoints have."""
+    """Return a hint about the newest copy of ``config.json`` in a checkpoint."""
     copies = sorted(folder.glob(f"checkpoints/*/{CONFIG}"))
     return f"; a copy of it is {copies[-1]}" if copies else ""
 

@@ -61,9 +61,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to write to, which is renamed to ``path`` on success.
 
-    An existing ``path`` is replaced, where the system allows it in one step, so that a process that
-    is killed leaves one or the other. After an exception the temporary folder is removed and
-    ``path`` is unchanged.
+    An existing ``path`` is replaced, atomically if the system supports that, so that a killed
+    process leaves either the old folder or the new one. After an exception the temporary folder is
+    removed and ``path`` is unchanged.
     """
     temporary, old = (path.with_name(_random_name(path.name)) for _ in range(2))
     temporary.mkdir(parents=True)
@@ -87,7 +87,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two entries of a folder in one step; return whether the system can do that."""
+    """Exchange two paths atomically; return whether the system could do that."""
     try:
         rename = ctypes.CDLL(None).renameat2  # Linux
     except (AttributeError, OSError):

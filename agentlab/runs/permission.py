@@ -1,4 +1,4 @@
-"""Checks of what may be written to: no file of the user, and nothing through a link."""
+"""Checks before writing: no file is replaced without consent, and no link is followed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ APPENDED = ("metrics.csv", "timings.csv", "evaluations.csv", "episodes.csv", ".l
 def check_output(
     flag: str, path: Path | str, overwrite: bool, inputs: Collection[Path | str] = ()
 ) -> None:
-    """Check that writing to a file replaces nothing that the user did not offer.
+    """Check that writing to a file replaces nothing without the user's consent.
 
     Args:
         flag: the flag that names the file, for the message.

@@ -22,7 +22,7 @@ class Progress:
     """Shows steps, speed, remaining time and a note such as the mean return, on stderr.
 
     A terminal shows one line, no wider than itself, that is updated in place; a log file or a pipe
-    gets a new line every ten seconds. Speed and time left are those of the last 30 seconds.
+    gets a new line every ten seconds. Speed and time left are based on the last 30 seconds.
 
     Args:
         total: number of steps.
@@ -103,7 +103,7 @@ class Progress:
         parts[0] += f" {self._unit}"
         left = ""
         if phase := self._phase():
-            self._marks.clear()  # what comes now has another speed
+            self._marks.clear()  # the next steps have another speed
             parts.append(phase)
         else:
             speed, seconds = self._speed(steps_done)
@@ -144,7 +144,7 @@ def _fitting(parts: list[str], left: str, width: int | None) -> str:
 
 
 def _width() -> int:
-    """Return the width of the terminal, less one column, in which some would break the line."""
+    """Return the width of the terminal, less one column, since some wrap a full line."""
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except (OSError, ValueError, AttributeError):
@@ -158,7 +158,7 @@ class _LineWriter(io.TextIOBase):
     _last = ""
 
     def write(self, text: str) -> int:
-        line = text.replace(UP, "").strip()  # of a line below another one
+        line = text.replace(UP, "").strip()  # tqdm moves up from a second line
         if line and line != self._last:
             print(line, file=sys.stderr, flush=True)
             self._last = line

@@ -293,7 +293,7 @@ class Run:
                 table.path = path / table.path.name
 
     def _check_files(self) -> None:
-        """Tell what was deleted or added since the last row, and write it again if possible."""
+        """Warn about files deleted or added since the last row, and restore them if possible."""
         if not (self.path / CONFIG).exists():
             tell(f"{self.path / CONFIG} was deleted during training, and is written again")
             write_config(self.path, self.config)

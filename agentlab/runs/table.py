@@ -42,7 +42,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows: list[list[str]] = []  # of the open file; the first are the columns
+        self._rows: list[list[str]] = []  # of the open file; the first has the column names
         self._size = 0  # bytes of the open file
         self._file: BinaryIO | None = None
 
@@ -51,7 +51,7 @@ class Table:
 
         Raises:
             OSError: if the file cannot be written.
-            AgentlabError: if the file holds something else than such a table.
+            AgentlabError: if the file is not such a table.
         """
         if not values:
             return

@@ -55,7 +55,7 @@ class EventFile:
         folder: folder of the file, whose name sorts after those of older files.
         start: makes TensorBoard discard the steps of older files from ``start`` on, which will be
             written again; ``None`` keeps all.
-        settings: the settings of the run, for TensorBoard's tab of hyperparameters.
+        settings: the settings of the run, for TensorBoard's HPARAMS tab.
     """
 
     def __init__(self, folder: Path, start: int | None, settings: Settings | None = None) -> None:

@@ -41,7 +41,7 @@ class Video:
 
     @property
     def full(self) -> bool:
-        """Whether the video has five minutes, after which nothing more is recorded."""
+        """Whether the video is five minutes long, after which nothing more is recorded."""
         return self.frames >= LONGEST * self._fps
 
     def append(self, frame: npt.NDArray[np.uint8]) -> None:
@@ -59,7 +59,7 @@ class Video:
             )
         scale = max(1, round(LONG_SIDE / max(height, width)))
         large = frame.repeat(scale, axis=0).repeat(scale, axis=1)
-        with _encoding(self._path):  # MP4 requires even sides
+        with _encoding(self._path):  # MP4 requires an even height and width
             self._writer.append_data(large[: height * scale // 2 * 2, : width * scale // 2 * 2])
         self.last = frame
         self.frames += 1

@@ -26,7 +26,7 @@ class Watch:
         self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def place(self, path: Path) -> Path:
-        """Return where the folder is now, which was last found at ``path``.
+        """Return the current path of the folder, which was last at ``path``.
 
         Raises:
             AgentlabError: if it has been deleted.

@@ -1,4 +1,4 @@
-"""Weights of examples by the frequency of their class, and whether classes are rare."""
+"""Weights of examples by the frequency of their class, and whether a class is rare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Weighted:
 
 
 def balanced_weights(counts: Array) -> Array:
-    """Return the weight of each class with which all have the same sum, float32 ``[classes]``.
+    """Return weights that give all classes the same total weight, float32 ``[classes]``.
 
     >>> balanced_weights(np.array([30, 10])).tolist()
     [0.6666666865348816, 2.0]
@@ -44,7 +44,7 @@ def balanced_weights(counts: Array) -> Array:
 
 
 def has_rare(counts: Array) -> bool:
-    """Return whether a class is so rare that accuracy says little about it.
+    """Return whether a class is so rare that accuracy is misleading.
 
     >>> has_rare(np.array([99, 1])), has_rare(np.array([70, 30]))
     (True, False)
@@ -55,7 +55,7 @@ def has_rare(counts: Array) -> bool:
 
 def class_counts(batches: Batches, classes: int) -> Array:
     """Return the number of examples of each class, int64 ``[classes]``."""
-    labels = getattr(batches, "targets", None)  # where they are at hand, nothing is decoded
+    labels = getattr(batches, "targets", None)  # if available, no inputs are decoded
     parts = [labels] if labels is not None else [b.targets for b in batches.epoch(4096)]
     counts = [np.bincount(np.asarray(part), minlength=classes) for part in parts]
     return np.asarray(np.sum(counts, axis=0))

@@ -81,7 +81,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
                 ``Batches`` of network inputs and class indices.
             y: labels ``[n]``, numbers or strings; with ``classes``, class indices.
             classes: names of the classes; required if ``x`` is ``Batches``.
-            sample_weight: weights of the examples ``[n]``; those of weight 0 are left out.
+            sample_weight: weights of the examples ``[n]``; examples of weight 0 are left out.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
@@ -112,7 +112,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
         return np.asarray(self.classes)
 
     def check_net(self, data: Batches) -> None:
-        """Check a net's inputs and outputs, and that it returns logits."""
+        """Check a net's input and output shapes, and that it returns logits."""
         first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
         if self.given_net:
             refuse_probabilities(
@@ -162,8 +162,8 @@ class Classifier(ScikitLearn, FeatureTrainer):
         """Evaluate on ``x`` and ``y``, or on ``Batches``.
 
         Returns:
-            ``accuracy`` and ``loss`` (nats), and the means over the classes of recall,
-            ``balanced_accuracy``, and of ``f1``, which rare classes affect as much as others.
+            ``accuracy`` and ``loss`` (nats), and the means over the classes of recall
+            (``balanced_accuracy``) and of F1 (``f1``), in which all classes count alike.
         """
         held_out = self.held_out(x, y)
         return {**super().evaluate_batches(held_out), **balanced_metrics(self._confusion(held_out))}
@@ -182,7 +182,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
         return confusion(true, predicted, len(self.classes))
 
     def report(self, x: Any, y: Any = None) -> list[str]:
-        """Return precision, recall and F1 of each class, and a small confusion matrix."""
+        """Return precision, recall and F1 of each class, and the confusion matrix if small."""
         names = [str(name) for name in self.classes]
         return say_confusion(self._confusion(self.held_out(x, y)), names)
 

@@ -1,4 +1,4 @@
-"""Precision, recall and what follows from the confusion matrix of a classifier."""
+"""The confusion matrix of a classifier, and precision, recall and F1."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from agentlab.data.batches import Array
 
-SHOWN = 12  # classes of which the confusion matrix is printed
-LISTED = 30  # classes of which precision and recall are printed
+SHOWN = 12  # most classes for which the confusion matrix is printed
+LISTED = 30  # most classes for which precision and recall are printed
 
 
 def confusion(true: Array, predicted: Array, classes: int) -> Array:
@@ -41,7 +41,7 @@ def balanced_metrics(matrix: Array) -> dict[str, float]:
 
 
 def say_confusion(matrix: Array, names: Sequence[str]) -> list[str]:
-    """Return a table of precision, recall and F1 by class, and a small confusion matrix."""
+    """Return precision, recall and F1 by class, and the confusion matrix if small."""
     width = max(5, *(len(name) for name in names[:LISTED]))
     lines = [f"{'class':<{width}}  precision  recall     f1   rows"]
     parts = zip(names, *scores(matrix), matrix.sum(axis=1).tolist(), strict=True)

@@ -52,7 +52,7 @@ class FeatureTrainer(Trainer):
             x: inputs as of ``fit``.
             y: targets as of ``fit``.
             validation: as ``validation_data`` of ``fit``.
-            weights: weights of the examples ``[n]``, or ``None``; those of weight 0 are left out.
+            weights: weights of the examples ``[n]``, or ``None``; weight 0 leaves one out.
         """
         if hasattr(x, "element_spec") or hasattr(x, "__next__"):
             raise InvalidArgument(
@@ -60,7 +60,9 @@ class FeatureTrainer(Trainer):
             )
         if is_batches(x):
             if weights is not None:
-                raise InvalidArgument("sample_weight must be None if x is Batches, which have some")
+                raise InvalidArgument(
+                    "sample_weight must be None if x is Batches, which have weights"
+                )
             self.units, train = self.learn_targets(x, y), x
             self._fit_preprocessor(next(iter(x.epoch(1))).inputs, standardize=False)
         else:
@@ -253,11 +255,13 @@ def _weights(weights: Any, n: int) -> Array:
     array = np.asarray(weights, np.float32)
     if array.shape != (n,) or not np.isfinite(array).all() or (array < 0).any():
         raise InvalidArgument(
-            f"sample_weight has the shape {list(array.shape)}; it must be [{n}], with numbers of 0 "
-            "or more"
+            f"sample_weight has the shape {list(array.shape)}; it must be [{n}], with finite "
+            "numbers of 0 or more"
         )
     if not array.any():
-        raise InvalidArgument("sample_weight is zero for all examples; at least one must be more")
+        raise InvalidArgument(
+            "sample_weight is zero for all examples; at least one must be positive"
+        )
     return array
 
 

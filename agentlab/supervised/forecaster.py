@@ -85,7 +85,7 @@ class Forecaster(Trainer):
         Args:
             values: numbers ``[time, columns]``, or ``[time]`` for one series.
             names: names of the columns.
-            form: of the file that the series were read from, for forecasts of later files.
+            form: the form of the file that was read, for forecasts of later files.
             validation_data: the rows after ``values``; ``None`` holds out the fraction
                 ``validation_split`` at the end of ``values``. The past of a validation window may
                 overlap the training rows; its horizon never does.

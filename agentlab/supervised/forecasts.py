@@ -24,7 +24,7 @@ def tabulate_forecast(
         form: what the columns of the file mean; ``None`` if fitted on arrays.
         names: names of the columns in training.
         source: the CSV file whose last rows are the past.
-        encoding: of the file; ``None`` infers it.
+        encoding: encoding of the file; ``None`` infers it.
 
     Raises:
         AgentlabError: for a file with other series.

@@ -45,5 +45,5 @@ def metrics_by_column(
 
 
 def ratio(rmse: float, naive: float) -> float:
-    """Return the error relative to that of the naive forecast; NaN if that has none."""
+    """Return the error relative to that of the naive forecast; NaN if that is zero."""
     return rmse / naive if naive else float("nan")

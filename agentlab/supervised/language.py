@@ -204,7 +204,7 @@ class LanguageModel(Trainer):
         return {}
 
     def graph(self) -> Any:
-        """Return nothing, since the net is called with the states of the previous batch."""
+        """Return ``None``, since the net is called with the states of the previous batch."""
 
     def predict(self, prompts: Sequence[str], length: int = 200) -> list[str]:
         """Return a continuation of each of ``prompts``; see ``generate``."""

@@ -1,4 +1,4 @@
-"""Checks of nets that users pass: whether a classifier's outputs are logits."""
+"""A check of nets that users pass: whether a classifier's outputs are logits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 
 ROWS = 32  # examples on which the net is tried
-STRETCH = 30.0  # factor of inputs for which logits leave the range from 0 to 1
+STRETCH = 30.0  # factor on inputs that takes logits out of the range from 0 to 1
 
 
 def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
     """Raise ``AgentlabError`` if a net returns probabilities instead of logits.
 
-    The outputs decide, not the layers: a softmax may be in a nested model or in ``call``.
+    The outputs are checked, not the layers: a softmax may be in a nested model or in ``call``.
 
     Args:
         outputs: returns the net's outputs, ``[n, classes]``.
@@ -25,7 +25,7 @@ def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
     """
     tried = outputs(inputs)
     if getattr(tried, "ndim", 0) != 2:
-        return  # refused for its shape
+        return  # its shape is refused later
     rows = [np.asarray(tried, np.float64)]
     if inputs.dtype.kind == "f":
         rows.append(np.asarray(outputs(inputs * np.float32(STRETCH)), np.float64))

@@ -66,7 +66,7 @@ class Regressor(ScikitLearn, FeatureTrainer):
         Args:
             x: inputs ``[n, ...]`` as for ``Classifier``, or ``Batches`` of inputs and targets.
             y: numbers ``[n]`` or ``[n, k]``.
-            sample_weight: weights of the examples ``[n]``; those of weight 0 are left out.
+            sample_weight: weights of the examples ``[n]``; examples of weight 0 are left out.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.

@@ -1,4 +1,4 @@
-"""``ScikitLearn``: what scikit-learn asks of an estimator besides ``fit`` and ``predict``."""
+"""``ScikitLearn``: scikit-learn's estimator interface besides ``fit`` and ``predict``."""
 
 from __future__ import annotations
 

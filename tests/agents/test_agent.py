@@ -249,7 +249,7 @@ def test_spaces_that_an_agent_does_not_take_are_refused_before_it_is_built(
 
 
 @pytest.mark.parametrize("observation", ["x", None, [1.0, 2.0], np.zeros((84, 84))])
-def test_predict_refuses_what_is_no_observation(observation):
+def test_predict_refuses_anything_but_observations(observation):
     with agentlab.make_envs("CartPole-v1") as envs:
         agent = agentlab.make_agent("random", envs)
     with pytest.raises(AgentlabError, match=r"an observation .*must be one of Box"):

@@ -1,4 +1,4 @@
-"""Episodes without end: evaluations, plays and videos are bounded, and say what they cut."""
+"""Episodes that never end: evaluations, plays and videos are limited, and report their cuts."""
 
 import gymnasium
 import numpy as np
@@ -18,7 +18,7 @@ class Step(Agent):
 
 
 class Door(gymnasium.Env):
-    """Action 1 ends an episode after three steps; action 0 never does. Each step pays 1.
+    """Action 1 ends an episode after three steps; action 0 never does. Each step has reward 1.
 
     The episodes' numbers are their observations, so that ``Step`` never ends every other one.
     """
@@ -78,7 +78,7 @@ def test_an_evaluation_without_cut_episodes_mentions_none():
     assert (played.cut, played.cut_note()) == (0, "")
 
 
-def test_games_of_atari_are_cut_too():
+def test_atari_episodes_are_cut_too():
     frames = agentlab.Preprocessing(grayscale=True, resize=32, frame_stack=2)
     with agentlab.make_envs("ALE/Pong-v5", 2, preprocessing=frames, workers=1) as envs:
         assert type(envs).__name__ == "AtariVector"
@@ -106,7 +106,7 @@ def test_evaluations_while_training_are_bounded():
         agentlab.evaluate(agent, envs, max_steps=0)
 
 
-def test_a_video_has_the_rate_of_its_environment_and_several_short_episodes(tmp_path, monkeypatch):
+def test_a_video_has_its_environments_frame_rate_and_several_short_episodes(tmp_path, monkeypatch):
     import imageio.v3
 
     monkeypatch.setattr("agentlab.runs.video.LONGEST", 15.0)

@@ -83,7 +83,7 @@ def test_what_was_learned_is_saved_and_can_be_resumed(algo, tmp_path):
     assert [row.partition(",")[0] for row in rows] == ["step", "200", "400", "600", "800"]
 
 
-def test_an_environment_that_exits_is_no_success(tmp_path):
+def test_an_environment_that_exits_is_an_error(tmp_path):
     Faulty.fault = lambda: sys.exit(0)
     envs = agentlab.make_envs(make, 2)
     agent = agentlab.make_agent("random", envs)

@@ -25,7 +25,7 @@ SMALL = {
 
 
 class Doors(gymnasium.Env):
-    """Only the doors of the mask are open; walking into another ends in an error.
+    """Only the doors in the mask are open; choosing another one is an error.
 
     The mask of a terminal state forbids everything.
 
@@ -78,7 +78,7 @@ def train_and_evaluate(algo, envs):
 @pytest.mark.parametrize(
     ("algo", "entry"), [*((algo, True) for algo in SMALL), ("pg", False), ("q_table", False)]
 )
-def test_no_algorithm_chooses_a_forbidden_action(algo, entry, tmp_path):
+def test_no_algorithm_chooses_a_masked_action(algo, entry, tmp_path):
     preprocessing = Preprocessing(action_masks=not entry)
     with agentlab.make_envs(lambda: Doors(entry), 2, preprocessing=preprocessing) as envs:
         agent = train_and_evaluate(algo, envs)
@@ -102,7 +102,7 @@ def test_masks_of_several_actions_at_once_are_joined(algo):
         train_and_evaluate(algo, envs)
 
 
-def test_a_mask_of_another_size_or_of_nothing_is_refused():
+def test_a_mask_of_the_wrong_size_or_without_actions_is_refused():
     class Wrong(Doors):
         def __init__(self):
             super().__init__(True)

@@ -37,7 +37,7 @@ def test_the_power_of_pink_noise_falls_as_one_over_the_frequency():
     assert slope == pytest.approx(-1, abs=0.15)
 
 
-def test_noise_begins_anew_with_an_episode():
+def test_noise_is_reset_with_each_episode():
     rng, noise = np.random.default_rng(0), ActionNoise("pink", 1)
     before = noise(5000, rng)
     noise.reset(np.arange(5000) < 2500)

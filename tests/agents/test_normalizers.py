@@ -56,7 +56,7 @@ def test_a_constant_input_becomes_zero():
     np.testing.assert_allclose(made(np.full((1, 2), 0.1)), 0, atol=1e-6)
 
 
-def test_only_large_first_observations_are_normalized_unasked(capsys):
+def test_only_large_first_observations_are_normalized_by_default(capsys):
     for first, on in ((99.0, False), (101.0, True)):
         made = normalizer(on=None)
         made.observe(np.full((1, 2), first), np.full((1, 2), 1e5))
@@ -67,7 +67,7 @@ def test_only_large_first_observations_are_normalized_unasked(capsys):
     assert kept.on is False
 
 
-def test_one_hot_inputs_and_bytes_are_kept():
+def test_one_hot_inputs_and_bytes_are_not_normalized():
     space = spaces.Dict(
         image=spaces.Box(0, 255, (2, 2, 1), np.uint8),
         speed=spaces.Box(-1e6, 1e6, (1,)),
@@ -116,7 +116,7 @@ def test_statistics_are_frozen_in_evaluation(trained):
     np.testing.assert_equal((agent.encoding.state(), agent.return_normalizer.state()), before)
 
 
-def test_copies_saved_and_exported_agents_normalize_alike(trained, tmp_path):
+def test_copied_saved_and_exported_agents_normalize_alike(trained, tmp_path):
     agent, envs = trained
     observations = 5 * np.random.default_rng(0).normal(size=(7, 1)).astype(np.float32)
     expected = act(agent, observations).tolist()

@@ -69,7 +69,7 @@ def test_continuous_actions_are_scaled_to_their_bounds(low, high, ends):
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_forbidden_actions_are_never_chosen(data):
+def test_masked_actions_are_never_chosen(data):
     n, rng = 40, np.random.default_rng(data.draw(st.integers(0, 10**6)))
     sizes = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
     space = spaces.MultiDiscrete(sizes) if len(sizes) > 1 else spaces.Discrete(sizes[0])

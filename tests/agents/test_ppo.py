@@ -30,7 +30,7 @@ def loss_of(agent, ratios, advantages, values=0.0, returns=None):
     return agent.loss(batch, start)
 
 
-def test_the_gain_is_the_smaller_one_of_the_ratio_and_the_clipped_ratio():
+def test_the_objective_is_the_minimum_of_the_ratio_and_the_clipped_ratio():
     agent, _ = made(normalize_advantage=False, ent_coef=0.0, vf_coef=0.0)
     found = loss_of(agent, [1.5, 0.5], [1.0, -1.0])
     # min(1.5, 1.2) * 1 and min(0.5 * -1, 0.8 * -1)
@@ -67,7 +67,7 @@ def test_advantages_are_normalized_in_each_minibatch():
         (0.5, 1.5**2),  # clipped to 0.9, which is better than 0.5
     ],
 )
-def test_the_value_loss_is_the_larger_one_of_the_value_and_the_clipped_value(value, expected):
+def test_the_value_loss_is_the_maximum_for_the_value_and_the_clipped_value(value, expected):
     agent, _ = made(clip_range_vf=0.1, normalize_advantage=False)
     found = loss_of(agent, [1.0, 1.0], [1.0, 1.0], values=value, returns=[2.0, 2.0])
     assert float(found.metrics["loss/value"]) == pytest.approx(expected)
@@ -109,12 +109,12 @@ def rollout_of(truncate):
     return agent.rollout.next_values(np.float32([7.0]))[:, 0].tolist()
 
 
-def test_an_episode_bootstraps_from_its_last_value_if_it_is_truncated_only():
+def test_only_a_truncated_episode_bootstraps_from_its_last_value():
     assert rollout_of(truncate=False) == [10, 10, 0]
     assert rollout_of(truncate=True) == [10, 10, 10]
 
 
-def test_a2c_has_the_optimizer_of_its_paper_and_makes_one_step_a_rollout():
+def test_a2c_has_the_optimizer_of_its_paper_and_makes_one_step_per_rollout():
     agent, _ = made("a2c", rollout_length=5, n_minibatches=1, n_epochs=1)
     assert (agent.optimizer.name, agent.optimizer.rho) == ("rmsprop", 0.99)
     assert agent.config.clip_range is None

@@ -211,7 +211,7 @@ def test_the_parts_of_a_tuple_are_numbered_together():
     assert sorted(numbers(np.stack(every)).tolist()) == list(range(24)) and numbers.count == 24
 
 
-def test_a_box_in_a_dict_is_binned_and_a_mask_is_no_state():
+def test_a_box_in_a_dict_is_binned_and_a_mask_is_not_part_of_the_state():
     space = spaces.Dict(
         x=spaces.Box(0, 1, (1,)), level=spaces.Discrete(3), action_mask=spaces.MultiBinary(2)
     )

@@ -68,7 +68,7 @@ def test_nothing_is_bootstrapped_after_termination():
     assert float(found.loss) == pytest.approx(0.5)  # the mean of 0 and 1
 
 
-def test_the_policy_loss_is_the_entropy_term_minus_the_smaller_value():
+def test_the_policy_loss_is_the_entropy_term_minus_the_smaller_q_value():
     found = with_known_networks(ent_coef=0.2).policy_loss(minibatch([0.0, 0.7]))
     u = 0.7
     log_prob = LOG_NORMAL_0 - 0.5 * u**2 - np.log(1 - np.tanh(u) ** 2)

@@ -1,4 +1,4 @@
-"""What a training saves beside its planned checkpoints, and what it finds when it resumes."""
+"""What training saves besides its planned checkpoints, and what it restores when resumed."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ class Config:
 
 
 class Counting(Agent):
-    """Keeps a state of everything that a user might put into one."""
+    """Has a state with everything that a user might put into one."""
 
     Config = Config
 
@@ -49,7 +49,7 @@ class Counting(Agent):
 
 
 def trained(folder, steps, agent_class=Counting, callbacks=(), envs=None, **options):
-    """Return the agent after training in the run in ``folder``, which is made if it is missing."""
+    """Return the agent after training in the run in ``folder``, which is created if missing."""
     run = Run.open(folder) if folder.exists() else Run.create(folder.parent, folder.name, {})
     with run, envs or agentlab.make_envs("CartPole-v1", 2) as envs:
         agent = agent_class(envs.observation_space, envs.action_space, 2, Config(), 0)
@@ -68,7 +68,7 @@ def numbers(folder):
     return sorted(path.name for path in (folder / "checkpoints").iterdir())
 
 
-def test_numpy_scalars_and_keys_of_any_kind_come_back_as_they_were(tmp_path):
+def test_numpy_scalars_and_keys_of_any_type_are_restored(tmp_path):
     whole = trained(tmp_path / "whole", 100)
     trained(tmp_path / "parts", 40)
     parts = trained(tmp_path / "parts", 100)
@@ -91,7 +91,7 @@ def test_a_state_that_cannot_be_saved_is_refused_at_the_first_step(tmp_path):
     assert "NumPy arrays" in told
 
 
-def test_checkpoints_are_saved_by_time_too_and_leave_no_trace(tmp_path, monkeypatch):
+def test_checkpoints_are_also_saved_by_time_and_do_not_change_the_training(tmp_path, monkeypatch):
     whole = trained(tmp_path / "whole", 40)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     often = trained(tmp_path / "often", 40)
@@ -104,7 +104,7 @@ def test_checkpoints_are_saved_by_time_too_and_leave_no_trace(tmp_path, monkeypa
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", [50, 60, 200])
-def test_signals_leave_no_trace(tmp_path, number, step):
+def test_signals_do_not_change_the_training(tmp_path, number, step):
     class Signal(Callback):
         def on_step(self, now):
             if now == step:
@@ -128,7 +128,7 @@ def test_a_run_is_not_resumed_in_other_spaces(tmp_path):
     assert "but the run was started with Box([-4.8" in told
 
 
-def test_a_deleted_checkpoint_is_made_good_at_once(tmp_path):
+def test_a_deleted_checkpoint_is_replaced_at_once(tmp_path):
     class Delete(Callback):
         def on_step(self, step):
             if step == 24:
@@ -142,7 +142,7 @@ def test_a_deleted_checkpoint_is_made_good_at_once(tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"means": "x"}, {"means": {"loss": 3}}, {"logged": None}, {"seconds": []}]
 )
-def test_forged_states_of_a_training_are_refused(tmp_path, changes):
+def test_forged_training_states_are_refused(tmp_path, changes):
     trained(tmp_path / "run", 20)
     path = tmp_path / "run" / "checkpoints" / "000001" / "state.json"
     content = json.loads(path.read_text())

@@ -94,7 +94,7 @@ def test_a_repeated_flag_adds_arguments():
         ("--wrapper my_wrappers:nothing", ["returned None", "gymnasium.Env"]),
     ],
 )
-def test_unfit_arguments_and_wrappers(refused, wrappers, words, parts):
+def test_invalid_arguments_and_wrappers(refused, wrappers, words, parts):
     refused(f"{LAKE} {words}", *parts)
     refused(f"check-env FrozenLake-v1 {words}", *parts)
     assert not Path("runs").exists()
@@ -135,7 +135,7 @@ def test_trials_of_a_search_get_the_arguments(call):
     assert config["environment"]["env_kwargs"] == {"map_name": "8x8"}
 
 
-def test_an_agent_saved_from_python_remembers_its_environment(call, refused, wrappers):
+def test_an_agent_saved_from_python_is_saved_with_its_environment(call, refused, wrappers):
     envs = agentlab.make_envs(
         "FrozenLake-v1", 2, map_name="8x8", wrappers=["gymnasium.wrappers:FlattenObservation"]
     )
@@ -157,7 +157,7 @@ def test_preprocessing_is_saved_with_an_agent_too(call):
     assert agent.evaluation_copy(1, 0).environment == agent.environment
 
 
-def test_an_id_without_version_is_its_newest_with_its_preset(call):
+def test_an_id_without_version_means_the_newest_one_with_its_preset(call):
     result = call("train --env CartPole --algo pg --steps 64 --eval-episodes 0 --no-video")
     assert result.code == 0, result.err
     assert "the newest version of CartPole" in result.out
@@ -178,7 +178,7 @@ def test_an_environment_registered_by_name_only_keeps_its_id(monkeypatch):
         del gymnasium.registry["Plain"]
 
 
-def test_a_run_of_before_has_no_arguments(run):
+def test_an_older_run_has_no_arguments(run):
     path = run / "config.json"
     config = json.loads(path.read_text())
     del config["environment"]

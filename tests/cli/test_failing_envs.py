@@ -1,4 +1,4 @@
-"""Code of a user that raises or exits is told in one sentence with its own file and line."""
+"""User code that raises or exits is reported in one sentence with its file and line."""
 
 import sys
 

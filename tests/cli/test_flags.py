@@ -159,7 +159,7 @@ def test_help_shows_what_a_preset_fills_in(call):
     assert ", preset cartpole)" in words
 
 
-def test_words_of_a_list_of_texts_are_items_as_they_are():
+def test_words_of_a_list_of_strings_are_its_items():
     @dataclass(frozen=True)
     class Files:
         csv: tuple[str, ...] | None = option(None, "files")

@@ -1,4 +1,4 @@
-"""No command replaces a file that the user did not offer."""
+"""No command replaces a file without the user's consent."""
 
 import pytest
 
@@ -29,13 +29,13 @@ def test_files_are_not_replaced_unasked(refused, files, words, told):
     assert all(path.read_text() == "mine" for path in files.iterdir())
 
 
-def test_a_video_is_replaced_when_the_user_says_so(call, files):
+def test_a_video_is_replaced_with_overwrite(call, files):
     words = "play --env CartPole-v1 --algo random --episodes 1 --video mine.gif --overwrite"
     assert call(words).code == 0
     assert (files / "mine.gif").read_bytes().startswith(b"GIF")
 
 
-def test_predictions_are_replaced_when_the_user_says_so(call, files):
+def test_predictions_are_replaced_with_overwrite(call, files):
     (files / "x.csv").write_text("a,b\n" + "".join(f"{i % 7 / 10},{i}\n" for i in range(20)))
     words = "fit --csv x.csv --target b --task regression --epochs 1 --hidden 4 --name fitted"
     assert call(words).code == 0

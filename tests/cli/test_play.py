@@ -31,7 +31,7 @@ def test_a_saved_agent_plays_without_its_run(call, run):
     assert call("play agent --episodes 1").code == 0
 
 
-def test_an_agent_without_a_config_plays_where_it_was_trained(call, run):
+def test_an_agent_without_a_config_plays_in_the_environment_of_its_training(call, run):
     (run / "learner" / "config.json").unlink()
     assert call("play runs/done/learner --episodes 1").code == 0
     assert call("play runs/done/learner --env CartPole-v0 --episodes 1").code == 0

@@ -1,4 +1,4 @@
-"""Names of other libraries get the right answer, at once."""
+"""Flags and names of other libraries get a hint, before TensorFlow is loaded."""
 
 import subprocess
 import sys
@@ -36,11 +36,11 @@ PG = "train --env CartPole-v1 --algo pg"
         ("train --env CartPole-v1 --algo DQM", "did you mean 'dqn'"),
     ],
 )
-def test_the_right_answer_and_not_the_nearest_string(refused, words, part):
+def test_equivalents_are_suggested_before_similar_strings(refused, words, part):
     refused(words, part)
 
 
-def test_a_registered_name_comes_before_its_advice():
+def test_a_registered_name_takes_precedence_over_its_hint():
     names = Registry("algo", {"ppo": "a:B"}, {"ppo": "use pg", "a2c": "use ppo"})
     names.check("ppo")
     assert names.canonical("PPO") == "ppo"
@@ -58,7 +58,7 @@ def test_case_does_not_matter_in_names_of_algorithms(call, algo):
     assert ALGORITHMS.canonical("Q-Table") == "q_table"
 
 
-def test_advice_names_existing_flags_and_only_names_that_are_not_taken():
+def test_hints_are_existing_flags_and_only_for_names_that_are_not_flags():
     from agentlab.cli import fit, play, train, tune
     from agentlab.cli.flags import Parser
     from agentlab.supervised import TRAINERS, trainer_class

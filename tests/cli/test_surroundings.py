@@ -1,4 +1,4 @@
-"""Terminals, pipes, encodings and folders as people have them."""
+"""Terminals, pipes, encodings and folders as they occur in practice."""
 
 import io
 import os
@@ -20,14 +20,14 @@ TINY = "--env CartPole-v1 --algo random --steps 400 --eval-episodes 2 --no-video
 
 
 def start(words, folder, shell="", **environ):
-    """Start a training in a process of its own; ``shell`` redirects its streams."""
+    """Start training in a separate process; ``shell`` redirects its streams."""
     command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, SCRIPT, *words.split()]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=environ, stdout=pipe, stderr=pipe)
 
 
-def test_nothing_dies_of_an_encoding(monkeypatch):
+def test_any_text_can_be_printed_in_any_encoding(monkeypatch):
     for encoding in ("ascii", "latin-1", "utf-8", "cp1252"):
         file = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding=encoding))
@@ -51,7 +51,7 @@ def test_the_policy_of_a_grid_is_printed_in_ascii(tmp_path, monkeypatch):
     assert all(len(row.split()) == 4 and set(row) <= set("<v>^. ") for row in policy)
 
 
-def test_a_pipe_that_is_closed_early_swallows_the_rest():
+def test_output_after_a_pipe_is_closed_is_dropped():
     reader, writer = os.pipe()
     stream = Output(os.fdopen(writer, "w", buffering=1))
     os.close(reader)
@@ -62,21 +62,21 @@ def test_a_pipe_that_is_closed_early_swallows_the_rest():
     stream.close()
 
 
-def test_a_training_goes_on_without_streams_and_its_files_stay_clean(tmp_path):
+def test_training_works_without_streams_and_prints_nothing_into_its_files(tmp_path):
     process = start(TINY, tmp_path, ">&- 2>&-")
     assert process.wait(60) == 0
     metrics = (tmp_path / "runs/CartPole-v1-random/metrics.csv").read_text()
     assert metrics.startswith("step,episodes") and len(metrics.splitlines()) == 2
 
 
-def test_a_full_disk_under_the_output_is_told(tmp_path):
+def test_a_full_disk_for_the_output_is_reported(tmp_path):
     process = start(TINY, tmp_path, ">/dev/full")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert err.decode().splitlines()[-1] == "agentlab: error: No space left on device"
 
 
-def test_a_deleted_folder_is_told(tmp_path, monkeypatch, capfd):
+def test_a_deleted_current_folder_is_reported(tmp_path, monkeypatch, capfd):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -127,7 +127,7 @@ def test_ctrl_c_in_the_evaluation_says_what_is_saved_at_once(tmp_path):
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - before < 5
     assert process.returncode == 130
-    saved = "what was trained last is saved in runs/CliffWalking-v1-random/learner"
+    saved = "the last trained model is saved in runs/CliffWalking-v1-random/learner"
     assert saved in err.decode()
     assert "Traceback" not in err.decode()
 
@@ -160,7 +160,7 @@ def test_a_broken_ffmpeg(call, refused, monkeypatch, ffmpeg):
     assert "video       none: " in result.out
 
 
-def test_the_handler_of_encodings_is_registered():
+def test_the_encoding_error_handler_is_registered():
     import codecs
 
     prepare_streams()

@@ -1,4 +1,4 @@
-"""Dates are read in every usual form, and an exported model reads them alike."""
+"""Dates are read in all usual formats, and an exported model reads them in the same way."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("texts", "expected"), FORMS)
-def test_every_usual_form_of_dates_is_read(texts, expected):
+def test_all_usual_date_formats_are_read(texts, expected):
     form = find_dates(texts).format
     np.testing.assert_allclose(days(texts, form), expected)
     found, valid = days_of_dates(np.array(texts), form)
@@ -40,11 +40,11 @@ def test_every_usual_form_of_dates_is_read(texts, expected):
     "texts",
     [["red", "13/04/2021"], ["12:30"], ["1.5", "2.5"], ["10.3272"], ["1234.05"], ["a1"], [""]],
 )
-def test_other_texts_are_no_dates(texts):
+def test_other_texts_are_not_dates(texts):
     assert find_dates(texts) is None
 
 
-def test_the_order_of_day_and_month_is_that_of_a_series_or_doubtful():
+def test_the_order_of_day_and_month_is_inferred_from_a_series_or_doubtful():
     days_in_order = [f"{i:02}/02/2020" for i in range(1, 9)]
     assert find_dates(days_in_order).format == "%d/%m/%Y"
     months_in_order = [f"{i:02}/02/2020" for i in (1, 2, 4, 3)]

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: parts of any name, unreadable files, deep images."""
+"""Folders of images as found in practice: splits of any name, unreadable files, 16-bit images."""
 
 import numpy as np
 import pytest
@@ -35,25 +35,27 @@ def fill(folder, classes=("bar", "disc"), n=6, size=(12, 12)):
         ("training-set/training-set", "test-set/test-set"),
     ],
 )
-def test_parts_are_found_under_any_usual_name(tmp_path, train, test):
+def test_splits_are_found_under_any_usual_name(tmp_path, train, test):
     fill(tmp_path / train, n=8)
     fill(tmp_path / test, n=3)
     folder = ImageFolder(tmp_path, validation=0)
     assert folder.classes == ["bar", "disc"]
     assert (folder.train.size, folder.test.size) == (16, 6)
-    assert "parts: the folders" in folder.describe()
+    assert "splits: the folders" in folder.describe()
 
 
-def test_hidden_folders_are_no_classes(tmp_path):
+def test_hidden_folders_are_not_classes(tmp_path):
     fill(tmp_path, ("bar", "disc", ".ipynb_checkpoints", "__MACOSX"))
     assert ImageFolder(tmp_path).classes == ["bar", "disc"]
 
 
-def test_a_class_of_files_that_are_not_read_is_named(tmp_path):
+def test_a_class_with_only_unsupported_formats_is_named(tmp_path):
     fill(tmp_path)
     (tmp_path / "ring").mkdir()
     (tmp_path / "ring" / "1.heic").write_bytes(b"x")
-    with pytest.raises(AgentlabError, match=r"the class 'ring' of .* not read \(.heic\)"):
+    with pytest.raises(
+        AgentlabError, match=r"the class 'ring' of .* unsupported formats \(.heic\)"
+    ):
         ImageFolder(tmp_path)
     (tmp_path / "ring" / "1.heic").rename(tmp_path / "ring" / "notes.txt")
     assert ImageFolder(tmp_path).classes == ["bar", "disc"]
@@ -101,9 +103,9 @@ def test_images_of_more_than_8_bits_keep_their_contrast(tmp_path, kind):
     assert again.read(path).max() == 255
 
 
-def test_large_photos_are_reduced_and_told(tmp_path):
+def test_large_photos_are_reduced_and_reported(tmp_path):
     fill(tmp_path, n=6, size=(300, 400))
     folder = ImageFolder(tmp_path)
     assert folder.preprocessor.input_shape == (96, 128, 3)
-    assert "the first image has 300 x 400; --size sets another" in folder.describe()
+    assert "the first image is 300 x 400; --size sets another size" in folder.describe()
     assert ImageFolder(tmp_path, size=50).preprocessor.input_shape == (50, 50, 3)

@@ -31,10 +31,10 @@ def test_numbers_are_read_as_people_write_them(texts, form, values):
     found = find_numbers(texts)
     assert found.form == NumberForm(*form)
     assert [found.numbers[text] for text in texts] == pytest.approx(values)
-    assert found.form.parse(texts).tolist() == pytest.approx(values)  # and so in prediction
+    assert found.form.parse(texts).tolist() == pytest.approx(values)  # also in prediction
 
 
-def test_the_rest_of_the_file_decides_on_numbers_in_doubt():
+def test_the_rest_of_the_file_decides_on_ambiguous_numbers():
     assert find_numbers(["1.234", "12.500"]).form == NumberForm()
     assert find_numbers(["1.234", "12.500"], hint=",").form == NumberForm(",", ".")
     assert find_numbers(["1.5"], hint=",").form == NumberForm()
@@ -65,7 +65,7 @@ def test_words_for_a_missing_number_are_missing(word):
         ["1_000"],
     ],
 )
-def test_other_texts_are_no_numbers(texts):
+def test_other_texts_are_not_numbers(texts):
     assert find_numbers(texts).numbers == {}
     assert np.isinf(NumberForm().parse(texts)).all()
 

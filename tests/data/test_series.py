@@ -1,4 +1,4 @@
-"""A series has a time index: found or named, sorted, its gaps and doubles filled or refused."""
+"""The time index of a series: inferred or given, sorted, with gaps filled or refused."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_rows_are_sorted_by_their_dates_and_forecasts_follow_the_latest(tmp_path
 )
 def test_the_frequency_is_inferred_and_times_are_continued(tmp_path, times, step, following):
     series = read_series(dated(tmp_path, [(t, i) for i, t in enumerate(times)], "date,v"))
-    assert series.names == ["v"]  # the times are no quantity
+    assert series.names == ["v"]  # the times are not values
     assert series.values[:, 0].tolist() == list(range(len(times)))
     assert series.form.time.step == step
     assert series.form.time.after(series.last, 1) == [following]
     assert any(f"one step is {step}" in note for note in series.notes)
 
 
-def test_missing_times_and_values_are_filled_and_told_or_refused(tmp_path):
+def test_missing_times_and_values_are_filled_and_reported_or_refused(tmp_path):
     rows = [(d, i) for i, d in enumerate(DAYS) if i not in (10, 11)]
     rows[5] = (DAYS[5], "")
     path = dated(tmp_path, rows)
@@ -75,7 +75,7 @@ def test_missing_times_and_values_are_filled_and_told_or_refused(tmp_path):
         read_series(path, gaps="refuse")
 
 
-def test_times_that_occur_twice_are_averaged_and_told_or_refused(tmp_path):
+def test_duplicate_times_are_averaged_and_reported_or_refused(tmp_path):
     path = dated(tmp_path, [(DAYS[0], 1), (DAYS[1], 2), (DAYS[1], 4), (DAYS[2], 5)])
     series = read_series(path)
     assert series.values[:, 0].tolist() == [1, 3, 5]
@@ -148,22 +148,22 @@ def test_a_text_among_dates_is_named_with_its_row(tmp_path):
         read_series(dated(tmp_path, rows))
 
 
-def test_rows_without_times_are_taken_in_order_and_told(tmp_path):
+def test_rows_without_times_are_taken_in_order_and_reported(tmp_path):
     series = read_series(write(tmp_path, "day;a;b\nMo;1,5;2\nTu;;3\nWe;4,5;4\n"))
     assert series.names == ["a", "b"]
     assert series.values.tolist() == [[1.5, 2], [3, 3], [4.5, 4]]
     assert any("no column of times was found" in note for note in series.notes)
-    assert any("left out, as they are not numbers: day" in note for note in series.notes)
+    assert any("left out, because they are not numeric: day" in note for note in series.notes)
 
 
-def test_numbers_of_a_series_may_have_thousands_marks_and_units(tmp_path):
+def test_numbers_of_a_series_may_have_thousands_separators_and_units(tmp_path):
     rows = [(d, f'"1,{i:03}"', f"{i} kg", "-" if i == 7 else i) for i, d in enumerate(DAYS)]
     series = read_series(dated(tmp_path, rows, "date,a,b,c"))
     assert series.values[:2].tolist() == [[1000, 0, 0], [1001, 1, 1]]
     assert series.values[7].tolist() == [1007, 7, 7]
 
 
-def test_the_form_of_a_file_holds_for_later_files(tmp_path):
+def test_the_form_of_a_file_is_used_for_later_files(tmp_path):
     rows = [(f"{d:%d/%m/%Y}", store, i) for i, d in enumerate(DAYS) for store in "ab"]
     form = read_series(dated(tmp_path, rows, "date,store,sold"), group="store").form
     form = SeriesForm.from_json(form.to_json())

@@ -263,7 +263,7 @@ def test_too_few_rows(tmp_path):
         Table(write(tmp_path, "a,y\n"), "y")
 
 
-def test_a_rare_word_in_a_column_of_yes_and_no_is_a_missing_value_and_told(tmp_path):
+def test_a_rare_word_in_a_boolean_column_is_missing_and_reported(tmp_path):
     path = numbered(tmp_path)
     test = list(rows_of(Table(path, "y").test))[1]
     row = int(test[-1] - 0.5)

@@ -1,4 +1,4 @@
-"""Tables as people really have them: numbers, dates, labels, missing words, leaks."""
+"""Tables as found in practice: numbers, dates, labels, missing cells, leaks."""
 
 import gzip
 import time
@@ -38,7 +38,7 @@ def test_quoted_decimal_commas_are_numbers_and_a_numeric_target_is_a_regression(
     assert "decimal comma" in fitted.describe()
 
 
-def test_thousands_marks_and_units_are_read_and_told(tmp_path):
+def test_thousands_separators_and_units_are_read_and_reported(tmp_path):
     fitted = table(tmp_path, "a;y", lambda i: f"{i % 9} kg;$1.{i:03},50")
     assert fitted.train.targets[:2].tolist() == [1000.5, 1001.5]
     assert "unit kg" in fitted.describe()
@@ -54,7 +54,7 @@ def test_words_among_numbers_are_missing_cells(tmp_path, word):
     assert fitted.columns.transform(read)[:, 1].tolist() == [0, 1]
 
 
-def test_a_word_of_the_user_is_a_missing_cell_also_in_later_files(tmp_path):
+def test_a_word_given_as_missing_is_missing_in_later_files_too(tmp_path):
     def row(i):
         return f"{'gone' if i % 30 == 7 else i * 1.5},{'pq'[i % 2]}"
 
@@ -69,7 +69,7 @@ def test_a_word_of_the_user_is_a_missing_cell_also_in_later_files(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["{y}-{m:02}-{d:02}", "{d:02}/{m:02}/{y}", "{m:02}/{d:02}/{y}"])
-def test_dates_of_any_form_become_the_same_days(tmp_path, form):
+def test_dates_in_any_format_become_the_same_days(tmp_path, form):
     def row(i):
         return f"{form.format(y=2020 + i % 2, m=1 + i % 12, d=1 + i % 28)},{i / 2}"
 
@@ -89,19 +89,19 @@ def test_dates_of_any_form_become_the_same_days(tmp_path, form):
     assert (column.mean, column.deviation) == (iso.mean, iso.deviation)
 
 
-def test_a_date_in_doubt_is_told_and_can_be_corrected(tmp_path):
+def test_an_ambiguous_date_is_reported_and_can_be_corrected(tmp_path):
     def row(i):
         return f"{1 + i * 5 % 12:02}/{1 + i * 7 % 12:02}/2020,{i / 2}"
 
     fitted = table(tmp_path, "day,y", row)
-    assert "day and month could be the other way round: --kind day=dayfirst" in fitted.describe()
+    assert "day and month could be swapped: --kind day=dayfirst" in fitted.describe()
     assert columns_of(fitted)["day"].format == "%m/%d/%Y"
     assert columns_of(table(tmp_path, "day,y", row, kinds={"day": "dayfirst"}))["day"].format == (
         "%d/%m/%Y"
     )
 
 
-def test_spellings_of_a_label_are_one_class_and_told(tmp_path):
+def test_spellings_of_a_label_are_one_class_and_reported(tmp_path):
     spelled = ["cat", "cat ", "Cat", "dog", "dog", " DOG"]
     fitted = table(tmp_path, "c,x,y", lambda i: f"{spelled[i % 6]},{i % 7},{spelled[i % 6]}")
     assert fitted.columns.classes == ("cat", "dog")
@@ -117,7 +117,7 @@ def test_zero_and_zero_point_zero_are_one_class(tmp_path):
     assert fitted.train.targets[:4].tolist() == [0, 0, 1, 1]
 
 
-def test_a_rare_word_among_yes_and_no_is_missing_in_training_and_prediction(tmp_path):
+def test_a_rare_word_in_a_boolean_column_is_missing_in_training_and_prediction(tmp_path):
     fitted = table(
         tmp_path, "m,y", lambda i: f"{'maybe' if i == 7 else ('yes', 'no')[i % 2]},{i / 2}", n=200
     )
@@ -128,7 +128,7 @@ def test_a_rare_word_among_yes_and_no_is_missing_in_training_and_prediction(tmp_
     assert inputs[:, 1].tolist() == [1, 0]
 
 
-def test_texts_that_nearly_all_differ_are_no_classes(tmp_path):
+def test_texts_that_nearly_all_differ_are_not_classes(tmp_path):
     with pytest.raises(AgentlabError, match="contains 60 different texts in 60 rows.*--task class"):
         table(tmp_path, "x,y", lambda i: f"{i % 7},name {i}")
     assert (
@@ -141,7 +141,7 @@ def test_texts_that_nearly_all_differ_are_no_classes(tmp_path):
     )
 
 
-def test_record_numbers_and_copies_of_the_target_are_left_out_and_told(tmp_path):
+def test_record_numbers_and_copies_of_the_target_are_dropped_and_reported(tmp_path):
     fitted = table(
         tmp_path,
         "code,x,copy,y",
@@ -160,9 +160,9 @@ def test_record_numbers_and_copies_of_the_target_are_left_out_and_told(tmp_path)
     assert again.columns.inputs == ("code",)
 
 
-def test_rare_classes_are_told(tmp_path):
+def test_rare_classes_are_reported(tmp_path):
     fitted = table(tmp_path, "x,y", lambda i: f"{i % 7},{'yes' if i == 3 else 'no'}", n=200)
-    assert "'yes' is 0.50% of the training rows, so accuracy says little" in fitted.describe()
+    assert "'yes' is 0.50% of the training rows, so accuracy is misleading" in fitted.describe()
     assert "few training rows of 'yes' (1)" in fitted.describe()
 
 
@@ -216,7 +216,7 @@ def test_forty_thousand_columns_are_read_in_seconds(tmp_path):
     assert time.process_time() - start < 15  # 5 s on an idle machine
 
 
-def test_durations_and_dates_of_a_dataframe_are_no_nanoseconds():
+def test_durations_and_dates_of_a_dataframe_are_not_nanoseconds():
     import pandas as pd
 
     days = pd.date_range("2020-01-01", periods=4)

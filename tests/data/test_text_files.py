@@ -1,4 +1,4 @@
-"""Texts are read by one reader: encodings, line ends, and names of files that are not there."""
+"""Text files: encodings, line endings, and names of missing files."""
 
 import pytest
 
@@ -38,11 +38,11 @@ def test_a_file_with_carriage_returns_only_has_lines(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nothere.txt", "my prompt.txt", "texts/start.md", "./a.b/c.dat"])
-def test_the_name_of_a_file_that_is_not_there_is_no_text(name):
+def test_the_name_of_a_missing_file_is_not_a_text(name):
     with pytest.raises(AgentlabError, match="there is no file"):
         text_of(name)
 
 
 @pytest.mark.parametrize("text", ["To be, or not", "and/or", "He said no.", "3.5", "a\nb.txt"])
-def test_a_text_is_no_name_of_a_file(text):
+def test_a_text_is_not_a_file_name(text):
     assert text_of(text) == text

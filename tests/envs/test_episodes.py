@@ -62,7 +62,7 @@ def test_an_environment_that_does_not_repeat_is_found_out_and_begins_anew():
 
 
 class Fragile(Drifting):
-    """Ends episodes after as many steps as it has been reset, and refuses further steps."""
+    """Ends its n-th episode after n steps, and refuses further steps."""
 
     def reset(self, seed=None, options=None):
         self.left = 9 - Drifting.resets % 9
@@ -75,7 +75,7 @@ class Fragile(Drifting):
         return observation, reward, not self.left, False, {}
 
 
-def test_a_replayed_episode_that_ends_early_is_found_out_and_not_stepped_on():
+def test_a_replayed_episode_that_ends_early_is_detected_and_not_stepped_further():
     with make_envs(Fragile, 1) as envs:
         Drifting.resets = 0
         envs.reset(0)

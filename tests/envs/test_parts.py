@@ -13,7 +13,7 @@ from agentlab.errors import AgentlabError
 
 
 class Robot(gymnasium.Env):
-    """A nested observation whose parts all say how many steps were made."""
+    """A nested observation whose parts all contain the number of steps so far."""
 
     def __init__(self, **spaces_of_robot):
         self.observation_space = spaces.Dict(
@@ -67,7 +67,7 @@ def test_unfinished_episodes_with_parts_are_replayed():
         assert np.array_equal(others.observations, step.next_observations)
 
 
-def test_a_part_that_is_no_array_is_left_out_with_a_word(capsys):
+def test_a_part_that_is_not_an_array_is_left_out_with_a_warning(capsys):
     with agentlab.make_envs(lambda: Robot(mission=spaces.Text(9)), 2) as envs:
         assert set(envs.observation_space) == {"arm/0", "arm/1", "camera"}
         envs.reset(seed=0)
@@ -133,7 +133,7 @@ class Camera(gymnasium.Env):
         return np.arange(3 * 8 * 6, dtype=np.uint8).reshape(3, 8, 6), {}
 
 
-def test_channels_first_are_moved_last_where_asked():
+def test_channels_first_are_moved_last_on_request():
     with agentlab.make_envs(Camera, preprocessing=Preprocessing(channels_first=True)) as envs:
         assert envs.observation_space == spaces.Box(0, 255, (8, 6, 3), np.uint8)
         assert np.array_equal(envs.reset()[0], np.moveaxis(Camera().reset()[0], 0, -1))

@@ -1,4 +1,4 @@
-"""What environments return from render() becomes an RGB image, or is refused in a sentence."""
+"""What environments return from render() becomes an RGB image, or is refused in one sentence."""
 
 import numpy as np
 import pytest

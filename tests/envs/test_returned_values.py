@@ -1,4 +1,4 @@
-"""What environments return is checked at every step, and an offence is told with its value."""
+"""What environments return is checked at every step, and invalid values are reported."""
 
 import sys
 
@@ -93,7 +93,7 @@ OFFENCES = [
 
 
 @pytest.mark.parametrize(("options", "message"), OFFENCES)
-def test_the_first_offence_is_told_with_its_step_and_value(options, message):
+def test_the_first_invalid_value_is_reported_with_its_step(options, message):
     with pytest.raises(EnvFailure) as raised:
         stepped(**options)
     text = str(raised.value)
@@ -103,7 +103,7 @@ def test_the_first_offence_is_told_with_its_step_and_value(options, message):
 
 
 @pytest.mark.parametrize(("options", "message"), OFFENCES)
-def test_check_env_has_the_same_sentences(options, message):
+def test_check_env_has_the_same_messages(options, message):
     with pytest.raises(AgentlabError) as strict:
         check_env(Scripted(**{"at": 3, **options}))
     with pytest.raises(EnvFailure) as raised:
@@ -113,7 +113,7 @@ def test_check_env_has_the_same_sentences(options, message):
 
 
 @pytest.mark.parametrize("where", [0, 1])
-def test_offences_of_reset_are_told(where):
+def test_invalid_values_of_reset_are_reported(where):
     space = [UNIT, spaces.Discrete(5)][where]
     with pytest.raises(EnvFailure, match=r"at the start of an episode .* observation of reset\(\)"):
         stepped(0, space=space, at=0, observation=[NAN, 9][where])
@@ -145,13 +145,13 @@ def test_workers_check_as_well():
         ({"reward": np.array(1.0), "terminated": 0, "truncated": np.bool_(False)}, [0, 0]),
     ],
 )
-def test_what_loses_nothing_is_accepted(options, stored):
+def test_lossless_conversions_are_accepted(options, stored):
     step = stepped(3, **options)[-1]
     np.testing.assert_allclose(step.next_observations[0], stored, atol=1e-6)
     assert step.rewards[0] == 1
 
 
-def test_floats_that_leave_the_bounds_later_are_told_once(capsys):
+def test_floats_that_leave_the_bounds_later_are_reported_once(capsys):
     # As Gymnasium's LunarLander does: an error would end a training that is not harmed.
     steps = stepped(19, at=12, observation=np.full(2, 3, np.float32), n=2)
     assert (steps[11].next_observations == 3).all()
@@ -250,7 +250,7 @@ def test_a_plain_environment_instead_of_a_vector_is_explained():
             call()
 
 
-def test_check_env_explains_what_is_no_environment():
+def test_check_env_explains_what_is_not_an_environment():
     for env in (Scripted, "CartPole-v1", lambda: Scripted()):
         with pytest.raises(InvalidArgument, match="is not an environment; pass gymnasium.make"):
             check_env(env)

@@ -59,7 +59,7 @@ def test_a_replay_buffer_in_a_file_needs_the_space_when_it_is_made(full, tmp_pat
         ReplayBuffer(box, gymnasium.spaces.Discrete(2), 100, path=tmp_path)
 
 
-def test_a_reserved_file_has_the_length_that_was_asked_for(tmp_path):
+def test_a_reserved_file_has_the_requested_length(tmp_path):
     with open(tmp_path / "file", "wb+") as file:
         reserve(file, 0)
         assert os.fstat(file.fileno()).st_size == 0

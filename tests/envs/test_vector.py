@@ -264,7 +264,7 @@ def hang():
     ctypes.PyDLL(None).sleep(1000)  # holds the interpreter's lock
 
 
-def test_workers_that_hang_end_with_their_vector(monkeypatch):
+def test_workers_that_hang_are_ended_with_their_vector(monkeypatch):
     monkeypatch.setattr("agentlab.envs.worker_vector.CLOSE_SECONDS", 0.1)
     envs = WorkerVector([partial(Count, disaster=hang)] * 2, "count", workers=2)
     pids = [worker.pid for worker in envs._workers]

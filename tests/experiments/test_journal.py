@@ -30,7 +30,7 @@ def asked(folder, count):
 
 
 @pytest.mark.parametrize("target", ["study.log", "runs/s/study.log", "/nowhere"])
-def test_a_lock_that_was_left_is_not_waited_for(tmp_path, target):
+def test_a_stale_lock_is_not_waited_for(tmp_path, target):
     asked(tmp_path, 2)
     os.symlink(target, tmp_path / "study.log.lock")
     assert len(study(tmp_path).trials("COMPLETE")) == 2
@@ -38,7 +38,7 @@ def test_a_lock_that_was_left_is_not_waited_for(tmp_path, target):
 
 
 @pytest.mark.parametrize("cut", [1, 7, 60])
-def test_half_a_line_is_removed_and_told(tmp_path, capsys, cut):
+def test_half_a_line_is_removed_and_reported(tmp_path, capsys, cut):
     asked(tmp_path, 3)
     path = tmp_path / "study.log"
     path.write_bytes(path.read_bytes()[:-cut])
@@ -52,7 +52,7 @@ def test_half_a_line_is_removed_and_told(tmp_path, capsys, cut):
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"op_code": 99}', "\0\0\0"])
-def test_a_damaged_line_is_told(tmp_path, line):
+def test_a_damaged_line_is_reported(tmp_path, line):
     asked(tmp_path, 1)
     lines = (tmp_path / "study.log").read_text().splitlines()
     (tmp_path / "study.log").write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
@@ -60,7 +60,7 @@ def test_a_damaged_line_is_told(tmp_path, line):
         study(tmp_path)
 
 
-def test_a_search_is_written_by_one_process(tmp_path):
+def test_only_one_process_writes_to_a_search(tmp_path):
     first = asked(tmp_path, 1)
     code = (
         "import sys; from pathlib import Path; from agentlab.experiments.journal import Journal; "

@@ -44,7 +44,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     for settings in ({}, {"steps": 200}, {"steps": 100}):
         again, reported = resumed(done.path, **settings)
         assert content(done.path) == before
-        assert "has finished already, so nothing was changed" in reported["finished"]
+        assert "has already finished, so nothing was changed" in reported["finished"]
         assert (again.steps, again.interrupted, again.saved) == (200, False, done.saved)
         assert again.evaluation.returns.tolist() == done.evaluation.returns.tolist()
     again, reported = resumed(done.path, steps=300)
@@ -81,7 +81,7 @@ def test_changed_settings_are_recorded_and_kept(dqn, tmp_path):
         resumed(path, hidden=(9,))
 
 
-def test_a_decay_over_the_whole_training_is_stretched():
+def test_a_decay_over_the_whole_training_is_extended():
     made = plan("dqn", **NET, decay_steps=200)
     assert made.changed(steps=400).config.decay_steps == 400
     assert made.changed(steps=400, decay_steps=300).config.decay_steps == 300
@@ -93,7 +93,7 @@ def test_a_decay_over_the_whole_training_is_stretched():
     )
 
 
-def test_other_versions_are_told(tmp_path, capsys):
+def test_other_versions_are_reported(tmp_path, capsys):
     done = start(plan(), tmp_path, "run")
     config = json.loads((done.path / "config.json").read_text())
     config["versions"]["keras"] = "3.0.1"
@@ -134,7 +134,7 @@ def test_a_new_run_starts_from_a_trained_agent(dqn, tmp_path, algo, settings, na
         resumed(result.path, steps=100)  # depends on nothing outside its own folder
 
 
-def test_what_cannot_be_started_from_is_told(dqn, tmp_path):
+def test_an_agent_that_cannot_be_started_from_is_reported(dqn, tmp_path):
     trained = dqn
     for made, told in (
         (plan("random", init_from=str(trained)), "it holds the agent 'dqn', not 'random'"),

@@ -56,7 +56,7 @@ def test_the_bytes_of_a_buffer_are_those_that_it_takes():
     assert buffer.nbytes == sum(needed)
 
 
-def test_the_tightest_limit_counts(monkeypatch, tmp_path):
+def test_the_lowest_memory_limit_applies(monkeypatch, tmp_path):
     group = tmp_path / "a" / "b"
     group.mkdir(parents=True)
     for folder, limit, used in ((tmp_path / "a", "1000000", "400000"), (group, "max", "300000")):

@@ -105,7 +105,7 @@ def test_only_changed_segments_are_written_again(compress, tmp_path):
     assert not set(first.values()) & set(second.values())
 
 
-def test_two_saves_in_a_row_share_no_file_that_could_spoil_both(tmp_path):
+def test_two_saves_in_a_row_share_no_file_that_could_damage_both(tmp_path):
     world = World()
     replay, other = make(world), make(world)
     fill(replay, world, 140)

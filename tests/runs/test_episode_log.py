@@ -1,4 +1,4 @@
-"""One row for each episode, equal in equal runs, whatever happens between."""
+"""One row for each episode, equal in equal runs, even if they are interrupted."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ def trained(folder, name, parts):
     return run.path
 
 
-def test_a_run_in_parts_has_the_episodes_of_the_whole(tmp_path):
+def test_an_interrupted_run_has_the_same_episodes(tmp_path):
     whole, parts = trained(tmp_path, "whole", [600]), trained(tmp_path, "parts", [150, 300, 600])
     assert (whole / "episodes.csv").read_bytes() == (parts / "episodes.csv").read_bytes()
     rows = read_episodes(whole)
     assert len(rows) > 10
-    assert (rows[:, 1] == rows[:, 2]).all()  # CartPole pays 1 a step
+    assert (rows[:, 1] == rows[:, 2]).all()  # the reward of CartPole is 1 per step
     assert (np.diff(rows[:, 0]) >= 0).all() and rows[-1, 0] <= 600
 
 

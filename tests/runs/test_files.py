@@ -86,7 +86,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(folder: Path, victim: Path) ->
     assert victim.read_text() == "precious"
 
 
-def test_a_folder_is_there_at_every_moment_of_its_replacement(
+def test_a_folder_exists_at_every_moment_of_its_replacement(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, there = folder / "agent", []

@@ -74,7 +74,7 @@ def test_no_line_is_wider_than_the_terminal_and_80_columns_hold_the_time_left(
     assert ("episodes" in lines[-1]) == (columns >= 100)
 
 
-def test_no_time_left_is_estimated_while_compiling_nor_from_before(
+def test_the_time_left_is_not_estimated_while_compiling_or_from_that_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     terminal = on_a_terminal(monkeypatch)

@@ -1,4 +1,4 @@
-"""A run whose files disappear while it is written: told at the next row, and nothing is lost."""
+"""Files of a run that disappear during training: reported at the next row, and nothing is lost."""
 
 import shutil
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_nothing_is_written_into_another_folder_of_the_same_name(run: Run) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="found by what Linux lists")
-def test_a_renamed_folder_is_followed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_renamed_folder_is_found_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = run.path, run.path.with_name("new")
     old.rename(new)
     run.log(3, {"loss": 0.125}, {})
@@ -74,7 +74,7 @@ def test_a_renamed_folder_is_followed(run: Run, capsys: pytest.CaptureFixture[st
     assert run.save_checkpoint(2, 3, lambda folder: None, {}) == new / "checkpoints" / "000002"
 
 
-def test_deleted_checkpoints_are_told_at_the_next_row(
+def test_deleted_checkpoints_are_reported_at_the_next_row(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(run.path / "checkpoints")
@@ -88,7 +88,7 @@ def test_deleted_checkpoints_are_told_at_the_next_row(
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_stray_entries_of_the_checkpoints_are_told_once_and_kept(
+def test_stray_checkpoint_entries_are_reported_once_and_kept(
     run: Run, folder: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("notes.txt", "000002"):
@@ -99,7 +99,7 @@ def test_stray_entries_of_the_checkpoints_are_told_once_and_kept(
             stray.write_text("mine")
     run.log(3, {"loss": 0.125}, {})
     told = capsys.readouterr().err
-    assert told.count("is no checkpoint of this training") == 2
+    assert told.count("is not a checkpoint of this run") == 2
     run.save_checkpoint(2, 3, lambda folder: None, {})
     assert "was renamed to 000002.other" in capsys.readouterr().err
     run.log(4, {"loss": 0.5}, {})
@@ -136,14 +136,14 @@ def test_what_has_the_name_of_a_file_of_the_run_is_set_aside(
     again = Run.open(run.path, writing=True)
     found = again.resume()
     assert found is not None and found.number == 1
-    assert f"and was renamed to {name}.other" in capsys.readouterr().err
+    assert f"it was renamed to {name}.other" in capsys.readouterr().err
     again.log(2, {"loss": 0.25}, {})
     assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
     assert (run.path / f"{name}.other").exists()
 
 
 @pytest.mark.parametrize("fate", ["deleted", "a file"])
-def test_a_run_that_has_ended_does_not_begin_anew(run: Run, fate: str) -> None:
+def test_a_finished_run_without_checkpoints_is_not_started_over(run: Run, fate: str) -> None:
     run.save_learner("learner", lambda folder: None)
     run.close()
     shutil.rmtree(run.path / "checkpoints")
@@ -154,14 +154,14 @@ def test_a_run_that_has_ended_does_not_begin_anew(run: Run, fate: str) -> None:
     assert (run.path / "metrics.csv").read_text() == "step,loss\n1,0.5\n2,0.25\n"
 
 
-def test_training_that_starts_again_says_so(
+def test_training_that_starts_over_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run.create(tmp_path, "killed", {})
     assert run.resume() is None and capsys.readouterr().err == ""
     run.log(1, {"loss": 0.5}, {})
     assert run.resume() is None
-    assert "has no checkpoint yet, so its training starts again" in capsys.readouterr().err
+    assert "has no checkpoint yet, so training starts over" in capsys.readouterr().err
 
 
 def test_a_damaged_configuration_has_a_copy(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Every option acts on arrays, batches and files alike; rare classes are seen; nets are checked."""
+"""Options have the same effect on arrays, batches and files; rare classes; checks of nets."""
 
 import copy
 import pickle
@@ -50,19 +50,19 @@ def plain():
 
 
 @pytest.mark.parametrize("option", [{"class_weights": "balanced"}, {"l2": 0.1}])
-def test_an_option_acts_on_arrays_batches_and_files_alike(sources, plain, option):
+def test_an_option_has_the_same_effect_on_arrays_batches_and_files(sources, plain, option):
     acting = fitted_on(X, Y, **option)
     assert np.abs(plain - acting).max() > 1e-3
     for name in ("batches", "file"):
         np.testing.assert_allclose(fitted_on(sources[name], **option), acting, atol=1e-5)
 
 
-def test_balanced_class_weights_act_on_a_streamed_file(sources, plain):
+def test_balanced_class_weights_apply_to_a_streamed_file(sources, plain):
     balanced = fitted_on(sources["stream"], class_weights="balanced")
     assert balanced[-RARE:, 1].mean() > plain[-RARE:, 1].mean() + 0.1
 
 
-def test_rare_classes_choose_the_best_epoch_and_are_reported():
+def test_with_rare_classes_balanced_accuracy_selects_the_epoch():
     classifier = Classifier("mlp", **{**OPTIONS, "epochs": 2}).fit(
         X, Y, validation_data=(X, Y), quiet=True
     )
@@ -87,7 +87,7 @@ def test_precision_recall_and_f1_by_hand():
     assert lines[-1].split() == ["dog", "1", "4"]
 
 
-def test_examples_of_weight_0_are_as_if_they_were_not_there():
+def test_examples_of_weight_0_have_no_effect():
     weights = np.r_[np.ones(200), np.zeros(200)]
     options = {"hidden": (8,), "epochs": 2}
     for cls, y in ((Classifier, (X[:, 0] > 0).astype(int)), (Regressor, X[:, 0] * 2)):

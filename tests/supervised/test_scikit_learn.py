@@ -1,4 +1,4 @@
-"""Classifier and Regressor hold to scikit-learn's own checks of estimators."""
+"""Classifier and Regressor pass scikit-learn's own checks of estimators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from agentlab.supervised import Classifier, Regressor
 
-# The checks that do not hold, and why.
+# The checks that fail, and why.
 EXCEPTIONS = {
     "check_no_attributes_set_in_init": "a trainer has attributes before fit, such as history",
     "check_parameters_default_constructible": "net=None is the config's own default, mlp",
@@ -32,7 +32,7 @@ EXCEPTIONS = {
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("cls", [Classifier, Regressor])
-def test_the_checks_of_scikit_learn_hold_but_for_those_with_a_reason(cls: Any) -> None:
+def test_all_checks_of_scikit_learn_pass_except_those_with_a_reason(cls: Any) -> None:
     estimator = cls("mlp", hidden=(8,), epochs=1, validation_split=0.0, batch_size=256)
     results = check_estimator(
         estimator, expected_failed_checks=EXCEPTIONS, on_skip=None, on_fail=None

@@ -168,7 +168,7 @@ def test_gradients_change_nothing_and_are_those_of_the_loss():
         np.testing.assert_array_equal(weights, START)
 
 
-def test_a_progress_line_learns_when_the_first_update_is_complete():
+def test_the_phase_ends_when_the_first_update_is_complete():
     class Learner:
         pass
 
