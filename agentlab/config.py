@@ -103,10 +103,14 @@ def _within(value: float, bounds: Mapping[str, float]) -> bool:
 
 def _in_words(bounds: Mapping[str, float]) -> str:
     if set(bounds) == {"ge", "le"}:
-        return f"between {bounds['ge']:g} and {bounds['le']:g}"
+        return f"between {_written(bounds['ge'])} and {_written(bounds['le'])}"
     if set(bounds) == {"ge"}:
-        return f"{bounds['ge']:g} or more"
-    return " and ".join(f"{BOUNDS[name]} {limit:g}" for name, limit in bounds.items())
+        return f"{_written(bounds['ge'])} or more"
+    return " and ".join(f"{BOUNDS[name]} {_written(limit)}" for name, limit in bounds.items())
+
+
+def _written(limit: float) -> str:
+    return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -203,9 +203,6 @@ class LanguageModel(Trainer):
             run.text("written", epoch, f"```\n{written}\n```")
         return {}
 
-    def graph(self) -> Any:
-        """Return ``None``, since the net is called with the states of the previous batch."""
-
     def predict(self, prompts: Sequence[str], length: int = 200) -> list[str]:
         """Return a continuation of each of ``prompts``; see ``generate``."""
         return [self.generate(prompt, length) for prompt in prompts]

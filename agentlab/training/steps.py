@@ -28,8 +28,8 @@ class LearningStep:
 
     def __init__(self, trainer: Trainer, example: Batch, ragged: bool) -> None:
         self._trainer, self._sums = trainer, Sums()
-        self._inputs = batch_spec(example, ragged).inputs
-        spec, variables = [batch_spec(example, ragged)], trainer.net.trainable_variables
+        self._spec = batch_spec(example, ragged)
+        variables = trainer.net.trainable_variables
 
         def make(training: bool) -> Update:
             return make_update(
@@ -37,7 +37,7 @@ class LearningStep:
                 (),
                 variables,
                 trainer.optimizer,
-                spec=spec,
+                spec=[self._spec],
                 max_grad_norm=trainer.config.max_grad_norm,
                 xla=trainer.uses_xla,
             )
@@ -52,9 +52,9 @@ class LearningStep:
         return {**self._sums.means(sums.numpy()), "grad_norm": float(norm[0])}
 
     def graph(self) -> Any:
-        """Return the traced computation of the network's outputs, for TensorBoard's graph view."""
-        forward = tf.function(lambda inputs: self._trainer.forward(inputs, False))
-        return forward.get_concrete_function(self._inputs)
+        """Return the traced ``losses`` without gradients, for TensorBoard's graph view."""
+        losses = tf.function(lambda batch: self._trainer.losses(batch, False))
+        return losses.get_concrete_function(self._spec)
 
     def _loss(self, batch: Batch, training: bool) -> Loss:
         found, weights = self._trainer.losses(batch, training), batch.weights

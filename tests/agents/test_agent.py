@@ -91,7 +91,7 @@ def test_an_agent_of_another_algorithm_is_refused(tmp_path):
     ("name", "says"),
     [
         ("pgg", "did you mean 'pg'"),
-        ("nothing_like_it", "choose from dqn, pg"),
+        ("nothing_like_it", "choose from a2c, ddpg, dqn, pg, ppo"),
         (
             "no_such_module:Agent",
             "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",

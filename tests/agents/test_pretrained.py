@@ -68,7 +68,7 @@ def test_a_policy_starts_from_what_a_classifier_saw_in_images(told_apart, freeze
     # What was learned is not overwritten by training on.
     learned = agent.state()
     agent.on_train_start()
-    assert all((value == learned[name]).all() for name, value in agent.state().items())
+    assert all(np.array_equal(value, learned[name]) for name, value in agent.state().items())
 
 
 def test_dqn_starts_with_both_its_nets(told_apart):
@@ -116,7 +116,7 @@ def test_only_the_start_of_a_run_needs_the_encoder(told_apart, tmp_path):
     shutil.rmtree(tmp_path / "resumed" / "checkpoints" / "000002")  # as if killed before it
     shutil.rmtree(pretrained)
     resumed = trained(Run.open(tmp_path / "resumed"), pretrained)
-    assert all((value == resumed.state()[name]).all() for name, value in whole.state().items())
+    assert all(np.array_equal(value, resumed.state()[n]) for n, value in whole.state().items())
     resumed.save(tmp_path / "agent")
     loaded = agentlab.load(tmp_path / "agent")
     assert loaded.config.pretrained == str(pretrained)

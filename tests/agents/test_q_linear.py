@@ -209,12 +209,7 @@ def test_bad_settings_are_refused_by_name(options, says):
     ("observations", "actions", "says"),
     [
         (None, spaces.Box(-1, 1), "algo='q_linear' needs Discrete actions, but .* has Box"),
-        (
-            spaces.Dict(a=spaces.Discrete(2)),
-            None,
-            "algo='q_linear' needs Box observations, but .* has Dict",
-        ),
-        (spaces.Discrete(4), None, "algo='q_linear' needs Box observations, but .* has Discrete"),
+        (spaces.Text(4), None, "algo='q_linear' needs .* observations, but .* has Text"),
     ],
 )
 def test_spaces_that_it_cannot_handle_are_refused(observations, actions, says):

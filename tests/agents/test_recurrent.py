@@ -193,7 +193,7 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
     shutil.copytree(tmp_path / "unbroken", tmp_path / "resumed")
     shutil.rmtree(tmp_path / "resumed" / "checkpoints" / "000002")  # as if killed before it
     resumed = trained(Run.open(tmp_path / "resumed"))
-    assert all((value == resumed[name]).all() for name, value in unbroken.items())
+    assert all(np.array_equal(value, resumed[name]) for name, value in unbroken.items())
     metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
     assert metrics[0] == metrics[1]
 

@@ -74,8 +74,11 @@ def test_what_is_there_is_never_overwritten(refused, tmp_path):
     [
         ("nets lent", "net='lent' is unknown; did you mean 'lenet'"),
         ("nets lenet --input-shape 4", "needs images"),
-        ("nets lenet --input-shape 0,4", "each item of input_shape=(0, 4) must be 1 or more"),
-        ("nets lenet --outputs 0", "outputs=0 must be 1 or more"),
+        (
+            "nets lenet --input-shape 0,4",
+            "each item of input_shape=(0, 4) must be between 1 and 100,000",
+        ),
+        ("nets lenet --outputs 0", "outputs=0 must be between 1 and 1,000,000"),
         ("nets lenet --vocabulary 5", "net='lenet' has no argument 'vocabulary'"),
         ("nets lenet --diagram lenet.doc", "diagram='lenet.doc' must end in .png, .pdf, .svg"),
         ("nets --diagram lenet.png", "--diagram lenet.png needs NET"),

@@ -225,7 +225,7 @@ def test_the_error_for_a_truncated_image_names_the_file(tmp_path):
 
 def test_programs_in_image_formats_are_not_run(tmp_path):
     spoil(tmp_path / "a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n%%EndComments\n")
-    with pytest.raises(AgentlabError, match=r"a\.png is not a readable image; correct"):
+    with pytest.raises(AgentlabError, match=r"a\.png is not a readable image$"):
         read(tmp_path / "a.png")
 
 
