@@ -84,7 +84,7 @@ def test_every_command_line_is_refused_in_one_sentence(call, seed):
         ("fit --images nowhere --recipe none", "nowhere"),
         ("fit --recipe none", "pass"),
         ("nets --outputs " + "9" * 50, "outputs="),
-        ("nets --outputs 2000000", "between 1 and 1e+06"),
+        ("nets --outputs 2000000", "between 1 and 1,000,000"),
         ("train --env CartPole-v1 --algo random --seed " + "9" * 30, "too large"),
         ("train --env CartPole-v1 --algo random --video=yes", "--video takes no value"),
     ],
