@@ -27,8 +27,8 @@ class LazyModule:
             _check_backend()
             with without_banners():
                 module = importlib.import_module(self._name)
-                if "tensorflow" in sys.modules:  # finds devices now, while messages are hidden
-                    sys.modules["tensorflow"].config.list_logical_devices()
+                if "tensorflow" in sys.modules:  # looks for GPUs now, while messages are hidden
+                    sys.modules["tensorflow"].config.list_physical_devices()
             return getattr(module, attribute)
         return getattr(importlib.import_module(self._name), attribute)
 

@@ -119,15 +119,16 @@ class Update:
         prepared = [self._prepared(batch) for batch in batches]
         if self._epochs == 1:
             return self._run_once(batches, prepared)
-        total = values = tf.zeros(len(self.metrics))
-        epoch, epochs = tf.constant(0), tf.constant(self._epochs)
-        while epoch < epochs:
+
+        def run_epoch(total: Any, kept: Any) -> Any:
+            values = total
             for batch, given in zip(batches, prepared, strict=True):
                 values = self._step(batch, given)[0]
                 total += values
-            epoch += 1
-            epochs = self._epochs_to_make(epoch, epochs, values)
-        return total / tf.cast(epoch * len(batches), tf.float32), ()
+            return values, total, kept
+
+        total, _, epochs = self._run_epochs(run_epoch, tf.zeros(0))
+        return total / tf.cast(epochs * len(batches), tf.float32), ()
 
     def _run_once(self, batches: Any, prepared: Any) -> tuple[Any, Any]:
         total, kept = tf.zeros(len(self.metrics)), []
@@ -146,9 +147,9 @@ class Update:
         starts: Any = ()
         if self._prepare is not None:
             starts = tf.map_fn(self._prepare, batches, fn_output_signature=tf.float32)
-        total, kept = tf.zeros(len(self.metrics)), tf.zeros(rows)
-        values, epoch, epochs = total, tf.constant(0), tf.constant(self._epochs)
-        while epoch < epochs:
+
+        def run_epoch(total: Any, kept: Any) -> Any:
+            values = total
             for i in tf.range(rows[0]):
                 batch = tf.nest.map_structure(lambda field, i=i: field[i], batches)
                 given = () if self._prepare is None else (starts[i],)
@@ -156,16 +157,30 @@ class Update:
                 total += values
                 if per_example is not None:
                     kept = tf.tensor_scatter_nd_update(kept, [[i]], per_example[None])
-            epoch += 1
-            epochs = self._epochs_to_make(epoch, epochs, values)
-        return total / tf.cast(epoch * rows[0], tf.float32), kept
+            return values, total, kept
 
-    def _epochs_to_make(self, made: Any, epochs: Any, values: Any) -> Any:
-        """Return the number of epochs to make, given the metrics of the last minibatch."""
-        if self._stop is None:
-            return epochs
-        metrics = dict(zip(self.metrics, tf.unstack(values), strict=True))
-        return tf.where(self._stop(metrics), made, epochs)
+        total, kept, epochs = self._run_epochs(run_epoch, tf.zeros(rows))
+        return total / tf.cast(epochs * rows[0], tf.float32), kept
+
+    def _run_epochs(self, run_epoch: Callable[[Any, Any], Any], kept: Any) -> tuple[Any, Any, Any]:
+        """Return the sum of the metrics, what is kept of the last epoch, and how many were run.
+
+        Args:
+            run_epoch: a function of both, returning also the metrics of the last minibatch.
+            kept: what is kept, before the first epoch.
+        """
+        total, epoch = tf.zeros(len(self.metrics)), tf.constant(0)
+        if self._stop is None:  # XLA optimizes loops whose number of iterations is known
+            for _ in tf.range(self._epochs):
+                _, total, kept = run_epoch(total, kept)
+            return total, kept, tf.constant(self._epochs)
+        stopped = tf.constant(False)
+        while epoch < self._epochs and not stopped:
+            values, total, kept = run_epoch(total, kept)
+            epoch += 1
+            metrics = dict(zip(self.metrics, tf.unstack(values), strict=True))
+            stopped = self._stop(metrics)
+        return total, kept, epoch
 
 
 def make_update(
