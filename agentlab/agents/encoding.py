@@ -38,6 +38,7 @@ class Encoding:
         sparse: whether inputs are wide and contain only -1, 0 and 1, so that sparse products are
             faster.
         frames_first: whether the replay buffer stores them as ``[stack, height, width]``.
+        masks: whether observations include an action mask.
         normalizer: normalizes the inputs; ``None`` if they are one-hot or bytes.
 
     Args:
@@ -53,6 +54,7 @@ class Encoding:
     def __init__(self, space: gymnasium.Space[Any], normalize: bool | None = False) -> None:
         self.space = space
         self.encoders = encoders_of(space)
+        self.masks = has_mask(space)
         self.normalizer: ObservationNormalizer | None = None
         encoders = list(self.encoders.values())
         self.single = len(encoders) == 1
@@ -129,12 +131,7 @@ class Encoding:
         Raises:
             AgentlabError: as ``action_mask``.
         """
-        return action_mask(self.space, observations, acting)
-
-    @property
-    def masks(self) -> bool:
-        """Whether observations include an action mask."""
-        return has_mask(self.space)
+        return action_mask(self.space, observations, acting) if self.masks else None
 
     def tensor(self, observations: Any) -> Any:
         """Return network inputs for a tensor of observations, or a dictionary of their parts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -104,6 +104,29 @@ class Experience:
             return 0
         due = self.steps // config.train_freq - before // config.train_freq
         return due * config.gradient_steps
+
+    def observe(
+        self, step: Step, learn: Callable[[Minibatch], Any], optimizers: Sequence[Any]
+    ) -> dict[str, float] | None:
+        """Store a step, and run ``learn`` in the background if an update is due.
+
+        Args:
+            step: the step of all environments.
+            learn: updates on minibatches, and returns metrics.
+            optimizers: those whose learning rates decay.
+
+        Returns:
+            The metrics of the last update that was finished, if there are any.
+        """
+        updates = self.add(step)
+        if not updates:
+            return None
+        batches = self.sample(updates)  # while the previous update may be running
+        metrics = self.agent.finish_update()
+        for optimizer in optimizers:
+            self.config.decay(optimizer, self.steps)
+        self.agent.background.start(learn, batches)
+        return metrics if self.config.overlap else self.agent.finish_update()
 
     def sample(self, updates: int) -> Minibatch:
         """Sample minibatches, arrays ``[updates, b, ...]``."""

@@ -147,15 +147,8 @@ class SAC(Agent):
     # Learning
 
     def observe(self, step: Step) -> dict[str, float] | None:
-        updates = self.experience.add(step)
-        if not updates:
-            return None
-        batches = self.experience.sample(updates)  # while the previous update may be running
-        metrics = self.finish_update()
-        for optimizer in (self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer):
-            self.config.decay(optimizer, self.experience.steps)
-        self.background.start(self._learn, batches)
-        return metrics if self.config.overlap else self.finish_update()
+        optimizers = (self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer)
+        return self.experience.observe(step, self._learn, optimizers)
 
     def critic_loss(self, batch: Minibatch) -> Loss:
         """Return the mean squared error of both critics (equations 5 and 6)."""
