@@ -14,7 +14,6 @@ import dataclasses
 import difflib
 import json
 import math
-import operator
 import re
 import shlex
 import types
@@ -22,11 +21,11 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+from agentlab.bounds import check_bounds
 from agentlab.errors import AgentlabError, InvalidArgument
 
 T = TypeVar("T")
 LARGEST = 2**63 - 1
-BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 
 def option(
@@ -83,34 +82,6 @@ class Options:
         """Raise ``InvalidArgument`` if an option is out of bounds."""
         for field in dataclasses.fields(self):
             check_bounds(field, getattr(self, field.name))
-
-
-def check_bounds(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raise ``InvalidArgument`` if ``value`` is outside the bounds of ``field``."""
-    bounds = field.metadata.get("bounds", {})
-    for item in value if isinstance(value, tuple) else (value,):
-        if not isinstance(item, int | float) or _within(item, bounds):
-            continue
-        each = "each item of " if isinstance(value, tuple) else ""
-        none = ", or none" if "None" in str(field.type) and not each else ""
-        raise InvalidArgument(f"{each}{field.name}={value} must be {_in_words(bounds)}{none}")
-
-
-def _within(value: float, bounds: Mapping[str, float]) -> bool:
-    tests = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
-    return all(tests[name](value, limit) for name, limit in bounds.items())
-
-
-def _in_words(bounds: Mapping[str, float]) -> str:
-    if set(bounds) == {"ge", "le"}:
-        return f"between {_written(bounds['ge'])} and {_written(bounds['le'])}"
-    if set(bounds) == {"ge"}:
-        return f"{_written(bounds['ge'])} or more"
-    return " and ".join(f"{BOUNDS[name]} {_written(limit)}" for name, limit in bounds.items())
-
-
-def _written(limit: float) -> str:
-    return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
 
 
 def to_dict(config: Any) -> dict[str, Any]:

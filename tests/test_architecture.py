@@ -15,7 +15,7 @@ FACADE = "agentlab"  # agentlab/__init__.py, what a user imports
 
 # From the lowest floor to the highest: a module imports from the floors below its own.
 FLOORS = (
-    ("components", "config", "errors", "import_path", "json_state", "lazy", "registry"),
+    ("bounds", "components", "config", "errors", "import_path", "json_state", "lazy", "registry"),
     ("runs",),
     ("data", "envs"),
     ("nets", "replay"),

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from agentlab.bounds import check_bounds
 from agentlab.config import (
-    check_bounds,
     describe_type,
     did_you_mean,
     flag_of,
