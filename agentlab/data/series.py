@@ -160,13 +160,14 @@ def read_series(
         files, cells, rest if columns is None else list(columns), columns is not None
     )
     values = _numbers(files, cells, forms)
+    ignored = [name for name in rest if name not in forms and columns is None]
     if columns is None and (counter := row_counter(values, list(forms))):
         values = np.delete(values, list(forms).index(counter), axis=1)
         del forms[counter]
+        ignored.append(f"{counter} (it counts the rows)")
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
-    if ignored := [name for name in rest if name not in forms and columns is None]:
-        listed = ", ".join(ignored)
-        notes.append(f"columns left out, because they are not numeric or count the rows: {listed}")
+    if ignored:
+        notes.append(f"columns left out, because they are no numbers to forecast: {', '.join(ignored)}")
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import find_dates, without_absent
+from agentlab.data.number_columns import COUNTER
 from agentlab.data.number_forms import NumberForm, find_numbers
 from agentlab.data.time_index import find_step, is_clock, read_times
 from agentlab.errors import AgentlabError
@@ -115,7 +116,9 @@ def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> di
 
 
 def row_counter(values: Values, names: Sequence[str]) -> str | None:
-    """Return the column that only counts the rows of the file, if there are others.
+    """Return the column that only counts the rows of the file, by its name and values.
+
+    The only column of a file is never one.
 
     Args:
         values: the columns, float64 ``[rows, columns]``, in the order of the file.
@@ -123,8 +126,8 @@ def row_counter(values: Values, names: Sequence[str]) -> str | None:
     """
     rows = np.arange(len(values))
     for name, column in zip(names, values.T, strict=True):
-        counts = len(rows) > 2 and column[0] in (0, 1) and (column - rows == column[0]).all()
-        if counts and len(names) > 1:
+        counts = column[0] in (0, 1) and (column - rows == column[0]).all()
+        if counts and len(names) > 1 and COUNTER.fullmatch(name):
             return name
     return None
 

@@ -153,7 +153,7 @@ def test_rows_without_times_are_taken_in_order_and_reported(tmp_path):
     assert series.names == ["a", "b"]
     assert series.values.tolist() == [[1.5, 2], [3, 3], [4.5, 4]]
     assert any("no column of times was found" in note for note in series.notes)
-    assert any("left out, because they are not numeric: day" in note for note in series.notes)
+    assert any("left out, because they are no numbers to forecast: day" in note for note in series.notes)
 
 
 def test_numbers_of_a_series_may_have_thousands_separators_and_units(tmp_path):
@@ -196,7 +196,7 @@ HOURS = [dt.datetime(2021, 1, 1) + dt.timedelta(hours=i) for i in range(40)]
     ("header", "times", "following"),
     [
         ("Date,Time", [f"{t:%d/%m/%Y},{t:%H:%M:%S}" for t in HOURS], "02/01/2021 16:00:00"),
-        ("day,at", [f"{t:%Y-%m-%d},{t:%I:%M %p}" for t in HOURS], "2021-01-02 16:00:00"),
+        ("day,at", [f"{t:%Y-%m-%d},{t:%I:%M %p}" for t in HOURS], "2021-01-02 04:00 PM"),
         ("Year,Month,Day,Hour", [f"{t:%Y,%m,%d,%H}" for t in HOURS], "2021-01-02 16:00:00"),
         ("year,month", [f"{2000 + i // 12},{i % 12 + 1}" for i in range(40)], "2003-05-01"),
     ],
