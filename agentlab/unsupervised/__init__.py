@@ -19,6 +19,7 @@ TRAINERS = Registry(
     "trainer",
     {
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
+        "vae": "agentlab.unsupervised.vae:VAE",
     },
 )
 ESTIMATORS: Registry[str] = Registry("estimator", {})
