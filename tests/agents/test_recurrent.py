@@ -100,7 +100,7 @@ def test_an_update_takes_whole_sequences():
     agent, envs = pg(Clock, 5, net="gru")
     batches = spy(agent)
     agentlab.train(agent, envs, 5 * 8, quiet=True)
-    (inputs, recurrent_state, resets), *_ = batches[0]
+    inputs, recurrent_state, resets = batches[0].inputs
     assert inputs.shape == (2, 2, 8, 1) and resets.shape == (2, 2, 8)
     assert [part.shape for part in recurrent_state] == [(2, 2, 16)] * 2  # policy's and value's
     assert inputs[0, 0, :, 0].tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
@@ -160,8 +160,9 @@ def test_values_that_follow_remember_their_own_episode():
     )
     batches = spy(agent)
     agentlab.train(agent, envs, 12, quiet=True)
-    (inputs, *_), *_, returns = minibatch(batches[0], 0)
-    by_last_input = dict(zip(inputs[:, -1, 0], returns.reshape(2, 6), strict=True))
+    batch = minibatch(batches[0], 0)
+    last_inputs = batch.inputs[0][:, -1, 0]
+    by_last_input = dict(zip(last_inputs, batch.returns.reshape(2, 6), strict=True))
     ends = {seen: values_of(agent, *range(seen + 1)) for seen in (1, 3, 5)}
     assert np.ptp(list(ends.values())) > 1e-2
     long = [*discounted(5, ends[5]), *discounted(1, ends[1])]
@@ -176,9 +177,9 @@ def test_the_end_of_a_rollout_does_not_leak_into_the_next_episode():
     )
     batches = spy(agent)
     agentlab.train(agent, envs, 8, quiet=True)
-    (_, _, resets), *_ = batches[1]
+    _, _, resets = batches[1].inputs
     assert resets[0, 0].tolist() == [True, False, False, False]
-    first, second = (batch[-1] for batch in batches)
+    first, second = (batch.returns for batch in batches)
     np.testing.assert_array_equal(first, second)
 
 
