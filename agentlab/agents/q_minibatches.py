@@ -79,7 +79,7 @@ class QMinibatches:
         if encoding.masks:
             fields.append(encoding.mask(sampled.next_observations, acting=False))
         leading = (updates, self.batch_size)
-        return QMinibatch._make(field.reshape(*leading, *field.shape[1:]) for field in fields)
+        return QMinibatch(*(field.reshape(*leading, *field.shape[1:]) for field in fields))
 
     def spec(self) -> QMinibatch:
         """Return the TensorSpecs of minibatches, ``[updates, b, ...]``."""
