@@ -22,6 +22,7 @@ from agentlab.errors import AgentlabError, printable
 COMMANDS = {
     "train": "train an agent, or resume a run",
     "play": "run episodes with an agent, and record a video",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
     "fit-unsupervised": "train without labels: autoencoders, GANs, clusters, recommendations",
     "predict": "predict with a trained network",
@@ -34,6 +35,7 @@ COMMANDS = {
 SCRIPTS = {
     "train": "train_agent.py",
     "play": "play_agent.py",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train_supervised.py",
     "fit-unsupervised": "train_unsupervised.py",
     "predict": "predict.py",
