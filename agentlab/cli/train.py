@@ -39,6 +39,9 @@ class Choice:
     name: str | None = option(None, "name of the run's folder; none for the names of env and algo")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    accept_edits: bool = option(
+        False, "resume even if settings that cannot be changed were edited in config.json"
+    )
 
 
 def run(words: list[str]) -> int:
@@ -111,12 +114,14 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             parser.print_help()
             return 0
         del given["resume"]
+        accept = given.pop("accept_edits", False)
         given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
         result = resume(
             plan,
             record,
+            accept_edits=accept,
             on_start=lambda record: _announce(plan, record, origins),
             report=_report,
         )
