@@ -150,6 +150,7 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
         del given["resume"]
         accept = given.pop("accept_edits", False)
         plan = stored.resumed_with(given)
+        plan.source.check_exists()
         plan = plan.with_data(plan.load_data())
         result = resume(
             plan,
