@@ -84,7 +84,7 @@ class _Run:
 
     @classmethod
     def read(cls, path: Path) -> _Run:
-        config = read_config(path)
+        config, _ = read_config(path)
         if config.get("kind") != "agent":
             raise AgentlabError(
                 f"run={str(path)!r} is not an agent's; only agents' runs are compared"

@@ -78,15 +78,13 @@ class Source(Options):
 
     def located(self) -> Source:
         """Return the source with absolute paths, so that a run is resumed from any folder."""
-        given = {name: getattr(self, name) for name in FILES}
-        return replace(
-            self,
-            **{
-                name: tuple(map(absolute, value)) if isinstance(value, tuple) else absolute(value)
-                for name, value in given.items()
-                if value is not None
-            },
-        )
+        changed: dict[str, Any] = {}
+        for name in FILES:
+            value = getattr(self, name)
+            if value is not None:
+                many = isinstance(value, tuple)
+                changed[name] = tuple(map(absolute, value)) if many else absolute(value)
+        return replace(self, **changed)
 
     def check_exists(self) -> None:
         """Raise ``AgentlabError`` if the data of a run are no longer where they were."""
