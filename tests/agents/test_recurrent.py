@@ -1,7 +1,5 @@
 """Policies that remember: what they learn, and that no episode leaks into another."""
 
-import shutil
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -181,22 +179,6 @@ def test_the_end_of_a_rollout_does_not_leak_into_the_next_episode():
     assert resets[0, 0].tolist() == [True, False, False, False]
     first, second = (batch.returns for batch in batches)
     np.testing.assert_array_equal(first, second)
-
-
-def trained(run):
-    agent, envs = pg(Recall, net="gru", shared_torso=True, hidden=(8,), n_epochs=1)
-    agentlab.train(agent, envs, 800, run=run, log_every=100, checkpoint_every=400, quiet=True)
-    return agent.state()
-
-
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(tmp_path):
-    unbroken = trained(Run.create(tmp_path, "unbroken", {}))
-    shutil.copytree(tmp_path / "unbroken", tmp_path / "resumed")
-    shutil.rmtree(tmp_path / "resumed" / "checkpoints" / "000002")  # as if killed before it
-    resumed = trained(Run.open(tmp_path / "resumed"))
-    assert all(np.array_equal(value, resumed[name]) for name, value in unbroken.items())
-    metrics = [(tmp_path / name / "metrics.csv").read_bytes() for name in ("unbroken", "resumed")]
-    assert metrics[0] == metrics[1]
 
 
 def test_a_saved_agent_acts_as_before_in_any_number_of_environments(tmp_path):
