@@ -20,6 +20,7 @@ TRAINERS = Registry(
     "trainer",
     {
         "classifier": "agentlab.supervised.classifier:Classifier",
+        "capsules": "agentlab.supervised.capsules:CapsuleClassifier",
         "regressor": "agentlab.supervised.regressor:Regressor",
         "language_model": "agentlab.supervised.language:LanguageModel",
         "translator": "agentlab.supervised.translator:Translator",
