@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError
+from agentlab.experiments.unlabeled_data import unlabeled_defaults
+from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs")
 
@@ -17,7 +19,9 @@ class Source(Options):
     """The source of the data."""
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
-    target: str | None = option(None, "CSV column to predict")
+    target: str | None = option(
+        None, "CSV column to predict, or without labels, to leave out and color plots by"
+    )
     kind: tuple[str, ...] | None = option(
         None,
         "kinds of CSV columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
@@ -32,7 +36,9 @@ class Source(Options):
     task: Literal["regression", "classification"] | None = option(
         None, "task of the CSV's target; none infers it from the target's values"
     )
-    images: str | None = option(None, "folder with one subfolder of images per class")
+    images: str | None = option(
+        None, "folder with one subfolder of images per class, or without labels, of any images"
+    )
     size: int | None = option(
         None,
         "height and width to resize images to; none for the size of the first image, at most 128",
@@ -78,7 +84,7 @@ class Source(Options):
         return given[0] if given else None
 
 
-def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
+def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
@@ -87,7 +93,10 @@ def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         source: the source of the data.
         given: the settings that the user has given.
+        trainer: the trainer's name.
     """
+    if is_unsupervised(trainer):
+        return unlabeled_defaults(trainer, source.own, given)
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:

@@ -93,6 +93,12 @@ TORSOS = Registry(
             units=128,
             dropout=0.0,
         ),
+        "pooled_cnn": Torso(
+            "agentlab.nets.pooled_cnn:PooledCNN",
+            "images",
+            (28, 28, 1),
+            "3x3 convolutions with pooling, for convolutional autoencoders",
+        ),
         "vgg": Torso(
             "agentlab.nets.vgg:VGG",
             "images",

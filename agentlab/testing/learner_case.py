@@ -33,6 +33,11 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
+    "autoencoder": [
+        ("points", {"code": 2}),
+        ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
+        ("images", {"net": "pooled_cnn", "code": None, "epochs": 2}),
+    ],
 }
 
 
