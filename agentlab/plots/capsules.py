@@ -41,19 +41,36 @@ def reconstruction_panel(images: Array, rebuilt: Array, names: Sequence[str]) ->
     Args:
         images: from 0 to 1, ``[n, height, width, channels]``.
         rebuilt: likewise.
-        names: a title for each image.
+        names: the class of each image.
 
     >>> figure = reconstruction_panel(np.zeros((3, 8, 8, 1)), np.ones((3, 8, 8, 1)), "abc")
     >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
     ['a', 'b', 'c']
     """
-    figure = new_figure(max(1.0 * len(images), 3), 2.4)
+    return _rows([images, rebuilt], ["image", "decoded"], names)
+
+
+def pair_panel(images: Array, first: Array, second: Array, names: Sequence[str]) -> Figure:
+    """Plot images of pairs above the reconstructions of the first and of the second of each pair.
+
+    Args:
+        images: from 0 to 1, ``[n, height, width, channels]``.
+        first: likewise.
+        second: likewise.
+        names: both classes of each image.
+    """
+    return _rows([images, first, second], ["image", "first", "second"], names)
+
+
+def _rows(rows: Sequence[Array], labels: Sequence[str], names: Sequence[str]) -> Figure:
+    """Plot rows of images, with a label for each row and a name for each column."""
+    height, width = rows[0].shape[1:3]
+    figure = new_figure(max(1.0 * len(names), 3) + 0.6, 1.0 * len(rows) + 0.5)
     axes = figure.subplots()
-    axes.imshow(tiled(np.stack([images, rebuilt])), interpolation="nearest", aspect="equal")
-    height, width = images.shape[1:3]
-    axes.set_xticks([(width + 1) * i + width / 2 for i in range(len(images))])
+    axes.imshow(tiled(np.stack(rows)), interpolation="nearest", aspect="equal")
+    axes.set_xticks([(width + 1) * i + width / 2 for i in range(len(names))])
     axes.set_xticklabels([plain(name, 12) for name in names])
-    axes.set_yticks([height / 2, height * 1.5 + 1], ["image", "decoded"])
+    axes.set_yticks([(height + 1) * i + height / 2 for i in range(len(rows))], labels)
     _quiet(axes)
     return figure
 

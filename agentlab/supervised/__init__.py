@@ -21,6 +21,7 @@ TRAINERS = Registry(
     {
         "classifier": "agentlab.supervised.classifier:Classifier",
         "capsules": "agentlab.supervised.capsules:CapsuleClassifier",
+        "overlapping_capsules": "agentlab.supervised.overlapping:OverlappingCapsules",
         "regressor": "agentlab.supervised.regressor:Regressor",
         "language_model": "agentlab.supervised.language:LanguageModel",
         "translator": "agentlab.supervised.translator:Translator",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -27,8 +26,8 @@ SHOWN = 3  # images of which each dimension is varied
 
 
 @dataclass(frozen=True)
-class CapsuleConfig(Optimization):
-    """Hyperparameters of ``capsules``; the defaults are those of Sabour et al. 2017."""
+class CapsuleOptions(Optimization):
+    """Options of capsule networks; the defaults are those of Sabour et al. 2017."""
 
     filters: int = option(256, "output channels of the first convolution", ge=1)
     channels: int = option(32, "channels of primary capsules", ge=1)
@@ -41,6 +40,12 @@ class CapsuleConfig(Optimization):
         5e-4, "weight of the squared error of the reconstruction, summed over the pixels", ge=0
     )
     shift_pixels: int = option(2, "shift training images by up to this many pixels", ge=0)
+
+
+@dataclass(frozen=True)
+class CapsuleConfig(CapsuleOptions):
+    """Hyperparameters of ``capsules``."""
+
     class_weights: Literal["none", "balanced"] = override(ClassifierConfig, "class_weights", "none")
 
 
@@ -53,7 +58,7 @@ class CapsuleClassifier(Classifier):
 
     name = "capsules"
     Config: ClassVar[type] = CapsuleConfig
-    config: CapsuleConfig  # type: ignore[assignment]
+    config: Any
 
     def fit_preprocessor(self, x: Any, standardize: bool) -> Preprocessor:
         """Return a preprocessor of images."""

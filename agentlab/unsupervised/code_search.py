@@ -16,7 +16,8 @@ def make_search(generator: Any, discriminator: Any) -> Any:
     """Return a compiled function that searches codes by gradient descent (Yeh et al. 2017).
 
     Args:
-        generator, discriminator: the networks of a GAN.
+        generator: of a GAN.
+        discriminator: of the same GAN.
 
     Returns:
         A function of the images ``[b, ...]``, as the generator makes them; of ``known``, 1 where

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from agentlab.config import option, override
 from agentlab.nets import GENERATORS, make_torso
 from agentlab.training.optimization import Optimization
-from agentlab.unsupervised.gan import GAN, GANOptions
+from agentlab.unsupervised.gan import GAN
+from agentlab.unsupervised.gan_options import GANOptions
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def gan_plots(gan: GAN) -> dict[str, Figure]:
 
 
 def between(first: Any, second: Any, count: int) -> Any:
-    """Return codes on the great circle from ``first`` to ``second``, float32 ``[count, latent_dim]``.
+    """Return codes on the great circle from one code to another, ``[count, latent_dim]``.
 
     Points on the straight line would be shorter than normally distributed codes.
 

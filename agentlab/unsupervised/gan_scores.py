@@ -78,7 +78,9 @@ class Scores:
             if found >= self.count:
                 break
         if found < FEWEST:
-            raise InvalidArgument(f"there are {found} inputs to compare samples with; pass 2 or more")
+            raise InvalidArgument(
+                f"there are {found} inputs to compare samples with; pass 2 or more"
+            )
         wanted = self._features(np.concatenate(parts))
         made = make(found)
         scores = sample_scores(wanted, self._features(made))

@@ -70,7 +70,7 @@ def precision_recall(real: Array, generated: Array) -> tuple[float, float]:
     between = _squared_distances(x, y)  # [n, m]
     radius = [_radius(part)[:, None] for part in (x, y)]
     precision = (between <= radius[0]).any(0).mean()
-    recall = (between.T <= radius[1]).any(0).mean()
+    recall = (radius[1] >= between.T).any(0).mean()
     return float(precision), float(recall)
 
 
