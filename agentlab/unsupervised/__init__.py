@@ -21,6 +21,7 @@ TRAINERS = Registry(
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
         "gan": "agentlab.unsupervised.gan:GAN",
         "dcgan": "agentlab.unsupervised.dcgan:DCGAN",
+        "vae": "agentlab.unsupervised.vae:VAE",
     },
 )
 ESTIMATORS: Registry[str] = Registry("estimator", {})

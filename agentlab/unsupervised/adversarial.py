@@ -57,7 +57,6 @@ class AdversarialStep:
         max_grad_norm: maximum global norm of the gradients of each network.
         spec: TensorSpec of network inputs.
         seed: seed of the random points of the gradient penalty.
-        xla: compile with XLA.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class AdversarialStep:
         max_grad_norm: float | None,
         spec: Any,
         seed: int,
-        xla: bool,
     ) -> None:
         self._generator, self._discriminator = generator, discriminator
         self._scaled, self._loss, self._smoothing = scaled, loss, smoothing
@@ -84,13 +82,13 @@ class AdversarialStep:
                 optimizer.build(variables)
         self._steps = optimizers[1].iterations
         self._apply = [
-            compiled_apply(optimizer, variables, max_grad_norm, xla)
+            compiled_apply(optimizer, variables, max_grad_norm, xla=False)
             for optimizer, variables in zip(optimizers, self._variables, strict=True)
         ]
         codes = tf.TensorSpec((None, generator.latent_dim), tf.float32)
-        self._both = tf.function(self._train_both, [spec, codes], jit_compile=xla)
-        self._one = tf.function(self._train_discriminator, [spec, codes], jit_compile=xla)
-        self._other = tf.function(self._train_generator, [codes], jit_compile=xla)
+        self._both = tf.function(self._train_both, [spec, codes])
+        self._one = tf.function(self._train_discriminator, [spec, codes])
+        self._other = tf.function(self._train_generator, [codes])
 
     def __call__(self, inputs: Any, codes: Any, generator: bool = True) -> Any:
         """Train the discriminator and, unless ``generator`` is false, the generator.

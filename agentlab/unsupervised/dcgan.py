@@ -55,8 +55,3 @@ class DCGAN(GAN):
             seed=self.seed + 1000,
             name="torso",
         )
-
-    @property
-    def uses_xla(self) -> bool:
-        """Whether to compile with XLA: only where it is faster for convolutions, on a GPU."""
-        return False

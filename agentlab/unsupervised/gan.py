@@ -150,11 +150,6 @@ class GAN(Generating):
         judge = None if self.scores is None else self.scores.judge
         return None if judge is None else judge.net
 
-    @property
-    def uses_xla(self) -> bool:
-        """Whether to compile with XLA, which is faster for dense networks."""
-        return True
-
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
         """Create the optimizers and the compiled step."""
         config = self.config
@@ -176,7 +171,6 @@ class GAN(Generating):
             config.max_grad_norm,
             batch_spec(example, ragged).inputs,
             self.seed,
-            self.uses_xla,
         )
 
     def train_step(self, batch: Batch) -> Mapping[str, Any]:

@@ -135,7 +135,7 @@ class Generating(UnlabeledTrainer):
         return best
 
     def inference_model(self) -> Any:
-        """Return a Keras model from codes ``[n, latent_dim]`` to ``generated`` pixels or numbers."""
+        """Return a Keras model from codes ``[n, latent_dim]`` to ``generated``."""
         self.check_fitted()
         codes = keras.Input((self.config.latent_dim,), name="codes")
         outputs = keras.ops.cast(self.generator(codes, training=False), "float32")
