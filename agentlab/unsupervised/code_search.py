@@ -6,7 +6,7 @@ from typing import Any
 
 from agentlab.lazy import tf
 
-STEPS, RATE = 400, 0.05  # of Adam
+STEPS, RATE = 200, 0.1  # of Adam
 STARTS = 4  # random codes from which the search starts
 PRIOR = 0.01  # weight of the logits by which the discriminator finds an image unreal
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
@@ -21,8 +21,9 @@ def make_search(generator: Any, discriminator: Any) -> Any:
 
     Returns:
         A function of the images ``[b, ...]``, as the generator makes them; of ``known``, 1 where
-        they are known and else 0, of a shape that broadcasts to theirs; and of the first codes
-        ``[b, latent_dim]``. It returns codes ``[b, latent_dim]`` and the final losses ``[b]``.
+        they are known and else 0, of a shape that broadcasts to theirs; of the first codes
+        ``[b, latent_dim]``; and of the number of steps. It returns codes ``[b, latent_dim]`` and
+        the final losses ``[b]``.
     """
 
     def losses(codes: Any, images: Any, known: Any) -> Any:
@@ -34,9 +35,9 @@ def make_search(generator: Any, discriminator: Any) -> Any:
         unreal = tf.nn.softplus(-discriminator(found, training=False))
         return missed + PRIOR * unreal  # [b]
 
-    def search(images: Any, known: Any, codes: Any) -> Any:
+    def search(images: Any, known: Any, codes: Any, steps: Any) -> Any:
         momentum, velocity = tf.zeros_like(codes), tf.zeros_like(codes)
-        for i in tf.range(STEPS):
+        for i in tf.range(steps):
             with tf.GradientTape() as tape:
                 tape.watch(codes)
                 lost = losses(codes, images, known)

@@ -8,8 +8,8 @@ import numpy as np
 
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
-from agentlab.lazy import keras
-from agentlab.unsupervised.code_search import STARTS, make_search
+from agentlab.lazy import keras, tf
+from agentlab.unsupervised.code_search import STARTS, STEPS, make_search
 from agentlab.unsupervised.unlabeled import UnlabeledTrainer
 
 
@@ -86,18 +86,19 @@ class Generating(UnlabeledTrainer):
         Returns:
             Float32 ``[n, latent_dim]``.
         """
-        return self._search(self.inputs_of(x), np.ones((1,), np.float32), seed)
+        return self._search(self.inputs_of(x), np.ones((1,), np.float32), STEPS, seed)
 
     def reconstruct(self, x: Any) -> Array:
         """Return ``decode(encode(x))``, in the units of the raw inputs."""
         return self.decode(self.encode(x))
 
-    def inpaint(self, x: Any, mask: Any, seed: int = 0) -> Array:
+    def inpaint(self, x: Any, mask: Any, steps: int = STEPS, seed: int = 0) -> Array:
         """Return inputs whose masked part is that of the most similar generated inputs.
 
         Args:
             x: raw inputs ``[n, ...]``.
             mask: true where values are to be replaced, ``[n, ...]`` or the shape of one input.
+            steps: of the search for codes.
             seed: of the codes that the search starts from.
 
         Returns:
@@ -114,18 +115,19 @@ class Generating(UnlabeledTrainer):
                 f"mask has the shape {list(hidden.shape)}; it must be that of an input, "
                 f"{list(shape)}"
             ) from None
-        made = self.decode(self._search(inputs, 1 - hidden.astype(np.float32), seed))
+        made = self.decode(self._search(inputs, 1 - hidden.astype(np.float32), steps, seed))
         return np.where(hidden, made, self.raw(np.asarray(self.scaled(inputs))))
 
-    def _search(self, inputs: Array, known: Array, seed: int) -> Array:
+    def _search(self, inputs: Array, known: Array, steps: int, seed: int) -> Array:
         """Return the best codes for inputs, of searches from several starts."""
         self.check_fitted()
         search = self.compiled("search", lambda: make_search(self.generator, self.discriminator))
         rng, best, lowest = np.random.default_rng(seed), None, None
         images = self.scaled(inputs)
         for _ in range(STARTS):
+            start = self.codes(len(inputs), rng)
             codes, lost = (
-                part.numpy() for part in search(images, known, self.codes(len(inputs), rng))
+                part.numpy() for part in search(images, known, start, tf.constant(steps))
             )
             if best is None or lowest is None:
                 best, lowest = codes, lost
