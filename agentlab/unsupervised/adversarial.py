@@ -143,7 +143,7 @@ class AdversarialStep:
         real = self._scaled(inputs)
         both = self._discriminator(tf.concat([real, generated], 0), training=True)
         logits = tf.split(both, 2)
-        lost = discriminator_loss(self._loss, *logits, self._smoothing)
+        lost = discriminator_loss(self._loss, logits[0], logits[1], self._smoothing)
         fooled = generator_loss(self._loss, logits[1])
         # The outputs of a critic have no natural threshold: take the middle.
         threshold = tf.reduce_mean(both) if self._loss == "wasserstein" else 0.0
