@@ -152,6 +152,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",
