@@ -72,15 +72,13 @@ class Source(Options):
 
     def located(self) -> Source:
         """Return the source with absolute paths, so that a run is resumed from any folder."""
-        given = {name: getattr(self, name) for name in FILES}
-        return replace(
-            self,
-            **{
-                name: tuple(map(absolute, value)) if isinstance(value, tuple) else absolute(value)
-                for name, value in given.items()
-                if value is not None
-            },
-        )
+        paths: dict[str, Any] = {}
+        for name in FILES:
+            value = getattr(self, name)
+            if value is not None:
+                many = isinstance(value, tuple)
+                paths[name] = tuple(map(absolute, value)) if many else absolute(value)
+        return replace(self, **paths)
 
     def check_exists(self) -> None:
         """Raise ``AgentlabError`` if the data of a run are no longer where they were."""
