@@ -16,7 +16,7 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
-from agentlab.cli.exits import exits_raised
+from agentlab.cli.exits import exits_raised, sigterm_interrupts
 from agentlab.cli.streams import prepare_streams
 from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        with exits_raised():
+        with exits_raised(), sigterm_interrupts():
             code = _run(words)
         sys.stdout.flush()
         return code

@@ -243,7 +243,8 @@ class Run:
             self.close()
             self._acquire_lock()
             folder = None if checkpoint is None else checkpoint.path
-            remove_temporaries(self.path)
+            for place in (self.path, self.path / "plots", self.path / "videos"):
+                remove_temporaries(place)
             for table in self._tables:
                 table.restore(folder)
             self.checkpoints.rewind(checkpoint)
