@@ -24,8 +24,16 @@ from agentlab.errors import AgentlabError, exit_call, printable, text_of
 COMMANDS = {
     "train": "train an agent, or resume a run",
     "play": "run episodes with an agent, and record a video",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
+    "fit-unsupervised": "train without labels: autoencoders, GANs, clusters, recommendations",
     "predict": "predict with a trained network",
+    "encode": "write the codes of inputs",
+    "reconstruct": "write inputs beside their reconstructions",
+    "generate": "write new examples from a generative model",
+    "interpolate": "write what lies between two images",
+    "inpaint": "fill in missing parts of images",
+    "anomaly": "score how unlike the training data inputs are",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
     "envs": "list the ids of all environments",
@@ -34,7 +42,9 @@ COMMANDS = {
 SCRIPTS = {
     "train": "train_agent.py",
     "play": "play_agent.py",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train_supervised.py",
+    "fit-unsupervised": "train_unsupervised.py",
     "predict": "predict.py",
     "tune": "tune.py",
     "envs": "list_envs.py",
@@ -143,9 +153,11 @@ def program(command: str) -> str:
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: agentlab COMMAND [flags]\n")
-        print("Train reinforcement learning agents and supervised networks.\n\ncommands:")
+        print(
+            "Train reinforcement learning agents and networks, with or without labels.\n\ncommands:"
+        )
         for name, text in COMMANDS.items():
-            print(f"  {name:<11}{text}")
+            print(f"  {name:<18}{text}")
         print("\n`agentlab COMMAND --help` shows a command's flags; --debug prints tracebacks.")
         return 0
     if words[0] == "--version":

@@ -25,8 +25,8 @@ from agentlab.experiments.source import FILES, Source
 from agentlab.experiments.trainer_run import Fitting, choose_trainer
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
+from agentlab.registry import trainer_class
 from agentlab.runs.permission import refuse_links
-from agentlab.supervised import trainer_class
 
 DESCRIPTION = """Search for the best hyperparameters of `fit` or `train`. All flags that are not
 listed here are passed on to `fit` or `train`. Each trial is a separate run.

@@ -74,13 +74,13 @@ class ImageFolder:
             )
         examples, self.classes, folders = _split(self.path, seed, validation, test)
         self._parts = [folder.name for folder in folders if folder is not None]
-        headers, self._unreadable = _readable(examples, skip_unreadable)
+        headers, self._unreadable = readable_headers(examples, skip_unreadable)
         examples = [[(p, label) for p, label in part if p in headers] for part in examples]
         if not examples[0]:
             raise AgentlabError(f"the folder {folders[0]} has no readable image")
         deep = [p for p, _ in examples[0] if headers[p].deep]
         first = headers[examples[0][0][0]].shape
-        shape = _reduced(first) if size is None else _pair(size)
+        shape = reduced_size(first) if size is None else as_pair(size)
         gray = all(headers[p].gray for p, _ in examples[0])
         self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
         self._reduced_from = first if size is None and shape != first else None
@@ -96,7 +96,7 @@ class ImageFolder:
             if number in kept:
                 batches.append(Arrays(self.preprocessor.decode(paths), labels))
             else:
-                batches.append(_Decoded(self.preprocessor, paths, labels) if part else None)
+                batches.append(DecodedImages(self.preprocessor, paths, labels) if part else None)
         train, self.validation, self.test = batches
         assert train is not None
         self.train: Batches = train
@@ -132,7 +132,7 @@ class ImageFolder:
         return "\n".join(lines)
 
 
-class _Decoded:
+class DecodedImages:
     """``Batches`` of images that are decoded in each epoch."""
 
     ragged = False
@@ -201,10 +201,14 @@ def _split(
     return shuffled, classes, folders
 
 
-def _readable(
+def readable_headers(
     examples: list[list[tuple[Path, int]]], skip: bool
 ) -> tuple[dict[Path, Header], list[Path]]:
     """Return the headers of the images that can be read, and the other files.
+
+    Args:
+        examples: the files of each split, with their classes.
+        skip: whether to leave out files that cannot be read.
 
     Raises:
         AgentlabError: for files that cannot be read, unless they are skipped.
@@ -223,15 +227,16 @@ def _readable(
     return headers, [path for path, _ in bad]
 
 
-def _reduced(shape: tuple[int, int]) -> tuple[int, int]:
+def reduced_size(shape: tuple[int, int]) -> tuple[int, int]:
     """Return a height and width with at most ``SIDE`` pixels on the longer side.
 
-    >>> _reduced((3024, 4032)), _reduced((28, 28))
+    >>> reduced_size((3024, 4032)), reduced_size((28, 28))
     ((96, 128), (28, 28))
     """
     factor = min(1.0, SIDE / max(shape))
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+def as_pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return a height and width from one size for both, or from both."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from agentlab.config import Options, flag_of, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.paths import absolute
+from agentlab.experiments.unlabeled_data import unlabeled_defaults
+from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs")
 FILES = (*OWN, "data_dir")
@@ -20,7 +22,9 @@ class Source(Options):
     """The source of the data."""
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
-    target: str | None = option(None, "CSV column to predict")
+    target: str | None = option(
+        None, "CSV column to predict, or without labels, to leave out and color plots by"
+    )
     kind: tuple[str, ...] | None = option(
         None,
         "kinds of CSV columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
@@ -35,7 +39,9 @@ class Source(Options):
     task: Literal["regression", "classification"] | None = option(
         None, "task of the CSV's target; none infers it from the target's values"
     )
-    images: str | None = option(None, "folder with one subfolder of images per class")
+    images: str | None = option(
+        None, "folder with one subfolder of images per class, or without labels, of any images"
+    )
     size: int | None = option(
         None,
         "height and width to resize images to; none for the size of the first image, at most 128",
@@ -72,13 +78,13 @@ class Source(Options):
 
     def located(self) -> Source:
         """Return the source with absolute paths, so that a run is resumed from any folder."""
-        paths: dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         for name in FILES:
             value = getattr(self, name)
             if value is not None:
                 many = isinstance(value, tuple)
-                paths[name] = tuple(map(absolute, value)) if many else absolute(value)
-        return replace(self, **paths)
+                changed[name] = tuple(map(absolute, value)) if many else absolute(value)
+        return replace(self, **changed)
 
     def check_exists(self) -> None:
         """Raise ``AgentlabError`` if the data of a run are no longer where they were."""
@@ -101,7 +107,7 @@ class Source(Options):
         return given[0] if given else None
 
 
-def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
+def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
@@ -110,7 +116,10 @@ def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         source: the source of the data.
         given: the settings that the user has given.
+        trainer: the trainer's name.
     """
+    if is_unsupervised(trainer):
+        return unlabeled_defaults(trainer, source.own, given)
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
