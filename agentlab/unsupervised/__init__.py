@@ -19,9 +19,17 @@ TRAINERS = Registry(
     "trainer",
     {
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
+        "rbm": "agentlab.unsupervised.rbm:RBM",
     },
 )
-ESTIMATORS: Registry[str] = Registry("estimator", {})
+ESTIMATORS = Registry(
+    "estimator",
+    {
+        "pca": "agentlab.unsupervised.pca:PCA",
+        "kmeans": "agentlab.unsupervised.kmeans:KMeans",
+        "som": "agentlab.unsupervised.som:SOM",
+    },
+)
 
 
 def is_unsupervised(trainer: str) -> bool:

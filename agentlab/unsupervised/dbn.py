@@ -1,0 +1,389 @@
+"""``DBN``: deep belief networks, pretrained layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from agentlab.config import option, override
+from agentlab.data import Arrays, Batch, Batches, split_indices
+from agentlab.data.batches import Array
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import keras, tf
+from agentlab.runs import Run, derive_seed
+from agentlab.training.callbacks import Callback
+from agentlab.training.examples import is_batches
+from agentlab.training.network import Standardization
+from agentlab.training.optimization import Optimization
+from agentlab.training.presented import Table
+from agentlab.training.stages import Stage
+from agentlab.training.steps import TestStep
+from agentlab.unsupervised.reconstructing import Reconstructing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class DBNConfig(Standardization, Optimization):
+    """Hyperparameters of ``dbn``."""
+
+    hidden: tuple[int, ...] = option((500, 250), "units of each layer", ge=1)
+    visible: Literal["bernoulli", "gaussian"] = option(
+        "bernoulli", "kind of the inputs: values from 0 to 1, or real numbers"
+    )
+    pretrain_epochs: int = option(
+        10, "epochs of contrastive divergence for each layer; 0 for no pretraining", ge=0
+    )
+    pretrain_learning_rate: float = option(2e-3, "peak learning rate of the pretraining", gt=0)
+    dropout: float = option(0.0, "dropout rate of the features under the classes", ge=0, lt=1)
+    batch_size: int = override(Optimization, "batch_size", 100)
+    schedule: str = override(Optimization, "schedule", "linear")
+    standardize: bool = option(
+        False, "scale rows of numbers to mean 0 and standard deviation 1; for gaussian inputs"
+    )
+
+
+class DBN(Reconstructing):
+    """A stack of RBMs, trained greedily, and then a classifier that starts from their weights.
+
+    Each layer of the network is the hidden layer of an RBM whose visible units are the layer below
+    (Hinton, Osindero & Teh 2006). The classifier shares these variables, so that nothing has to be
+    copied. Without labels, training ends after the RBMs.
+
+    Attributes:
+        classes: the labels of the classes; empty without labels.
+    """
+
+    name = "dbn"
+    Config: ClassVar[type] = DBNConfig
+    config: DBNConfig
+    classes: Sequence[Any] = ()
+    _layer: int | None = None  # the layer that is trained as an RBM
+    _train: Batches | None = None
+
+    def fit(  # type: ignore[override]
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        unlabeled: Any = None,
+        classes: Sequence[Any] | None = None,
+        validation_data: Any = None,
+        run: Run | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Pretrain the layers and, with labels, train the classifier.
+
+        Args:
+            x: inputs ``[n, ...]``: images or rows of numbers; or ``Batches`` of inputs and class
+                indices.
+            y: labels ``[n]``; ``None`` for no classifier.
+            unlabeled: more inputs without labels, for the pretraining. An epoch then has as many
+                batches as there are in both, and the classifier passes over its examples several
+                times in each.
+            classes: names of the classes, if ``y`` is class indices or ``x`` is ``Batches``.
+            validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
+                ``validation_split`` of the training data.
+            run: saves metrics and checkpoints; training resumes from its newest checkpoint.
+            quiet: show no progress.
+            callbacks: called during training.
+
+        Raises:
+            AgentlabError: if there is only one class, or the inputs do not fit the network.
+        """
+        if is_batches(x) and classes is None and y is not None:
+            raise InvalidArgument("y must be None if x is Batches, which have targets")
+        self.classes = _classes(y, classes)
+        if len(self.classes) == 1:
+            raise InvalidArgument(f"there is only one class, {self.classes[0]!r}; 2 are needed")
+        self._indexed = classes is not None
+        self.monitor = ("accuracy", "max") if self.classes else ("loss", "min")
+        labeled = None if y is None else np.asarray(y)
+        if labeled is not None and len(labeled) != len(x):
+            raise InvalidArgument(f"x has {len(x)} rows and y has {len(labeled)}; they must match")
+        split = self.config.validation_split
+        if validation_data is None and split and not is_batches(x):
+            rows, held = split_indices(len(x), (1 - split, split), self.seed)
+            x, validation_data, labeled = _split(x, labeled, rows, held)
+        train, held_out = self.prepare(x, validation_data)
+        if not is_batches(x):
+            train = self._examples(x, labeled)
+        if isinstance(validation_data, tuple | list) and self.classes:
+            held_out = self._examples(*validation_data)
+        self._held = held_out or train
+        self.watched = np.asarray(next(iter(self._held.epoch(10))).inputs)
+        if unlabeled is not None:
+            more = self._examples(unlabeled, None)
+            train = PartlyLabeled(train, more) if self.classes else more
+        self._train = train
+        return self.train(train, held_out, run, quiet, callbacks)
+
+    def prepare(self, x: Any, validation: Any) -> tuple[Batches, Batches | None]:
+        """Fit the preprocessor; the caller has split off validation data."""
+        return super().prepare(x, validation if validation is not None else x)
+
+    def _examples(self, x: Any, y: Any = None) -> Arrays:
+        """Return raw inputs and labels as ``Arrays`` of network inputs and class indices."""
+        inputs = self.inputs_of(x)
+        if y is None:
+            return Arrays(inputs, np.zeros(len(inputs), np.int32))
+        known = range(len(self.classes)) if self._indexed else self.classes
+        numbers = {label: i for i, label in enumerate(known)}
+        labels = np.asarray(y).tolist()
+        strange = next((label for label in labels if label not in numbers), None)
+        if strange is not None:
+            raise InvalidArgument(f"y contains {strange!r}, which is not a class of the training")
+        return Arrays(inputs, np.array([numbers[label] for label in labels], np.int32))
+
+    def build(self, data: Batches) -> None:
+        """Build the layers and, with labels, the output layer."""
+        from agentlab.nets.dbn import DeepBelief
+
+        config, scale = self.config, 1.0
+        if self.preprocessor is not None:
+            scale = self.preprocessor.scale
+        self.net = DeepBelief(
+            config.hidden,
+            len(self.classes),
+            config.visible,
+            scale,
+            config.dropout,
+            self.seed,
+            name=self.name,
+        )
+        self.net.build((None, *self.input_shape(data)))
+
+    def check_net(self, data: Batches) -> None:
+        """Raise ``AgentlabError`` for another network, or inputs that are not from 0 to 1."""
+        if not hasattr(self.net, "machine"):
+            raise AgentlabError("the net must be an agentlab.nets.dbn.DeepBelief")
+        if not self.classes and not self.config.pretrain_epochs:
+            raise InvalidArgument("pretrain_epochs=0 leaves nothing to train without labels y")
+        first = np.asarray(next(iter(data.epoch(1024))).inputs) / self.net.torso.scale
+        if self.config.visible == "bernoulli" and not (first.min() >= 0 and first.max() <= 1):
+            raise InvalidArgument(
+                f"x contains {first.max() if first.max() > 1 else first.min():.4g}, but "
+                "visible='bernoulli' needs values from 0 to 1; rescale x, or use "
+                "visible='gaussian'"
+            )
+
+    @property
+    def uses_xla(self) -> bool:
+        """XLA draws random numbers slowly on a CPU."""
+        return False
+
+    def stages(self) -> Sequence[Stage]:
+        """Return a stage for the RBM of each layer, and one for the classifier."""
+        config, rate = self.config, self.config.pretrain_learning_rate
+        found = [
+            Stage(f"rbm {i}", config.pretrain_epochs, _weights_of(i), rate)
+            for i in range(len(config.hidden))
+            if config.pretrain_epochs
+        ]
+        if self.classes:
+            found.append(Stage("classifier", config.epochs, lambda path: "visible" not in path))
+        return found
+
+    def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
+        """Create the optimizer and the compiled training step of a stage."""
+        number = stage.name.removeprefix("rbm ")
+        self._layer = int(number) if number != stage.name else None
+        if isinstance(self._train, PartlyLabeled):
+            self._train.labeled_only = self._layer is None
+        super().begin_stage(stage, updates, example, ragged)
+
+    def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
+        """Return ``loss`` and, of the classifier, ``accuracy`` of each example, ``[b]``."""
+        if self._layer is not None or not self.classes:
+            layer = len(self.config.hidden) - 1 if self._layer is None else self._layer
+            return self._divergence(batch.inputs, layer, training)
+        logits = tf.cast(self.net(batch.inputs, training=training), tf.float32)  # [b, classes]
+        targets = tf.cast(batch.targets, tf.int32)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return {"loss": loss, "accuracy": tf.argmax(logits, -1, tf.int32) == targets}
+
+    def _divergence(self, inputs: Any, layer: int, training: bool) -> dict[str, Any]:
+        """Return the squared error of one layer's reconstructions, and CD-1 as the objective."""
+        machine = self.net.machine(layer)
+        rows = tf.stop_gradient(self.net.below(inputs, layer))  # [b, width]
+        step = tf.cast(self.optimizer.iterations, tf.int32) if training else -1
+        hidden = machine.sample_hidden(rows, tf.stack([self.seed + layer, step]))
+        again = machine.means(machine.visible_logits(hidden))
+        found = {"loss": tf.reduce_mean(tf.square(rows - again), -1)}
+        if training:
+            found["objective"] = machine.divergence(rows, again)
+        return found
+
+    def test_step(self, batch: Batch) -> Mapping[str, Any]:
+        """Return means over a batch without training, of what the current stage minimizes."""
+        step: TestStep = self.compiled(("test_step", self._layer), lambda: TestStep(self))
+        return step(batch)
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
+        """Return ``loss`` and ``accuracy``; without labels only the error of the last RBM."""
+        self.check_fitted()
+        self._layer = None
+        if is_batches(x):
+            return self.evaluate_batches(x)
+        if self.classes and y is None:
+            raise InvalidArgument("y=None must be the labels of x, which the net classifies")
+        return self.evaluate_batches(self._examples(x, y if self.classes else None))
+
+    def score(self, *data: Any) -> float:
+        """Return the accuracy, or without classes the negative error of reconstructions."""
+        metrics = self.evaluate(*data)
+        return metrics.get("accuracy", -metrics["loss"])
+
+    def predict(self, x: Any) -> Array:
+        """Return the most probable label ``[n]``, or without classes the features."""
+        if not self.classes:
+            return self.encode(x)
+        best = self.predict_proba(x).argmax(-1)
+        return np.asarray(np.asarray(self.classes)[best])
+
+    def predict_proba(self, x: Any) -> Array:
+        """Return the probability of each class, float32 ``[n, classes]``.
+
+        Raises:
+            AgentlabError: without classes.
+        """
+        inputs = self.inputs_of(x)
+        self.check_fitted()
+        if not self.classes:
+            raise AgentlabError("this DBN was trained without labels, so it has no classes")
+        return self.in_blocks("probabilities", lambda i: tf.nn.softmax(self.net(i)), inputs)
+
+    def transform(self, x: Any) -> Array:
+        """Return the probabilities of the last layer's hidden units, float32 ``[n, units]``."""
+        return self.encode(x)
+
+    def outputs_for(self, inputs: Any) -> Any:
+        """Return the reconstructions from the last layer, through all RBMs."""
+        return self.finished(self.net.decode(self.net.encode(inputs)))
+
+    def finished(self, outputs: Any) -> Any:
+        """Return the means of the visible units from their logits."""
+        return tf.sigmoid(outputs) if self.config.visible == "bernoulli" else outputs
+
+    def scores_of(self, inputs: Array) -> Array:
+        """Return the squared error of each input's reconstruction, float32 ``[n]``."""
+
+        def errors(x: Any) -> Any:
+            error = tf.square(self.outputs_for(x) - self.scaled(x))
+            return tf.reduce_mean(tf.reshape(error, (tf.shape(error)[0], -1)), -1)
+
+        return self.in_blocks("errors", errors, inputs)
+
+    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
+        """Return the predicted class and the probability of each class, or the features."""
+        if not self.classes:
+            return super().tabulate(source, encoding=encoding, **options)
+        probabilities = self.predict_proba(self.read(source, encoding))
+        names = [str(name) for name in self.classes]
+        rows = [[names[row.argmax()], *(f"{p:.6f}" for p in row)] for row in probabilities]
+        return ["prediction", *(f"probability_{name}" for name in names)], rows
+
+    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
+        """Plot what the base does and, with labels, the confusion matrix."""
+        from agentlab.plots.matrices import confusion_matrix
+
+        drawn = super().plots(x, y)
+        if self.classes and y is not None and not is_batches(x):
+            targets = self._examples(x, y).targets
+            best = self.predict_proba(x).argmax(-1)
+            names = [str(name) for name in self.classes]
+            drawn["confusion"] = confusion_matrix(np.asarray(targets), best, names)
+        return drawn
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from raw inputs to class ``probabilities`` and ``classes``.
+
+        Without labels it returns ``codes``.
+        """
+        from agentlab.nets.autoencoder import Codes
+
+        self.check_fitted()
+        assert self.preprocessor is not None
+        raw = self.preprocessor.inference_inputs()
+        inputs = self.preprocessor.inference(raw)
+        if not self.classes:
+            return keras.Model(raw, {"codes": Codes(self.net)(inputs)}, name=self.name)
+        logits = keras.ops.cast(self.net(inputs), "float32")
+        best = keras.ops.cast(keras.ops.argmax(logits, -1), "int32")
+        outputs = {"probabilities": keras.ops.softmax(logits), "classes": best}
+        return keras.Model(raw, outputs, name=self.name)
+
+    def specification(self) -> dict[str, Any]:
+        """Return the fitted state other than weights."""
+        known = {"classes": list(self.classes), "indexed": self._indexed}
+        return {**super().specification(), **known}
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make a trainer from its ``specification``."""
+        trainer = super().from_specification(specification, config, seed, models)
+        trainer.classes = list(specification["classes"])
+        trainer._indexed = bool(specification["indexed"])
+        return trainer
+
+
+class PartlyLabeled:
+    """Labeled examples and others; after ``labeled_only`` is set, batches of the first alone.
+
+    An epoch always has as many batches as there are in both together.
+
+    Args:
+        labeled: the examples with labels.
+        more: the other ones.
+    """
+
+    ragged = False
+
+    def __init__(self, labeled: Batches, more: Arrays) -> None:
+        first = next(iter(labeled.epoch(labeled.size)))
+        inputs = np.concatenate([np.asarray(first.inputs), np.asarray(more.inputs)])
+        self._all = Arrays(inputs, np.zeros(len(inputs), np.int32))
+        self._labeled, self.size, self.labeled_only = labeled, len(inputs), False
+
+    def count(self, batch: int) -> int:
+        """Return the number of batches per epoch."""
+        return self._all.count(batch)
+
+    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
+        """Iterate over all examples, or several times over the labeled ones; see ``Batches``."""
+        if not self.labeled_only:
+            yield from self._all.epoch(batch, seed)
+            return
+        left, passes = self.count(batch), 0
+        while left:
+            again = None if seed is None else derive_seed(seed, passes)
+            for one in self._labeled.epoch(batch, again):
+                if left:
+                    left -= 1
+                    yield one
+            passes += 1
+
+
+def _weights_of(layer: int) -> Any:
+    """Return a predicate of the paths of one RBM's weights."""
+    return lambda path: f"/dense_{layer}/" in path or path.endswith(f"visible_bias_{layer}")
+
+
+def _classes(y: Any, names: Sequence[Any] | None) -> list[Any]:
+    if names is not None:
+        return list(np.asarray(names).tolist())
+    return [] if y is None else list(np.unique(np.asarray(y)).tolist())
+
+
+def _split(x: Any, y: Array | None, rows: Array, held: Array) -> tuple[Any, Any, Array | None]:
+    x = np.asarray(x)
+    if y is None:
+        return x[rows], x[held], None
+    return x[rows], (x[held], y[held]), y[rows]
