@@ -1,8 +1,9 @@
-"""``agentlab encode``: compute the codes of inputs with a trained autoencoder or its like."""
+"""``agentlab encode``: the codes of inputs, by a trained autoencoder or its like."""
 
 from __future__ import annotations
 
-from agentlab.cli.result_flags import default_name, output_path, parse, say_written
+from agentlab.cli.result_flags import output_path, parse, say_written
+from agentlab.experiments.results.encode import encode
 from agentlab.lazy import without_banners
 
 DESCRIPTION = """Write the codes of INPUT: an image, a folder of images, a CSV file or an .npz file.
@@ -14,9 +15,7 @@ def run(words: list[str]) -> int:
     given = parse("encode", DESCRIPTION, words, "INPUT")
     if given is None:
         return 0
-    from agentlab.experiments.results.encode import encode
-
-    out = output_path(given, default_name(given, "codes", ".npz"))
+    out = output_path(given, "codes", ".npz")
     with without_banners():
         encode(given["run"], given["inputs"][0], out)
     say_written("the codes", out)

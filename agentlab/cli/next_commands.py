@@ -12,7 +12,12 @@ from agentlab.unsupervised import is_unsupervised
 
 # The commands on runs without labels: the method that the learner must have, and the arguments.
 VERBS = {
+    "generate": ("sample", "--n 64"),
+    "reconstruct": ("reconstruct", "INPUT"),
     "encode": ("encode", "INPUT"),
+    "interpolate": ("decode", "FIRST.png SECOND.png"),
+    "inpaint": ("reconstruct", "IMAGE --mask center"),
+    "anomaly": ("anomaly_scores", "INPUT"),
 }
 
 

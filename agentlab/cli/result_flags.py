@@ -11,6 +11,7 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, printable
+from agentlab.experiments.results.loading import shows_images
 from agentlab.runs.permission import check_output
 
 
@@ -65,26 +66,26 @@ def parse(
     return given
 
 
-def output_path(given: dict[str, Any], default: str) -> Path:
+def output_path(given: dict[str, Any], what: str, suffix: str | None = None) -> Path:
     """Return the file to write, after a check that nothing is replaced without consent.
 
     Args:
         given: the return value of ``parse``.
-        default: the name of the file if ``--out`` is not given; a number is appended if it exists.
+        what: describes the content; without ``--out`` the file is ``RUN-WHAT`` in the current
+            folder, with a number appended if it exists.
+        suffix: of the file; ``None`` for ``.png`` if the learner was trained on images and ``.csv``
+            if not.
     """
     if given.get("out") is not None:
         check_output("--out", given["out"], given.get("overwrite", False), given["inputs"])
         return Path(given["out"])
-    path, number = Path(default), 1
+    suffix = suffix or (".png" if shows_images(given["run"]) else ".csv")
+    stem = f"{Path(given['run']).resolve().name}-{what}"
+    path, number = Path(f"{stem}{suffix}"), 1
     while path.exists():
         number += 1
-        path = Path(default).with_stem(f"{Path(default).stem}-{number}")
+        path = Path(f"{stem}-{number}{suffix}")
     return path
-
-
-def default_name(given: dict[str, Any], command: str, suffix: str) -> str:
-    """Return the default name of the file: the run's and the command's name, in this folder."""
-    return f"{Path(given['run']).resolve().name}-{command}{suffix}"
 
 
 def say_written(what: str, path: Path) -> None:

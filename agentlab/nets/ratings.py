@@ -21,7 +21,7 @@ class RatingsNet(keras.Model):  # type: ignore[misc]
 
     With ``prior``, the logits of a rating include those of a normal distribution of variance 1
     around the bias baseline, ``mean + case bias + unit bias``, so that the hidden units learn what
-    differs from it. With ``conditional``, the hidden units also see which ratings exist (section 4).
+    differs from it. With ``conditional``, the hidden units see which ratings exist (section 4).
 
     Input shape: ``[batch, n]``, levels as integers from 0, or -1 if a rating is missing.
     Output shape: ``[batch, n]``, the expected ratings.

@@ -30,8 +30,9 @@ def cell_map(values: Array, places: Array, title: str) -> Figure:
         places: of the units, ``[units, 2]``: row and column; odd rows of hexagons are shifted.
         title: what the numbers are.
 
-    >>> cell_map(np.arange(4.0), np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), "hits").axes[1].get_ylim()
-    (0.0, 3.0)
+    >>> figure = cell_map(np.arange(2.0), np.array([[0, 0], [0, 1]]), "hits")
+    >>> figure.axes[1].get_ylim()
+    (0.0, 1.0)
     """
     import matplotlib
     from matplotlib.cm import ScalarMappable

@@ -16,6 +16,7 @@ from agentlab.lazy import keras, tf
 from agentlab.nets import TORSOS, make_net, torso_class
 from agentlab.supervised.options import Augmentation
 from agentlab.training.examples import applied, is_batches
+from agentlab.training.pretrained import start_from
 from agentlab.training.trainer import Trainer
 
 
@@ -119,6 +120,12 @@ class FeatureTrainer(Trainer):
             arguments["scale"] = self.preprocessor.scale
         shape = np.asarray(next(iter(data.epoch(1))).inputs).shape[1:]
         self.net = make_net(config.net, shape, self.units, self.seed, config.dropout, **arguments)
+        self.net.torso.trainable = not config.freeze_pretrained
+
+    def on_train_start(self) -> None:
+        """Initialize the torso from the pretrained one, if the configuration names one."""
+        if self.config.pretrained is not None and not self.given_net:
+            start_from(self.config.pretrained, [self.net.torso], self.preprocessor)
 
     def check_net(self, data: Batches) -> None:
         """Build a network that the user passed, and check its inputs and outputs."""

@@ -267,6 +267,8 @@ class _Session:
         """Resume from the run's latest checkpoint, if there is one."""
         saved = None if self.run is None else self.run.resume()
         self.begin_stage(int(saved.state.get("stage", 0)) if saved else 0)
+        if saved is None:
+            self.trainer.on_train_start()
         if self.run is None:
             return
         if saved is None:

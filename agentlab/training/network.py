@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentlab.config import Options, option
+from agentlab.errors import InvalidArgument
 from agentlab.nets import TORSOS
 from agentlab.nets.activation_names import check_activation
 
@@ -30,6 +31,17 @@ class Network(TorsoChoice):
     """Options of the network."""
 
     dropout: float | None = option(None, "dropout rate; none for the net's default", ge=0, lt=1)
+    pretrained: str | None = option(
+        None, "initialize the torso from this run or saved learner, such as an autoencoder"
+    )
+    freeze_pretrained: bool = option(False, "do not train the pretrained torso")
+
+    def check(self) -> None:
+        super().check()
+        if self.freeze_pretrained and self.pretrained is None:
+            raise InvalidArgument(
+                "freeze_pretrained=True needs pretrained set to a run or saved learner"
+            )
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,9 @@ class Trainer(Presented, Learner):
         """Return the stages of training in order; by default a single one of ``epochs`` epochs."""
         return [Stage("train", self.config.epochs)]
 
+    def on_train_start(self) -> None:
+        """Called before the first update, but not when a run is resumed."""
+
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
         """Create the optimizer and the compiled training step of a stage.
 

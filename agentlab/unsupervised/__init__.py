@@ -20,6 +20,8 @@ TRAINERS = Registry(
     {
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
         "rbm": "agentlab.unsupervised.rbm:RBM",
+        "dbn": "agentlab.unsupervised.dbn:DBN",
+        "ratings_rbm": "agentlab.unsupervised.ratings_rbm:RatingsRBM",
     },
 )
 ESTIMATORS = Registry(
@@ -28,6 +30,7 @@ ESTIMATORS = Registry(
         "pca": "agentlab.unsupervised.pca:PCA",
         "kmeans": "agentlab.unsupervised.kmeans:KMeans",
         "som": "agentlab.unsupervised.som:SOM",
+        "vae": "agentlab.unsupervised.vae:VAE",
     },
 )
 

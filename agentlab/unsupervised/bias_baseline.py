@@ -33,7 +33,8 @@ class BiasBaseline:
         """Fit the biases.
 
         Args:
-            users, items: indices ``[n]``.
+            users: indices ``[n]``.
+            items: indices ``[n]``.
             ratings: ``[n]``.
             cases: ``"user"`` or ``"item"``, whose biases are fitted last.
         """
@@ -81,7 +82,8 @@ class KnownRatings:
         """Return the levels of all ratings, int8 ``[cases, units]``; -1 if there is none.
 
         Args:
-            users, items: numbers of users and items.
+            users: number of users.
+            items: number of items.
             by_item: whether the cases are items instead of users.
         """
         levels = np.full((users, items), -1, np.int8)

@@ -11,6 +11,7 @@ import numpy as np
 from agentlab.config import option, override
 from agentlab.data import Arrays, Batch, Batches, split_indices
 from agentlab.data.batches import Array
+from agentlab.data.raw_inputs import as_numbers
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run, derive_seed
@@ -62,6 +63,7 @@ class DBN(Reconstructing):
     Config: ClassVar[type] = DBNConfig
     config: DBNConfig
     classes: Sequence[Any] = ()
+    _indexed = False  # whether labels are class indices
     _layer: int | None = None  # the layer that is trained as an RBM
     _train: Batches | None = None
 
@@ -111,6 +113,7 @@ class DBN(Reconstructing):
             rows, held = split_indices(len(x), (1 - split, split), self.seed)
             x, validation_data, labeled = _split(x, labeled, rows, held)
         train, held_out = self.prepare(x, validation_data)
+        held_out = None if validation_data is None else held_out
         if not is_batches(x):
             train = self._examples(x, labeled)
         if isinstance(validation_data, tuple | list) and self.classes:
@@ -125,7 +128,7 @@ class DBN(Reconstructing):
 
     def prepare(self, x: Any, validation: Any) -> tuple[Batches, Batches | None]:
         """Fit the preprocessor; the caller has split off validation data."""
-        return super().prepare(x, validation if validation is not None else x)
+        return super().prepare(x, x[:1] if validation is None and not is_batches(x) else validation)
 
     def _examples(self, x: Any, y: Any = None) -> Arrays:
         """Return raw inputs and labels as ``Arrays`` of network inputs and class indices."""
@@ -383,7 +386,9 @@ def _classes(y: Any, names: Sequence[Any] | None) -> list[Any]:
 
 
 def _split(x: Any, y: Array | None, rows: Array, held: Array) -> tuple[Any, Any, Array | None]:
-    x = np.asarray(x)
+    first, second = (
+        x.iloc[part] if hasattr(x, "iloc") else as_numbers(x)[part] for part in (rows, held)
+    )
     if y is None:
-        return x[rows], x[held], None
-    return x[rows], (x[held], y[held]), y[rows]
+        return first, second, None
+    return first, (second, y[held]), y[rows]

@@ -159,11 +159,11 @@ class PCA(RowEstimator):
 
     def _decomposition(self, x: Any) -> Array:
         """Decompose no more rows than columns, and return the variance of each column."""
-        from sklearn.decomposition import PCA as Decomposition
+        from sklearn import decomposition
 
         rows = self.rows(x)
         if (variance := rows.var(0, ddof=1)).any():
-            found = Decomposition(svd_solver="full").fit(rows)
+            found = decomposition.PCA(svd_solver="full").fit(rows)
             self.mean_, self.components_ = found.mean_, found.components_
             self.explained_variance_ = found.explained_variance_
             self.explained_variance_ratio_ = found.explained_variance_ratio_
@@ -212,7 +212,7 @@ class PCA(RowEstimator):
         return self.transform(x)
 
     def decode(self, codes: Any) -> Array:
-        """Return the inputs with given coordinates, in the units of the raw inputs, ``[n, ...]``."""
+        """Return inputs of given coordinates, in the units of the raw inputs, ``[n, ...]``."""
         self.check_fitted()
         codes = np.asarray(codes, np.float64)
         if codes.ndim != 2 or codes.shape[1] != len(self.components_):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -12,12 +12,11 @@ from agentlab.config import option, override
 from agentlab.data import Arrays, Batch, Batches, split_indices
 from agentlab.data.batches import Array
 from agentlab.data.ratings import check_levels, check_ratings, check_size
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.optimization import Optimization
-from agentlab.training.presented import Table
 from agentlab.training.trainer import Trainer
 from agentlab.unsupervised.bias_baseline import BiasBaseline, KnownRatings
 from agentlab.unsupervised.recommending import Recommending
@@ -170,8 +169,8 @@ class RatingsRBM(Recommending, Trainer):
             name=self.name,
         )
         self.net.build((None, shape[1]))
-        levels = self._levels[..., None] == np.arange(len(self.values), dtype=np.int8)
-        counts = levels.sum(0, dtype=np.int64)  # [units, values]
+        known = [(self._levels == level).sum(0) for level in range(len(self.values))]
+        counts = np.stack(known, 1)  # [units, values]
         bias = self.baseline.user_bias if self.by_item else self.baseline.item_bias
         self.net.start(counts, bias, self.baseline.mean)
 
@@ -284,10 +283,6 @@ class RatingsRBM(Recommending, Trainer):
         self.check_fitted()
         raw = keras.Input((self.levels().shape[1],), dtype="int32", name="levels")
         return keras.Model(raw, {"ratings": self.net(raw)}, name=self.name)
-
-    def training_only(self) -> Collection[str]:
-        """Return the components that are in checkpoints but not saved."""
-        return super().training_only()
 
     def specification(self) -> dict[str, Any]:
         """Return ids, titles and the blend."""

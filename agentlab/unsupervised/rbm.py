@@ -36,11 +36,14 @@ class RBMConfig(Standardization, Optimization):
     levels: int = option(2, "number of categories of softmax units", ge=2)
     cd_steps: int = option(1, "Gibbs steps of each update", ge=1)
     persistent: bool = option(
-        True, "continue the chains of the last update (Tieleman 2008) instead of starting from data"
+        False,
+        "continue the chains of the last update (Tieleman 2008) instead of starting from data",
     )
     chains: int = option(100, "number of persistent chains", ge=1)
     batch_size: int = override(Optimization, "batch_size", 100)
-    learning_rate: float = override(Optimization, "learning_rate", 3e-3)
+    optimizer: str = override(Optimization, "optimizer", "sgd")
+    momentum: float | None = override(Optimization, "momentum", 0.9)
+    learning_rate: float = override(Optimization, "learning_rate", 0.1)
     schedule: str = override(Optimization, "schedule", "linear")
     standardize: bool = option(
         False, "scale rows of numbers to mean 0 and standard deviation 1; for gaussian units"
@@ -50,9 +53,9 @@ class RBMConfig(Standardization, Optimization):
 class RBM(Reconstructing):
     """Maximizes the likelihood approximately, by contrastive divergence.
 
-    With ``persistent`` chains this is stochastic maximum likelihood; otherwise the chains start
-    from the data in each update (CD-k, Hinton 2002). Values between 0 and 1 are probabilities of
-    bernoulli units. The held-out pseudo-likelihood of bernoulli units selects the best epoch.
+    The chains start from the data in each update (CD-k, Hinton 2002) or, with ``persistent``, from
+    where the last update left them (stochastic maximum likelihood). Values between 0 and 1 are
+    probabilities of bernoulli units, which are sampled anew in each update. The held-out pseudo-likelihood of bernoulli units selects the best epoch.
     """
 
     name = "rbm"
@@ -63,12 +66,12 @@ class RBM(Reconstructing):
 
     def build(self, data: Batches) -> None:
         """Build the network, with visible biases that fit the means of the data."""
-        from agentlab.nets.rbm import RBM as Net
+        from agentlab.nets import rbm
 
         config = self.config
         scale = 1.0 if self.preprocessor is None else self.preprocessor.scale
         levels = config.levels if config.visible == "softmax" else 1
-        self.net = Net(config.units, config.visible, levels, scale, self.seed, name=self.name)
+        self.net = rbm.RBM(config.units, config.visible, levels, scale, self.seed, name=self.name)
         self.net.build((None, *self.input_shape(data)))
         mean = self._mean(data)
         if config.visible == "gaussian":
@@ -136,6 +139,7 @@ class RBM(Reconstructing):
         ) * self.present(rows)
         found = {"loss": tf.reduce_mean(tf.square(rows - means), -1)}
         if training:
+            rows = self._binary(rows)
             found["objective"] = machine.divergence(rows, self._samples(rows))
         elif self.config.visible == "bernoulli":
             shape = (tf.shape(rows)[0], PLACES)
@@ -143,6 +147,13 @@ class RBM(Reconstructing):
             places = tf.random.stateless_uniform(shape, seed, 0, rows.shape[1], tf.int32)
             found["pseudo_likelihood"] = machine.pseudo_likelihood(rows, places)
         return found
+
+    def _binary(self, rows: Any) -> Any:
+        """Return bernoulli units sampled anew in each update; other kinds as they are."""
+        if self.config.visible != "bernoulli":
+            return rows
+        seed = tf.stack([self.seed - 1, tf.cast(self.optimizer.iterations, tf.int32)])
+        return tf.cast(tf.random.stateless_uniform(tf.shape(rows), seed) < rows, tf.float32)
 
     def present(self, rows: Any) -> Any:
         """Return 1 for visible states ``[b, width]`` that are there and 0 for missing ones."""

@@ -154,7 +154,7 @@ class RowEstimator(Presented, Estimator):
 
 
 def validation_rows(validation: Any) -> Any:
-    """Return the inputs of validation data, ``(x, y)`` or ``Batches``; ``None`` if there are none."""
+    """Return the inputs of validation data, ``(x, y)`` or ``Batches``; ``None`` for none."""
     return validation[0] if isinstance(validation, tuple | list) else validation
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
-from agentlab.errors import AgentlabError
 from agentlab.experiments.results.loading import load_with, read_inputs
-from agentlab.runs.files import reporting, write_arrays, write_text
-
-SUFFIXES = (".npz", ".csv")
+from agentlab.experiments.results.writing import check_suffix, write_table
+from agentlab.runs.files import reporting, write_arrays
 
 
 def encode(path: Path | str, source: str, out: Path | str, encoding: str | None = None) -> Path:
@@ -30,18 +26,11 @@ def encode(path: Path | str, source: str, out: Path | str, encoding: str | None 
     Raises:
         AgentlabError: for another suffix, an unsuitable learner or unreadable inputs.
     """
-    out = Path(out)
-    if out.suffix not in SUFFIXES:
-        raise AgentlabError(f"out={str(out)!r} must end in {' or '.join(SUFFIXES)}")
+    file = check_suffix(out, (".npz", ".csv"))
     learner = load_with(path, "encode", "encode inputs")
     codes = np.asarray(learner.encode(read_inputs(learner, source, encoding)))
+    if file.suffix.lower() == ".csv":
+        return write_table(file, [f"code_{i + 1}" for i in range(codes.shape[1])], codes)
     with reporting(f"out={str(out)!r} cannot be written"):
-        if out.suffix == ".npz":
-            write_arrays(out, {"codes": codes})
-        else:
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow([f"code_{i + 1}" for i in range(codes.shape[1])])
-            writer.writerows([f"{value:.6g}" for value in row] for row in codes)
-            write_text(out, text.getvalue())
-    return out
+        write_arrays(file, {"codes": codes})
+    return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
 from agentlab.learner import load
 from agentlab.runs.reading import read_arrays
@@ -26,6 +27,12 @@ def load_with(path: Path | str, method: str, doing: str) -> Any:
         what = f"the {learner.kind} {learner.name!r}"
         raise AgentlabError(f"{str(path)!r} holds {what}, which cannot {doing}")
     return learner
+
+
+def shows_images(path: Path | str) -> bool:
+    """Return whether the learner in a folder was trained on images, without loading it."""
+    specification = read_description(find_saved(path))["specification"]
+    return "images" in (specification.get("preprocessor") or {})
 
 
 def read_inputs(learner: Any, source: str, encoding: str | None = None) -> Any:
