@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,6 +76,21 @@ def read_ratings(
     if found["title"] is not None:
         titles = dict(zip(items.tolist(), frame[found["title"]].astype(str), strict=True))
     return Ratings(np.column_stack([owner, items]), y, titles)
+
+
+def read_titles(path: str, encoding: str | None = None) -> dict[str, str]:
+    """Return the titles of items by id, from a CSV file with the columns item and title.
+
+    Raises:
+        AgentlabError: for a missing file or column.
+    """
+    frame = read_frame(path, encoding=encoding)
+    item, title = (_column(frame, COLUMNS[what]) for what in ("item", "title"))
+    if item is None or title is None:
+        known = ", ".join(map(str, frame.columns))
+        raise AgentlabError(f"{path} must have the columns item and title, but has {known}")
+    names = ids(frame[item].to_numpy(object)).tolist()
+    return dict(zip(names, frame[title].astype(str), strict=True))
 
 
 def _column(frame: Any, names: Sequence[str]) -> Any:
@@ -156,25 +171,25 @@ def check_size(users: int, items: int) -> None:
         )
 
 
-def like_first_fold(x: Array, y: Array, fraction: float = 0.2, share: float = 0.42) -> Array:
-    """Return which ratings to hold out as the fold u1 of MovieLens-100k does, bool ``[n]``.
+def like_first_fold(
+    x: Array, users: Collection[str], fraction: float = 0.2, share: float = 0.42
+) -> Array:
+    """Return which ratings to hold out in the way of the fold u1 of MovieLens-100k, bool ``[n]``.
 
-    That fold takes about 42 % of the ratings of half of the users, which are 20 % of all. The users
-    taken here are those with the most ratings left, since u1 has taken from the others already.
+    That fold holds out about 42 % of the ratings of some users, which are 20 % of all.
 
     Args:
         x: users and items, ``[n, 2]``.
-        y: ratings, ``[n]``.
+        users: the users to choose from.
         fraction: fraction of all ratings to hold out.
-        share: fraction of a user's ratings.
+        share: fraction of the ratings of a chosen user.
     """
     rng = np.random.default_rng(0)
-    held = np.zeros(len(y), bool)
-    owners, numbers = np.unique(x[:, 0], return_inverse=True)
-    for user in rng.permutation(len(owners)):
-        if held.sum() >= fraction * len(y):
+    held = np.zeros(len(x), bool)
+    for user in rng.permutation(sorted(users)):
+        if held.sum() >= fraction * len(x):
             break
-        rows = np.flatnonzero(numbers == user)
+        rows = np.flatnonzero(x[:, 0] == user)
         if len(rows) >= 2:
             held[rng.choice(rows, max(1, int(share * len(rows))), replace=False)] = True
     return held

@@ -19,6 +19,7 @@ TRAINERS = Registry(
     "trainer",
     {
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
+        "vae": "agentlab.unsupervised.vae:VAE",
         "rbm": "agentlab.unsupervised.rbm:RBM",
         "dbn": "agentlab.unsupervised.dbn:DBN",
         "ratings_rbm": "agentlab.unsupervised.ratings_rbm:RatingsRBM",
@@ -30,7 +31,6 @@ ESTIMATORS = Registry(
         "pca": "agentlab.unsupervised.pca:PCA",
         "kmeans": "agentlab.unsupervised.kmeans:KMeans",
         "som": "agentlab.unsupervised.som:SOM",
-        "vae": "agentlab.unsupervised.vae:VAE",
     },
 )
 

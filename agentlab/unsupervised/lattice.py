@@ -40,7 +40,8 @@ class Lattice:
 
     def _square_gaps(self, size: int) -> Array:
         gaps = np.abs(np.arange(size)[:, None] - np.arange(size))
-        return np.square(np.minimum(gaps, size - gaps) if self.topology == "torus" else gaps)
+        gaps = np.minimum(gaps, size - gaps) if self.topology == "torus" else gaps
+        return np.asarray(np.square(gaps))
 
     def smooth(self, sums: Array, sigma: float) -> Array:
         """Return sums over all units, weighted by exp(-distance^2 / (2 sigma^2)).

@@ -55,7 +55,8 @@ class RBM(Reconstructing):
 
     The chains start from the data in each update (CD-k, Hinton 2002) or, with ``persistent``, from
     where the last update left them (stochastic maximum likelihood). Values between 0 and 1 are
-    probabilities of bernoulli units, which are sampled anew in each update. The held-out pseudo-likelihood of bernoulli units selects the best epoch.
+    probabilities of bernoulli units, which are sampled anew in each update. The held-out
+    pseudo-likelihood of bernoulli units selects the best epoch.
     """
 
     name = "rbm"
@@ -95,8 +96,8 @@ class RBM(Reconstructing):
         if visible == "bernoulli" and not (scaled.min() >= 0 and scaled.max() <= 1):
             value = scaled[(scaled < 0) | (scaled > 1)].flat[0]
             raise InvalidArgument(
-                f"x contains {value:.4g}, but visible='bernoulli' needs values from 0 to 1; rescale "
-                "x, or use visible='gaussian'"
+                f"x contains {value:.4g}, but visible='bernoulli' needs values from 0 to 1; "
+                "rescale x, or use visible='gaussian'"
             )
         if visible == "softmax":
             levels = self.config.levels

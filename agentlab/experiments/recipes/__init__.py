@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
-from agentlab.experiments.recipes import autoencoders, supervised
+from agentlab.experiments.recipes import autoencoders, classic, supervised
 from agentlab.experiments.recipes.recipe import Recipe
 from agentlab.unsupervised import is_unsupervised
 
@@ -16,6 +16,7 @@ __all__ = ["RECIPES", "Recipe", "find_recipe", "recipes_of"]
 RECIPES = [
     *supervised.RECIPES,
     *autoencoders.RECIPES,
+    *classic.RECIPES,
 ]
 
 
