@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from agentlab.config import option, override
-from agentlab.data import Arrays, Batch, Batches, split_indices
-from agentlab.data.batches import Array
-from agentlab.data.raw_inputs import as_numbers
+from agentlab.data import Arrays, Batch, Batches
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import keras, tf
-from agentlab.runs import Run, derive_seed
+from agentlab.lazy import tf
+from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
 from agentlab.training.network import Standardization
 from agentlab.training.optimization import Optimization
-from agentlab.training.presented import Table
 from agentlab.training.stages import Stage
 from agentlab.training.steps import TestStep
-from agentlab.unsupervised.reconstructing import Reconstructing
+from agentlab.unsupervised.dbn_outputs import DBNOutputs
+from agentlab.unsupervised.partly_labeled import (
+    PartlyLabeled,
+    class_numbers,
+    distinct_classes,
+    split_examples,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class DBNConfig(Standardization, Optimization):
     )
 
 
-class DBN(Reconstructing):
+class DBN(DBNOutputs):
     """A stack of RBMs, trained greedily, and then a classifier that starts from their weights.
 
     Each layer of the network is the hidden layer of an RBM whose visible units are the layer below
@@ -62,8 +65,6 @@ class DBN(Reconstructing):
     name = "dbn"
     Config: ClassVar[type] = DBNConfig
     config: DBNConfig
-    classes: Sequence[Any] = ()
-    _indexed = False  # whether labels are class indices
     _layer: int | None = None  # the layer that is trained as an RBM
     _train: Batches | None = None
 
@@ -98,24 +99,21 @@ class DBN(Reconstructing):
         Raises:
             AgentlabError: if there is only one class, or the inputs do not fit the network.
         """
-        if is_batches(x) and classes is None and y is not None:
+        if is_batches(x) and y is not None:
             raise InvalidArgument("y must be None if x is Batches, which have targets")
-        self.classes = _classes(y, classes)
-        if len(self.classes) == 1:
-            raise InvalidArgument(f"there is only one class, {self.classes[0]!r}; 2 are needed")
-        self._indexed = classes is not None
+        self.classes = distinct_classes(y, classes)
+        self.indexed = classes is not None
         self.monitor = ("accuracy", "max") if self.classes else ("loss", "min")
-        labeled = None if y is None else np.asarray(y)
-        if labeled is not None and len(labeled) != len(x):
-            raise InvalidArgument(f"x has {len(x)} rows and y has {len(labeled)}; they must match")
+        labels = None if y is None else np.asarray(y)
+        if labels is not None and len(labels) != len(x):
+            raise InvalidArgument(f"x has {len(x)} rows and y has {len(labels)}; they must match")
         split = self.config.validation_split
         if validation_data is None and split and not is_batches(x):
-            rows, held = split_indices(len(x), (1 - split, split), self.seed)
-            x, validation_data, labeled = _split(x, labeled, rows, held)
+            x, validation_data, labels = split_examples(x, labels, split, self.seed)
         train, held_out = self.prepare(x, validation_data)
         held_out = None if validation_data is None else held_out
         if not is_batches(x):
-            train = self._examples(x, labeled)
+            train = self._examples(x, labels)
         if isinstance(validation_data, tuple | list) and self.classes:
             held_out = self._examples(*validation_data)
         self._held = held_out or train
@@ -135,13 +133,7 @@ class DBN(Reconstructing):
         inputs = self.inputs_of(x)
         if y is None:
             return Arrays(inputs, np.zeros(len(inputs), np.int32))
-        known = range(len(self.classes)) if self._indexed else self.classes
-        numbers = {label: i for i, label in enumerate(known)}
-        labels = np.asarray(y).tolist()
-        strange = next((label for label in labels if label not in numbers), None)
-        if strange is not None:
-            raise InvalidArgument(f"y contains {strange!r}, which is not a class of the training")
-        return Arrays(inputs, np.array([numbers[label] for label in labels], np.int32))
+        return Arrays(inputs, class_numbers(y, self.classes, self.indexed))
 
     def build(self, data: Batches) -> None:
         """Build the layers and, with labels, the output layer."""
@@ -242,88 +234,9 @@ class DBN(Reconstructing):
         metrics = self.evaluate(*data)
         return metrics.get("accuracy", -metrics["loss"])
 
-    def predict(self, x: Any) -> Array:
-        """Return the most probable label ``[n]``, or without classes the features."""
-        if not self.classes:
-            return self.encode(x)
-        best = self.predict_proba(x).argmax(-1)
-        return np.asarray(np.asarray(self.classes)[best])
-
-    def predict_proba(self, x: Any) -> Array:
-        """Return the probability of each class, float32 ``[n, classes]``.
-
-        Raises:
-            AgentlabError: without classes.
-        """
-        inputs = self.inputs_of(x)
-        self.check_fitted()
-        if not self.classes:
-            raise AgentlabError("this DBN was trained without labels, so it has no classes")
-        return self.in_blocks("probabilities", lambda i: tf.nn.softmax(self.net(i)), inputs)
-
-    def transform(self, x: Any) -> Array:
-        """Return the probabilities of the last layer's hidden units, float32 ``[n, units]``."""
-        return self.encode(x)
-
-    def outputs_for(self, inputs: Any) -> Any:
-        """Return the reconstructions from the last layer, through all RBMs."""
-        return self.finished(self.net.decode(self.net.encode(inputs)))
-
-    def finished(self, outputs: Any) -> Any:
-        """Return the means of the visible units from their logits."""
-        return tf.sigmoid(outputs) if self.config.visible == "bernoulli" else outputs
-
-    def scores_of(self, inputs: Array) -> Array:
-        """Return the squared error of each input's reconstruction, float32 ``[n]``."""
-
-        def errors(x: Any) -> Any:
-            error = tf.square(self.outputs_for(x) - self.scaled(x))
-            return tf.reduce_mean(tf.reshape(error, (tf.shape(error)[0], -1)), -1)
-
-        return self.in_blocks("errors", errors, inputs)
-
-    def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
-        """Return the predicted class and the probability of each class, or the features."""
-        if not self.classes:
-            return super().tabulate(source, encoding=encoding, **options)
-        probabilities = self.predict_proba(self.read(source, encoding))
-        names = [str(name) for name in self.classes]
-        rows = [[names[row.argmax()], *(f"{p:.6f}" for p in row)] for row in probabilities]
-        return ["prediction", *(f"probability_{name}" for name in names)], rows
-
-    def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot what the base does and, with labels, the confusion matrix."""
-        from agentlab.plots.matrices import confusion_matrix
-
-        drawn = super().plots(x, y)
-        if self.classes and y is not None and not is_batches(x):
-            targets = self._examples(x, y).targets
-            best = self.predict_proba(x).argmax(-1)
-            names = [str(name) for name in self.classes]
-            drawn["confusion"] = confusion_matrix(np.asarray(targets), best, names)
-        return drawn
-
-    def inference_model(self) -> Any:
-        """Return a Keras model from raw inputs to class ``probabilities`` and ``classes``.
-
-        Without labels it returns ``codes``.
-        """
-        from agentlab.nets.autoencoder import Codes
-
-        self.check_fitted()
-        assert self.preprocessor is not None
-        raw = self.preprocessor.inference_inputs()
-        inputs = self.preprocessor.inference(raw)
-        if not self.classes:
-            return keras.Model(raw, {"codes": Codes(self.net)(inputs)}, name=self.name)
-        logits = keras.ops.cast(self.net(inputs), "float32")
-        best = keras.ops.cast(keras.ops.argmax(logits, -1), "int32")
-        outputs = {"probabilities": keras.ops.softmax(logits), "classes": best}
-        return keras.Model(raw, outputs, name=self.name)
-
     def specification(self) -> dict[str, Any]:
         """Return the fitted state other than weights."""
-        known = {"classes": list(self.classes), "indexed": self._indexed}
+        known = {"classes": list(self.classes), "indexed": self.indexed}
         return {**super().specification(), **known}
 
     @classmethod
@@ -333,62 +246,10 @@ class DBN(Reconstructing):
         """Make a trainer from its ``specification``."""
         trainer = super().from_specification(specification, config, seed, models)
         trainer.classes = list(specification["classes"])
-        trainer._indexed = bool(specification["indexed"])
+        trainer.indexed = bool(specification["indexed"])
         return trainer
-
-
-class PartlyLabeled:
-    """Labeled examples and others; after ``labeled_only`` is set, batches of the first alone.
-
-    An epoch always has as many batches as there are in both together.
-
-    Args:
-        labeled: the examples with labels.
-        more: the other ones.
-    """
-
-    ragged = False
-
-    def __init__(self, labeled: Batches, more: Arrays) -> None:
-        first = next(iter(labeled.epoch(labeled.size)))
-        inputs = np.concatenate([np.asarray(first.inputs), np.asarray(more.inputs)])
-        self._all = Arrays(inputs, np.zeros(len(inputs), np.int32))
-        self._labeled, self.size, self.labeled_only = labeled, len(inputs), False
-
-    def count(self, batch: int) -> int:
-        """Return the number of batches per epoch."""
-        return self._all.count(batch)
-
-    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Iterate over all examples, or several times over the labeled ones; see ``Batches``."""
-        if not self.labeled_only:
-            yield from self._all.epoch(batch, seed)
-            return
-        left, passes = self.count(batch), 0
-        while left:
-            again = None if seed is None else derive_seed(seed, passes)
-            for one in self._labeled.epoch(batch, again):
-                if left:
-                    left -= 1
-                    yield one
-            passes += 1
 
 
 def _weights_of(layer: int) -> Any:
     """Return a predicate of the paths of one RBM's weights."""
     return lambda path: f"/dense_{layer}/" in path or path.endswith(f"visible_bias_{layer}")
-
-
-def _classes(y: Any, names: Sequence[Any] | None) -> list[Any]:
-    if names is not None:
-        return list(np.asarray(names).tolist())
-    return [] if y is None else list(np.unique(np.asarray(y)).tolist())
-
-
-def _split(x: Any, y: Array | None, rows: Array, held: Array) -> tuple[Any, Any, Array | None]:
-    first, second = (
-        x.iloc[part] if hasattr(x, "iloc") else as_numbers(x)[part] for part in (rows, held)
-    )
-    if y is None:
-        return first, second, None
-    return first, (second, y[held]), y[rows]

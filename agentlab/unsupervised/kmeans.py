@@ -144,6 +144,11 @@ class KMeans(RowEstimator):
         found = [nearest(rows, self.cluster_centers_)[0] for rows in self.blocks(x)]
         return np.concatenate(found).astype(np.int32)
 
+    def clusters(self, x: Any) -> tuple[Array, Array]:
+        """Return the cluster of each example, and its distance to the center, both ``[n]``."""
+        distances = self.transform(x)
+        return distances.argmin(1).astype(np.int32), distances.min(1)
+
     def transform(self, x: Any) -> Array:
         """Return the distances of each example to all centers, float64 ``[n, n_clusters]``."""
         self.check_fitted()
@@ -209,12 +214,8 @@ class KMeans(RowEstimator):
         self, source: str, *, encoding: str | None = None, **options: Any
     ) -> tuple[list[str], list[list[str]]]:
         """Return the cluster of each example in a file, and the distance to its center."""
-        distances = self.transform(self.read(source, encoding))
-        best = distances.argmin(1)
-        return ["cluster", "distance"], [
-            [str(cluster), f"{row[cluster]:.6g}"]
-            for cluster, row in zip(best, distances, strict=True)
-        ]
+        found = zip(*self.clusters(self.read(source, encoding)), strict=True)
+        return ["cluster", "distance"], [[str(k), f"{distance:.6g}"] for k, distance in found]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the elbow, the silhouette of each example, the clusters, and centers of images."""

@@ -15,6 +15,7 @@ from agentlab.lazy import keras
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
+from agentlab.unsupervised.covariance import Analysis, decompose, diagonalize
 from agentlab.unsupervised.rows import (
     PROJECTED,
     RowEstimator,
@@ -119,7 +120,11 @@ class PCA(RowEstimator):
             )
         if rows > inputs > MAX_INPUTS:
             raise InvalidArgument(f"x has {inputs} columns; it must have at most {MAX_INPUTS:,}")
-        variance = self._covariance(x) if rows > inputs else self._decomposition(x)
+        if rows > inputs:
+            largest = wanted if isinstance(wanted, int) else None
+            variance = self._analyze(diagonalize(self.blocks(x), largest))
+        else:
+            variance = self._analyze(decompose(self.rows(x)))
         self._check_constant(variance, wanted)
         self._keep(self._count(wanted))
         parts = {"train": x, "validation": validation_rows(validation_data)}
@@ -131,43 +136,13 @@ class PCA(RowEstimator):
         }
         return self.log([metrics], run, callbacks)
 
-    def _covariance(self, x: Any) -> Array:
-        """Diagonalize the covariance matrix, and return the variance of each column."""
-        from scipy.linalg import blas, eigh
-
-        shift: Any = None
-        total: Any = 0.0
-        product: Any = None
-        count = 0
-        for block in self.blocks(x):
-            shift = block.mean(0) if shift is None else shift  # a large mean would cancel digits
-            block = block - shift
-            total, count = total + block.sum(0), count + len(block)
-            product = blas.dsyrk(1.0, block.T, c=product, beta=1.0, overwrite_c=product is not None)
-        product = np.triu(product) + np.triu(product, 1).T
-        mean = total / count
-        covariance = (product - count * np.outer(mean, mean)) / (count - 1)
-        self.mean_ = shift + mean
-        inputs, wanted = len(mean), self.config.n_components
-        first = inputs - wanted if isinstance(wanted, int) else 0
-        values, vectors = eigh(covariance, subset_by_index=[first, inputs - 1])
-        self.explained_variance_ = values[::-1].clip(0)
-        self.components_ = vectors.T[::-1]
-        variance: Array = np.diag(covariance)
-        self.explained_variance_ratio_ = self.explained_variance_ / variance.sum()
-        return variance
-
-    def _decomposition(self, x: Any) -> Array:
-        """Decompose no more rows than columns, and return the variance of each column."""
-        from sklearn import decomposition
-
-        rows = self.rows(x)
-        if (variance := rows.var(0, ddof=1)).any():
-            found = decomposition.PCA(svd_solver="full").fit(rows)
-            self.mean_, self.components_ = found.mean_, found.components_
-            self.explained_variance_ = found.explained_variance_
-            self.explained_variance_ratio_ = found.explained_variance_ratio_
-        return np.asarray(variance)
+    def _analyze(self, found: Analysis) -> Array:
+        """Keep what was found, and return the variance of each column."""
+        self.mean_, self.components_ = found.mean, found.components
+        self.explained_variance_ = found.variances
+        total = max(float(found.column_variances.sum()), 1e-300)
+        self.explained_variance_ratio_ = found.variances / total
+        return found.column_variances
 
     def _check_constant(self, variance: Array, wanted: Any) -> None:
         constant = np.flatnonzero(variance <= 1e-24 * max(float(variance.max()), 1e-300))

@@ -253,12 +253,6 @@ class RatingsRBM(Recommending, Trainer):
         """Return the negative root mean squared error."""
         return -self.evaluate(*data)["rmse"]
 
-    def report(self, *data: Any) -> list[str]:
-        """Return a line on the blend."""
-        return [
-            f"blend: {self.blend:.2f} times the RBM and {1 - self.blend:.2f} times the baseline"
-        ]
-
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot predicted against true ratings, and items by their hidden units."""
         from agentlab.plots.predictions import residuals
