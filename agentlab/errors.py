@@ -20,6 +20,16 @@ class InvalidArgument(AgentlabError, ValueError):
     """An argument whose value is unknown, out of range or of the wrong type."""
 
 
+class HardExit(SystemExit):
+    """``os._exit`` was called by code outside agentlab."""
+
+
+def exit_call(error: SystemExit) -> str:
+    """Return the call that raised ``error``, such as ``"sys.exit(0)"``."""
+    function = "os._exit" if isinstance(error, HardExit) else "sys.exit"
+    return f"{function}({'' if error.code is None else repr(error.code)})"
+
+
 def printable(text: object) -> str:
     r"""Return a text that is safe to print to a terminal.
 

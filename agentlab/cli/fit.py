@@ -48,6 +48,9 @@ class Choice(Options):
     name: str | None = option(None, "name of the run's folder; none for the name of the data")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    accept_edits: bool = option(
+        False, "resume even if settings that cannot be changed were edited in config.json"
+    )
 
     def check(self) -> None:
         super().check()
@@ -197,11 +200,14 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             parser.print_help()
             return 0
         del given["resume"]
+        accept = given.pop("accept_edits", False)
         plan = stored.resumed_with(given)
+        plan.source.check_exists()
         plan = plan.with_data(plan.load_data())
         result = resume(
             plan,
             record,
+            accept_edits=accept,
             on_start=lambda record: _announce(plan, dict.fromkeys(given, "flag"), record),
             report=show,
         )

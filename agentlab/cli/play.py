@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 from agentlab import config as configs
@@ -23,6 +22,7 @@ from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.description import find_saved, read_description
 from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
+from agentlab.envs.spaces import layout
 from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.agent_settings import Environment
 from agentlab.experiments.foreign import trusted, trusted_wrappers
@@ -171,9 +171,7 @@ def _trained(
     envs = _screen(env, preprocessing, environment, options)
     for what in ("observation_space", "action_space"):
         there, known = getattr(envs, what), getattr(agent, what)
-        if (there.shape, there.dtype) != (known.shape, known.dtype) or (
-            isinstance(known, gymnasium.spaces.Discrete) and there != known
-        ):
+        if layout(there) != layout(known):
             envs.close()
             raise AgentlabError(
                 f"env={env!r} has the {what} {there}, but the agent was trained with {known}"

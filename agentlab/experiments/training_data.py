@@ -68,8 +68,8 @@ def load_data(
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
-            "--text, --series or --pairs"
+            "data are missing: pass --recipe NAME (--list shows all recipes), or your own data, "
+            "such as --csv FILE or --images FOLDER"
         )
     if source.own == "csv":
         return _csv(source, seed, validation, standardize)

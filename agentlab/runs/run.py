@@ -49,6 +49,7 @@ class Run:
     Attributes:
         path: the folder.
         config: content of ``config.json``.
+        edited: whether ``config.json`` has been changed since agentlab wrote it.
         keep: number of checkpoints that are kept.
         checkpoints: their folder.
 
@@ -63,8 +64,8 @@ class Run:
 
     keep = 3
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path, self.config = path, config
+    def __init__(self, path: Path, config: dict[str, Any], edited: bool = False) -> None:
+        self.path, self.config, self.edited = path, config, edited
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
         self._evaluations = Table(path / "evaluations.csv")
@@ -116,7 +117,7 @@ class Run:
                 damaged; with ``writing``, if it contains links or another process writes to it.
         """
         path = Path(path)
-        run = cls(path, read_config(path))
+        run = cls(path, *read_config(path))
         if writing:
             with run._writing():
                 pass
@@ -169,6 +170,7 @@ class Run:
         """Replace some values in ``config`` and in ``config.json``."""
         with self._writing():
             self.config = write_config(self.path, {**self.config, **changes})
+            self.edited = False
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""

@@ -45,8 +45,8 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "autoencoder": [
         ("points", {"code": 2}),
         ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
-        ("images", {"net": "pooled_cnn", "code": None, "epochs": 2}),
     ],
+    "vae": [("images", {"latent_dim": 2, "binarize": True})],
 }
 
 

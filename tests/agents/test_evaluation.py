@@ -1,7 +1,5 @@
 """Evaluation while training: it changes no number, keeps the best, stops, and survives a kill."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ import agentlab
 from agentlab.agents.agent import Agent
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
+from agentlab.runs.config_file import read_config
 from agentlab.testing.envs import Clock, Sign
 
 
@@ -84,7 +83,7 @@ def test_results_go_to_the_run_and_the_best_agent_is_kept(tmp_path):
     }  # fmt: skip
     best = agentlab.load(run.path / "best", cls=Improving)
     assert (best.level, best.num_envs) == (1.0, 3)
-    assert json.loads((run.path / "best" / "config.json").read_text()) == run.config
+    assert read_config(run.path / "best") == (run.config, False)
 
 
 def test_a_training_stops_at_a_return_and_stays_stopped(tmp_path):

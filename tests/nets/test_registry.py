@@ -21,6 +21,7 @@ PARAMETERS = {  # with a head of 10 outputs, for the registered example of an in
     + (256 * 10 + 10),
     "lenet": 3_274_634,
     "small_lenet": 208 + 3_216 + 100_480 + 1_290,
+    "pooled_cnn": 320 + 9_248 + 4_624 + 2_570,
     "vgg": 2_159_114,
     "resnet20": 269_722 + 1_376,  # trained ones, and moving averages
     "resnet32": 464_154 + 2_272,
@@ -36,6 +37,7 @@ SMALL = {  # an input's shape and arguments that make a net quick
     "small_cnn": ((20, 20, 2), {"scale": 1.0}),
     "lenet": ((8, 8, 1), {"filters": (4, 8), "units": 16, "scale": 1.0}),
     "small_lenet": ((8, 8, 1), {"scale": 1.0}),
+    "pooled_cnn": ((8, 8, 1), {"filters": (4, 2), "scale": 1.0}),
     "vgg": ((8, 8, 3), {"filters": (4, 8), "units": (16,), "scale": 1.0}),
     "resnet20": ((8, 8, 3), {"scale": 1.0}),
     "resnet32": ((8, 8, 3), {"scale": 1.0}),
