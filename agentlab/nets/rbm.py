@@ -157,12 +157,15 @@ class RBM(keras.Model):  # type: ignore[misc]
         self.shape = tuple(int(size or 0) for size in input_shape[1:])
         width = math.prod(self.shape) * self.levels
         self.torso.build((None, width))
-        start = keras.initializers.RandomNormal(0.0, 0.01, seed=self.seed)  # Hinton 2012, section 8
-        self.torso.denses[0].kernel.assign(start((width, self.code)))
+        self.torso.denses[0].kernel.assign(self.kernel_start((width, self.code)))
         self.visible_bias = self.add_weight(
             shape=(width,), initializer="zeros", name="visible_bias"
         )
         self.built = True
+
+    def kernel_start(self, shape: tuple[int, int]) -> Any:
+        """Return initial weights of ``shape`` (Hinton 2012, section 8)."""
+        return keras.initializers.RandomNormal(0.0, 0.01, seed=self.seed)(shape)
 
     @property
     def machine(self) -> Machine:
