@@ -33,6 +33,8 @@ COMMANDS = {
     "generate": "write new examples from a generative model",
     "interpolate": "write what lies between two images",
     "inpaint": "fill in missing parts of images",
+    "cluster": "assign inputs to clusters",
+    "recommend": "list what a user may like",
     "anomaly": "score how unlike the training data inputs are",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",

@@ -74,8 +74,8 @@ def load_data(
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
-            "--text, --series or --pairs"
+            "data are missing: pass --recipe NAME (--list shows all recipes), or your own data, "
+            "such as --csv FILE or --images FOLDER"
         )
     if source.own == "csv":
         return _csv(source, seed, validation, standardize)
@@ -97,8 +97,10 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
 
     found = load(recipe.data, source.data_dir, source.stand_in)
     options: dict[str, Any] = {}
-    if recipe.trainer in ("classifier", "capsules", "overlapping_capsules"):
+    if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
+    elif recipe.trainer == "ratings_rbm":
+        options["titles"] = found.titles
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
     return TrainingData(
@@ -152,6 +154,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",
