@@ -44,7 +44,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     ) -> None:
         self.what = what
         self._entries = dict(entries)
-        self._other_names = other_names
+        self.other_names = other_names
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
@@ -58,7 +58,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def check(self, name: Any) -> None:
         """Raise ``InvalidArgument`` if ``name`` is not registered; imports nothing."""
         if name not in self._entries:
-            hint = self._other_names.get(_plain(str(name)), "")
+            hint = self.other_names.get(_plain(str(name)), "")
             hint = f"; {hint}" if hint else did_you_mean(str(name), self)
             hint = hint or f"; choose from {', '.join(self)}"
             raise InvalidArgument(f"{self.what}={name!r} is unknown{hint}")
@@ -96,12 +96,12 @@ def path_of(entry: str | HasPath) -> str:
     return entry if isinstance(entry, str) else entry.path
 
 
-# The registry of each kind of learner, which resolves the ``name`` in ``learner.json``. As strings,
-# since this module must not import the packages of higher layers.
+# The registries of each kind of learner, which resolve the ``name`` in ``learner.json``. They are
+# strings, since this module must not import the packages of higher layers.
 KINDS = {
-    "agent": "agentlab.agents:ALGORITHMS",
-    "trainer": "agentlab.supervised:TRAINERS",
-    "estimator": "agentlab.supervised:ESTIMATORS",
+    "agent": ("agentlab.agents:ALGORITHMS",),
+    "trainer": ("agentlab.supervised:TRAINERS", "agentlab.unsupervised:TRAINERS"),
+    "estimator": ("agentlab.supervised:ESTIMATORS", "agentlab.unsupervised:ESTIMATORS"),
 }
 
 
@@ -111,5 +111,42 @@ def registry_of(kind: str) -> Registry[str]:
     Raises:
         InvalidArgument: for an unknown kind.
     """
-    registry: Registry[str] = Registry("kind", KINDS).load(kind)
-    return registry
+    if kind not in KINDS:
+        hint = did_you_mean(str(kind), KINDS) or f"; choose from {', '.join(KINDS)}"
+        raise InvalidArgument(f"kind={kind!r} is unknown{hint}")
+    return merged(kind, *map(_registry_at, KINDS[kind]))
+
+
+def trainer_class(name: str) -> Any:
+    """Return the trainer or estimator that is registered under ``name``.
+
+    Raises:
+        InvalidArgument: if the name is unknown.
+    """
+    return merged("trainer", registry_of("trainer"), registry_of("estimator")).load(name)
+
+
+def merged(what: str, *registries: Registry[str]) -> Registry[str]:
+    """Return a registry of the entries of several; ``what`` is as for ``Registry``."""
+    parts = [(name, registry[name]) for registry in registries for name in registry]
+    first = registries[0].other_names if registries else {}
+    return Registry(what, dict(parts), first)
+
+
+def class_in(package: str, attribute: str, *registries: Registry[str]) -> Any:
+    """Return the class named ``attribute`` in ``registries``, for a package's ``__getattr__``.
+
+    Raises:
+        AttributeError: if there is none.
+    """
+    for registry in registries:
+        for name in registry:
+            if registry[name].endswith(f":{attribute}"):
+                return registry.load(name)
+    raise AttributeError(f"module {package!r} has no attribute {attribute!r}")
+
+
+def _registry_at(path: str) -> Registry[str]:
+    module, _, attribute = path.partition(":")
+    found: Registry[str] = getattr(import_module(module), attribute)
+    return found

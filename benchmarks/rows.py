@@ -193,4 +193,25 @@ ROWS = (
         ),
         (Ratio("agentlab fit", "Keras fit"),),
     ),
+    Row(
+        "dcgan",
+        "training the recipe's networks (28x28 images, Adam, batch 64); a step is an image",
+        (
+            Measurement("agentlab fit", "adversarial.py", "dcgan"),
+            Measurement("Keras train_step", "adversarial.py", "dcgan_keras"),
+        ),
+        (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
+    ),
+    *(
+        Row(
+            name,
+            f"training the network of mnist-{name} (Adam, batch 128); a step is an image",
+            (
+                Measurement("agentlab fit", "autoencoding.py", name),
+                Measurement("Keras train_step", "autoencoding.py", f"{name}_keras"),
+            ),
+            (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
+        )
+        for name in ("autoencoder", "vae")
+    ),
 )

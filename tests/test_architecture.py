@@ -33,7 +33,7 @@ NEIGHBORS = {
     ("estimator", "learner"),
     ("learner", "description"),
 }
-LIMITED, MAX_LINES = ("agents", "supervised", "training"), 300
+LIMITED, MAX_LINES = ("agents", "supervised", "training", "unsupervised"), 300
 # Public, in spite of their names: those of named tuples, and os._exit.
 PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_exit"}
 
@@ -226,6 +226,8 @@ def test_files_of_algorithms_and_trainers_are_short():
         ("agentlab.agents.dqn", "agentlab.training.update", True),
         ("agentlab.training.update", "agentlab.agents.dqn", False),
         ("agentlab.agents.dqn", "agentlab.supervised.classifier", False),
+        ("agentlab.unsupervised.vae", "agentlab.supervised.classifier", False),
+        ("agentlab.experiments.recipes", "agentlab.unsupervised", True),
         ("agentlab.agents.dqn", "agentlab.agents.loop", True),
         ("agentlab.testing.gradient_check", "agentlab.training.losses", True),
         ("agentlab.training.losses", "agentlab.testing.gradient_check", False),

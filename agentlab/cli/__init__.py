@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import shlex
 import sys
@@ -16,15 +17,25 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
+from agentlab.cli.exits import exits_raised, sigterm_interrupts
 from agentlab.cli.streams import prepare_streams
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
     "play": "run episodes with an agent, and record a video",
     "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
+    "fit-unsupervised": "train without labels: autoencoders, GANs, clusters, recommendations",
     "predict": "predict with a trained network",
+    "encode": "write the codes of inputs",
+    "reconstruct": "write inputs beside their reconstructions",
+    "generate": "write new examples from a generative model",
+    "interpolate": "write what lies between two images",
+    "inpaint": "fill in missing parts of images",
+    "cluster": "assign inputs to clusters",
+    "recommend": "list what a user may like",
+    "anomaly": "score how unlike the training data inputs are",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
     "envs": "list the ids of all environments",
@@ -35,6 +46,7 @@ SCRIPTS = {
     "play": "play_agent.py",
     "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train_supervised.py",
+    "fit-unsupervised": "train_unsupervised.py",
     "predict": "predict.py",
     "tune": "tune.py",
     "envs": "list_envs.py",
@@ -65,11 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells where it caches fonts
     for name, value in QUIET.items():
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        code = _run(words)
+        with exits_raised(), sigterm_interrupts():
+            code = _run(words)
         sys.stdout.flush()
         return code
     except (AgentlabError, EnvironmentFailure) as error:
@@ -79,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as error:  # from the user's code: an error, whatever its exit code
         if debug:
             traceback.print_exc()
-        message = f"sys.exit({error.code!r}) was called by code outside agentlab"
+        message = f"{exit_call(error)} was called by code outside agentlab"
     except OSError as error:
         message = str(error.strerror or error) + (f": {error.filename}" if error.filename else "")
     except KeyboardInterrupt as error:
@@ -99,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the message for an exception that no part of agentlab expects."""
-    what = " ".join(str(error).split())[:300]
+    what = text_of(error)[:300]
     if "ResourceExhausted" in type(error).__name__:
         return f"out of memory: {what}"
     return (
@@ -141,9 +155,11 @@ def program(command: str) -> str:
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: agentlab COMMAND [flags]\n")
-        print("Train reinforcement learning agents and supervised networks.\n\ncommands:")
+        print(
+            "Train reinforcement learning agents and networks, with or without labels.\n\ncommands:"
+        )
         for name, text in COMMANDS.items():
-            print(f"  {name:<11}{text}")
+            print(f"  {name:<18}{text}")
         print("\n`agentlab COMMAND --help` shows a command's flags; --debug prints tracebacks.")
         return 0
     if words[0] == "--version":

@@ -45,6 +45,9 @@ class Choice:
         None, "YAML or JSON file of settings, in these names or those of an RL Zoo entry"
     )
     seeds: int = option(1, "number of runs, with the seeds from --seed on, and a summary", ge=1)
+    accept_edits: bool = option(
+        False, "resume even if settings that cannot be changed were edited in config.json"
+    )
 
 
 def run(words: list[str]) -> int:
@@ -139,12 +142,14 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             parser.print_help()
             return 0
         del given["resume"]
+        accept = given.pop("accept_edits", False)
         given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
         result = resume(
             plan,
             record,
+            accept_edits=accept,
             on_start=lambda record: _announce(plan, record, origins),
             report=_report,
         )

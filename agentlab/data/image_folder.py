@@ -43,6 +43,7 @@ class ImageFolder:
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
         skip_unreadable: whether to leave out images that cannot be read instead of an error.
+        crop: side of the central square to which images are cropped before they are resized.
 
     Attributes:
         classes: names of the folders, sorted.
@@ -65,6 +66,7 @@ class ImageFolder:
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
         skip_unreadable: bool = False,
+        crop: int | None = None,
     ) -> None:
         check_fractions(seed, validation, test)
         self.path = Path(path)
@@ -74,17 +76,17 @@ class ImageFolder:
             )
         examples, self.classes, folders = _split(self.path, seed, validation, test)
         self._parts = [folder.name for folder in folders if folder is not None]
-        headers, self._unreadable = _readable(examples, skip_unreadable)
+        headers, self._unreadable = readable_headers(examples, skip_unreadable)
         examples = [[(p, label) for p, label in part if p in headers] for part in examples]
         if not examples[0]:
             raise AgentlabError(f"the folder {folders[0]} has no readable image")
         deep = [p for p, _ in examples[0] if headers[p].deep]
-        first = headers[examples[0][0][0]].shape
-        shape = _reduced(first) if size is None else _pair(size)
+        first = cropped_size(headers[examples[0][0][0]].shape, crop)
+        shape = reduced_size(first) if size is None else as_pair(size)
         gray = all(headers[p].gray for p, _ in examples[0])
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
+        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
         self._reduced_from = first if size is None and shape != first else None
-        self._resized = sum(header.shape != shape for header in headers.values())
+        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
         self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
         self._sizes = [len(part) for part in examples]
         area = shape[0] * shape[1] * self.preprocessor.channels
@@ -96,7 +98,7 @@ class ImageFolder:
             if number in kept:
                 batches.append(Arrays(self.preprocessor.decode(paths), labels))
             else:
-                batches.append(_Decoded(self.preprocessor, paths, labels) if part else None)
+                batches.append(DecodedImages(self.preprocessor, paths, labels) if part else None)
         train, self.validation, self.test = batches
         assert train is not None
         self.train: Batches = train
@@ -132,7 +134,7 @@ class ImageFolder:
         return "\n".join(lines)
 
 
-class _Decoded:
+class DecodedImages:
     """``Batches`` of images that are decoded in each epoch."""
 
     ragged = False
@@ -201,10 +203,14 @@ def _split(
     return shuffled, classes, folders
 
 
-def _readable(
+def readable_headers(
     examples: list[list[tuple[Path, int]]], skip: bool
 ) -> tuple[dict[Path, Header], list[Path]]:
     """Return the headers of the images that can be read, and the other files.
+
+    Args:
+        examples: the files of each split, with their classes.
+        skip: whether to leave out files that cannot be read.
 
     Raises:
         AgentlabError: for files that cannot be read, unless they are skipped.
@@ -223,15 +229,21 @@ def _readable(
     return headers, [path for path, _ in bad]
 
 
-def _reduced(shape: tuple[int, int]) -> tuple[int, int]:
+def cropped_size(shape: tuple[int, int], crop: int | None) -> tuple[int, int]:
+    """Return the height and width of an image of this ``shape`` after cropping."""
+    return shape if crop is None else (min(crop, shape[0]), min(crop, shape[1]))
+
+
+def reduced_size(shape: tuple[int, int]) -> tuple[int, int]:
     """Return a height and width with at most ``SIDE`` pixels on the longer side.
 
-    >>> _reduced((3024, 4032)), _reduced((28, 28))
+    >>> reduced_size((3024, 4032)), reduced_size((28, 28))
     ((96, 128), (28, 28))
     """
     factor = min(1.0, SIDE / max(shape))
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+def as_pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return a height and width from one size for both, or from both."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])

@@ -17,17 +17,23 @@ NOTES = (".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml")  # be
 DEPTH = 4  # nested folders with a single folder inside that are searched
 
 
-def find_parts(path: Path) -> list[Path | None]:
+def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
     """Return the folders of the training, validation and test splits; ``path`` if it has none.
 
     The folders are named ``train``, ``Training``, ``shapes_train`` or ``train_set``, for example,
     and may be inside a single folder in ``path``. Each contains the folders of the classes,
     possibly inside a single folder.
+
+    Args:
+        path: the folder of the image set.
+        classes: whether each class has a folder of its own.
     """
     folder = path
     for _ in range(DEPTH):
         inner = _folders(folder)
         parts = [_named(inner, words) for words in WORDS]
+        if parts[0] is not None and not classes:
+            return parts
         if parts[0] is not None and _folders(parts[0]):
             return [None if part is None else _classes_in(part, path) for part in parts]
         if len(inner) != 1 or not _folders(inner[0]):

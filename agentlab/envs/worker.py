@@ -53,7 +53,7 @@ def run_worker(pipe_fd: int, memory_fd: int, life_fd: int) -> None:
         pass  # the main process has closed the pipe, or exited
     except AgentlabError as error:
         _send_failure(pipe, error, str(error))
-    except Exception as error:
+    except BaseException as error:
         _send_failure(pipe, error, describe_error(error))
     if group is not None:
         try:
@@ -100,6 +100,8 @@ def _serve(pipe: Connection, group: EnvGroup) -> None:
             reply = pickle.dumps((group.seed, group.episodes, group.origins))
         elif command == "render":
             reply = pickle.dumps(group.render())
+        elif command == "render_final":
+            reply = pickle.dumps(group.final_frame)
         else:
             getattr(group, command)(*arguments)
 

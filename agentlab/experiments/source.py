@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from agentlab.config import Options, option
+from agentlab.config import Options, flag_of, option
 from agentlab.errors import AgentlabError
+from agentlab.experiments.paths import absolute
+from agentlab.experiments.unlabeled_data import unlabeled_defaults
+from agentlab.unsupervised import is_unsupervised
 
-OWN = ("csv", "images", "text", "series", "pairs")
+OWN = ("csv", "images", "text", "series", "pairs", "ratings")
+FILES = (*OWN, "titles", "data_dir")
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,9 @@ class Source(Options):
     """The source of the data."""
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
-    target: str | None = option(None, "CSV column to predict")
+    target: str | None = option(
+        None, "CSV column to predict, or without labels, to leave out and color plots by"
+    )
     kind: tuple[str, ...] | None = option(
         None,
         "kinds of CSV columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
@@ -32,10 +39,17 @@ class Source(Options):
     task: Literal["regression", "classification"] | None = option(
         None, "task of the CSV's target; none infers it from the target's values"
     )
-    images: str | None = option(None, "folder with one subfolder of images per class")
+    images: str | None = option(
+        None, "folder with one subfolder of images per class, or without labels, of any images"
+    )
     size: int | None = option(
         None,
         "height and width to resize images to; none for the size of the first image, at most 128",
+        ge=1,
+    )
+    crop: int | None = option(
+        None,
+        "side in pixels of the central square to which images are cropped before they are resized",
         ge=1,
     )
     skip_unreadable: bool = option(False, "leave out images that cannot be read")
@@ -56,6 +70,10 @@ class Source(Options):
         "what to do with missing values, missing times and duplicate times of a series",
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
+    ratings: str | None = option(
+        None, "CSV file with the columns user, item and rating, and maybe title"
+    )
+    titles: str | None = option(None, "CSV file with the columns item and title, for --ratings")
     test: float = option(
         0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
     )
@@ -66,6 +84,26 @@ class Source(Options):
         None, "folder with copies of public data sets, to use instead of downloading"
     )
     stand_in: bool = option(False, "use a small data set from an installed package instead")
+
+    def located(self) -> Source:
+        """Return the source with absolute paths, so that a run is resumed from any folder."""
+        changed: dict[str, Any] = {}
+        for name in FILES:
+            value = getattr(self, name)
+            if value is not None:
+                many = isinstance(value, tuple)
+                changed[name] = tuple(map(absolute, value)) if many else absolute(value)
+        return replace(self, **changed)
+
+    def check_exists(self) -> None:
+        """Raise ``AgentlabError`` if the data of a run are no longer where they were."""
+        value = getattr(self, self.own or "data_dir")
+        for path in value if isinstance(value, tuple) else (value,):
+            if path is not None and not Path(path).exists():
+                flag = flag_of(self.own or "data_dir")
+                raise AgentlabError(
+                    f"the run's data {path!r} are no longer there; pass their new path with {flag}"
+                )
 
     @property
     def own(self) -> str | None:
@@ -78,7 +116,7 @@ class Source(Options):
         return given[0] if given else None
 
 
-def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
+def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
@@ -87,7 +125,10 @@ def own_defaults(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         source: the source of the data.
         given: the settings that the user has given.
+        trainer: the trainer's name.
     """
+    if is_unsupervised(trainer):
+        return unlabeled_defaults(trainer, source.own, given)
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:

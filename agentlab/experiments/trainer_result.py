@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
+from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.plan import Result
-from agentlab.experiments.training_data import TrainingData
 from agentlab.runs.files import reporting, write_json
 from agentlab.runs.reading import read_json
 

@@ -14,15 +14,16 @@ from agentlab import config as configs
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
+from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.plan import Plan, Report, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
-from agentlab.experiments.source import Source, own_defaults
+from agentlab.experiments.source import FILES, Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
-from agentlab.experiments.training_data import TrainingData, load_data, trainer_of
+from agentlab.experiments.training_data import load_data, trainer_of
 from agentlab.lazy import without_banners
+from agentlab.registry import trainer_class
 from agentlab.runs import Run, seed_everything
-from agentlab.supervised import trainer_class
 from agentlab.training.callbacks import Callback
 
 
@@ -55,9 +56,9 @@ class TrainerPlan(Plan):
     """
 
     changeable: ClassVar[tuple[str, ...]] = (
+        *FILES,
         "epochs",
         "patience",
-        "data_dir",
         "stop_at",
         "learning_rate",
         "max_grad_norm",
@@ -71,12 +72,14 @@ class TrainerPlan(Plan):
     data: TrainingData | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def make(cls, recipe: str | None = None, **settings: Any) -> Self:
+    def make(cls, recipe: str | None = None, trainer: str | None = None, **settings: Any) -> Self:
         """Create a plan; settings that are not given come from a recipe or the defaults.
 
         Args:
             recipe: name of a recipe; ``None`` for your own data, given by ``csv=`` and ``target=``,
                 for example.
+            trainer: name of a trainer for learning without labels from your own data; ``None`` for
+                that of the recipe or the data.
             settings: fields of ``Source``, ``Fitting`` and the trainer's configuration.
 
         Raises:
@@ -85,7 +88,7 @@ class TrainerPlan(Plan):
         """
         chosen = None if recipe is None else find_recipe(recipe)
         source = fill(Source, {}, settings)
-        name, data = choose_trainer(chosen, source, settings)
+        name, data = choose_trainer(chosen, source, settings, trainer)
         check_names(settings, trainer_class(name).Config, Source, Fitting)
         return cls.of_recipe(chosen, source, name, settings, data)
 
@@ -99,9 +102,9 @@ class TrainerPlan(Plan):
         data: TrainingData | None = None,
     ) -> Self:
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
-        defaults = own_defaults(source, given) if recipe is None else recipe.config
+        defaults = own_defaults(source, given, trainer) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
-        return cls(recipe, source, trainer, config, fill(Fitting, {}, given), data)
+        return cls(recipe, source.located(), trainer, config, fill(Fitting, {}, given), data)
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
@@ -146,11 +149,11 @@ class TrainerPlan(Plan):
             return replace(group, **{n: v for n, v in settings.items() if hasattr(group, n)})
 
         source, config, fitting = map(part, (self.source, self.config, self.fitting))
-        return replace(self, source=source, config=config, fitting=fitting)
+        return replace(self, source=source.located(), config=config, fitting=fitting)
 
     @property
     def default_name(self) -> str:
-        if self.recipe is not None:
+        if self.recipe is not None and self.source.own is None:
             return self.recipe.name
         value = getattr(self.source, self.source.own or "")
         return Path(value[0] if isinstance(value, tuple) else value).stem
@@ -168,8 +171,9 @@ class TrainerPlan(Plan):
         """Return the data, loading them if necessary."""
         validation = getattr(self.config, "validation_split", 0.0)
         standardize = getattr(self.config, "standardize", True)
-        seed = self.fitting.seed
-        return self.data or load_data(self.source, self.recipe, seed, validation, standardize)
+        return self.data or load_data(
+            self.source, self.recipe, self.fitting.seed, validation, standardize, self.trainer
+        )
 
     def with_data(self, data: TrainingData) -> Self:
         """Return the plan with ``data``, so that they are not loaded again."""
@@ -181,10 +185,10 @@ class TrainerPlan(Plan):
 
 
 def choose_trainer(
-    recipe: Recipe | None, source: Source, given: Mapping[str, Any]
+    recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
 ) -> tuple[str, TrainingData | None]:
     """Return the name of the trainer, and the data if they had to be loaded to determine it."""
-    if (name := trainer_of(source, recipe)) is not None:
+    if (name := trainer_of(source, recipe, trainer)) is not None:
         return name, None
     seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
     data = load_data(source, recipe, seed, validation, given.get("standardize", True))
@@ -199,6 +203,7 @@ class _TrainerTraining:
     def __call__(self, run: Run, report: Report, callbacks: Sequence[Callback]) -> TrainerResult:
         """Train, evaluate on the test split, save and plot."""
         from agentlab.plots.curves import plot_history
+        from agentlab.runs.frames import animate
 
         data = self.data
         trainer = _make(self.plan, data)
@@ -211,26 +216,28 @@ class _TrainerTraining:
             callbacks=callbacks,
             **data.options,
         )
-        path = run.path  # which may have been moved
+        path = run.place()
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
         classes = trainer.report(*data.test)
-        write_test(metrics, data, path, report=classes)
+        write_test(metrics, data, run.place(), report=classes)
         report("test", _in_words(metrics))
         for number, line in enumerate(classes):
             report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
         if trainer.history:
-            report("plot", plot_history(path))
+            report("plot", plot_history(run.place()))
         for name, figure in trainer.plots(*data.test).items():
             report("plot", _draw(figure, run, name, len(trainer.history)))
+        for animation in animate(path):
+            report("animation", animation)
         if (points := trainer.projection(*data.test)) is not None:
             from agentlab.runs.projector import write_projector
 
-            report("projector", write_projector(path / "tensorboard", "test", *points))
-        return TrainerResult(path, False, saved, len(trainer.history), dict(metrics))
+            report("projector", write_projector(run.place() / "tensorboard", "test", *points))
+        return TrainerResult(run.place(), False, saved, len(trainer.history), dict(metrics))
 
 
 def cross_validate(
@@ -294,4 +301,4 @@ def _draw(figure: Any, run: Run, name: str, step: int) -> Path:
     from agentlab.plots.style import figure_to_array, save_figure
 
     run.image(name, step, figure_to_array(figure))
-    return save_figure(figure, run.path / "plots" / f"{name}.png")
+    return save_figure(figure, run.place() / "plots" / f"{name}.png")

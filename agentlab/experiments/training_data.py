@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from agentlab.data import Preprocessor
 from agentlab.errors import AgentlabError
+from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.recipes import Recipe
+from agentlab.experiments.recipes.recipe import OWN_IMAGES
 from agentlab.experiments.source import Source, kinds_of
+from agentlab.experiments.unlabeled_data import load_unlabeled
+from agentlab.unsupervised import is_unsupervised
 
 # Outputs for the inputs (0, 0), (0, 1), (1, 0) and (1, 1).
 BOOLEAN = {
@@ -22,31 +24,16 @@ BOOLEAN = {
 }
 
 
-@dataclass
-class TrainingData:
-    """The data of a run, in splits.
+def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None) -> str | None:
+    """Return the name of the trainer for some data; ``None`` if it depends on the data.
 
-    Attributes:
-        trainer: name of the trainer for the data.
-        train: arguments of ``fit``.
-        test: arguments of ``evaluate``, used only after training.
-        validation: validation data; ``None`` lets the trainer split them off.
-        options: keyword arguments of ``fit``.
-        preprocessor: converts the contents of files to network inputs.
-        notes: lines to print about what was loaded.
+    Args:
+        source: the source of the data.
+        recipe: the recipe, if any.
+        trainer: the trainer that the user named, for learning without labels.
     """
-
-    trainer: str
-    train: tuple[Any, ...]
-    test: tuple[Any, ...]
-    validation: Any = None
-    options: dict[str, Any] = field(default_factory=dict)
-    preprocessor: Preprocessor | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
-    """Return the name of the trainer for some data; ``None`` if it depends on the data."""
+    if trainer is not None:
+        return trainer
     if recipe is not None:
         return recipe.trainer
     if source.own == "csv":
@@ -56,7 +43,12 @@ def trainer_of(source: Source, recipe: Recipe | None) -> str | None:
 
 
 def load_data(
-    source: Source, recipe: Recipe | None, seed: int, validation: float, standardize: bool = True
+    source: Source,
+    recipe: Recipe | None,
+    seed: int,
+    validation: float,
+    standardize: bool = True,
+    trainer: str = "",
 ) -> TrainingData:
     """Load the data of a recipe or of the user's own files.
 
@@ -66,16 +58,24 @@ def load_data(
         seed: seeds the splits.
         validation: fraction of the training split to use for validation, for own files.
         standardize: whether numbers in the user's own tables are standardized.
+        trainer: the trainer's name, if it is known.
 
     Raises:
         AgentlabError: for missing or unsuitable files, naming the file, row and column.
     """
+    if source.own is not None and is_unsupervised(trainer):
+        return load_unlabeled(source, trainer, seed, validation)
     if recipe is not None:
+        if recipe.data == OWN_IMAGES:
+            raise AgentlabError(
+                f"recipe={recipe.name!r} trains on a folder of your own images: pass "
+                "--images FOLDER"
+            )
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
-            "--text, --series or --pairs"
+            "data are missing: pass --recipe NAME (--list shows all recipes), or your own data, "
+            "such as --csv FILE or --images FOLDER"
         )
     if source.own == "csv":
         return _csv(source, seed, validation, standardize)
@@ -97,8 +97,10 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
 
     found = load(recipe.data, source.data_dir, source.stand_in)
     options: dict[str, Any] = {}
-    if recipe.trainer == "classifier":
+    if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
+    elif recipe.trainer == "ratings_rbm":
+        options["titles"] = found.titles
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
     return TrainingData(
@@ -152,6 +154,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentlab.registry import Registry
+from agentlab.registry import Registry, class_in
 
 TRAINERS = Registry(
     "trainer",
     {
         "classifier": "agentlab.supervised.classifier:Classifier",
+        "capsules": "agentlab.supervised.capsules:CapsuleClassifier",
+        "overlapping_capsules": "agentlab.supervised.overlapping:OverlappingCapsules",
         "regressor": "agentlab.supervised.regressor:Regressor",
         "language_model": "agentlab.supervised.language:LanguageModel",
         "translator": "agentlab.supervised.translator:Translator",
@@ -36,23 +38,6 @@ ESTIMATORS = Registry(
 )
 
 
-def trainer_class(name: str) -> Any:
-    """Return the trainer or estimator that is registered under ``name``.
-
-    Raises:
-        InvalidArgument: if the name is unknown.
-    """
-    return Registry("trainer", {**_paths(TRAINERS), **_paths(ESTIMATORS)}).load(name)
-
-
-def _paths(registry: Registry[str]) -> dict[str, str]:
-    return {name: registry[name] for name in registry}
-
-
 def __getattr__(name: str) -> Any:
     """Import a class, and TensorFlow with it, when it is first used."""
-    for registry in (TRAINERS, ESTIMATORS):
-        for key in registry:
-            if registry[key].endswith(f":{name}"):
-                return registry.load(key)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return class_in(__name__, name, TRAINERS, ESTIMATORS)

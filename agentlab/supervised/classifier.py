@@ -22,10 +22,11 @@ from agentlab.supervised.class_weights import Weighted, balanced_weights, class_
 from agentlab.supervised.confusion import balanced_metrics, confusion, say_confusion
 from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
 from agentlab.supervised.net_checks import ROWS, refuse_probabilities
-from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.options import Augmentation, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import applied
+from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
 from agentlab.training.presented import Table
 
@@ -59,6 +60,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
     Config: ClassVar[type] = ClassifierConfig
     monitor = ("accuracy", "max")
     score_metric = "accuracy"
+    data_keys = ("preprocessor", "classes")
     config: ClassifierConfig
     classes: Sequence[Any] = ()
 

@@ -16,10 +16,10 @@ from agentlab.estimator import Estimator
 from agentlab.lazy import keras
 from agentlab.runs import Run
 from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
-from agentlab.supervised.options import Standardization
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import is_batches
+from agentlab.training.network import Standardization
 from agentlab.training.presented import Table, number_table
 
 if TYPE_CHECKING:

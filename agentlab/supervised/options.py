@@ -5,25 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentlab.config import Options, option
-from agentlab.nets import TORSOS
-from agentlab.nets.activation_names import check_activation
-
-
-@dataclass(frozen=True)
-class Network(Options):
-    """Options of the network."""
-
-    net: str = option("mlp", "torso by name; `agentlab nets` lists them")
-    hidden: tuple[int, ...] = option(
-        (128, 128), "units of the mlp's hidden layers; empty for none", ge=1
-    )
-    activation: str = option("relu", "activation of the mlp's hidden layers, a Keras name")
-    dropout: float | None = option(None, "dropout rate; none for the net's default", ge=0, lt=1)
-
-    def check(self) -> None:
-        super().check()
-        TORSOS.check(self.net)
-        check_activation(self.activation)
 
 
 @dataclass(frozen=True)
@@ -32,13 +13,6 @@ class Tokens(Options):
 
     vocabulary: int = option(10_000, "maximum size of the vocabulary of text inputs", ge=3)
     length: int = option(100, "maximum words per text; longer texts are truncated", ge=1)
-
-
-@dataclass(frozen=True)
-class Standardization(Options):
-    """Whether numbers are standardized."""
-
-    standardize: bool = option(True, "scale rows of numbers to mean 0 and standard deviation 1")
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from agentlab.runs import Progress, Run, derive_seed
 from agentlab.supervised.class_labels import class_numbers, distinct_labels
 from agentlab.supervised.features import check_classes
 from agentlab.supervised.linear_rows import Rows, fit_preprocessor, split_rows
-from agentlab.supervised.options import Standardization
 from agentlab.supervised.separability import common_point
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import is_batches
+from agentlab.training.network import Standardization
 from agentlab.training.presented import Table
 
 if TYPE_CHECKING:

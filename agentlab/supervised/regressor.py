@@ -15,11 +15,12 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer
-from agentlab.supervised.options import Augmentation, Network, Standardization, Tokens
+from agentlab.supervised.options import Augmentation, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback
 from agentlab.training.losses import huber
+from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Regressor(ScikitLearn, FeatureTrainer):
     Config: ClassVar[type] = RegressorConfig
     monitor = ("rmse", "min")
     score_metric = "r2"
+    data_keys = ("preprocessor", "target_mean", "target_std")
     config: RegressorConfig
     _mean: Array  # of the targets, float32 [k]
     _std: Array

@@ -16,10 +16,11 @@ from agentlab.lazy import keras, tf
 from agentlab.runs import Run
 from agentlab.supervised.classifier import PROJECTED
 from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
-from agentlab.supervised.options import Network, Standardization, Tokens
+from agentlab.supervised.options import Tokens
 from agentlab.supervised.pairs import Numbers, Pairs
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
+from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class SiameseTrainer(FeatureTrainer):
     name = "siamese"
     Config: ClassVar[type] = SiameseConfig
     score_metric = "knn_accuracy"
+    data_keys = ("preprocessor", "classes")
     config: SiameseConfig
     classes: list[Any]
     _remembered: Array | None = None  # inputs of the training split

@@ -17,6 +17,15 @@ from agentlab.testing.examples import KINDS, PAST, Examples
 from agentlab.training.callbacks import Callback
 
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": (8,), "validation_split": 0.2}
+CAPSULES = {
+    "filters": 4,
+    "channels": 2,
+    "kernel_size": 3,
+    "primary_dimension": 4,
+    "dimension": 4,
+    "decoder": (8,),
+    "shift_pixels": 1,
+}
 # The data of each registered learner, and options for a small network.
 REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "classifier": [
@@ -24,6 +33,8 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("images", {"flip": True}),
         ("texts", {"net": "text_cnn", "vocabulary": 20, "length": 8}),
     ],
+    "capsules": [("images", CAPSULES)],
+    "overlapping_capsules": [("overlapping", CAPSULES)],
     "regressor": [("numbers", {"dropout": 0.2})],
     "linear_regression": [("numbers", {})],
     "perceptron": [("classes", {"epochs": 500})],
@@ -33,6 +44,24 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
+    "pca": [("points", {}), ("images", {"n_components": 0.9})],
+    "kmeans": [("points", {"n_clusters": 2})],
+    "som": [("points", {"rows": 3, "columns": 3})],
+    "rbm": [
+        ("images", {"units": 6, "persistent": True, "chains": 10}),
+        ("points", {"units": 6, "visible": "gaussian", "cd_steps": 2, "learning_rate": 0.01}),
+    ],
+    "dbn": [("images", {"hidden": (6, 4), "pretrain_epochs": 1, "epochs": 2})],
+    "ratings_rbm": [("ratings", {"units": 4})],
+    "autoencoder": [
+        ("points", {"code": 2}),
+        ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
+    ],
+    "vae": [("images", {"latent_dim": 2, "binarize": True})],
+    "gan": [("points", {"latent_dim": 3, "loss": "hinge", "generator_steps": 2})],
+    "dcgan": [
+        ("drawings", {"latent_dim": 4, "filters": 2, "label_smoothing": 0.1}),
+    ],
 }
 
 

@@ -8,6 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
 from agentlab.learner import load
@@ -18,20 +20,21 @@ FREE = ("name", "seed", "gain", "scale", "signed", "dropout", "dtype", "trainabl
 FREE_OF_SEQUENCES = ("return_sequences", "mask_zero")
 
 
-def start_from(source: str, torsos: Sequence[Any]) -> None:
+def start_from(source: str, torsos: Sequence[Any], preprocessor: Any = None) -> None:
     """Copy the weights of a pretrained torso to each of ``torsos``.
 
     Args:
         source: a run of a trainer or an agent (its latest checkpoint), a folder that the ``save``
             of either wrote, or a ``.keras`` file. No code in it is run.
         torsos: built torsos.
+        preprocessor: of the inputs of ``torsos``; ``None`` if they are not standardized.
 
     Raises:
         AgentlabError: if ``source`` is missing, damaged or has no torso, or if its architecture
             differs from ``torsos``; the message names the first layer that differs.
     """
     try:
-        found = getattr(_read_net(Path(source)), "torso", None)
+        found = getattr(_read_net(Path(source), preprocessor), "torso", None)
         if found is None:
             raise AgentlabError("it has no network with a torso")
     except AgentlabError as error:
@@ -40,7 +43,7 @@ def start_from(source: str, torsos: Sequence[Any]) -> None:
         _take_over(torso, found, source)
 
 
-def _read_net(path: Path) -> Any:
+def _read_net(path: Path, preprocessor: Any) -> Any:
     if path.is_file():
         return load_net(path)
     directory = find_saved(path)
@@ -48,12 +51,16 @@ def _read_net(path: Path) -> Any:
     if read_description(directory)["kind"] == "agent":
         options["num_envs"] = 1
     learner = load(directory, **options)
-    if getattr(getattr(learner, "preprocessor", None), "mean", None) is not None:
+    theirs, own = (
+        getattr(each, "mean", None)
+        for each in (getattr(learner, "preprocessor", None), preprocessor)
+    )
+    if theirs is not None and (own is None or not np.array_equal(theirs, own)):
         raise AgentlabError(
-            "it was trained on standardized inputs, but observations are not standardized; train "
-            "it with standardize=False"
+            "it was trained on standardized inputs, but the new inputs are not standardized in the "
+            "same way; train it with standardize=False"
         )
-    return getattr(learner, "net", None)
+    return getattr(learner, "net", None) or getattr(learner, "discriminator", None)
 
 
 def _take_over(torso: Any, found: Any, source: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from agentlab.cli import fit, play, train
 from agentlab.cli.flags import Parser
 from agentlab.experiments.agent_settings import Environment
-from agentlab.supervised import trainer_class
+from agentlab.registry import trainer_class
 
 ENVS = (
     "CartPole-v1", "CartPole", "Nope-v0", "CartPole-v9", "", "/", ":", ":b", "a:", "gym:", "ALE/",

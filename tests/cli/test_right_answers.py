@@ -61,12 +61,12 @@ def test_case_does_not_matter_in_names_of_algorithms(call, algo):
 def test_hints_are_existing_flags_and_only_for_names_that_are_not_flags():
     from agentlab.cli import fit, play, train, tune
     from agentlab.cli.flags import Parser
-    from agentlab.supervised import TRAINERS, trainer_class
+    from agentlab.registry import registry_of, trainer_class
 
     known = set()
     for algo in ALGORITHMS:
         known |= set(train.make_parser(algo).fields)
-    for trainer in TRAINERS:
+    for trainer in registry_of("trainer"):
         known |= set(fit.make_parser(trainer, trainer_class(trainer).Config).fields)
     parser = Parser("", "")
     parser.add_fields(play.PlayOptions, "")

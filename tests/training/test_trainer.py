@@ -13,7 +13,8 @@ import agentlab.supervised as supervised
 from agentlab.data import Arrays, Batch, Batches
 from agentlab.errors import AgentlabError
 from agentlab.learner import load
-from agentlab.supervised import ESTIMATORS, TRAINERS, Classifier, Regressor, trainer_class
+from agentlab.registry import trainer_class
+from agentlab.supervised import ESTIMATORS, TRAINERS, Classifier, Regressor
 from agentlab.training.trainer import Trainer
 
 

@@ -1,41 +1,10 @@
-"""Recipes: named training settings for public data sets, with their expected results."""
+"""Recipes of supervised learning."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
-from agentlab.config import did_you_mean
-from agentlab.errors import AgentlabError
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A trainer, its settings and its data set, under a name.
-
-    Attributes:
-        name: the value of ``--recipe``.
-        about: one-line description of the network and the task.
-        data: the data set's name in ``agentlab.data.sets``.
-        size: description of the data set's size.
-        trainer: the trainer's name in ``agentlab.supervised``.
-        config: fields of the trainer's configuration.
-        expected: expected result on the test split.
-        source: the source of the settings.
-    """
-
-    name: str
-    about: str
-    data: str
-    size: str
-    trainer: str
-    config: dict[str, Any] = field(default_factory=dict)
-    expected: str = ""
-    source: str = ""
-
+from agentlab.experiments.recipes.recipe import MNIST, Recipe
 
 BOSTON = "506 rows of 13 numbers, 57 KB"
-MNIST = "60,000 + 10,000 images 28x28, 11 MB"
 
 TRANSLATOR = {
     "net": "luong",
@@ -255,17 +224,3 @@ RECIPES = [
         "accuracy 1 on all 4 rows",
     ),
 ]
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe ``name``.
-
-    Raises:
-        AgentlabError: if it does not exist.
-    """
-    for recipe in RECIPES:
-        if recipe.name == name:
-            return recipe
-    names = [recipe.name for recipe in RECIPES]
-    hint = did_you_mean(name, names) or f"; choose from {', '.join(names)}"
-    raise AgentlabError(f"recipe={name!r} is unknown{hint}")

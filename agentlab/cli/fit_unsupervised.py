@@ -1,0 +1,10 @@
+"""``agentlab fit-unsupervised``: train without labels, or resume a run."""
+
+from __future__ import annotations
+
+from agentlab.cli import fit
+
+
+def run(words: list[str]) -> int:
+    """Train with the command line arguments ``words`` and return the exit code."""
+    return fit.run(words, unsupervised=True)

@@ -1,0 +1,105 @@
+"""Recipes of autoencoders."""
+
+from __future__ import annotations
+
+from agentlab.experiments.recipes.recipe import MNIST, Recipe
+
+SHARED = {"batch_size": 128, "schedule": "cosine", "learning_rate": 2e-3, "loss": "bce"}
+
+RECIPES = [
+    Recipe(
+        "mnist-autoencoder",
+        "an autoencoder of handwritten digits with a code of 256 numbers",
+        "mnist",
+        MNIST,
+        "autoencoder",
+        {**SHARED, "hidden": (), "code": 256, "code_activation": "relu", "epochs": 8},
+        source="Gulli and Kapoor 2017, chapter 8, with cross-entropy and a schedule",
+    ),
+    Recipe(
+        "mnist-sparse-autoencoder",
+        "a sparse autoencoder: each of 256 units is active for 2 percent of the digits",
+        "mnist",
+        MNIST,
+        "autoencoder",
+        {
+            **SHARED,
+            "hidden": (),
+            "code": 256,
+            "code_activation": "sigmoid",
+            "rho": 0.02,
+            "sparsity_weight": 20.0,
+            "learning_rate": 4e-3,
+            "epochs": 12,
+        },
+        source="Gulli and Kapoor 2017, chapter 8; Ng 2011, Sparse autoencoder",
+    ),
+    Recipe(
+        "mnist-denoising",
+        "a denoising autoencoder of 800 units, for Gaussian noise of standard deviation 0.3",
+        "mnist",
+        MNIST,
+        "autoencoder",
+        {
+            **SHARED,
+            "hidden": (),
+            "code": 800,
+            "code_activation": "relu",
+            "noise": "gaussian",
+            "noise_level": 0.3,
+            "epochs": 8,
+        },
+        source="Gulli and Kapoor 2017, chapter 8; Vincent et al. 2010",
+    ),
+    Recipe(
+        "mnist-conv-denoising",
+        "a convolutional denoising autoencoder, for Gaussian noise of standard deviation 0.5",
+        "mnist",
+        MNIST,
+        "autoencoder",
+        {
+            **SHARED,
+            "net": "pooled_cnn",
+            "code": None,
+            "noise": "gaussian",
+            "noise_level": 0.5,
+            "epochs": 5,
+        },
+        source="Gulli and Kapoor 2017, chapter 8: 32, 32 and 16 filters of 3x3",
+    ),
+    Recipe(
+        "mnist-stacked",
+        "a stacked autoencoder, 784-500-50 with tied weights: one layer after another, then all",
+        "mnist",
+        MNIST,
+        "autoencoder",
+        {
+            **SHARED,
+            "hidden": (500,),
+            "code": 50,
+            "tied": True,
+            "pretrain_epochs": 3,
+            "epochs": 20,
+        },
+        source="Gulli and Kapoor 2017, chapter 8; Bengio et al. 2007",
+    ),
+    Recipe(
+        "mnist-vae",
+        "a variational autoencoder of binarized digits with 20 latent variables",
+        "mnist",
+        MNIST,
+        "vae",
+        {
+            "hidden": (500, 500),
+            "latent_dim": 20,
+            "binarize": True,
+            "likelihood_samples": 200,
+            "batch_size": 128,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "epochs": 40,
+            "validation_split": 0.05,
+        },
+        source="Kingma and Welling 2014; Gulli and Kapoor 2017, chapter 11",
+    ),
+]

@@ -1,0 +1,351 @@
+"""Decoders: networks from codes back to rows of numbers or images, mirrors of a torso."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from agentlab.errors import InvalidArgument
+from agentlab.nets.cnn import CNN
+from agentlab.nets.image_torso import ImageTorso, convolution, image_shape, layer_seed
+from agentlab.nets.mlp import MLP
+
+Map = tuple[int, int, int]  # height, width, channels
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class Upsampling(keras.layers.Layer):  # type: ignore[misc]
+    """Resizes feature maps to an explicit size by repeating the nearest pixels.
+
+    Pooling rounds sizes, as in 28, 14, 7, 4; doubling would return 32 pixels, not 28.
+
+    Input shape: ``[batch, h, w, channels]``.
+    Output shape: ``[batch, height, width, channels]``.
+
+    Args:
+        height, width: size of the outputs.
+
+    >>> Upsampling(7, 7)(tf.zeros((2, 4, 4, 16))).shape
+    TensorShape([2, 7, 7, 16])
+    """
+
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = height, width
+
+    def call(self, inputs: Any) -> Any:
+        """Return the resized maps."""
+        return _stretched(_stretched(inputs, 1, self.height), 2, self.width)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape of the resized maps."""
+        return input_shape[0], self.height, self.width, input_shape[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of ``__init__``."""
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+def _stretched(maps: Any, axis: int, size: int) -> Any:
+    """Resize ``maps`` along one axis; both ways have deterministic gradients on every device."""
+    given = int(maps.shape[axis])
+    if size % given == 0:
+        return maps if size == given else tf.repeat(maps, size // given, axis)
+    nearest = tf.one_hot([i * given // size for i in range(size)], given, dtype=maps.dtype)
+    return tf.einsum("oh,bhwc->bowc" if axis == 1 else "ow,bhwc->bhoc", nearest, maps)
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class TiedDense(keras.layers.Layer):  # type: ignore[misc]
+    """A dense layer whose kernel is the transposed kernel of another layer, which is shared.
+
+    Input shape: ``[batch, n]``, and a kernel ``[units, n]``.
+    Output shape: ``[batch, units]``.
+
+    Args:
+        units: number of outputs.
+        activation: name of a Keras activation; ``None`` for none.
+    """
+
+    def __init__(self, units: int, activation: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units, self.activation = units, activation
+        self.bias = self.add_weight((units,), "zeros", name="bias")
+        self.built = True
+
+    def call(self, inputs: Any, kernel: Any) -> Any:
+        """Return the activations of ``inputs @ transpose(kernel) + bias``."""
+        outputs = tf.matmul(inputs, tf.cast(kernel, inputs.dtype), transpose_b=True)
+        outputs += tf.cast(self.bias, outputs.dtype)
+        return keras.activations.get(self.activation)(outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of ``__init__``."""
+        return {**super().get_config(), "units": self.units, "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class DenseDecoder(keras.Model):  # type: ignore[misc]
+    """Dense layers from codes to outputs of any shape; the last has no activation.
+
+    Input shape: ``[batch, code]``.
+    Output shape: ``[batch, *shape]`` in float32, or float64 if computed in that.
+
+    Args:
+        code: size of the codes.
+        shape: shape of one output.
+        hidden: units of the layers between.
+        activation: activation of the layers between.
+        tied: whether kernels are those of the encoder, which are passed to ``call``.
+        seed: seed of the initial kernels.
+
+    Attributes:
+        blocks: lists of layers, of which block ``k`` inverts block ``-1 - k`` of the encoder.
+
+    >>> DenseDecoder(8, (28, 28), (64,))(tf.zeros((2, 8))).shape
+    TensorShape([2, 28, 28])
+    """
+
+    def __init__(
+        self,
+        code: int,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (),
+        activation: str = "relu",
+        tied: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.code, self.shape, self.hidden = code, tuple(shape), tuple(hidden)
+        self.activation, self.tied, self.seed = activation, tied, seed
+        self.denses = []
+        width, sizes = code, (*self.hidden, math.prod(self.shape))
+        for i, units in enumerate(sizes):
+            last = i == len(sizes) - 1
+            name, function = ("decoder_outputs", None) if last else (f"decoder_{i}", activation)
+            layer: Any
+            if tied:
+                layer = TiedDense(units, function, name=name, dtype=self.dtype_policy)
+            else:
+                start = keras.initializers.GlorotUniform(seed=layer_seed(seed, i))
+                layer = keras.layers.Dense(
+                    units, function, kernel_initializer=start, name=name, dtype=self.dtype_policy
+                )
+                layer.build((None, width))
+            self.denses.append(layer)
+            width = units
+        self.built = True
+
+    @property
+    def blocks(self) -> list[list[Any]]:
+        """The layers, one in each block."""
+        return [[layer] for layer in self.denses]
+
+    def call(self, codes: Any, kernels: Sequence[Any] = ()) -> Any:
+        """Return the outputs for ``codes``.
+
+        Args:
+            codes: ``[batch, code]``.
+            kernels: if tied, the kernels of the encoder, its last one first.
+        """
+        outputs = codes
+        for i, layer in enumerate(self.denses):
+            outputs = layer(outputs, kernels[i]) if self.tied else layer(outputs)  # [batch, units]
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        return tf.reshape(tf.cast(outputs, dtype), (-1, *self.shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of ``__init__``."""
+        return {
+            **super().get_config(),
+            "code": self.code,
+            "shape": self.shape,
+            "hidden": self.hidden,
+            "activation": self.activation,
+            "tied": self.tied,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable("agentlab")
+class ConvDecoder(keras.Model):  # type: ignore[misc]
+    """Upsampling to explicit sizes and convolutions, from codes to images.
+
+    Input shape: ``[batch, code]``, or the flattened smallest map if ``code`` is ``None``.
+    Output shape: ``[batch, height, width, channels]``, or ``[batch, height, width]``; in float32,
+    or float64 if computed in that.
+
+    Args:
+        shape: shape of one image.
+        maps: the shapes of the feature maps between, from the smallest to the largest.
+        code: size of the codes; ``None`` if they are the smallest map.
+        kernel: kernel size of the convolutions.
+        seed: seed of the initial weights.
+
+    Attributes:
+        blocks: lists of layers, of which block ``k`` inverts block ``-1 - k`` of the encoder.
+
+    >>> ConvDecoder((28, 28, 1), [(4, 4, 16), (7, 7, 32), (14, 14, 32)])(tf.zeros((2, 256))).shape
+    TensorShape([2, 28, 28, 1])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        maps: Sequence[Sequence[int]],
+        code: int | None = None,
+        kernel: int = 3,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.shape, self.code, self.kernel, self.seed = tuple(shape), code, kernel, seed
+        self.maps = [(int(h), int(w), int(n)) for h, w, n in maps]
+        dtype, smallest = self.dtype_policy, self.maps[0]
+        first: list[Any] = []
+        if code is not None:
+            start = keras.initializers.HeNormal(seed=seed)
+            first = [
+                keras.layers.Dense(
+                    math.prod(smallest),
+                    "relu",
+                    kernel_initializer=start,
+                    name="decoder_dense",
+                    dtype=dtype,
+                )
+            ]
+            first[0].build((None, code))
+        first.append(keras.layers.Reshape(smallest, name="decoder_reshape", dtype=dtype))
+        height, width = self.shape[:2]
+        channels = self.shape[2] if len(self.shape) == 3 else 1
+        steps = [first]
+        given = smallest
+        for i, (h, w, filters) in enumerate([*self.maps[1:], (height, width, self.maps[-1][2])]):
+            up = Upsampling(h, w, name=f"decoder_up_{i}", dtype=dtype)
+            conv_seed = layer_seed(seed, i + 1)
+            conv = convolution(
+                filters, kernel, f"decoder_conv_{i}", conv_seed, dtype, activation="relu"
+            )
+            conv.build((None, h, w, given[2]))
+            steps.append([up, conv])
+            given = (h, w, filters)
+        last = convolution(
+            channels, kernel, "decoder_outputs", layer_seed(seed, len(self.maps) + 1), dtype
+        )
+        last.build((None, *given))
+        steps[-1].append(last)
+        self.steps = steps  # complete, since Keras tracks the layers in it now
+        self.built = True
+
+    @property
+    def blocks(self) -> list[list[Any]]:
+        """The layers of each block; without a code, reshaping belongs to the first one."""
+        if self.code is not None:
+            return self.steps
+        return [[*self.steps[0], *self.steps[1]], *self.steps[2:]]
+
+    def call(self, codes: Any) -> Any:
+        """Return the images for ``codes``, without an activation."""
+        outputs = tf.cast(codes, self.compute_dtype)
+        for block in self.steps:
+            for layer in block:
+                outputs = layer(outputs)  # [batch, code], then [batch, h, w, filters]
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        return tf.reshape(tf.cast(outputs, dtype), (-1, *self.shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of ``__init__``."""
+        return {
+            **super().get_config(),
+            "shape": self.shape,
+            "maps": self.maps,
+            "code": self.code,
+            "kernel": self.kernel,
+            "seed": self.seed,
+        }
+
+
+def torso_blocks(torso: Any) -> list[list[Any]]:
+    """Return the layers of a torso in blocks, each of which ends where the size changes.
+
+    Raises:
+        InvalidArgument: for a torso of sequences.
+    """
+    if isinstance(torso, MLP):
+        return [[layer] for layer in torso.denses]
+    if isinstance(torso, CNN):
+        rest = [torso.flatten] if torso.dense is None else [torso.flatten, torso.dense]
+        return [*([layer] for layer in torso.convolutions), rest]
+    if isinstance(torso, ImageTorso):
+        blocks: list[list[Any]] = [[]]
+        for layer in torso.steps:
+            blocks[-1].append(layer)
+            if isinstance(layer, keras.layers.MaxPooling2D):
+                blocks.append([])
+        return [block for block in blocks if block]
+    raise InvalidArgument(
+        f"the net {type(torso).__name__} takes sequences, and no decoder mirrors it; choose a net "
+        "for numbers or images, or pass a decoder"
+    )
+
+
+def feature_maps(torso: Any, input_shape: Sequence[int]) -> list[Map]:
+    """Return the shapes of a torso's feature maps where their size changes, largest first."""
+    shape = image_shape((None, *input_shape))
+    found: list[Map] = []
+    for layer in (layer for block in torso_blocks(torso) for layer in block):
+        before, shape = shape, tuple(layer.compute_output_shape(shape))
+        if len(shape) != 4:
+            break
+        height, width, channels = (int(size or 0) for size in shape[1:])
+        if shape[1:3] != before[1:3]:
+            found.append((height, width, channels))
+        smallest = (height, width, channels)
+    if found:  # its channels are those of the torso's features
+        found[-1] = smallest
+    return found
+
+
+def mirror(
+    torso: Any,
+    input_shape: Sequence[int],
+    code: int | None,
+    *,
+    tied: bool = False,
+    seed: int | None = None,
+) -> Any:
+    """Build the decoder that mirrors a torso followed by a code layer.
+
+    Args:
+        torso: a built torso for numbers or images.
+        input_shape: the shape of one input of the torso.
+        code: size of the codes; ``None`` if they are the torso's features.
+        tied: share the kernels of an ``MLP``.
+        seed: seed of the initial weights.
+
+    Raises:
+        InvalidArgument: for a torso of sequences, or ``tied`` with convolutions.
+    """
+    torso_blocks(torso)  # raises InvalidArgument for sequences
+    if isinstance(torso, MLP):
+        hidden = torso.hidden if code is not None else torso.hidden[:-1]
+        size = torso.features if code is None else code
+        activation = torso.activation
+        return DenseDecoder(size, input_shape, hidden[::-1], activation, tied, seed, name="decoder")
+    if tied:
+        raise InvalidArgument("tied=True needs net='mlp', whose kernels can be transposed")
+    maps = feature_maps(torso, input_shape)
+    if not maps:
+        raise InvalidArgument(
+            f"the net {type(torso).__name__} does not reduce the size of images, so no decoder "
+            "mirrors it; pass a decoder"
+        )
+    given = code
+    if code is None and torso.features != math.prod(maps[-1]):
+        given = torso.features  # it ends in a dense layer
+    return ConvDecoder(input_shape, maps[::-1], given, seed=seed, name="decoder")
