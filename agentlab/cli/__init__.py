@@ -18,7 +18,7 @@ from gymnasium.error import Error as EnvironmentFailure
 import agentlab
 from agentlab.cli.exits import exits_raised
 from agentlab.cli.streams import prepare_streams
-from agentlab.errors import AgentlabError, exit_call, printable
+from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the message for an exception that no part of agentlab expects."""
-    what = " ".join(str(error).split())[:300]
+    what = text_of(error)[:300]
     if "ResourceExhausted" in type(error).__name__:
         return f"out of memory: {what}"
     return (
