@@ -20,10 +20,9 @@ from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    choose_trainer,
     cross_validate,
 )
-from agentlab.experiments.training_data import load_data
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
