@@ -85,6 +85,8 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if recipe is None and source.own is None:
         parser.given(words)
         if "help" in given:
+            if (trainer := given.get("trainer")) is not None:
+                parser = make_parser(trainer, trainer_class(trainer).Config, command=command)
             parser.print_help()
             return 0
         load_data(source, recipe, 0, 0.1)  # raises the error about missing data
