@@ -55,6 +55,7 @@ setup(
         "sentencepiece",
         "sacrebleu",
         "optuna>=5",
+        "pyyaml",
     ],
     extras_require={
         "compress": compress,

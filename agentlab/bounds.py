@@ -38,3 +38,15 @@ def _in_words(bounds: Mapping[str, float]) -> str:
 
 def _written(limit: float) -> str:
     return f"{limit:,.0f}" if float(limit).is_integer() else f"{limit:g}"
+
+
+def check_counts(**counts: int) -> None:
+    """Raise ``InvalidArgument`` for a count below 1.
+
+    >>> check_counts(episodes=0)
+    Traceback (most recent call last):
+    agentlab.errors.InvalidArgument: episodes=0 must be 1 or more
+    """
+    for name, value in counts.items():
+        if value < 1:
+            raise InvalidArgument(f"{name}={value} must be 1 or more")

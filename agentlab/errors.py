@@ -20,6 +20,24 @@ class InvalidArgument(AgentlabError, ValueError):
     """An argument whose value is unknown, out of range or of the wrong type."""
 
 
+class HardExit(SystemExit):
+    """``os._exit`` was called by code outside agentlab."""
+
+
+def exit_call(error: SystemExit) -> str:
+    """Return the call that raised ``error``, such as ``"sys.exit(0)"``."""
+    function = "os._exit" if isinstance(error, HardExit) else "sys.exit"
+    return f"{function}({'' if error.code is None else repr(error.code)})"
+
+
+def text_of(error: BaseException) -> str:
+    """Return the message of an exception on one line; its ``__str__`` may itself fail."""
+    try:
+        return " ".join(str(error).split())
+    except Exception as failure:
+        return f"no message, since its __str__ raised {type(failure).__name__}"
+
+
 def printable(text: object) -> str:
     r"""Return a text that is safe to print to a terminal.
 

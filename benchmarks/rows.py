@@ -202,4 +202,16 @@ ROWS = (
         ),
         (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
     ),
+    *(
+        Row(
+            name,
+            f"training the network of mnist-{name} (Adam, batch 128); a step is an image",
+            (
+                Measurement("agentlab fit", "autoencoding.py", name),
+                Measurement("Keras train_step", "autoencoding.py", f"{name}_keras"),
+            ),
+            (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
+        )
+        for name in ("autoencoder", "vae")
+    ),
 )

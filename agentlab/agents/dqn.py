@@ -21,6 +21,7 @@ from agentlab.agents.inference import q_model
 from agentlab.agents.network import make_q_network
 from agentlab.agents.network_options import QNetworkOptions, set_up_tensorflow
 from agentlab.agents.policies import masked, masked_tensor
+from agentlab.agents.q_minibatches import QMinibatch, QMinibatches
 from agentlab.agents.replay_options import PrioritizedReplayOptions
 from agentlab.agents.value_distribution import DistributionOptions
 from agentlab.components import State
@@ -30,7 +31,7 @@ from agentlab.lazy import LazyModule, tf
 from agentlab.replay import Batch, ReplayBuffer
 from agentlab.training.background import BackgroundLearner
 from agentlab.training.optimizers import OptimizerOptions
-from agentlab.training.update import Loss, make_update
+from agentlab.training.update import Loss, last_minibatch, make_update
 
 copies: Any = LazyModule("agentlab.agents.acting.copies")
 
@@ -74,6 +75,14 @@ class DQN(Agent):
         self.first_action, self.n_actions = int(space.start), int(space.n)
         shape = (self.n_actions, self.distribution.n_outputs)
         self.net = make_q_network(config, self.encoding, *shape, self.seed)
+        self.minibatches = QMinibatches(
+            self.encoding,
+            self.return_normalizer,
+            self.first_action,
+            shape,
+            config.batch_size,
+            config.noisy,
+        )
         self.target_net = copies.clone(self.net)
         self.update_target = copies.make_target_update(self.target_net, self.net)
         self._target_outputs = copies.over_minibatches(
@@ -87,7 +96,7 @@ class DQN(Agent):
             ("loss", "q_values"),
             self.net.trainable_variables,
             self.optimizer,
-            spec=self._batch_spec(),
+            spec=self.minibatches.spec(),
             max_grad_norm=config.max_grad_norm,
             xla=xla,
         )
@@ -134,7 +143,7 @@ class DQN(Agent):
         # The target network is evaluated in the meantime, unless it is about to be updated.
         beta = config.beta_at(self.steps)
         sampled = self.replay.sample(updates * config.batch_size, self.rng, beta)
-        batches = self._minibatches(sampled, updates)
+        batches = self.minibatches(sampled, updates)
         interval = config.target_update_interval
         target_updates = self.steps // interval - self.last_target_update // interval
         if not target_updates:
@@ -147,36 +156,38 @@ class DQN(Agent):
         self.last_target_update = self.steps
         seed = self.rng.integers(2**31, size=2, dtype=np.int32)
         seeds = seed + np.array([0, 1000], np.int32) * np.arange(updates, dtype=np.int32)[:, None]
-        self.background.start(self._learn, (*batches, seeds), sampled)
+        self.background.start(self._learn, batches._replace(seed=seeds), sampled)
         metrics = metrics if config.overlap else self.finish_update()
         return {**metrics, "epsilon": self.epsilon} if metrics else None
 
-    def loss(self, batch: Any) -> Loss:
+    def loss(self, batch: QMinibatch) -> Loss:
         """Return the loss of a minibatch, in the form that ``make_update`` expects."""
-        observations, actions, returns, next_observations, discounts, weights, *rest = batch
-        next_mask = rest.pop(0) if self.encoding.masks else None  # [b, actions]
-        *targets, seed = rest
-        outputs = self._outputs(self.net, observations, seed)  # [b, actions, n_outputs]
-        current = tf.gather(outputs, actions, batch_dims=1)  # [b, n_outputs]
-        if not targets:
-            targets = [self._outputs(self.target_net, next_observations, seed + [1, 0])]
-        next_outputs = choosing = targets[0]  # [b, actions, n_outputs]
+        net, next_observations, seed = self.net, batch.next_observations, batch.seed
+        outputs = self._outputs(net, batch.observations, seed)  # [b, actions, n_outputs]
+        current = tf.gather(outputs, batch.actions, batch_dims=1)  # [b, n_outputs]
+        next_outputs = batch.next_outputs  # [b, actions, n_outputs]
+        if self.config.noisy:
+            next_outputs = self._outputs(self.target_net, next_observations, seed + [1, 0])
+        choosing = next_outputs
         if self.config.double:
-            choosing = self._outputs(self.net, next_observations, seed + [2, 0])
+            choosing = self._outputs(net, next_observations, seed + [2, 0])
+        next_mask = batch.next_mask if self.encoding.masks else None
         next_q_values = masked_tensor(self.distribution.means(choosing), next_mask)
         next_actions = tf.argmax(next_q_values, axis=1)  # [b]
         following = tf.stop_gradient(tf.gather(next_outputs, next_actions, batch_dims=1))
-        losses, errors = self.distribution.loss(current, following, returns, discounts)  # [b]
-        loss = tf.reduce_mean(weights * losses)
+        losses, errors = self.distribution.loss(
+            current, following, batch.returns, batch.discounts
+        )  # [b]
+        loss = tf.reduce_mean(batch.weights * losses)
         q_values = tf.reduce_mean(self.distribution.means(current))
         return Loss(loss, {"loss": loss, "q_values": q_values}, errors)
 
-    def _learn(self, batches: tuple[Any, ...], sampled: Batch) -> dict[str, float]:
+    def _learn(self, batches: QMinibatch, sampled: Batch) -> dict[str, float]:
         """Update on all minibatches; runs in the background."""
         start = time.perf_counter()
         metrics, errors = self.update(batches)
         self.errors, self.sampled = errors.numpy().ravel(), sampled.indices
-        self.last_batch = tuple(field[-1] for field in batches)
+        self.last_batch = last_minibatch(batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def finish_update(self) -> dict[str, float] | None:
@@ -187,42 +198,16 @@ class DQN(Agent):
                 self.replay.update_priorities(self.sampled, priorities)
         return metrics
 
-    def _minibatches(self, sampled: Batch, updates: int) -> list[Any]:
-        """Return sampled transitions as minibatches, arrays ``[updates, b, ...]``."""
-        fields = [
-            self.encoding.stored(sampled.observations),
-            sampled.actions.astype(np.int32) - self.first_action,
-            self.return_normalizer(sampled.returns, np.inf),
-            self.encoding.stored(sampled.next_observations),
-            sampled.discounts,
-            sampled.weights,
-        ]
-        if self.encoding.masks:
-            fields.append(self.encoding.mask(sampled.next_observations, acting=False))
-        return [
-            field.reshape(updates, self.config.batch_size, *field.shape[1:]) for field in fields
-        ]
-
-    def _precompute_targets(self, batches: list[Any]) -> list[Any]:
+    def _precompute_targets(self, batches: QMinibatch) -> QMinibatch:
         """Evaluate the target network on all minibatches, unless each update draws new noise."""
-        return batches if self.config.noisy else [*batches, self._target_outputs(batches[3])]
+        if self.config.noisy:
+            return batches
+        return batches._replace(next_outputs=self._target_outputs(batches.next_observations))
 
     def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:
         """Return a network's outputs for stored observations, ``[b, actions, n_outputs]``."""
         inputs = self.encoding.from_stored(observations)
         return net.call(inputs, seed if self.config.noisy else None)
-
-    def _batch_spec(self) -> tuple[Any, ...]:
-        """Return the TensorSpecs of minibatches, ``[updates, b, ...]``."""
-        leading = (None, self.config.batch_size)
-        inputs, floats = self.encoding.stored_spec(*leading), tf.TensorSpec(leading, tf.float32)
-        batches = [inputs, tf.TensorSpec(leading, tf.int32), floats, inputs, floats, floats]
-        if self.encoding.masks:
-            batches.append(tf.TensorSpec((*leading, self.n_actions), tf.bool))
-        if not self.config.noisy:
-            shape = (*leading, self.n_actions, self.distribution.n_outputs)
-            batches.append(tf.TensorSpec(shape, tf.float32))
-        return *batches, tf.TensorSpec((None, 2), tf.int32)
 
     # Saving
 

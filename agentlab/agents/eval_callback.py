@@ -8,8 +8,9 @@ import numpy as np
 
 from agentlab.agents.agent import Agent
 from agentlab.agents.evaluation import EVAL_STEPS, EVALUATION, Evaluation, evaluate
+from agentlab.bounds import check_counts
 from agentlab.envs.vector import VectorEnv
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import AgentlabError
 from agentlab.learner import Learner
 from agentlab.runs import Run, derive_seed
 from agentlab.training.callbacks import Callback
@@ -61,10 +62,7 @@ class EvalCallback(Callback):
         report: Callable[[str, object], None] = lambda name, value: None,
         quiet: bool = True,
     ) -> None:
-        counts = {"every": every, "episodes": episodes, "max_steps": max_steps}
-        for name, value in counts.items():
-            if value < 1:
-                raise InvalidArgument(f"{name}={value} must be 1 or more")
+        check_counts(every=every, episodes=episodes, max_steps=max_steps)
         self.envs, self.every, self.episodes, self.seed = envs, every, episodes, seed
         self.stop_at_return, self.report = stop_at_return, report
         self.max_steps, self.quiet = max_steps, quiet

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from agentlab.agents.agent import Agent
+from agentlab.bounds import check_counts
 from agentlab.envs.vector import Step, VectorEnv, check_vector
-from agentlab.errors import InvalidArgument
 from agentlab.runs import Progress, derive_seed
 
 EVALUATION = 1  # combined with a run's seed, gives the seeds of its evaluations
@@ -103,7 +103,7 @@ def evaluate(
         seed: seeds the environments.
         explore: act as in training instead of greedily.
         video: a ``Video``, a list or any other object with ``append``, which receives a frame of
-            the first environment at every step.
+            the first environment at every step, and the last one of each episode.
         max_steps: truncate an episode that has not ended after this number of steps. If this
             happens to all of the first ten, the others are not played.
         quiet: show no progress bar.
@@ -111,9 +111,7 @@ def evaluate(
     Returns:
         Unclipped returns and lengths, in the order of the environments.
     """
-    for name, value in (("episodes", episodes), ("max_steps", max_steps)):
-        if value < 1:
-            raise InvalidArgument(f"{name}={value} must be 1 or more")
+    check_counts(episodes=episodes, max_steps=max_steps)
     check_vector(envs)
     n = envs.num_envs
     share = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
@@ -130,11 +128,20 @@ def evaluate(
             if len(step.ended):
                 agent.reset(step.terminated | step.truncated)
             cut = tally.add(step, max_steps)
+            if video is not None and (cut[0] or step.episode_over[0]):
+                _append_last(video, envs, bool(cut[0]))
             if cut.any():
                 observations = envs.cut(cut)
                 agent.reset(cut)
             progress.update(tally.count, tally.note)
     return tally.evaluation()
+
+
+def _append_last(video: VideoWriter, envs: VectorEnv, cut: bool) -> None:
+    """Append the frame after the last step of an episode of environment 0."""
+    frame = envs.render() if cut else envs.render_final()
+    if frame is not None and not getattr(video, "full", False):
+        video.append(frame)
 
 
 class _Tally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentlab.agents.agent import Agent
+from agentlab.agents.normalizers import ReturnNormalizer
 from agentlab.components import component_state, is_model, restore_component
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError
@@ -12,7 +13,7 @@ from agentlab.learner import class_name
 
 
 def init_from(agent: Agent, source: str) -> None:
-    """Copy what a trained agent has learned to a new one: networks and input normalization.
+    """Copy what a trained agent has learned to a new one: networks and normalizers.
 
     Optimizers, replay buffers and schedules start afresh.
 
@@ -58,6 +59,8 @@ def _copy(trained: Agent, agent: Agent) -> None:
         for name, own in agent.components().items():
             if is_model(own) or name in (agent.learned or ()):
                 restore_component(own, component_state(there[name]))
+            elif isinstance(own, ReturnNormalizer) and name in there:
+                own.statistics.restore(there[name].statistics.state())
         trained.actor.update(trained.net)  # whose weights may be one update newer
         agent.restore_policy(trained.policy_state())
     except (KeyError, ValueError) as error:

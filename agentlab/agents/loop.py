@@ -18,9 +18,10 @@ from agentlab.agents.monitoring import show_network, show_observation
 from agentlab.agents.saving import check_state, replay_episodes, restore_training, write_training
 from agentlab.agents.statistics import Episodes, Means, Timer
 from agentlab.agents.train_result import TrainResult
+from agentlab.bounds import check_counts
 from agentlab.envs import EnvFailure, VectorEnv
 from agentlab.envs.vector import check_vector
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import AgentlabError
 from agentlab.runs import Hung, Progress, Run, Stop, derive_seed, stop_signals
 from agentlab.runs.aside import tell
 from agentlab.training.callbacks import Callback, Callbacks
@@ -68,10 +69,7 @@ def train(
         EnvFailure: if an environment raises an exception or returns invalid values; what was
             learned is saved before.
     """
-    counts = {"steps": steps, "log_every": log_every, "checkpoint_every": checkpoint_every}
-    for name, value in counts.items():
-        if value < 1:
-            raise InvalidArgument(f"{name}={value} must be 1 or more")
+    check_counts(steps=steps, log_every=log_every, checkpoint_every=checkpoint_every)
     check_vector(envs, agent.num_envs)
     loop = _Loop(agent, envs, run, seed, Callbacks(callbacks))
     loop.resume()
@@ -82,6 +80,9 @@ def train(
         loop.stop = stop
         try:
             loop.callbacks.on_start(agent, run)
+            if loop.callbacks_due:
+                loop.call_back()
+                loop.checkpoint()
             while not loop.ended(steps, stop):
                 loop.step()
                 if loop.untried:
@@ -89,10 +90,12 @@ def train(
                     check_state(agent)
                 if loop.passed(log_every):
                     loop.log()
+                if loop.callbacks:
+                    loop.call_back()
                 if loop.checkpoint_is_due(checkpoint_every) and not loop.ended(steps, stop):
                     loop.checkpoint()
                 progress.update(loop.steps, loop.episodes.describe)
-            if loop.steps > loop.logged and loop.complete(steps):
+            if loop.complete(steps) and loop.steps > loop.logged:
                 loop.log()
             if loop.steps > loop.saved:  # equal if the resumed run was already complete
                 loop.checkpoint()
@@ -105,8 +108,8 @@ def train(
         finally:
             progress.close()
             loop.callbacks.on_end()
-    interrupted, mean = not loop.complete(steps), loop.episodes.mean_return
-    return TrainResult(loop.steps, loop.episodes.count, interrupted, mean)
+    interrupted = not loop.complete(steps) or loop.callbacks_due
+    return TrainResult(loop.steps, loop.episodes.count, interrupted, loop.episodes.mean_return)
 
 
 class _Loop:
@@ -121,6 +124,7 @@ class _Loop:
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
         self.failed = False  # whether an environment failed or hangs
+        self.callbacks_due = False  # whether those of the last step have not been completed
         self.stop = Stop()
         self.untried = run is not None  # whether to check that the agent's state can be saved
         self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
@@ -140,12 +144,12 @@ class _Loop:
             return
         restore_training(checkpoint.path, self.agent)
         self.steps = self.saved = checkpoint.step
-        self.number = checkpoint.number
+        self.number, state = checkpoint.number, checkpoint.state
+        self.callbacks_due = bool(state.get("callbacks_due"))
         try:
-            self.logged = int(checkpoint.state["logged"])
-            self.timer.seconds = float(checkpoint.state["seconds"])
-            self.episodes.restore(checkpoint.state)
-            self.means.restore(checkpoint.state["means"])
+            self.logged, self.timer.seconds = int(state["logged"]), float(state["seconds"])
+            self.episodes.restore(state)
+            self.means.restore(state["means"])
             self.restore_envs(checkpoint.path)
         except (LookupError, TypeError, ValueError, AttributeError, SystemError) as error:
             raise AgentlabError(f"checkpoint {checkpoint.path} is damaged: {error!r}") from error
@@ -212,10 +216,19 @@ class _Loop:
         self.episodes.add(step, self.steps)
         if metrics:
             self.add(metrics)
-        if self.callbacks:
-            with self.timer.paused():
-                self.callbacks.on_step(self.steps)
         self.observations = step.next_observations
+
+    def call_back(self) -> None:
+        """Call the callbacks after a step; they are interrupted if a signal has to wait long."""
+        self.callbacks_due = self.stop.interruptible = True
+        with self.timer.paused():
+            try:
+                self.callbacks.on_step(self.steps)
+                self.callbacks_due = False
+            except Hung:
+                tell("interrupted; a resumed run begins with the evaluation that was not finished")
+            finally:
+                self.stop.interruptible = False
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Add metrics that the agent returned to the means."""
@@ -262,6 +275,7 @@ class _Loop:
             "means": self.means.state(),
             "logged": self.logged,
             "seconds": self.timer.total,
+            "callbacks_due": self.callbacks_due,
         }
         write = partial(write_training, agent=self.agent, envs=None if self.failed else self.envs)
         path = self.run.save_checkpoint(self.number, self.steps, write, state)
@@ -274,7 +288,7 @@ class _Loop:
 
         The unfinished episodes are not saved: a resumed run begins new ones.
         """
-        self.stop.interruptible, self.failed = False, True
+        self.stop.interruptible, self.failed = False, not self.callbacks_due
         if self.run is None or self.steps == 0:
             return ""
         try:

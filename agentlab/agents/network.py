@@ -10,6 +10,7 @@ import numpy as np
 from agentlab.agents.combined_torso import check_channels, has_images, make_combined
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.network_options import NetworkOptions, QNetworkOptions
+from agentlab.agents.policies import Policy
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule
 from agentlab.nets import make_torso
@@ -90,26 +91,20 @@ def make_q_network(
 
 
 def make_policy_network(
-    options: NetworkOptions,
-    encoding: Encoding,
-    outputs: int,
-    *,
-    gaussian: bool,
-    shared_torso: bool,
-    seed: int,
+    options: NetworkOptions, encoding: Encoding, policy: Policy, shared_torso: bool, seed: int
 ) -> Any:
     """Build a ``PolicyValue``.
 
     Args:
         options: the network's options.
         encoding: the encoding of the observations.
-        outputs: number of policy outputs: logits or means.
-        gaussian: whether the policy also has log standard deviations.
+        policy: the distribution of actions that the network parameterizes.
         shared_torso: whether policy and value share the torso.
         seed: seeds the initial weights.
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
+    outputs, gaussian = policy.outputs, policy.gaussian
     return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
 
 

@@ -19,16 +19,16 @@ from agentlab.agents.inference import policy_model
 from agentlab.agents.network import make_policy_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
 from agentlab.agents.policies import make_policy, masked, masked_tensor
-from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
+from agentlab.agents.rollout import Rollout
+from agentlab.agents.rollout_minibatches import RolloutMinibatch, RolloutMinibatches
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.parts import ARRAYS
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import tf
-from agentlab.nets.sparse import sparse_rows
 from agentlab.training.background import BackgroundLearner
 from agentlab.training.optimizers import OptimizerOptions
-from agentlab.training.update import Loss, last_minibatch, make_update, stacked_spec
+from agentlab.training.update import Loss, make_update
 
 METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
@@ -79,25 +79,20 @@ class PolicyGradient(Agent):
     def build(self) -> None:
         config = self.config
         set_up_tensorflow(config)
-        self.encoding = Encoding(self.observation_space, config.normalize_observations)
+        encoding = self.encoding = Encoding(self.observation_space, config.normalize_observations)
         self.return_normalizer = config.make_return_normalizer(self, config.gamma)
-        self.policy = make_policy(self.action_space)
-        self.sparse = self.encoding.sparse and config.net == "mlp"
-        self.net = make_policy_network(
-            config,
-            self.encoding,
-            self.policy.outputs,
-            gaussian=self.policy.gaussian,
-            shared_torso=config.shared_torso,
-            seed=self.seed,
-        )
+        policy = self.policy = make_policy(self.action_space)
+        self.sparse = encoding.sparse and config.net == "mlp"
+        self.net = make_policy_network(config, encoding, policy, config.shared_torso, self.seed)
         self.optimizer = config.make_optimizer()
         self.optimizer.build(self.net.trainable_variables)
-        self.actor = make_policy_actor(self.net, self.encoding)
+        self.actor = make_policy_actor(self.net, encoding)
         self.background = BackgroundLearner(self.name)
         self.rollout, self.steps = Rollout(config.rollout_length), 0
         sizes = (self.num_envs, config.rollout_length, config.n_minibatches)
-        self.batch_form = (*sizes, config.recurrent)
+        initial_state = self.net.initial_state if config.recurrent else None
+        self.minibatches = RolloutMinibatches(encoding, policy, sizes, self.sparse, initial_state)
+        self.clip_range: Any = config.clip_range  # a number, or a variable that decays
 
     # Acting
 
@@ -144,7 +139,7 @@ class PolicyGradient(Agent):
         last_values = self.actor.values(self.encoding(step.next_observations))
         metrics = self.finish_update()
         self.decay()
-        order = draw_minibatches(*self.batch_form, self.rng)
+        order = self.minibatches.draw(self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         return metrics if self.config.overlap else self.finish_update()
@@ -153,7 +148,7 @@ class PolicyGradient(Agent):
         """Set the learning rate of the next update."""
         self.config.decay(self.optimizer, self.steps)
 
-    def loss(self, batch: Any, start_log_probs: Any) -> Loss:
+    def loss(self, batch: RolloutMinibatch, start_log_probs: Any) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
 
         With ``overlap``, the policy that sampled the actions is older than the one at the start of
@@ -161,28 +156,22 @@ class PolicyGradient(Agent):
         correct for the difference: the decoupled objective (Hilton et al. 2022, equation 2).
         """
         config = self.config
-        inputs, actions, drawn_log_probs, advantage, returns, *masks = batch
-        log_probs, entropy, values = self._evaluate(inputs, actions, *masks)  # [b] each
+        log_probs, entropy, values = self._evaluate(batch)  # [b] each
         ratio = tf.exp(log_probs - start_log_probs)  # [b]
-        weighted = tf.exp(start_log_probs - drawn_log_probs) * self.weights(advantage)
+        weighted = tf.exp(start_log_probs - batch.log_probs) * self.weights(batch.advantage)
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
         if config.clip_range is not None:
             bounded = tf.clip_by_value(ratio, 1 - self.clip_range, 1 + self.clip_range)
             gain = tf.minimum(gain, bounded * weighted)
             clipped = tf.cast(ratio != bounded, tf.float32)
         policy_loss = -tf.reduce_mean(gain)
-        value_loss = tf.reduce_mean(self.value_losses(values, returns, advantage))
+        value_loss = tf.reduce_mean(self.value_losses(values, batch.returns, batch.advantage))
         entropy = tf.reduce_mean(entropy)
         vf_coef = config.vf_coef if config.baseline == "value" else 0.0
         loss = policy_loss + vf_coef * value_loss - config.ent_coef * entropy
         kl = tf.reduce_mean(ratio - 1 - (log_probs - start_log_probs))
         metrics = (policy_loss, value_loss, entropy, kl, tf.reduce_mean(clipped))
         return Loss(loss, dict(zip(METRICS, metrics, strict=True)))
-
-    @property
-    def clip_range(self) -> Any:
-        """The current clipping range, a number or a tensor."""
-        return self.config.clip_range
 
     def weights(self, advantage: Any) -> Any:
         """Return the weights of the log-probabilities' gradients for a minibatch's advantages."""
@@ -198,73 +187,43 @@ class PolicyGradient(Agent):
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         return advantage
 
-    def _evaluate(self, inputs: Any, actions: Any, mask: Any = None) -> tuple[Any, Any, Any]:
+    def _evaluate(self, batch: RolloutMinibatch) -> tuple[Any, Any, Any]:
         """Return log pi(a|s), the policy's entropy and V(s), tensors ``[b]`` each."""
-        net = self.net
+        net, inputs = self.net, batch.inputs
         parameters, values = net.run(*inputs) if self.config.recurrent else net.call(inputs)
-        parameters = masked_tensor(parameters, mask)
-        return *self.policy.log_prob_and_entropy(parameters, net.log_std, actions), values
+        parameters = masked_tensor(parameters, batch.mask if self.encoding.masks else None)
+        evaluated = self.policy.log_prob_and_entropy(parameters, net.log_std, batch.actions)
+        return *evaluated, values
 
     def _learn(self, rollout: Rollout, last_values: Array, order: Array) -> dict[str, float]:
         """Update on the rollout with the minibatches ``order``; runs in the background."""
         start, config = time.perf_counter(), self.config
-        values, next_values = rollout.stacked("values"), rollout.next_values(last_values)
-        if config.baseline == "none":
-            values, next_values = np.zeros_like(values), np.zeros_like(values)
-        rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
-        advantage = advantages(rewards, values, next_values, cut, config.gamma, config.gae_lambda)
-        returns, errors = (advantage + values).ravel(), advantage.ravel()
-        advantage = self.normalized(advantage)
-        fields = [rollout.flat("actions"), rollout.flat("log_probs"), advantage.ravel(), returns]
-        if self.encoding.masks:
-            fields.append(rollout.flat("masks"))
-        batches: Any
-        if self.sparse:
-            inputs = rollout.flat("inputs")
-            batches = [(sparse_rows(inputs[i]), *(field[i] for field in fields)) for i in order]
-        elif config.recurrent:
-            rows = order.reshape(len(order), -1, rollout.length)
-            batches = (rollout.sequences(rows), *(field[order] for field in fields))
-        else:
-            batches = tuple(field[order] for field in (rollout.flat("inputs"), *fields))
+        baseline = config.baseline == "value"
+        advantage, returns = rollout.targets(last_values, config.gamma, config.gae_lambda, baseline)
+        batches = self.minibatches(rollout, order, self.normalized(advantage), returns)
         metrics, _ = self.update(batches)
-        if config.baseline == "value" and returns.var() > 0:
-            metrics["explained_variance"] = float(1 - errors.var() / returns.var())
-        self.last_batch = batches[-1] if self.sparse else last_minibatch(batches)
+        if baseline and returns.var() > 0:
+            metrics["explained_variance"] = float(1 - advantage.var() / returns.var())
+        self.last_batch = self.minibatches.last(batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     @cached_property
     def update(self) -> Any:
         """The compiled update: all epochs and minibatches in one call."""
-        config, count = self.config, self.config.n_minibatches
-        spec = self._batch_spec()
+        config = self.config
         return make_update(
             self.loss,
             METRICS,
             self.net.trainable_variables,
             self.optimizer,
-            spec=[spec] * count if self.sparse else stacked_spec(count, spec),
+            spec=self.minibatches.spec(),
             epochs=config.n_epochs,
             max_grad_norm=config.max_grad_norm,
             xla=uses_xla(config, self.encoding) and not self.sparse,
             xla_apply=True,
-            prepare=lambda batch: self._evaluate(*batch[:2], *batch[5:])[0],
+            prepare=lambda batch: self._evaluate(batch)[0],
             stop=self.stop,
         )
-
-    def _batch_spec(self) -> tuple[Any, ...]:
-        """Return the TensorSpecs of inputs, actions, log-probabilities, ... and any masks."""
-        size, length = batch_size_of(*self.batch_form), self.config.rollout_length
-        scalars = tf.TensorSpec((size,), tf.float32)
-        actions = tf.TensorSpec((size, *self.policy.shape), self.policy.dtype)
-        inputs = self.encoding.spec(size, self.sparse)
-        if self.config.recurrent:
-            envs = size // length
-            state = [tf.TensorSpec(part.shape) for part in self.net.initial_state(envs)]
-            sequences = tf.TensorSpec((envs, length, *self.encoding.shape), inputs.dtype)
-            inputs = (sequences, state, tf.TensorSpec((envs, length), tf.bool))
-        masks = (tf.TensorSpec((size, self.policy.outputs), tf.bool),) * self.encoding.masks
-        return inputs, actions, scalars, scalars, scalars, *masks
 
     # Saving
 

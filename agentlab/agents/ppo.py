@@ -62,11 +62,7 @@ class PPO(PolicyGradient):
         if self.net.log_std is not None:
             self.net.log_std.assign(tf.fill(self.net.log_std.shape, self.config.log_std_init))
             self.actor.update(self.net)
-        self._clip_range = tf.Variable(self.config.clip_range, trainable=False)
-
-    @property
-    def clip_range(self) -> Any:
-        return self._clip_range
+        self.clip_range = tf.Variable(self.config.clip_range, trainable=False)
 
     @property
     def stop(self) -> Any:
@@ -78,7 +74,7 @@ class PPO(PolicyGradient):
         super().decay()
         config = self.config
         if config.decay_clip_range and config.clip_range is not None:
-            self._clip_range.assign(config.clip_range * config.remaining(self.steps))
+            self.clip_range.assign(config.clip_range * config.remaining(self.steps))
 
     def normalized(self, advantage: Array) -> Array:
         return advantage  # normalized in each minibatch

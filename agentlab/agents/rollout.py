@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.envs.vector import Array
-from agentlab.errors import InvalidArgument
 
 Floats = npt.NDArray[np.float32]
 
@@ -109,44 +108,27 @@ class Rollout:
         following = np.concatenate((self.stacked("values")[1:], last_values[None]))
         return np.where(self.stacked("cut"), self.stacked("final_values"), following)
 
+    def targets(
+        self, last_values: Floats, gamma: float, gae_lambda: float, baseline: bool = True
+    ) -> tuple[Floats, Floats]:
+        """Return advantages and the returns that values are fitted to, ``[length, n]`` each.
+
+        Args:
+            last_values: V of the observations after the last step, float32 ``[n]``.
+            gamma: discount factor.
+            gae_lambda: 0 for one-step TD errors, 1 for full returns.
+            baseline: whether values are the baseline; otherwise they count as 0.
+        """
+        values, next_values = self.stacked("values"), self.next_values(last_values)
+        if not baseline:
+            values, next_values = np.zeros_like(values), np.zeros_like(values)
+        rewards, cut = self.stacked("rewards"), self.stacked("cut")
+        estimates = advantages(rewards, values, next_values, cut, gamma, gae_lambda)
+        return estimates, estimates + values
+
 
 def _index(name: str) -> int:
     return int(name.rpartition("/")[2])
-
-
-def batch_size_of(num_envs: int, length: int, n_minibatches: int, recurrent: bool) -> int:
-    """Return the number of steps per minibatch; a recurrent network needs whole sequences.
-
-    Raises:
-        InvalidArgument: if there are fewer steps (or environments) than minibatches.
-    """
-    if recurrent and num_envs < n_minibatches:
-        raise InvalidArgument(
-            f"n_minibatches={n_minibatches} must not exceed the {num_envs} environments, since a "
-            "recurrent network is trained on whole sequences"
-        )
-    if num_envs * length < n_minibatches:
-        raise InvalidArgument(
-            f"n_minibatches={n_minibatches} must not exceed the {num_envs * length} steps of a "
-            f"rollout in {num_envs} environments"
-        )
-    return num_envs // n_minibatches * length if recurrent else num_envs * length // n_minibatches
-
-
-def draw_minibatches(
-    num_envs: int, length: int, n_minibatches: int, recurrent: bool, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Divide the steps of a rollout into minibatches at random.
-
-    Returns:
-        Indices into ``Rollout.flat``, int64 ``[n_minibatches, batch_size]``. For a recurrent
-        network, the steps of an environment are consecutive.
-    """
-    size = batch_size_of(num_envs, length, n_minibatches, recurrent)
-    if not recurrent:
-        return rng.permutation(size * n_minibatches).reshape(n_minibatches, -1)
-    envs = rng.permutation(num_envs)[: size // length * n_minibatches]
-    return (envs[:, None] + num_envs * np.arange(length)).reshape(n_minibatches, -1)
 
 
 def advantages(

@@ -16,12 +16,14 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
+from agentlab.cli.exits import exits_raised
 from agentlab.cli.streams import prepare_streams
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
     "play": "run episodes with an agent, and record a video",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
     "fit-unsupervised": "train without labels: autoencoders, GANs, clusters, recommendations",
     "predict": "predict with a trained network",
@@ -39,6 +41,7 @@ COMMANDS = {
 SCRIPTS = {
     "train": "train_agent.py",
     "play": "play_agent.py",
+    "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train_supervised.py",
     "fit-unsupervised": "train_unsupervised.py",
     "predict": "predict.py",
@@ -75,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        code = _run(words)
+        with exits_raised():
+            code = _run(words)
         sys.stdout.flush()
         return code
     except (AgentlabError, EnvironmentFailure) as error:
@@ -85,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as error:  # from the user's code: an error, whatever its exit code
         if debug:
             traceback.print_exc()
-        message = f"sys.exit({error.code!r}) was called by code outside agentlab"
+        message = f"{exit_call(error)} was called by code outside agentlab"
     except OSError as error:
         message = str(error.strerror or error) + (f": {error.filename}" if error.filename else "")
     except KeyboardInterrupt as error:
@@ -105,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the message for an exception that no part of agentlab expects."""
-    what = " ".join(str(error).split())[:300]
+    what = text_of(error)[:300]
     if "ResourceExhausted" in type(error).__name__:
         return f"out of memory: {what}"
     return (

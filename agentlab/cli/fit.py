@@ -20,10 +20,9 @@ from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    choose_trainer,
     cross_validate,
 )
-from agentlab.experiments.training_data import load_data
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
@@ -48,6 +47,9 @@ class Choice(Options):
     name: str | None = option(None, "name of the run's folder; none for the name of the data")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    accept_edits: bool = option(
+        False, "resume even if settings that cannot be changed were edited in config.json"
+    )
 
     def check(self) -> None:
         super().check()
@@ -83,6 +85,8 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if recipe is None and source.own is None:
         parser.given(words)
         if "help" in given:
+            if (trainer := given.get("trainer")) is not None:
+                parser = make_parser(trainer, trainer_class(trainer).Config, command=command)
             parser.print_help()
             return 0
         load_data(source, recipe, 0, 0.1)  # raises the error about missing data
@@ -197,11 +201,14 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             parser.print_help()
             return 0
         del given["resume"]
+        accept = given.pop("accept_edits", False)
         plan = stored.resumed_with(given)
+        plan.source.check_exists()
         plan = plan.with_data(plan.load_data())
         result = resume(
             plan,
             record,
+            accept_edits=accept,
             on_start=lambda record: _announce(plan, dict.fromkeys(given, "flag"), record),
             report=show,
         )

@@ -27,6 +27,6 @@ def run(words: list[str]) -> int:
         return 0
     options, out = fill(Steps, {}, given), output_path(given, "interpolation")
     with without_banners():
-        interpolate(given["run"], *given["inputs"][:2], out, options.steps)
+        interpolate(given["run"], given["inputs"][0], given["inputs"][1], out, options.steps)
     say_written(f"{options.steps} steps", out)
     return 0

@@ -95,6 +95,8 @@ SYNONYMS = {
     "--mixed-precision": ("--precision",),
     "--weight-decay": ("--l2",),
     "--random-seed": ("--seed",),
+    "--conf-file": ("--config",),
+    "--n-seeds": ("--seeds",),
 }
 _GPU = (
     "TensorFlow uses a GPU automatically if it finds one; the environment variable "
@@ -114,7 +116,6 @@ EXPLAINED = {
     "--verbose": "progress and settings are always printed",
     "--quiet": "redirect the progress line with 2>/dev/null",
     "--config": "all settings are flags; a run saves them in its config.json",
-    "--conf-file": "all settings are flags; a run saves them in its config.json",
     "--hyperparams": "all hyperparameters are flags; --algo NAME --help lists them",
     "--deterministic-torch": "runs with equal seeds always give equal results",
     "--torch-deterministic": "runs with equal seeds always give equal results",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agentlab.agents import ALGORITHMS, agent_class
 from agentlab.agents.presets import NO_PRESET, Preset, preset, presets
 from agentlab.cli import program
+from agentlab.cli.compare import summarize
 from agentlab.cli.flags import Parser
 from agentlab.cli.report import print_settings, show, show_run
 from agentlab.config import option
@@ -22,6 +23,7 @@ from agentlab.experiments.agent_run import AgentPlan
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import kind_of, resume, start
+from agentlab.experiments.settings_file import FileSettings, read_settings
 from agentlab.runs import Run
 
 DESCRIPTION = "Train an agent, or resume a run."
@@ -39,6 +41,13 @@ class Choice:
     name: str | None = option(None, "name of the run's folder; none for the names of env and algo")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    config: str | None = option(
+        None, "YAML or JSON file of settings, in these names or those of an RL Zoo entry"
+    )
+    seeds: int = option(1, "number of runs, with the seeds from --seed on, and a summary", ge=1)
+    accept_edits: bool = option(
+        False, "resume even if settings that cannot be changed were edited in config.json"
+    )
 
 
 def run(words: list[str]) -> int:
@@ -48,7 +57,12 @@ def run(words: list[str]) -> int:
     given = choices.given_among_others(words)
     if "resume" in given:
         return _resume(words, given)
-    env, algo = given.get("env"), given.get("algo")
+    env, algo, name = given.get("env"), given.get("algo"), given.get("preset", "auto")
+    file = FileSettings(env, algo or "", None, {})
+    if "config" in given:
+        wrappers = make_parser().given_among_others(words).get("wrapper", ())
+        file = read_settings(given["config"], env, algo, wrappers)
+        env, algo, name = file.env, file.algo, given.get("preset", file.preset or "none")
     if algo is None:
         parser = make_parser(epilog=_overview())
         if "help" in parser.given(words):
@@ -57,7 +71,6 @@ def run(words: list[str]) -> int:
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
     newest = newest_version(env) if env else None
     algo = ALGORITHMS.canonical(algo)
-    name = given.get("preset", "auto")
     chosen = preset(algo, newest or "", None if name == "auto" else name)
     parser = make_parser(algo, chosen)
     given = parser.given(words)
@@ -66,18 +79,36 @@ def run(words: list[str]) -> int:
         return 0
     if newest is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
-    plan = AgentPlan.of_preset(newest, algo, chosen, given)
-    origins = {**_preset_origins(chosen), **dict.fromkeys(given, "flag")}
+    plan = AgentPlan.of_preset(newest, algo, chosen, {**file.values, **given})
+    origins = _preset_origins(chosen) | dict.fromkeys(file.values, f"{given.get('config')}")
+    origins |= dict.fromkeys(given, "flag")
     if newest != env:
         origins["env"] = f"the newest version of {env}"
-    result = start(
-        plan,
-        given.get("runs_dir", "runs"),
-        given.get("name"),
-        on_start=lambda record: _announce(plan, record, origins),
-        report=_report,
-    )
-    return _conclude(plan, result, plan)
+    for left, value in file.left_out.items():
+        show("left out", f"{left}={value}, which agentlab does not have")
+    runs_dir, name = given.get("runs_dir", "runs"), given.get("name") or plan.default_name
+
+    def train(plan: AgentPlan, name: str) -> AgentResult:
+        result: AgentResult = start(
+            plan,
+            runs_dir,
+            name,
+            on_start=lambda record: _announce(plan, record, origins),
+            report=_report,
+        )
+        return result
+
+    if given.get("seeds", 1) == 1:
+        return _conclude(plan, train(plan, name), plan)
+    finished = []
+    for seed in range(plan.training.seed, plan.training.seed + given["seeds"]):
+        seeded = replace(plan, training=replace(plan.training, seed=seed))
+        result = train(seeded, f"{name}-seed{seed}")
+        if result.interrupted:
+            return _conclude(seeded, result, seeded)
+        finished.append(result.path)
+    summarize(finished, Path(runs_dir) / f"{name}-seeds")
+    return 0
 
 
 def make_parser(algo: str | None = None, chosen: Preset = NO_PRESET, epilog: str = "") -> Parser:
@@ -111,12 +142,14 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             parser.print_help()
             return 0
         del given["resume"]
+        accept = given.pop("accept_edits", False)
         given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
         result = resume(
             plan,
             record,
+            accept_edits=accept,
             on_start=lambda record: _announce(plan, record, origins),
             report=_report,
         )

@@ -15,12 +15,15 @@ from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
 from agentlab.config import Options, flag_of, format_value, option
 from agentlab.errors import AgentlabError
+from agentlab.experiments.agent_settings import FILES as AGENT_FILES
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
+from agentlab.experiments.paths import absolute
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
-from agentlab.experiments.source import OWN, Source
-from agentlab.experiments.trainer_run import Fitting, choose_trainer
+from agentlab.experiments.source import FILES, Source
+from agentlab.experiments.trainer_run import Fitting
+from agentlab.experiments.training_data import choose_trainer
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
@@ -45,7 +48,7 @@ RUN_FIELDS = {
 RUN_FIELDS |= {"workers", "eval_every", "eval_episodes", "stop_at_return", "video"}
 RUN_FIELDS |= {"log_every", "checkpoint_every"}
 
-FILE_FLAGS = {flag_of(name) for name in (*OWN, "data_dir", "pretrained", "init_from")}
+FILE_FLAGS = {flag_of(name) for name in (*FILES, *AGENT_FILES)}
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,14 @@ def run(words: list[str]) -> int:
 
 def with_absolute_paths(words: list[str]) -> list[str]:
     """Return a command line with absolute paths, so that a search is resumed from any folder."""
-    absolute, flag = [], ""
+    found, flag = [], ""
     for word in words:
         name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
         flag = name or flag
-        if flag in FILE_FLAGS and value and Path(value).exists():
-            value = str(Path(value).absolute())
-        absolute.append(name + equals + value)
-    return absolute
+        if flag in FILE_FLAGS:
+            value = absolute(value)
+        found.append(name + equals + value)
+    return found
 
 
 def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -> int:

@@ -23,6 +23,7 @@ from agentlab.envs.normalizing import without_normalizing_wrappers
 from agentlab.envs.parts import Parts
 from agentlab.envs.parts_wrappers import ChannelsLast, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
+from agentlab.envs.registered_vector import RegisteredVector, registers_vector
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
 from agentlab.envs.wrappers import Wrapper, wrap, wrapper_name
@@ -36,6 +37,7 @@ __all__ = [
     "Parts",
     "Preprocessed",
     "Preprocessing",
+    "RegisteredVector",
     "Step",
     "VectorEnv",
     "WorkerVector",
@@ -70,8 +72,9 @@ def make_envs(
         n: number of copies.
         preprocessing: how observations and rewards are preprocessed.
         workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
-            environment); 0 steps all copies in this process. ``None`` uses one per core for Atari,
-            whose emulator is slow and holds the global interpreter lock, and 0 otherwise.
+            environment); 0 steps all copies in this process, those of CartPole at once. ``None``
+            uses one per core for Atari, whose emulator is slow and holds the global interpreter
+            lock, and 0 otherwise.
         render: whether ``render()`` will be called.
         wrappers: applied to each copy before preprocessing, the first one innermost: classes, or
             names such as ``"my_module:MyWrapper"``.
@@ -123,15 +126,18 @@ def _make_vector(
     if render:
         kwargs["render_mode"] = "rgb_array"
     name = name_of(env)
-    spec = gymnasium.spec(env) if isinstance(env, str) and is_atari(env) else None
-    if spec is not None and preprocessing.grayscale:
+    spec = gymnasium.registry.get(env) if isinstance(env, str) else None
+    atari = isinstance(env, str) and is_atari(env)
+    if atari and preprocessing.grayscale:
         kwargs.setdefault("obs_type", "grayscale")  # same values as converting RGB, but faster
     if workers is None:
-        workers = min(n, os.cpu_count() or 1) if spec is not None and n > 1 else 0
+        workers = min(n, os.cpu_count() or 1) if atari and n > 1 else 0
     vector: VectorEnv
-    native = workers and not render and not wrappers and not preprocessing.action_masks
-    if spec is not None and native and supports(spec, preprocessing, **kwargs):
+    native = not render and not wrappers and not preprocessing.action_masks
+    if spec and native and workers and supports(spec, preprocessing, **kwargs):
         vector = AtariVector(spec, n, preprocessing, workers, **kwargs)
+    elif spec and native and not workers and registers_vector(spec, n, preprocessing, **kwargs):
+        vector = RegisteredVector(spec, n)
     else:
         makers = [partial(_make_one, env, name, preprocessing, wrappers, kwargs)] * n
         vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)

@@ -9,6 +9,7 @@ import gymnasium
 
 from agentlab.envs.api_checks import describe
 from agentlab.envs.failures import OLD_API, EnvFailure, making
+from agentlab.envs.spaces import layout
 from agentlab.errors import InvalidArgument
 
 EnvMaker = Callable[[], "gymnasium.Env[Any, Any]"]
@@ -82,13 +83,7 @@ def check_copies(envs: Sequence[gymnasium.Env[Any, Any]], env_id: str) -> None:
     for name in ("observation_space", "action_space"):
         first, *others = [getattr(env, name) for env in envs]
         for other in others:
-            if _layout(other) != _layout(first):
+            if layout(other) != layout(first):
                 raise EnvFailure(
                     f"env={env_id!r} has copies with different {name}s: {first} and {other}"
                 )
-
-
-def _layout(space: gymnasium.Space[Any]) -> tuple[Any, ...]:
-    """Return what the spaces of all copies must have in common."""
-    ends = (space.n, space.start) if isinstance(space, gymnasium.spaces.Discrete) else ()
-    return (type(space), space.shape, space.dtype, *ends)

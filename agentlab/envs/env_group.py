@@ -86,6 +86,8 @@ class EnvGroup:
         owners = [env for env in envs if isinstance(env, Preprocessed)]
         self._preprocessed = owners if len(owners) == len(envs) else None
         self._check = ObservationCheck(envs[0].observation_space, len(envs))
+        self.final_frame: npt.NDArray[np.uint8] | None = None
+        self._rendered = False  # whether the first environment's current episode is shown
         self._ended: list[int] = []  # where an episode ended in the last step
         self._steps = 0  # of the group
         self._begun = [0] * len(envs)  # at which of these steps the current episodes began
@@ -211,13 +213,18 @@ class EnvGroup:
         if not self._check.holds_one(final[i]):
             self._check_value(i, final[i], "step")
         self.episodes[i] += over
+        if over and i == 0 and self._rendered:
+            self.final_frame = self.render()
 
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of the first environment.
 
+        From then on, the last image of each of its episodes is kept in ``final_frame``.
+
         Raises:
             EnvFailure: if it cannot be rendered.
         """
+        self._rendered = True
         try:
             rendered = self.envs[0].render()
         except (Exception, SystemExit) as error:  # a user's environment may raise anything

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gymnasium
 
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, exit_call, text_of
 
 MAX_MESSAGE = 500  # characters of an exception's message that are shown
 MAX_GIVEN = 60  # characters of an action
@@ -43,10 +43,9 @@ def describe_error(error: BaseException) -> str:
     'ConnectionError: no simulator (...line 2, in step)'
     """
     if isinstance(error, SystemExit):
-        code = "" if error.code is None else repr(error.code)
-        what = f"SystemExit: sys.exit({code}) was called"
+        what = f"SystemExit: {exit_call(error)} was called"
     else:
-        message = " ".join(str(error).split())
+        message = text_of(error)
         if len(message) > MAX_MESSAGE:
             message = message[:MAX_MESSAGE] + "..."
         what = f"{type(error).__name__}: {message}".removesuffix(": ")

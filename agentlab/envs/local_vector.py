@@ -76,5 +76,8 @@ class LocalVector(ReplayedVector):
     def render(self) -> npt.NDArray[np.uint8]:
         return self._group.render()
 
+    def render_final(self) -> npt.NDArray[np.uint8] | None:
+        return self._group.final_frame
+
     def close(self) -> None:
         self._group.close()

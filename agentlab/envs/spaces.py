@@ -110,6 +110,25 @@ def _space_of(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
     return space
 
 
+def layout(space: gymnasium.Space[Any]) -> tuple[Any, ...]:
+    """Return what two spaces have in common if the arrays of one fit the other.
+
+    For a Box these are its shape and dtype but not its bounds; for the other spaces, everything.
+
+    >>> layout(gymnasium.spaces.Discrete(3)) == layout(gymnasium.spaces.Discrete(3, start=1))
+    False
+    """
+    if isinstance(space, gymnasium.spaces.Dict):
+        return tuple((name, layout(part)) for name, part in space.items())
+    values: tuple[Any, ...] = ()
+    if isinstance(space, gymnasium.spaces.Discrete):
+        values = (int(space.n), int(space.start))
+    elif isinstance(space, gymnasium.spaces.MultiDiscrete):
+        values = (space.nvec.tolist(), space.start.tolist())
+    kind = gymnasium.spaces.Box if isinstance(space, gymnasium.spaces.Box) else type(space)
+    return (kind, space.shape, space.dtype, *values)
+
+
 def check_kind(algo: str, what: str, space: gymnasium.Space[Any], kinds: tuple[type, ...]) -> None:
     """Raise ``InvalidArgument`` unless ``space`` is of one of the ``kinds``.
 

@@ -132,6 +132,13 @@ class VectorEnv(ABC):
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
 
+    def render_final(self) -> npt.NDArray[np.uint8] | None:
+        """Return the last image of the episode of environment 0 that has ended in this step.
+
+        ``None`` if there is none: it is kept only after ``render`` has been called.
+        """
+        return None
+
     def cut(self, envs: npt.NDArray[np.bool_]) -> Array:
         """Abandon the episodes of some environments, begin new ones, and return all observations.
 

@@ -100,6 +100,8 @@ def _serve(pipe: Connection, group: EnvGroup) -> None:
             reply = pickle.dumps((group.seed, group.episodes, group.origins))
         elif command == "render":
             reply = pickle.dumps(group.render())
+        elif command == "render_final":
+            reply = pickle.dumps(group.final_frame)
         else:
             getattr(group, command)(*arguments)
 

@@ -136,6 +136,11 @@ class WorkerVector(ReplayedVector):
         self._send(self._pipes[0], pickle.dumps(("render", ())))
         return np.asarray(self._receive(self._pipes[0]), np.uint8)
 
+    def render_final(self) -> npt.NDArray[np.uint8] | None:
+        self._send(self._pipes[0], pickle.dumps(("render_final", ())))
+        frame: npt.NDArray[np.uint8] | None = self._receive(self._pipes[0])
+        return frame
+
     def close(self) -> None:
         for pipe in self._pipes:
             pipe.close()  # the worker then closes its environments and exits

@@ -17,9 +17,10 @@ from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
 from agentlab.experiments.agent_result import AgentResult, read_evaluation
-from agentlab.experiments.agent_settings import CHANGEABLE, Environment, Training
+from agentlab.experiments.agent_settings import CHANGEABLE, FILES, Environment, Training
 from agentlab.experiments.agent_training import AgentTraining
 from agentlab.experiments.foreign import trusted, trusted_wrappers
+from agentlab.experiments.paths import absolute
 from agentlab.experiments.plan import Plan, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, seed_everything
@@ -77,6 +78,8 @@ class AgentPlan(Plan):
     @classmethod
     def of_preset(cls, env: str, algo: str, chosen: Preset, given: Mapping[str, Any]) -> Self:
         """Create a plan; settings that are not given come from ``chosen`` or the defaults."""
+        files = {name: absolute(given[name]) for name in FILES if given.get(name)}
+        given = {**given, **files}
         return cls(
             env,
             algo,

@@ -11,6 +11,8 @@ from agentlab.config import Options, option
 from agentlab.envs.vector import MAX_ENVS
 from agentlab.errors import InvalidArgument
 
+FILES = ("pretrained", "init_from")  # settings that are paths, some of them of algorithms
+
 # Settings that may be changed when a run is resumed. Those of algorithms are here if no saved array
 # (a network, a buffer, a rollout) depends on them.
 CHANGEABLE = (

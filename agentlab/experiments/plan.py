@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 from agentlab import config as configs
 from agentlab.config import did_you_mean, flag_of
 from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.experiments.edits import edits_of
 from agentlab.registry import KINDS
 from agentlab.runs import Run
 from agentlab.runs.provenance import compare_versions, provenance
@@ -122,6 +123,8 @@ class Plan(ABC):
             if isinstance(values, dict) and isinstance(old, dict):
                 known = {name: old[name] for name in values if name in old}
                 found |= {n: [v, values[n]] for n, v in known.items() if v != values[n]}
+            elif group in described and values != old:
+                found[group] = [old, values]
         return found
 
 
@@ -171,6 +174,7 @@ def resume(
     plan: Plan,
     run: Run,
     *,
+    accept_edits: bool = False,
     on_start: Callable[[Run], None] = lambda run: None,
     report: Report = silent,
     callbacks: Sequence[Callback] = (),
@@ -183,20 +187,26 @@ def resume(
     Args:
         plan: the plan that ``open_run`` returned, possibly changed by ``resumed_with``.
         run: the run that ``open_run`` returned.
+        accept_edits: whether to accept a ``config.json`` that was edited by hand in settings that a
+            resumed run cannot change otherwise.
         on_start: as for ``start``.
         report: as for ``start``.
         callbacks: as for ``start``.
 
     Returns:
         An ``AgentResult`` or a ``TrainerResult``.
+
+    Raises:
+        AgentlabError: if ``config.json`` was edited and ``accept_edits`` is needed.
     """
-    if (result := plan.finished(run)) is not None:
+    edits = edits_of(plan, run, accept_edits)
+    if not edits and (result := plan.finished(run)) is not None:
         report("finished", f"{run.path} has already finished, so nothing was changed in it")
         return result
     compare_versions(run.config)
     with plan.prepare() as train:
-        changes = plan.changes(run.config)
-        if changes or run.config.get("finished"):
+        changes = edits | plan.changes(run.config)
+        if changes or run.edited or run.config.get("finished"):
             record = {**provenance(), "changed": changes}
             earlier = run.config.get("resumed")
             resumed = [*(earlier if isinstance(earlier, list) else []), record]

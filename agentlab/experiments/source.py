@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from agentlab.config import Options, option
+from agentlab.config import Options, flag_of, option
 from agentlab.errors import AgentlabError
+from agentlab.experiments.paths import absolute
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs")
+FILES = (*OWN, "data_dir")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,26 @@ class Source(Options):
         None, "folder with copies of public data sets, to use instead of downloading"
     )
     stand_in: bool = option(False, "use a small data set from an installed package instead")
+
+    def located(self) -> Source:
+        """Return the source with absolute paths, so that a run is resumed from any folder."""
+        changed: dict[str, Any] = {}
+        for name in FILES:
+            value = getattr(self, name)
+            if value is not None:
+                many = isinstance(value, tuple)
+                changed[name] = tuple(map(absolute, value)) if many else absolute(value)
+        return replace(self, **changed)
+
+    def check_exists(self) -> None:
+        """Raise ``AgentlabError`` if the data of a run are no longer where they were."""
+        value = getattr(self, self.own or "data_dir")
+        for path in value if isinstance(value, tuple) else (value,):
+            if path is not None and not Path(path).exists():
+                flag = flag_of(self.own or "data_dir")
+                raise AgentlabError(
+                    f"the run's data {path!r} are no longer there; pass their new path with {flag}"
+                )
 
     @property
     def own(self) -> str | None:

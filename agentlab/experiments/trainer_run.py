@@ -17,10 +17,10 @@ from agentlab.experiments import plan as plans
 from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.plan import Plan, Report, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
-from agentlab.experiments.source import Source, own_defaults
+from agentlab.experiments.source import FILES, Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
-from agentlab.experiments.training_data import load_data, trainer_of
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
 from agentlab.runs import Run, seed_everything
@@ -56,9 +56,9 @@ class TrainerPlan(Plan):
     """
 
     changeable: ClassVar[tuple[str, ...]] = (
+        *FILES,
         "epochs",
         "patience",
-        "data_dir",
         "stop_at",
         "learning_rate",
         "max_grad_norm",
@@ -104,7 +104,7 @@ class TrainerPlan(Plan):
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
         defaults = own_defaults(source, given, trainer) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
-        return cls(recipe, source, trainer, config, fill(Fitting, {}, given), data)
+        return cls(recipe, source.located(), trainer, config, fill(Fitting, {}, given), data)
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
@@ -149,7 +149,7 @@ class TrainerPlan(Plan):
             return replace(group, **{n: v for n, v in settings.items() if hasattr(group, n)})
 
         source, config, fitting = map(part, (self.source, self.config, self.fitting))
-        return replace(self, source=source, config=config, fitting=fitting)
+        return replace(self, source=source.located(), config=config, fitting=fitting)
 
     @property
     def default_name(self) -> str:
@@ -182,17 +182,6 @@ class TrainerPlan(Plan):
     @contextmanager
     def prepare(self) -> Iterator[plans.Training]:
         yield _TrainerTraining(self, self.load_data())
-
-
-def choose_trainer(
-    recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
-) -> tuple[str, TrainingData | None]:
-    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
-    if (name := trainer_of(source, recipe, trainer)) is not None:
-        return name, None
-    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
-    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
-    return data.trainer, data
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         first.append(keras.layers.Reshape(smallest, name="decoder_reshape", dtype=dtype))
         height, width = self.shape[:2]
         channels = self.shape[2] if len(self.shape) == 3 else 1
-        self.steps: list[list[Any]] = [first]
+        steps = [first]
         given = smallest
         for i, (h, w, filters) in enumerate([*self.maps[1:], (height, width, self.maps[-1][2])]):
             up = Upsampling(h, w, name=f"decoder_up_{i}", dtype=dtype)
@@ -232,13 +232,14 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
                 filters, kernel, f"decoder_conv_{i}", conv_seed, dtype, activation="relu"
             )
             conv.build((None, h, w, given[2]))
-            self.steps.append([up, conv])
+            steps.append([up, conv])
             given = (h, w, filters)
         last = convolution(
             channels, kernel, "decoder_outputs", layer_seed(seed, len(self.maps) + 1), dtype
         )
         last.build((None, *given))
-        self.steps[-1].append(last)
+        steps[-1].append(last)
+        self.steps = steps  # complete, since Keras tracks the layers in it now
         self.built = True
 
     @property

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from agentlab.errors import AgentlabError
-from agentlab.runs.files import write_text
+from agentlab.runs.aside import tell
+from agentlab.runs.files import sha256_of_json, write_text
 from agentlab.runs.reading import read_json
 
 CONFIG = "config.json"
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the content of ``config.json`` in the folder of a run.
+def read_config(folder: Path) -> tuple[dict[str, Any], bool]:
+    """Return the content of ``config.json`` in a folder, and whether it has been edited.
+
+    It has been edited if it does not match its checksum.
 
     Raises:
         AgentlabError: if the folder does not exist, is not a run, or the file is damaged.
@@ -35,7 +38,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise AgentlabError(
             f"{folder / CONFIG} cannot be read: it is not a JSON object{_copies(folder)}"
         )
-    return config
+    return config, config.pop("sha256", None) != sha256_of_json(config)
+
+
+def warn_edited(folder: Path) -> None:
+    """Warn that ``config.json`` in a folder has been edited."""
+    tell(f"{folder / CONFIG} was changed by hand or damaged: it does not match its checksum")
 
 
 def _copies(folder: Path) -> str:
@@ -47,10 +55,12 @@ def _copies(folder: Path) -> str:
 def write_config(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """Write ``config.json`` atomically, and return the content as it will be read.
 
+    The file also holds a checksum of the content, so that a change is noticed.
+
     Raises:
         OSError: if the file cannot be written.
     """
-    text = json.dumps(config, indent=2) + "\n"
-    write_text(folder / CONFIG, text)
-    content: dict[str, Any] = json.loads(text)
+    content: dict[str, Any] = json.loads(json.dumps(config))
+    sealed = {**content, "sha256": sha256_of_json(content)}
+    write_text(folder / CONFIG, json.dumps(sealed, indent=2) + "\n")
     return content

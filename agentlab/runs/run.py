@@ -48,7 +48,7 @@ class Run:
 
     Attributes:
         path: the folder.
-        config: content of ``config.json``.
+        config, edited: content of ``config.json``; whether it was changed by hand or damaged.
         keep: number of checkpoints that are kept.
         checkpoints: their folder.
 
@@ -63,8 +63,8 @@ class Run:
 
     keep = 3
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path, self.config = path, config
+    def __init__(self, path: Path, config: dict[str, Any], edited: bool = False) -> None:
+        self.path, self.config, self.edited = path, config, edited
         self._metrics = Table(path / "metrics.csv")
         self._timings = Table(path / "timings.csv")
         self._evaluations = Table(path / "evaluations.csv")
@@ -108,15 +108,14 @@ class Run:
 
         Args:
             path: the folder.
-            writing: whether to lock the run for writing at once, so that problems with the folder
-                show before anything is computed.
+            writing: whether to lock it at once, so that problems show before anything is computed.
 
         Raises:
             AgentlabError: if the folder does not exist, is not a run, or its ``config.json`` is
                 damaged; with ``writing``, if it contains links or another process writes to it.
         """
         path = Path(path)
-        run = cls(path, read_config(path))
+        run = cls(path, *read_config(path))
         if writing:
             with run._writing():
                 pass
@@ -168,7 +167,10 @@ class Run:
     def update_config(self, changes: Mapping[str, Any]) -> None:
         """Replace some values in ``config`` and in ``config.json``."""
         with self._writing():
-            self.config = write_config(self.path, {**self.config, **changes})
+            for table in self._tables:
+                table.repair()
+            config = {**self.config, **changes}
+            self.config, self.edited = write_config(self.path, config), False
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""
@@ -193,7 +195,7 @@ class Run:
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Write a checkpoint atomically, with the rows so far, and remove the oldest ones.
+        """Write a checkpoint atomically, with all rows, remove the oldest ones, return its folder.
 
         Args:
             number: number of the checkpoint, larger than that of any other in the run.
@@ -201,9 +203,6 @@ class Run:
             write: called with a folder, writes the files of the checkpoint into it; ``state.json``
                 and the names of the run's own files are reserved.
             state: JSON-serializable state of the training loop.
-
-        Returns:
-            The checkpoint's folder.
 
         Raises:
             AgentlabError: if it cannot be written; older ones are kept.

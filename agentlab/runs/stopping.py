@@ -13,15 +13,16 @@ PATIENCE = 5.0  # seconds that an environment has to return after a signal
 
 
 class Hung(KeyboardInterrupt):
-    """An environment did not return within ``PATIENCE`` seconds of a signal."""
+    """An environment or a callback did not return within ``PATIENCE`` seconds of a signal."""
 
 
 class Stop(threading.Event):
     """An event that a signal sets.
 
     Attributes:
-        interruptible: whether an environment is being stepped. If it still is ``PATIENCE`` seconds
-            after the signal, ``Hung`` is raised there.
+        interruptible: whether an environment is being stepped, or a callback runs, such as an
+            evaluation. If it still does ``PATIENCE`` seconds after the signal, ``Hung`` is raised
+            there.
     """
 
     interruptible = False
@@ -49,6 +50,7 @@ def stop_signals() -> Iterator[Stop]:
 
     def wake(number: int, frame: Any) -> None:
         if stop.is_set() and stop.interruptible:
+            stop.interruptible = False
             raise Hung
 
     previous = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}

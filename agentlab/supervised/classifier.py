@@ -60,6 +60,7 @@ class Classifier(ScikitLearn, FeatureTrainer):
     Config: ClassVar[type] = ClassifierConfig
     monitor = ("accuracy", "max")
     score_metric = "accuracy"
+    data_keys = ("preprocessor", "classes")
     config: ClassifierConfig
     classes: Sequence[Any] = ()
 

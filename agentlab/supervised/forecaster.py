@@ -64,6 +64,7 @@ class Forecaster(Trainer):
     name = "forecaster"
     Config: ClassVar[type] = ForecasterConfig
     score_metric = "ratio"
+    data_keys = ("preprocessor", "names", "usual", "form")
     config: ForecasterConfig
     names: list[str] | None = None
     form: SeriesForm | None = None
@@ -274,10 +275,9 @@ class Forecaster(Trainer):
         for number, rows in enumerate(windows.rows(chosen), 1):
             past, future = np.split(rows, [windows.past])
             naive = np.broadcast_to(past[-1], future.shape)
-            said = self.predict(past)
-            drawn[f"forecast_{number}"] = forecast(
-                past[:, :few], future[:, :few], said[:, :few], naive[:, :few], names
-            )
+            shown = past, future, self.predict(past), naive
+            past, future, predicted, naive = (part[:, :few] for part in shown)
+            drawn[f"forecast_{number}"] = forecast(past, future, predicted, naive, names)
         net, naive = (np.sqrt(e[:few]) for e in errors_by_horizon(self._forecast, windows))
         drawn["error_by_horizon"] = horizon_errors(net, naive, names)
         return drawn

@@ -47,6 +47,7 @@ class Regressor(ScikitLearn, FeatureTrainer):
     Config: ClassVar[type] = RegressorConfig
     monitor = ("rmse", "min")
     score_metric = "r2"
+    data_keys = ("preprocessor", "target_mean", "target_std")
     config: RegressorConfig
     _mean: Array  # of the targets, float32 [k]
     _std: Array

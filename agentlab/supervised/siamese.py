@@ -50,6 +50,7 @@ class SiameseTrainer(FeatureTrainer):
     name = "siamese"
     Config: ClassVar[type] = SiameseConfig
     score_metric = "knn_accuracy"
+    data_keys = ("preprocessor", "classes")
     config: SiameseConfig
     classes: list[Any]
     _remembered: Array | None = None  # inputs of the training split

@@ -71,6 +71,7 @@ class Translator(Trainer):
     name = "translator"
     Config: ClassVar[type] = TranslatorConfig
     score_metric = "bleu"
+    data_keys = ("preprocessor", "target")
     config: TranslatorConfig
     preprocessor: Subwords | None
     _target: Subwords | None = None

@@ -45,10 +45,12 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
     "autoencoder": [
-        ("points", {"code": 2}),
-        ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
-        ("images", {"net": "pooled_cnn", "code": None, "epochs": 2}),
+        (
+            "images",
+            {"hidden": (), "code": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
+        ),
     ],
+    "vae": [("points", {"latent_dim": 2})],
     "gan": [("points", {"latent_dim": 3, "loss": "hinge", "generator_steps": 2})],
     "dcgan": [
         ("drawings", {"latent_dim": 4, "filters": 2, "label_smoothing": 0.1}),

@@ -20,6 +20,7 @@ from agentlab.runs.reading import read_arrays
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import prefetched
 from agentlab.training.means import BatchMeans
+from agentlab.training.same_data import check_same_data
 from agentlab.training.stages import change_learning_rate
 
 if TYPE_CHECKING:
@@ -276,11 +277,8 @@ class _Session:
                 self.run.graph(graph)
             return
         state = saved.state
-        if state.get("per_epoch") != self.per_epoch:
-            raise AgentlabError(
-                f"the data have changed since run={str(self.run.path)!r} was started: an epoch had "
-                f"{state.get('per_epoch')} batches and now has {self.per_epoch}; start a new run"
-            )
+        learner = saved.path / LEARNER
+        check_same_data(self.trainer, learner, state.get("per_epoch"), self.per_epoch)
         try:
             self.number, self.epoch, self.batches = saved.number, state["epoch"], state["batches"]
             self.best, self.best_epoch = state["best"], state["best_epoch"]
@@ -293,7 +291,7 @@ class _Session:
             self.best_state |= from_json(state["best_state"])
             now = {name: value for name, value in arrays.items() if name not in best}
             self.trainer.restore({**now, **from_json(state["state"])})
-            change_learning_rate(self.trainer, self.stages[self.stage], saved.path / LEARNER)
+            change_learning_rate(self.trainer, self.stages[self.stage], learner)
         except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
             raise AgentlabError(
                 f"checkpoint {saved.path} does not match this network: {error}; start a new run"

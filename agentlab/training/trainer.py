@@ -39,6 +39,7 @@ class Trainer(Presented, Learner):
         monitor: the validation metric that selects the best epoch, and its direction; without
             validation data the last epoch is selected.
         score_metric: the metric that ``score`` returns.
+        data_keys: names in ``specification`` that depend only on the data; resuming compares them.
         net, optimizer: the Keras model and its optimizer; ``None`` before they are built.
         given_net: whether ``net`` was passed to the constructor.
         preprocessor: converts raw inputs to network inputs; ``None`` for none.
@@ -58,6 +59,7 @@ class Trainer(Presented, Learner):
     component_names: ClassVar[tuple[str, ...]] = ("net", "optimizer")
     monitor: tuple[str, Literal["min", "max"]] = ("loss", "min")
     score_metric: ClassVar[str] = "loss"
+    data_keys: ClassVar[tuple[str, ...]] = ("preprocessor",)
 
     def __init__(self, net: Any = None, config: Any = None, seed: int = 0, **options: Any) -> None:
         if isinstance(net, str):

@@ -133,8 +133,7 @@ class Generating(UnlabeledTrainer):
                 best, lowest = codes, lost
             better = lost < lowest
             best, lowest = np.where(better[:, None], codes, best), np.minimum(lost, lowest)
-        assert best is not None
-        return best
+        return np.asarray(best)
 
     def inference_model(self) -> Any:
         """Return a Keras model from codes ``[n, latent_dim]`` to ``generated``."""

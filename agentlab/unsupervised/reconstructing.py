@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PLOTTED = 4000  # codes in the scatter plot
 PROJECTED = 1000  # examples in TensorBoard's projector
 WEIGHTS = 100  # units whose weights are shown
+SCORED = 4096  # held-out examples whose anomaly scores are saved, as quantiles
 QUANTILES = np.linspace(0, 1, 201)
 
 
@@ -168,8 +170,8 @@ class Reconstructing(UnlabeledTrainer):
     def specification(self) -> dict[str, Any]:
         """Return what the base does, and quantiles of the anomaly scores of held-out inputs."""
         if self._held is not None:
-            held = self._held
-            scores = [self.scores_of(np.asarray(b.inputs)) for b in held.epoch(BLOCK)]
+            batches = islice(self._held.epoch(BLOCK), SCORED // BLOCK)
+            scores = [self.scores_of(np.asarray(batch.inputs)) for batch in batches]
             self.error_quantiles = np.quantile(np.concatenate(scores), QUANTILES)
         known = self.error_quantiles
         return {**super().specification(), "errors": None if known is None else known.tolist()}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 import agentlab
 from agentlab.agents.presets import preset
+from agentlab.agents.rollout_minibatches import RolloutMinibatch
 from agentlab.errors import AgentlabError
 from agentlab.runs import seed_everything
 from agentlab.testing.envs import Clock, Sign
@@ -26,7 +27,8 @@ def loss_of(agent, ratios, advantages, values=0.0, returns=None):
     start = (np.log(0.5) - np.log(ratios)).astype(np.float32)
     advantages = np.float32(advantages)
     returns = advantages if returns is None else np.float32(returns)
-    batch = (tf.ones((2, 1)), tf.constant([0, 1], tf.int64), start, advantages, returns)
+    actions = tf.constant([0, 1], tf.int64)
+    batch = RolloutMinibatch(tf.ones((2, 1)), actions, start, advantages, returns)
     return agent.loss(batch, start)
 
 

@@ -219,3 +219,26 @@ def test_an_environment_of_your_own_is_named_by_its_module(call, refused):
     assert call("play runs/own --env my_envs:Mine-v0 --episodes 1").code == 0
     refused("play runs/own", "env='my_envs:Mine-v0' is code from outside agentlab")
     refused("train --resume runs/own", "if you trust it, add --env my_envs:Mine-v0")
+
+
+def test_settings_come_from_a_file_and_flags_go_before_it(call, tmp_path):
+    path = tmp_path / "zoo.yml"
+    path.write_text("CartPole-v1:\n  n_timesteps: 400\n  n_envs: 4\n  policy: MlpPolicy\n")
+    words = f"train --env CartPole-v1 --algo random --config {path} --n-envs 2 --eval-episodes 2"
+    code, out, _ = call(f"{words} --no-video --log-every 100")
+    assert code == 0
+    settings = table(out)
+    assert settings["steps"] == ("400", str(path))
+    assert settings["n-envs"] == ("2", "flag")
+    assert settings["preset"][0] == "none"
+
+
+def test_several_seeds_are_trained_and_summarized(call, tmp_path):
+    code, out, _ = call(f"{RANDOM} --seeds 2 --seed 3 --runs-dir {tmp_path}")
+    assert code == 0
+    names = [f"CartPole-v1-random-seed{seed}" for seed in (3, 4)]
+    assert {*names, "CartPole-v1-random-seeds"} == {path.name for path in tmp_path.iterdir()}
+    assert "interquartile mean" in out
+    assert (tmp_path / "CartPole-v1-random-seeds" / "curves.png").exists()
+    configs = [json.loads((tmp_path / name / "config.json").read_text()) for name in names]
+    assert [config["training"]["seed"] for config in configs] == [3, 4]

@@ -87,7 +87,7 @@ def read_mask(mask: str, height: int, width: int) -> Mask:
     [[1, 1, 0, 0], [1, 1, 0, 0]]
     """
     missing = np.zeros((height, width), bool)
-    halves = {
+    halves: dict[str, Any] = {
         "left": np.s_[:, : width // 2],
         "right": np.s_[:, width // 2 :],
         "top": np.s_[: height // 2],
