@@ -30,6 +30,14 @@ def exit_call(error: SystemExit) -> str:
     return f"{function}({'' if error.code is None else repr(error.code)})"
 
 
+def text_of(error: BaseException) -> str:
+    """Return the message of an exception on one line; its ``__str__`` may itself fail."""
+    try:
+        return " ".join(str(error).split())
+    except Exception as failure:
+        return f"no message, since its __str__ raised {type(failure).__name__}"
+
+
 def printable(text: object) -> str:
     r"""Return a text that is safe to print to a terminal.
 

@@ -193,6 +193,15 @@ ROWS = (
         ),
         (Ratio("agentlab fit", "Keras fit"),),
     ),
+    Row(
+        "dcgan",
+        "training the recipe's networks (28x28 images, Adam, batch 64); a step is an image",
+        (
+            Measurement("agentlab fit", "adversarial.py", "dcgan"),
+            Measurement("Keras train_step", "adversarial.py", "dcgan_keras"),
+        ),
+        (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
+    ),
     *(
         Row(
             name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import shlex
 import sys
@@ -16,9 +17,9 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
-from agentlab.cli.exits import exits_raised
+from agentlab.cli.exits import exits_raised, sigterm_interrupts
 from agentlab.cli.streams import prepare_streams
-from agentlab.errors import AgentlabError, exit_call, printable
+from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
 COMMANDS = {
     "train": "train an agent, or resume a run",
@@ -76,11 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells where it caches fonts
     for name, value in QUIET.items():
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        with exits_raised():
+        with exits_raised(), sigterm_interrupts():
             code = _run(words)
         sys.stdout.flush()
         return code
@@ -111,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the message for an exception that no part of agentlab expects."""
-    what = " ".join(str(error).split())[:300]
+    what = text_of(error)[:300]
     if "ResourceExhausted" in type(error).__name__:
         return f"out of memory: {what}"
     return (

@@ -30,6 +30,7 @@ from agentlab.experiments.plan import fill
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
+from agentlab.runs.config_file import CONFIG, warn_edited
 from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Run episodes with the agent of a run, of its folder best/, or of a folder written
@@ -100,7 +101,7 @@ def _check_display() -> None:
 
 def _eval_steps_of(folder: Path) -> int | None:
     """Return the ``eval_steps`` of a run; ``None`` if there is no run or it has none."""
-    if not (folder / "config.json").exists():
+    if not (folder / CONFIG).exists():
         return None
     training = Run.open(folder).config.get("training")
     steps = training.get("eval_steps") if isinstance(training, dict) else None
@@ -164,7 +165,8 @@ def _trained(
             f"{str(folder)!r} holds a {described['kind']}, not an agent; predict with it: "
             f"`{program('predict')} {folder} INPUT`"
         )
-    env, preprocessing, environment = _stored_environment(folder, described, options, given)
+    run = Run.open(folder) if (folder / CONFIG).exists() else None
+    env, preprocessing, environment = _stored_environment(run, described, options, given)
     cls = agent_class(options.algo or trusted("algo", described["name"]))
     with without_banners():
         agent: Agent = load(saved, cls, num_envs=1)
@@ -176,23 +178,24 @@ def _trained(
             raise AgentlabError(
                 f"env={env!r} has the {what} {there}, but the agent was trained with {known}"
             )
+    if run is not None and run.edited:
+        warn_edited(run.path)
     return agent, envs
 
 
 def _stored_environment(
-    folder: Path, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
+    run: Run | None, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
 ) -> tuple[str, Preprocessing, Environment]:
-    """Return the environment of a run or a saved agent, with the changes that flags make.
+    """Return the environment of a run, or of a saved agent without one, with flags applied.
 
     For an environment other than the stored one, only the given arguments are used.
     """
     try:
-        if (folder / "config.json").exists():
-            config = Run.open(folder).config
+        if run is not None:
             stored = {
-                "env": config.get("env"),
-                "preprocessing": config.get("preprocessing", {}),
-                **config.get("environment", {}),
+                "env": run.config.get("env"),
+                "preprocessing": run.config.get("preprocessing", {}),
+                **run.config.get("environment", {}),
             }
         else:
             stored = dict(described.get("specification", {}).get("environment") or {})
@@ -204,7 +207,8 @@ def _stored_environment(
             environment = fill(Environment, {}, given)
         preprocessing = configs.from_dict(Preprocessing, stored.get("preprocessing", {}))
     except (TypeError, ValueError, AttributeError) as error:
-        raise AgentlabError(f"the environment saved in {folder} is damaged: {error}") from None
+        place = "the saved agent" if run is None else run.path / CONFIG
+        raise AgentlabError(f"the environment saved in {place} is damaged: {error}") from None
     if "wrapper" not in given:
         trusted_wrappers(environment.wrapper)
     return env or trusted("env", stored.get("env")), preprocessing, environment

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gymnasium
 
-from agentlab.errors import AgentlabError, exit_call
+from agentlab.errors import AgentlabError, exit_call, text_of
 
 MAX_MESSAGE = 500  # characters of an exception's message that are shown
 MAX_GIVEN = 60  # characters of an action
@@ -45,7 +45,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         what = f"SystemExit: {exit_call(error)} was called"
     else:
-        message = " ".join(str(error).split())
+        message = text_of(error)
         if len(message) > MAX_MESSAGE:
             message = message[:MAX_MESSAGE] + "..."
         what = f"{type(error).__name__}: {message}".removesuffix(": ")

@@ -28,6 +28,7 @@ from agentlab.runs.config_file import read_config
 from agentlab.runs.files import make_numbered_folder, reporting, write_text
 from agentlab.runs.table import Table
 
+CURVES = "curves.csv"
 POINTS = 100  # of a learning curve
 # Settings that do not change what is learned; runs that differ in them belong together.
 WITHOUT_EFFECT = ("seed", "workers", "log_every", "checkpoint_every", "video", "eval_steps")
@@ -59,10 +60,13 @@ class Group:
 def compare(paths: Sequence[Path | str]) -> list[Group]:
     """Group runs by their settings, and return the learning curve and final return of each group.
 
+    Folders that ``write_comparison`` wrote are skipped, so that ``runs/*`` may name them.
+
     Raises:
         AgentlabError: if a run is not an agent's, cannot be read, or no episode in it has ended.
     """
-    runs = [_Run.read(Path(path)) for path in dict.fromkeys(map(str, paths))]
+    folders = [Path(path) for path in dict.fromkeys(map(str, paths))]
+    runs = [_Run.read(path) for path in folders if not (path / CURVES).exists()]
     settings: dict[str, list[_Run]] = {}
     for run in runs:
         settings.setdefault(json.dumps(run.settings, sort_keys=True), []).append(run)
@@ -189,7 +193,7 @@ def write_comparison(groups: Sequence[Group], folder: Path) -> Path:
     with reporting(f"comparison={str(folder)!r} cannot be written"):
         folder = make_numbered_folder(folder.parent, folder.name)
         write_text(folder / "summary.csv", _csv(table(groups)))
-        write_text(folder / "curves.csv", _csv(points))
+        write_text(folder / CURVES, _csv(points))
     curves = [Curve(g.label, g.env, len(g.paths), g.steps, g.curve) for g in groups]
     plot_learning_curves(curves, folder / "curves.png")
     return folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agentlab.config import flag_of, format_value
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
-from agentlab.runs.config_file import CONFIG, read_config
+from agentlab.runs.config_file import CONFIG, read_config, warn_edited
 
 if TYPE_CHECKING:
     from agentlab.experiments.plan import Plan
@@ -26,7 +26,10 @@ def edits_of(plan: Plan, run: Run, accept: bool) -> dict[str, list[Any]]:
     Raises:
         AgentlabError: for such an edit that is not accepted.
     """
-    if not run.edited or (saved := run.latest_checkpoint()) is None:
+    if not run.edited:
+        return {}
+    if (saved := run.latest_checkpoint()) is None:
+        warn_edited(run.path)
         return {}
     found = plan.changes(read_config(saved.path)[0])
     fixed = {name: pair for name, pair in found.items() if name not in plan.changeable}
@@ -40,4 +43,5 @@ def edits_of(plan: Plan, run: Run, accept: bool) -> dict[str, list[Any]]:
             f"in a resumed run; restore the file from {saved.path / CONFIG}, or accept the changes "
             "with --accept-edits"
         )
+    warn_edited(run.path)
     return found

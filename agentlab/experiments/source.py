@@ -47,6 +47,11 @@ class Source(Options):
         "height and width to resize images to; none for the size of the first image, at most 128",
         ge=1,
     )
+    crop: int | None = option(
+        None,
+        "side in pixels of the central square to which images are cropped before they are resized",
+        ge=1,
+    )
     skip_unreadable: bool = option(False, "leave out images that cannot be read")
     text: str | None = option(None, "text file to train a language model on")
     series: str | None = option(None, "CSV file with a time series to forecast")

@@ -9,6 +9,7 @@ import numpy as np
 from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.recipes import Recipe
+from agentlab.experiments.recipes.recipe import OWN_IMAGES
 from agentlab.experiments.source import Source, kinds_of
 from agentlab.experiments.unlabeled_data import load_unlabeled
 from agentlab.unsupervised import is_unsupervised
@@ -65,6 +66,11 @@ def load_data(
     if source.own is not None and is_unsupervised(trainer):
         return load_unlabeled(source, trainer, seed, validation)
     if recipe is not None:
+        if recipe.data == OWN_IMAGES:
+            raise AgentlabError(
+                f"recipe={recipe.name!r} trains on a folder of your own images: pass "
+                "--images FOLDER"
+            )
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
@@ -91,7 +97,7 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
 
     found = load(recipe.data, source.data_dir, source.stand_in)
     options: dict[str, Any] = {}
-    if recipe.trainer in ("classifier", "dbn"):
+    if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
     elif recipe.trainer == "ratings_rbm":
         options["titles"] = found.titles
@@ -148,6 +154,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",

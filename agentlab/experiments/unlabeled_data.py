@@ -78,6 +78,7 @@ def _images(source: Source, trainer: str, seed: int, validation: float) -> Train
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         trainer,

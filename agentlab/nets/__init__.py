@@ -105,6 +105,18 @@ TORSOS = Registry(
             (32, 32, 3),
             "blocks of 3x3 convolutions with pooling (Simonyan & Zisserman 2015)",
         ),
+        "gan_mlp": Torso(
+            "agentlab.nets.discriminators:DenseDiscriminator",
+            "numeric",
+            (784,),
+            "discriminator of a GAN: dense layers with leaky ReLU",
+        ),
+        "dcgan": Torso(
+            "agentlab.nets.discriminators:DCGANTorso",
+            "images",
+            (28, 28, 1),
+            "discriminator of a DCGAN: strided 4x4 convolutions (Radford et al. 2016)",
+        ),
         "resnet20": _resnet(20),
         "resnet32": _resnet(32),
         "text_cnn": Torso(
@@ -117,6 +129,15 @@ TORSOS = Registry(
         "lstm": _rnn("lstm", "long short-term memory (Hochreiter & Schmidhuber 1997)"),
         "peephole": _rnn("peephole", "LSTM with peephole connections (Gers & Schmidhuber 2000)"),
         "gru": _rnn("gru", "gated recurrent unit (Cho et al. 2014)"),
+    },
+)
+
+# Networks from random codes, float32 [batch, latent_dim], to images or rows of numbers.
+GENERATORS = Registry(
+    "generator",
+    {
+        "gan_mlp": "agentlab.nets.generators:DenseGenerator",
+        "dcgan": "agentlab.nets.generators:DCGANGenerator",
     },
 )
 

@@ -55,3 +55,31 @@ def augment(
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+
+
+def shift_pixels(images: Any, seed: Any, pixels: int) -> Any:
+    """Shift each image at random by up to ``pixels`` whole pixels in both directions.
+
+    Args:
+        images: ``[batch, height, width, channels]``.
+        seed: seed of the random numbers, int ``[2]``.
+        pixels: the largest shift.
+
+    Returns:
+        Float32 of the shape of ``images``. Pixels from outside an image are 0.
+
+    >>> shift_pixels(tf.ones((2, 28, 28, 1)), seed=[0, 1], pixels=2).shape
+    TensorShape([2, 28, 28, 1])
+    """
+    batch = tf.shape(images)[0]
+    drawn = tf.random.stateless_uniform((2, batch), seed, -pixels, pixels + 1, tf.int32)
+    x, y = tf.unstack(tf.cast(drawn, tf.float32))  # [batch]
+    zero, one = tf.zeros(batch), tf.ones(batch)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=tf.stack([one, zero, x, zero, one, y, zero, zero], axis=1),  # [batch, 8]
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="NEAREST",
+        fill_mode="CONSTANT",
+    )

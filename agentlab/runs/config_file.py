@@ -13,13 +13,12 @@ from agentlab.runs.files import sha256_of_json, write_text
 from agentlab.runs.reading import read_json
 
 CONFIG = "config.json"
-_told: set[str] = set()  # digests of the edited files that a warning has named
 
 
 def read_config(folder: Path) -> tuple[dict[str, Any], bool]:
     """Return the content of ``config.json`` in a folder, and whether it has been edited.
 
-    If it does not match its checksum, a warning says so.
+    It has been edited if it does not match its checksum.
 
     Raises:
         AgentlabError: if the folder does not exist, is not a run, or the file is damaged.
@@ -39,12 +38,12 @@ def read_config(folder: Path) -> tuple[dict[str, Any], bool]:
         raise AgentlabError(
             f"{folder / CONFIG} cannot be read: it is not a JSON object{_copies(folder)}"
         )
-    digest = sha256_of_json(config)
-    edited = config.pop("sha256", None) != sha256_of_json(config)
-    if edited and digest not in _told:
-        _told.add(digest)
-        tell(f"{folder / CONFIG} was changed by hand or damaged: it does not match its checksum")
-    return config, edited
+    return config, config.pop("sha256", None) != sha256_of_json(config)
+
+
+def warn_edited(folder: Path) -> None:
+    """Warn that ``config.json`` in a folder has been edited."""
+    tell(f"{folder / CONFIG} was changed by hand or damaged: it does not match its checksum")
 
 
 def _copies(folder: Path) -> str:

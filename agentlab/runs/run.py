@@ -48,8 +48,7 @@ class Run:
 
     Attributes:
         path: the folder.
-        config: content of ``config.json``.
-        edited: whether ``config.json`` has been changed since agentlab wrote it.
+        config, edited: content of ``config.json``; whether it was changed by hand or damaged.
         keep: number of checkpoints that are kept.
         checkpoints: their folder.
 
@@ -109,8 +108,7 @@ class Run:
 
         Args:
             path: the folder.
-            writing: whether to lock the run for writing at once, so that problems with the folder
-                show before anything is computed.
+            writing: whether to lock it at once, so that problems show before anything is computed.
 
         Raises:
             AgentlabError: if the folder does not exist, is not a run, or its ``config.json`` is
@@ -122,6 +120,11 @@ class Run:
             with run._writing():
                 pass
         return run
+
+    def place(self) -> Path:
+        """Return the folder, found again if it was renamed; raise if it was deleted."""
+        with self._writing():
+            return self.path
 
     def log(self, step: int, metrics: Mapping[str, float], timings: Mapping[str, float]) -> None:
         """Append a row to ``metrics.csv`` and to ``timings.csv``, and write both to TensorBoard.
@@ -169,8 +172,10 @@ class Run:
     def update_config(self, changes: Mapping[str, Any]) -> None:
         """Replace some values in ``config`` and in ``config.json``."""
         with self._writing():
-            self.config = write_config(self.path, {**self.config, **changes})
-            self.edited = False
+            for table in self._tables:
+                table.repair()
+            config = {**self.config, **changes}
+            self.config, self.edited = write_config(self.path, config), False
 
     def histograms(self, step: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write histograms of arrays, by name, to TensorBoard."""
@@ -195,7 +200,7 @@ class Run:
     def save_checkpoint(
         self, number: int, step: int, write: Callable[[Path], None], state: dict[str, Any]
     ) -> Path:
-        """Write a checkpoint atomically, with the rows so far, and remove the oldest ones.
+        """Write a checkpoint atomically, with all rows, remove the oldest ones, return its folder.
 
         Args:
             number: number of the checkpoint, larger than that of any other in the run.
@@ -203,9 +208,6 @@ class Run:
             write: called with a folder, writes the files of the checkpoint into it; ``state.json``
                 and the names of the run's own files are reserved.
             state: JSON-serializable state of the training loop.
-
-        Returns:
-            The checkpoint's folder.
 
         Raises:
             AgentlabError: if it cannot be written; older ones are kept.
@@ -225,10 +227,7 @@ class Run:
         return path
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """Return the newest valid checkpoint, or ``None`` if none was ever saved.
-
-        Damaged ones are skipped, with a warning; if all are damaged, ``AgentlabError`` is raised.
-        """
+        """Return the newest intact checkpoint, or ``None``; see ``CheckpointFolder.newest``."""
         return self.checkpoints.newest()
 
     def resume(self) -> Checkpoint | None:
@@ -238,15 +237,13 @@ class Run:
         return checkpoint
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
-        """Discard all records made after ``checkpoint``, before the run is resumed from it.
-
-        ``None`` rewinds to the start, for a run that ended before its first checkpoint.
-        """
+        """Discard all records made after ``checkpoint``, or all of them for ``None``."""
         with self._writing():
             self.close()
             self._acquire_lock()
             folder = None if checkpoint is None else checkpoint.path
-            remove_temporaries(self.path)
+            for place in (self.path, self.path / "plots", self.path / "videos"):
+                remove_temporaries(place)
             for table in self._tables:
                 table.restore(folder)
             self.checkpoints.rewind(checkpoint)

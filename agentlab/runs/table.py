@@ -63,9 +63,8 @@ class Table:
             columns = columns + new
             added = [cells + [""] * (len(columns) - len(cells)) for cells in self._rows[1:]]
             self._write_all([columns, *added])
-        elif not self._is_unchanged():
-            tell(f"{self.path} was changed or deleted during training, and is written again")
-            self._write_all(self._rows)
+        else:
+            self.repair()
         if self._file is None:
             self._open()
         assert self._file is not None
@@ -75,6 +74,12 @@ class Table:
         self._file.flush()
         self._size += len(line)
         self._rows.append(cells)
+
+    def repair(self) -> None:
+        """Write the file again, with a warning, if someone else has changed or deleted it."""
+        if not self._is_unchanged():
+            tell(f"{self.path} was changed or deleted during training, and is written again")
+            self._write_all(self._rows)
 
     def read(self) -> list[dict[str, float]]:
         """Return all rows, oldest first; cells without a value are left out.

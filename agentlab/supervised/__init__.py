@@ -20,6 +20,8 @@ TRAINERS = Registry(
     "trainer",
     {
         "classifier": "agentlab.supervised.classifier:Classifier",
+        "capsules": "agentlab.supervised.capsules:CapsuleClassifier",
+        "overlapping_capsules": "agentlab.supervised.overlapping:OverlappingCapsules",
         "regressor": "agentlab.supervised.regressor:Regressor",
         "language_model": "agentlab.supervised.language:LanguageModel",
         "translator": "agentlab.supervised.translator:Translator",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agentlab.data import Arrays, Batches, make_preprocessor, split_indices
+from agentlab.data import Arrays, Batches, Preprocessor, make_preprocessor, split_indices
 from agentlab.data.batches import Array
 from agentlab.data.raw_inputs import as_frame, as_numbers, as_texts, has_columns, has_texts
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -83,7 +83,7 @@ class FeatureTrainer(Trainer):
                 validation = (_take(x, held), y[held], weights[held])
                 x, y, weights = _take(x, rows), y[rows], weights[rows]
             self.units = self.learn_targets(x, y)
-            self._fit_preprocessor(x, self.config.standardize)
+            self._fit_preprocessor(x, getattr(self.config, "standardize", False))
             train = self.arrays(x, y, weights)
         held_out = None if validation is None else self._validation(*_pair(validation))
         return train, held_out
@@ -93,18 +93,27 @@ class FeatureTrainer(Trainer):
 
     def _fit_preprocessor(self, x: Any, standardize: bool) -> None:
         if self.preprocessor is None or self._makes_preprocessor:
-            takes = None
-            if not self.given_net:
-                torso_class(self.config.net)  # so that an unknown name is refused first
-                takes = TORSOS[self.config.net].takes
-            self.preprocessor = make_preprocessor(
-                x,
-                takes=takes,
-                standardize=standardize,
-                vocabulary=self.config.vocabulary,
-                length=self.config.length,
-            )
+            self.preprocessor = self.fit_preprocessor(x, standardize)
             self._makes_preprocessor = True
+
+    def fit_preprocessor(self, x: Any, standardize: bool) -> Preprocessor:
+        """Return a preprocessor fitted on raw training inputs, for the kind of net.
+
+        Args:
+            x: inputs as of ``fit``.
+            standardize: whether to scale rows of numbers.
+        """
+        takes = None
+        if not self.given_net:
+            torso_class(self.config.net)  # so that an unknown name is refused first
+            takes = TORSOS[self.config.net].takes
+        return make_preprocessor(
+            x,
+            takes=takes,
+            standardize=standardize,
+            vocabulary=self.config.vocabulary,
+            length=self.config.length,
+        )
 
     def build(self, data: Batches) -> None:
         """Build the network that the configuration names."""
@@ -169,16 +178,16 @@ class FeatureTrainer(Trainer):
         return self.config.moves if isinstance(self.config, Augmentation) else (False, 0, 0, 0)
 
     @property
-    def _divides(self) -> float:
+    def input_scale(self) -> float:
         """The divisor of the inputs; 1 if the net has a torso, which divides them itself."""
         if hasattr(self.net, "torso") or self.preprocessor is None:
             return 1.0
         return self.preprocessor.scale
 
     def _scaled(self, inputs: Any) -> Any:
-        if self._divides == 1:
+        if self.input_scale == 1:
             return inputs
-        return tf.cast(inputs, tf.float32) / self._divides
+        return tf.cast(inputs, tf.float32) / self.input_scale
 
     def forward(self, inputs: Any, training: bool) -> Any:
         """Return the network's outputs in float32, with augmentation if ``training``."""
@@ -228,8 +237,8 @@ class FeatureTrainer(Trainer):
         assert self.preprocessor is not None
         raw = self.preprocessor.inference_inputs()
         inputs = self.preprocessor.inference(raw)
-        if self._divides != 1:
-            inputs = keras.ops.cast(inputs, "float32") / self._divides
+        if self.input_scale != 1:
+            inputs = keras.ops.cast(inputs, "float32") / self.input_scale
         outputs = keras.ops.cast(self.net(inputs, training=False), "float32")
         return keras.Model(raw, self.infer(outputs), name=self.name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,24 @@ def images() -> Examples:
     y = np.arange(48) % 2
     x = (60 + 120 * y[:, None, None, None] + rng.normal(0, 20, (48, 8, 8, 1))).astype(np.uint8)
     return Examples((x[:40], y[:40]), (x[40:], y[40:]), x[40:], x[40:, :5])
+
+
+def drawings() -> Examples:
+    """Return ``images``, with codes ``[n, 4]`` as the inputs of exported generators."""
+    codes = np.random.default_rng(7).normal(size=(3, 4)).astype(np.float32)
+    return replace(images(), exported=codes)
+
+
+def overlapping() -> Examples:
+    """Return single images of one of three bars; the inputs are images of two of them."""
+    from agentlab.data.overlapping import OverlappingImages
+
+    y = np.arange(48) % 3
+    x = np.zeros((48, 6, 6), np.uint8)
+    x[np.arange(48), 2 * y + 1] = 255
+    pairs = next(OverlappingImages(x[40:, ..., None], y[40:], shift=1).epoch(8)).inputs
+    assert isinstance(pairs, np.ndarray)
+    return Examples((x[:40], y[:40]), (x[40:], y[40:]), pairs, pairs[:, :5])
 
 
 def texts() -> Examples:
@@ -121,6 +139,8 @@ KINDS: dict[str, Callable[[], Examples]] = {
     "classes": classes,
     "numbers": numbers,
     "images": images,
+    "drawings": drawings,
+    "overlapping": overlapping,
     "texts": texts,
     "text": text,
     "series": series,

@@ -17,6 +17,15 @@ from agentlab.testing.examples import KINDS, PAST, Examples
 from agentlab.training.callbacks import Callback
 
 SMALL = {"epochs": 3, "batch_size": 8, "hidden": (8,), "validation_split": 0.2}
+CAPSULES = {
+    "filters": 4,
+    "channels": 2,
+    "kernel_size": 3,
+    "primary_dimension": 4,
+    "dimension": 4,
+    "decoder": (8,),
+    "shift_pixels": 1,
+}
 # The data of each registered learner, and options for a small network.
 REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "classifier": [
@@ -24,6 +33,8 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("images", {"flip": True}),
         ("texts", {"net": "text_cnn", "vocabulary": 20, "length": 8}),
     ],
+    "capsules": [("images", CAPSULES)],
+    "overlapping_capsules": [("overlapping", CAPSULES)],
     "regressor": [("numbers", {"dropout": 0.2})],
     "linear_regression": [("numbers", {})],
     "perceptron": [("classes", {"epochs": 500})],
@@ -47,6 +58,10 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
     ],
     "vae": [("images", {"latent_dim": 2, "binarize": True})],
+    "gan": [("points", {"latent_dim": 3, "loss": "hinge", "generator_steps": 2})],
+    "dcgan": [
+        ("drawings", {"latent_dim": 4, "filters": 2, "label_smoothing": 0.1}),
+    ],
 }
 
 

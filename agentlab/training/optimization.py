@@ -47,12 +47,15 @@ class Optimization(Options):
                 f"nesterov=True needs momentum greater than 0, such as 0.9, not {self.momentum}"
             )
 
-    def make_optimizer(self, updates: int, learning_rate: float | None = None) -> Any:
+    def make_optimizer(
+        self, updates: int, learning_rate: float | None = None, **arguments: Any
+    ) -> Any:
         """Create the Keras optimizer for a number of updates.
 
         Args:
             updates: length of the learning rate schedule.
             learning_rate: peak learning rate; ``None`` for the configured one.
+            arguments: further arguments of the optimizer's class.
 
         Raises:
             AgentlabError: for an optimizer that does not exist or does not support momentum, or a
@@ -60,7 +63,8 @@ class Optimization(Options):
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
         schedule = make_schedule(self.schedule, rate, updates, self.warmup_steps)
-        arguments: dict[str, Any] = {} if self.momentum is None else {"momentum": self.momentum}
+        if self.momentum is not None:
+            arguments["momentum"] = self.momentum
         if self.nesterov:
             arguments["nesterov"] = True
         return make_optimizer(self.optimizer, schedule, **arguments)

@@ -60,7 +60,7 @@ def _read_net(path: Path, preprocessor: Any) -> Any:
             "it was trained on standardized inputs, but the new inputs are not standardized in the "
             "same way; train it with standardize=False"
         )
-    return getattr(learner, "net", None)
+    return getattr(learner, "net", None) or getattr(learner, "discriminator", None)
 
 
 def _take_over(torso: Any, found: Any, source: str) -> None:

@@ -19,6 +19,8 @@ TRAINERS = Registry(
     "trainer",
     {
         "autoencoder": "agentlab.unsupervised.autoencoder:Autoencoder",
+        "gan": "agentlab.unsupervised.gan:GAN",
+        "dcgan": "agentlab.unsupervised.dcgan:DCGAN",
         "vae": "agentlab.unsupervised.vae:VAE",
         "rbm": "agentlab.unsupervised.rbm:RBM",
         "dbn": "agentlab.unsupervised.dbn:DBN",

@@ -117,11 +117,21 @@ def test_a_video_has_its_environments_frame_rate_and_several_short_episodes(tmp_
     metadata = imageio.v3.immeta(tmp_path / "door.mp4")
     frames = imageio.v3.imread(tmp_path / "door.mp4")
     assert metadata["fps"] == 5
-    assert len(frames) == 3 + 21 + 3 + 21 + 3  # at least ten seconds
+    assert len(frames) == 4 + 22 + 4 + 22  # at least ten seconds
     assert last.shape == (30, 40, 3)
     agent, envs = made(render=True, ends=False)
     record(agent, envs, tmp_path / "long.mp4", max_steps=200)
     assert imageio.v3.immeta(tmp_path / "long.mp4")["duration"] == 15
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_video_shows_the_first_and_the_last_state_of_each_episode(workers):
+    agent, envs = made(render=True, workers=workers)
+    with envs:
+        frames = []
+        agentlab.evaluate(agent, envs, 3, max_steps=5, video=frames)
+        shown = [int(frame[0, 0, 0]) for frame in frames]
+        assert shown == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """Evaluation while training: it changes no number, keeps the best, stops, and survives a kill."""
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 
@@ -35,10 +39,12 @@ class Improving(Agent):
         self.level, self.seen = state["level"], state["seen"]
 
 
-def trained(run, steps=400, stop_at_return=None, every=100, agent=Improving, **options):
+def trained(
+    run, steps=400, stop_at_return=None, every=100, agent=Improving, evaluated=Sign, **options
+):
     envs = agentlab.make_envs(Sign, 2)
     callback = agentlab.EvalCallback(
-        agentlab.make_envs(Sign, 3), every, 6, seed=5, stop_at_return=stop_at_return
+        agentlab.make_envs(evaluated, 3), every, 6, seed=5, stop_at_return=stop_at_return
     )
     options = {"log_every": 100, "checkpoint_every": 100, "quiet": True, "seed": 5, **options}
     agent = agentlab.make_agent(agent, envs)
@@ -119,6 +125,31 @@ def test_a_killed_and_resumed_run_has_the_same_evaluations_and_the_same_best(tmp
                 trained(broken, every=60, agent=Fragile)
         Fragile.fuse = 10_000
         trained(broken, every=60, agent=Fragile)
+    for name in ("evaluations.csv", "metrics.csv", "best/arrays.npz", "best/learner.json"):
+        assert (broken.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+
+
+def test_an_evaluation_that_hangs_is_interrupted_and_made_again(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("agentlab.runs.stopping.PATIENCE", 0.05)
+
+    class Hanging(Sign):
+        left = 3 * 60 + 5  # steps; the fourth evaluation, of 60 steps, hangs
+
+        def step(self, action):
+            Hanging.left -= 1
+            if Hanging.left == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(60)
+            return super().step(action)
+
+    with Run.create(tmp_path, "whole", {}) as whole:
+        trained(whole, every=50)
+    with Run.create(tmp_path, "broken", {}) as broken:
+        _, stopped = trained(broken, every=50, evaluated=Hanging)
+        assert (stopped.steps, stopped.interrupted) == (200, True)
+        assert "begins with the evaluation that was not finished" in capfd.readouterr().err
+        _, resumed = trained(broken, every=50, evaluated=Hanging)
+        assert (resumed.steps, resumed.interrupted) == (400, False)
     for name in ("evaluations.csv", "metrics.csv", "best/arrays.npz", "best/learner.json"):
         assert (broken.path / name).read_bytes() == (whole.path / name).read_bytes(), name
 

@@ -8,6 +8,7 @@ import pytest
 import agentlab.cli
 
 GAMES = """\
+import os
 import sys
 import gymnasium
 from gymnasium import spaces
@@ -21,6 +22,8 @@ class Game(gymnasium.Env):
             raise FileNotFoundError(2, "No such file or directory", "levels/1.txt")
         if fault == "make-exit":
             sys.exit(0)
+        if fault == "make-hard":
+            os._exit(0)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -31,6 +34,8 @@ class Game(gymnasium.Env):
     def step(self, action):
         if self.fault == "exit":
             sys.exit()
+        if self.fault == "hard":
+            os._exit(0)
         if self.fault == "step":
             [][3]
         return 1, 0.0, True, False, {}
@@ -53,7 +58,7 @@ class Three(Game):
     def step(self, action):
         return 1, 0.0, True
 
-for fault in ("make", "make-exit", "reset", "step", "exit", "close"):
+for fault in ("make", "make-exit", "reset", "step", "exit", "close", "hard", "make-hard"):
     gymnasium.register(f"Game-{fault}-v0", entry_point=Game, kwargs={"fault": fault})
 gymnasium.register("Duck-v0", entry_point=lambda: Duck())
 for game in (Old, Three, Parts):
@@ -62,16 +67,18 @@ for game in (Old, Three, Parts):
     )
 """
 SENTENCES = [
-    ("Game-make", "FileNotFoundError: [Errno 2] No such", "games.py, line 11, in __init__)"),
+    ("Game-make", "FileNotFoundError: [Errno 2] No such", "games.py, line 12, in __init__)"),
     (
         "Game-make-exit",
         "cannot be made: SystemExit: sys.exit(0) was called",
-        "line 13, in __init__)",
+        "line 14, in __init__)",
     ),
-    ("Game-reset", "reset(seed=", "raised KeyError: 'level'", "games.py, line 18, in reset)"),
-    ("Game-step", "raised IndexError: list index out of range", "games.py, line 25, in step)"),
-    ("Game-exit", "raised SystemExit: sys.exit() was called", "games.py, line 23, in step)"),
-    ("Game-close", "close() raised OSError: socket is closed", "games.py, line 30, in close)"),
+    ("Game-make-hard", "SystemExit: os._exit(0) was called", "games.py, line 16, in __init__)"),
+    ("Game-reset", "reset(seed=", "raised KeyError: 'level'", "games.py, line 21, in reset)"),
+    ("Game-step", "raised IndexError: list index out of range", "games.py, line 30, in step)"),
+    ("Game-exit", "raised SystemExit: sys.exit() was called", "games.py, line 26, in step)"),
+    ("Game-hard", "raised SystemExit: os._exit(0) was called", "games.py, line 28, in step)"),
+    ("Game-close", "close() raised OSError: socket is closed", "games.py, line 35, in close)"),
     ("Old", "reset(seed=", "must be reset(self, *, seed=None, options=None)", "old_gym.adapt"),
     ("Duck", "cannot be made: TypeError: The environment must inherit", "old_gym.adapt"),
     ("Parts", "has actions in the space Dict('a': Discrete(2)), which is not an array"),
@@ -126,7 +133,7 @@ def test_a_traceback_is_printed_only_with_debug(games, call):
 def test_debug_also_shows_what_happened_in_a_worker(games, call):
     words = "train --algo random --steps 100 --env games:Game-step-v0 --workers 1"
     plain = call(words).err.splitlines()
-    assert len([line for line in plain if "games.py, line 25, in step" in line]) == 1
+    assert len([line for line in plain if "games.py, line 30, in step" in line]) == 1
     assert "[][3]" not in "".join(plain)
     assert "[][3]" in call(f"{words} --debug").err
 

@@ -37,6 +37,29 @@ def test_an_agent_without_a_config_plays_in_the_environment_of_its_training(call
     assert call("play runs/done/learner --env CartPole-v0 --episodes 1").code == 0
 
 
+class Pairs(gymnasium.Env):
+    observation_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, moves=(2, 3), start=(0, 0)):
+        self.action_space = gymnasium.spaces.MultiDiscrete(moves, start=start)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action):
+        return 0, 0.0, True, False, {}
+
+
+def test_an_environment_with_other_actions_of_the_same_shape_is_refused(call, refused):
+    gymnasium.register("Pairs-v0", entry_point=Pairs)
+    envs = agentlab.make_envs("Pairs-v0")
+    agentlab.make_agent("random", envs).save("saved")
+    assert call("play saved --episodes 1").code == 0
+    refused("play saved --env-kwargs moves=[3,3]", "MultiDiscrete([3 3])", "was trained with")
+    refused("play saved --env-kwargs start=[1,0]", "start=[1 0]", "was trained with")
+
+
 def test_an_agent_of_an_environment_without_id_needs_one(call, refused):
     with agentlab.make_envs(lambda: gymnasium.make("CartPole-v1")) as envs:
         agentlab.make_agent("random", envs).save("saved")

@@ -60,6 +60,39 @@ def test_a_run_that_was_stopped_before_its_end_is_not_finished(tmp_path):
     assert resumed(done.path)[0].evaluation.mean == done.evaluation.mean
 
 
+def edited(path, group, **values):
+    """Change some values in the ``config.json`` of a run by hand."""
+    config = json.loads((path / "config.json").read_text())
+    config[group] |= values
+    (path / "config.json").write_text(json.dumps(config))
+
+
+def test_an_edit_by_hand_is_noticed_and_counts_as_a_change(tmp_path, capfd):
+    path = start(plan(), tmp_path, "run").path
+    assert not open_run(path)[1].edited
+    edited(path, "training", steps=300)
+    assert resumed(path)[0].steps == 300
+    assert capfd.readouterr().err.count("config.json was changed by hand or damaged") == 1
+    (record,) = json.loads((path / "config.json").read_text())["resumed"]
+    assert record["changed"] == {"steps": [200, 300]}
+    assert not open_run(path)[1].edited
+
+
+def test_an_edit_that_a_resumed_run_cannot_make_is_accepted_only_by_argument(tmp_path):
+    path = start(plan(), tmp_path, "run").path
+    edited(path, "training", seed=8)
+    what = "--seed from 0 to 8, which cannot be changed.*restore the file from .*000001/config.json"
+    with pytest.raises(AgentlabError, match=what):
+        resumed(path, steps=300)
+    stored, run = open_run(path)
+    with run:
+        done = resume(stored.resumed_with({"steps": 300}), run, accept_edits=True)
+    assert done.steps == 300
+    stored, run = open_run(path)
+    with run:
+        assert (stored.training.seed, run.edited) == (8, False)
+
+
 @pytest.fixture(scope="module")
 def dqn(tmp_path_factory):
     """The folder of a run that trained a small network; to be copied, not changed."""
@@ -132,6 +165,21 @@ def test_a_new_run_starts_from_a_trained_agent(dqn, tmp_path, algo, settings, na
     if algo != "dqn":
         trained.rename(tmp_path / "gone")
         resumed(result.path, steps=100)  # depends on nothing outside its own folder
+
+
+def test_running_statistics_of_returns_are_copied_too(tmp_path):
+    settings = {**NET, "normalize_returns": True}
+    trained = start(plan("dqn", **settings), tmp_path, "trained").path
+    seen = []
+
+    class Look(agentlab.Callback):
+        def on_start(self, learner, run):
+            seen.append(learner.return_normalizer.statistics.state())
+
+    start(plan("dqn", 50, init_from=str(trained), **settings), tmp_path, "new", callbacks=[Look()])
+    kept = agentlab.load(trained).return_normalizer.statistics.state()
+    assert kept["count"] > 100
+    assert repr(seen) == repr([kept])
 
 
 def test_an_agent_that_cannot_be_started_from_is_reported(dqn, tmp_path):

@@ -3,13 +3,14 @@
 import csv
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import agentlab
 from agentlab.cli import main
-from agentlab.errors import InvalidArgument
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import TrainerPlan, TrainerResult, open_run, resume, start
 from agentlab.experiments.stop_at import StopAt
 
@@ -50,6 +51,28 @@ def test_a_run_is_resumed_for_more_epochs(tmp_path, table):
     with run:
         assert resume(stored.resumed_with({"epochs": 3}), run).epochs == 3
     assert (parts.path / "metrics.csv").read_bytes() == (whole.path / "metrics.csv").read_bytes()
+
+
+def test_a_run_is_resumed_from_another_folder_and_with_the_same_data(tmp_path, table, monkeypatch):
+    monkeypatch.chdir(Path(table).parent)
+    path = start(TrainerPlan.make(csv=("sides.csv",), target="side", **SMALL), tmp_path, "run").path
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sides.csv").write_text(Path(table).read_text().replace("left", "wrong"))
+
+    def resumed(**settings):
+        stored, run = open_run(path)
+        with run:
+            return resume(stored.resumed_with(settings), run)
+
+    assert resumed(epochs=3).epochs == 3
+    with pytest.raises(AgentlabError, match="data have changed.* was 'left' and is 'right'"):
+        resumed(epochs=4, csv=("sides.csv",))
+    rows = Path(table).read_text().splitlines(keepends=True)
+    (tmp_path / "sides.csv").write_text("".join(rows[:60]))
+    with pytest.raises(AgentlabError, match="data have changed since the run was started"):
+        resumed(csv=("sides.csv",))
+    (tmp_path / "sides.csv").write_text("".join(rows))
+    assert resumed(epochs=4, csv=("sides.csv",)).epochs == 4
 
 
 def test_a_training_stops_at_a_score_and_stays_stopped(tmp_path, table):

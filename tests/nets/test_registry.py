@@ -23,6 +23,8 @@ PARAMETERS = {  # with a head of 10 outputs, for the registered example of an in
     "small_lenet": 208 + 3_216 + 100_480 + 1_290,
     "pooled_cnn": 320 + 9_248 + 4_624 + 2_570,
     "vgg": 2_159_114,
+    "gan_mlp": (784 * 128 + 128) + 1_290,
+    "dcgan": (4 * 4 * 1 * 64 + 64) + (4 * 4 * 64 * 128 + 128) + (6272 * 10 + 10),
     "resnet20": 269_722 + 1_376,  # trained ones, and moving averages
     "resnet32": 464_154 + 2_272,
     "text_cnn": 10_000 * 128 + 12 * 128 * 128 + 3 * 128 + (384 * 10 + 10),
@@ -39,6 +41,8 @@ SMALL = {  # an input's shape and arguments that make a net quick
     "small_lenet": ((8, 8, 1), {"scale": 1.0}),
     "pooled_cnn": ((8, 8, 1), {"filters": (4, 2), "scale": 1.0}),
     "vgg": ((8, 8, 3), {"filters": (4, 8), "units": (16,), "scale": 1.0}),
+    "gan_mlp": ((5,), {"hidden": (8, 8)}),
+    "dcgan": ((8, 8, 3), {"filters": 4, "scale": 1.0}),
     "resnet20": ((8, 8, 3), {"scale": 1.0}),
     "resnet32": ((8, 8, 3), {"scale": 1.0}),
     "text_cnn": ((9,), {"vocabulary": 30, "embedding": 8, "filters": 4}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
-from agentlab.experiments.recipes import autoencoders, classic, supervised
+from agentlab.experiments.recipes import autoencoders, capsules, classic, gans, supervised
 from agentlab.experiments.recipes.recipe import Recipe
 from agentlab.unsupervised import is_unsupervised
 
@@ -15,7 +15,9 @@ __all__ = ["RECIPES", "Recipe", "find_recipe", "recipes_of"]
 
 RECIPES = [
     *supervised.RECIPES,
+    *capsules.RECIPES,
     *autoencoders.RECIPES,
+    *gans.RECIPES,
     *classic.RECIPES,
 ]
 

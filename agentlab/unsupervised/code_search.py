@@ -1,0 +1,52 @@
+"""Search for the code whose image is most like a given one, in all of it or in a known part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentlab.lazy import tf
+
+STEPS, RATE = 200, 0.1  # of Adam
+STARTS = 4  # random codes from which the search starts
+PRIOR = 0.01  # weight of the logits by which the discriminator finds an image unreal
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+
+def make_search(generator: Any, discriminator: Any) -> Any:
+    """Return a compiled function that searches codes by gradient descent (Yeh et al. 2017).
+
+    Args:
+        generator: of a GAN.
+        discriminator: of the same GAN.
+
+    Returns:
+        A function of the images ``[b, ...]``, as the generator makes them; of ``known``, 1 where
+        they are known and else 0, of a shape that broadcasts to theirs; of the first codes
+        ``[b, latent_dim]``; and of the number of steps. It returns codes ``[b, latent_dim]`` and
+        the final losses ``[b]``.
+    """
+
+    def losses(codes: Any, images: Any, known: Any) -> Any:
+        found = generator(codes, training=False)  # [b, ...]
+        axes = list(range(1, len(found.shape)))
+        weights = tf.broadcast_to(known, tf.shape(found))
+        missed = tf.reduce_sum(weights * tf.square(found - images), axes)
+        missed /= tf.maximum(tf.reduce_sum(weights, axes), 1)
+        unreal = tf.nn.softplus(-discriminator(found, training=False))
+        return missed + PRIOR * unreal  # [b]
+
+    def search(images: Any, known: Any, codes: Any, steps: Any) -> Any:
+        momentum, velocity = tf.zeros_like(codes), tf.zeros_like(codes)
+        for i in tf.range(steps):
+            with tf.GradientTape() as tape:
+                tape.watch(codes)
+                lost = losses(codes, images, known)
+            gradient = tape.gradient(lost, codes)
+            momentum = BETA_1 * momentum + (1 - BETA_1) * gradient
+            velocity = BETA_2 * velocity + (1 - BETA_2) * tf.square(gradient)
+            count = tf.cast(i + 1, tf.float32)
+            step = momentum / (1 - BETA_1**count)
+            codes -= RATE * step / (tf.sqrt(velocity / (1 - BETA_2**count)) + EPSILON)
+        return codes, losses(codes, images, known)
+
+    return tf.function(search, reduce_retracing=True)

@@ -1,0 +1,133 @@
+"""``Scores``: the samples of a GAN scored beside real inputs, in the features of a judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from agentlab.data import Batches
+from agentlab.data.batches import Array
+from agentlab.errors import InvalidArgument
+from agentlab.unsupervised.judge import Judge, judge_of
+from agentlab.unsupervised.sample_scores import sample_scores
+
+GATHERED = 60_000  # training inputs that the judge is trained on
+BYTES = 1 << 29  # and their size in memory
+FEWEST = 2  # real inputs to score samples beside
+
+
+class Scores:
+    """Scores generated inputs beside real ones.
+
+    Images are compared in the features of a judge, rows of numbers directly.
+
+    Args:
+        judge: the judge of images; ``None`` for rows of numbers.
+        count: number of samples to score; 0 for no scores.
+        real: training inputs ``[n, ...]``, whose scores are the floor that samples can reach;
+            ``None`` for no floor.
+    """
+
+    def __init__(self, judge: Judge | None, count: int, real: Array | None = None) -> None:
+        self.judge, self.count = judge, count
+        self._real = None if real is None else self._features(real)
+        self._floors: dict[int, dict[str, float]] = {}
+
+    @classmethod
+    def fit(cls, data: Batches, labels: Array | None, count: int, seed: int, quiet: bool) -> Self:
+        """Train or load a judge of the training inputs.
+
+        Args:
+            data: the training data.
+            labels: the class of each input, in the order of ``data``; ``None`` for their targets.
+            count: number of samples to score; 0 for no judge and no scores.
+            seed: chooses the training inputs whose scores are the floor.
+            quiet: show no progress.
+        """
+        if not count:
+            return cls(None, 0)
+        inputs, targets = _gathered(data)
+        labels = targets if labels is None else labels[: len(inputs)]
+        judge = judge_of(inputs, labels, quiet) if inputs.ndim == 4 else None
+        order = np.random.default_rng(seed).permutation(len(inputs))[:count]
+        return cls(judge, count, inputs[np.sort(order)])
+
+    def of(self, held_out: Batches, make: Callable[[int], Array]) -> dict[str, float]:
+        """Return the scores of samples beside held-out inputs, by name.
+
+        Args:
+            held_out: the data, of which the first ``count`` inputs are used.
+            make: returns a number of generated inputs.
+
+        Returns:
+            See ``sample_scores``; for a judge of classes also the smallest share of a class in the
+            samples, and ``classes``, the exponential of the entropy of all shares. ``real_frechet``
+            and so on are those of training inputs.
+
+        Raises:
+            InvalidArgument: if there are fewer than 2 held-out inputs.
+        """
+        parts, found = [], 0
+        for batch in held_out.epoch(256):
+            assert isinstance(batch.inputs, np.ndarray)
+            parts.append(batch.inputs[: self.count - found])
+            found += len(parts[-1])
+            if found >= self.count:
+                break
+        if found < FEWEST:
+            raise InvalidArgument(
+                f"there are {found} inputs to compare samples with; pass 2 or more"
+            )
+        wanted = self._features(np.concatenate(parts))
+        made = make(found)
+        scores = sample_scores(wanted, self._features(made))
+        if self.judge is not None and self.judge.classes:
+            shares = np.array(list(self.judge.shares(made).values()))
+            some = shares[shares > 0]
+            scores["classes"] = math.exp(-float(some @ np.log(some)))
+            scores["smallest_class"] = float(shares.min())
+        return {**scores, **self._floor(wanted)}
+
+    def _floor(self, wanted: Array) -> dict[str, float]:
+        """Return the scores of as many training inputs, which need to be computed only once."""
+        if self._real is None:
+            return {}
+        key = hash(wanted.tobytes())
+        if key not in self._floors:
+            found = sample_scores(wanted, self._real[: len(wanted)])
+            names = ("frechet", "kernel", "precision", "recall")
+            self._floors[key] = {f"real_{name}": found[name] for name in names}
+        return self._floors[key]
+
+    def _features(self, inputs: Array) -> Array:
+        if self.judge is not None:
+            return self.judge.features(inputs)
+        return np.asarray(inputs.reshape(len(inputs), -1), np.float32)
+
+    def describe(self) -> list[str]:
+        """Return a line on what the judge was trained on, if there is one."""
+        if self.judge is None:
+            return []
+        about: dict[str, Any] = self.judge.trained_on
+        classes = about["classes"]
+        what = classes if isinstance(classes, str) else f"{len(classes)} classes"
+        return [
+            f"judge: trained on {about['images']:,} images of {what}, "
+            f"accuracy {about['accuracy']:.4f} on images held out"
+        ]
+
+
+def _gathered(data: Batches) -> tuple[Array, Array]:
+    """Return the inputs and targets of the training data, as many as fit into memory."""
+    inputs, targets, size = [], [], 0
+    for batch in data.epoch(256):
+        assert isinstance(batch.inputs, np.ndarray)
+        inputs.append(batch.inputs)
+        targets.append(np.asarray(batch.targets))
+        size += batch.inputs.nbytes
+        if 256 * len(inputs) >= GATHERED or size >= BYTES:
+            break
+    return np.concatenate(inputs), np.concatenate(targets)
