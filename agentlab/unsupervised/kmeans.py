@@ -128,7 +128,9 @@ class KMeans(RowEstimator):
         )
         centers, _ = _found(sample, config.n_clusters, replace(config, batch_size=None), self.seed)
         size, before = max(config.batch_size or 1, config.n_clusters), np.inf
-        model = MiniBatchKMeans(config.n_clusters, init=centers, n_init=1, random_state=self.seed)
+        # Sorted rows would make it move the clusters that a batch lacks into those that it has.
+        options = {"init": centers, "n_init": 1, "reassignment_ratio": 0.0}
+        model = MiniBatchKMeans(config.n_clusters, random_state=self.seed, **options)
         for _ in range(config.max_iter):
             for block in self.blocks(x):
                 for start in range(0, len(block), size):
