@@ -30,7 +30,7 @@ class SOMConfig(Options):
     rows: int = option(10, "rows of units", ge=1)
     columns: int = option(10, "columns of units", ge=1)
     topology: Topology = option("rectangle", "arrangement of the units")
-    epochs: int = option(80, "passes over the data, each of which moves all units", ge=1)
+    epochs: int = option(60, "passes over the data, each of which moves all units", ge=1)
     sigma: float | None = option(
         None, "first radius of the neighborhood, in units; none for half of the longer side", gt=0
     )
