@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import shlex
 import sys
@@ -16,7 +17,7 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
-from agentlab.cli.exits import exits_raised
+from agentlab.cli.exits import exits_raised, sigterm_interrupts
 from agentlab.cli.streams import prepare_streams
 from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
@@ -32,6 +33,8 @@ COMMANDS = {
     "generate": "write new examples from a generative model",
     "interpolate": "write what lies between two images",
     "inpaint": "fill in missing parts of images",
+    "cluster": "assign inputs to clusters",
+    "recommend": "list what a user may like",
     "anomaly": "score how unlike the training data inputs are",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
@@ -74,11 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells where it caches fonts
     for name, value in QUIET.items():
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        with exits_raised():
+        with exits_raised(), sigterm_interrupts():
             code = _run(words)
         sys.stdout.flush()
         return code

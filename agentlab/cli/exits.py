@@ -1,11 +1,13 @@
-"""``os._exit`` in a user's code, which would end the command as if it had succeeded."""
+"""Ends of a command other than its own: SIGTERM, and ``os._exit`` in a user's code."""
 
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from agentlab.errors import HardExit
 
@@ -32,3 +34,20 @@ def exits_raised() -> Iterator[None]:
         yield
     finally:
         os._exit = leave
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that files are cleaned up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can catch signals
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

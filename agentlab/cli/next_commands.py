@@ -17,6 +17,8 @@ VERBS = {
     "encode": ("encode", "INPUT"),
     "interpolate": ("decode", "FIRST.png SECOND.png"),
     "inpaint": ("reconstruct", "IMAGE --mask center"),
+    "cluster": ("clusters", "INPUT"),
+    "recommend": ("recommend", "--user ID"),
     "anomaly": ("anomaly_scores", "INPUT"),
 }
 

@@ -43,6 +43,7 @@ class ImageFolder:
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
         skip_unreadable: whether to leave out images that cannot be read instead of an error.
+        crop: side of the central square to which images are cropped before they are resized.
 
     Attributes:
         classes: names of the folders, sorted.
@@ -65,6 +66,7 @@ class ImageFolder:
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
         skip_unreadable: bool = False,
+        crop: int | None = None,
     ) -> None:
         check_fractions(seed, validation, test)
         self.path = Path(path)
@@ -79,12 +81,12 @@ class ImageFolder:
         if not examples[0]:
             raise AgentlabError(f"the folder {folders[0]} has no readable image")
         deep = [p for p, _ in examples[0] if headers[p].deep]
-        first = headers[examples[0][0][0]].shape
+        first = cropped_size(headers[examples[0][0][0]].shape, crop)
         shape = reduced_size(first) if size is None else as_pair(size)
         gray = all(headers[p].gray for p, _ in examples[0])
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
+        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
         self._reduced_from = first if size is None and shape != first else None
-        self._resized = sum(header.shape != shape for header in headers.values())
+        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
         self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
         self._sizes = [len(part) for part in examples]
         area = shape[0] * shape[1] * self.preprocessor.channels
@@ -225,6 +227,11 @@ def readable_headers(
             "--skip-unreadable to leave them out"
         )
     return headers, [path for path, _ in bad]
+
+
+def cropped_size(shape: tuple[int, int], crop: int | None) -> tuple[int, int]:
+    """Return the height and width of an image of this ``shape`` after cropping."""
+    return shape if crop is None else (min(crop, shape[0]), min(crop, shape[1]))
 
 
 def reduced_size(shape: tuple[int, int]) -> tuple[int, int]:

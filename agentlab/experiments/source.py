@@ -13,8 +13,8 @@ from agentlab.experiments.paths import absolute
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
-OWN = ("csv", "images", "text", "series", "pairs")
-FILES = (*OWN, "data_dir")
+OWN = ("csv", "images", "text", "series", "pairs", "ratings")
+FILES = (*OWN, "titles", "data_dir")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Source(Options):
         "height and width to resize images to; none for the size of the first image, at most 128",
         ge=1,
     )
+    crop: int | None = option(
+        None,
+        "side in pixels of the central square to which images are cropped before they are resized",
+        ge=1,
+    )
     skip_unreadable: bool = option(False, "leave out images that cannot be read")
     text: str | None = option(None, "text file to train a language model on")
     series: str | None = option(None, "CSV file with a time series to forecast")
@@ -65,6 +70,10 @@ class Source(Options):
         "what to do with missing values, missing times and duplicate times of a series",
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
+    ratings: str | None = option(
+        None, "CSV file with the columns user, item and rating, and maybe title"
+    )
+    titles: str | None = option(None, "CSV file with the columns item and title, for --ratings")
     test: float = option(
         0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
     )

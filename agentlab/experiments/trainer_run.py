@@ -205,19 +205,19 @@ class _TrainerTraining:
             callbacks=callbacks,
             **data.options,
         )
-        path = run.path  # which may have been moved
+        path = run.place()
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
         classes = trainer.report(*data.test)
-        write_test(metrics, data, path, report=classes)
+        write_test(metrics, data, run.place(), report=classes)
         report("test", _in_words(metrics))
         for number, line in enumerate(classes):
             report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
         if trainer.history:
-            report("plot", plot_history(path))
+            report("plot", plot_history(run.place()))
         for name, figure in trainer.plots(*data.test).items():
             report("plot", _draw(figure, run, name, len(trainer.history)))
         for animation in animate(path):
@@ -225,8 +225,8 @@ class _TrainerTraining:
         if (points := trainer.projection(*data.test)) is not None:
             from agentlab.runs.projector import write_projector
 
-            report("projector", write_projector(path / "tensorboard", "test", *points))
-        return TrainerResult(path, False, saved, len(trainer.history), dict(metrics))
+            report("projector", write_projector(run.place() / "tensorboard", "test", *points))
+        return TrainerResult(run.place(), False, saved, len(trainer.history), dict(metrics))
 
 
 def cross_validate(
@@ -290,4 +290,4 @@ def _draw(figure: Any, run: Run, name: str, step: int) -> Path:
     from agentlab.plots.style import figure_to_array, save_figure
 
     run.image(name, step, figure_to_array(figure))
-    return save_figure(figure, run.path / "plots" / f"{name}.png")
+    return save_figure(figure, run.place() / "plots" / f"{name}.png")

@@ -109,8 +109,10 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
 
     found = load(recipe.data, source.data_dir, source.stand_in)
     options: dict[str, Any] = {}
-    if recipe.trainer in ("classifier", "capsules", "overlapping_capsules"):
+    if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
+    elif recipe.trainer == "ratings_rbm":
+        options["titles"] = found.titles
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
     return TrainingData(
@@ -164,6 +166,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",

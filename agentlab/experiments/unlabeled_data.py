@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentlab.experiments.source import Source
 
 # The trainer for the user's own data if none is named, by the flag of the data.
-DEFAULT_TRAINERS = {"images": "autoencoder", "csv": "autoencoder"}
+DEFAULT_TRAINERS = {"images": "autoencoder", "csv": "autoencoder", "ratings": "ratings_rbm"}
 CONVOLUTIONAL = ("autoencoder", "vae")  # which get a convolutional network for images
 
 
@@ -58,8 +58,13 @@ def load_unlabeled(source: Source, trainer: str, seed: int, validation: float) -
     Raises:
         AgentlabError: for missing or unsuitable files.
     """
-    loaders = {"images": _images, "csv": _csv}
+    loaders = {"images": _images, "csv": _csv, "ratings": _ratings}
     default_trainer(source.own or "")
+    if (trainer == "ratings_rbm") != (source.own == "ratings"):
+        raise AgentlabError(
+            f"--trainer {trainer} does not take --{source.own}; only ratings_rbm takes --ratings, "
+            "and nothing else"
+        )
     return loaders[source.own or ""](source, trainer, seed, validation)
 
 
@@ -73,6 +78,7 @@ def _images(source: Source, trainer: str, seed: int, validation: float) -> Train
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         trainer,
@@ -102,3 +108,21 @@ def _csv(source: Source, trainer: str, seed: int, validation: float) -> Training
     )
     note = f"rows: {len(parts[0]):,} training, {len(parts[1]):,} test"
     return TrainingData(trainer, train, test, notes=[note])
+
+
+def _ratings(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
+    from agentlab.data import split_indices
+    from agentlab.data.ratings import read_ratings, read_titles
+
+    found = read_ratings(str(source.ratings), source.encoding)
+    titles = found.titles
+    if source.titles is not None:
+        titles = read_titles(source.titles, source.encoding)
+    parts = split_indices(len(found.y), (1 - source.test, source.test), seed)
+    train, test = ((found.x[rows], found.y[rows]) for rows in parts)
+    users, items = (len(set(found.x[:, side].tolist())) for side in (0, 1))
+    note = (
+        f"{source.ratings}: {len(found.y):,} ratings of {items:,} items by {users:,} users; "
+        f"{len(parts[1]):,} are the test split"
+    )
+    return TrainingData(trainer, train, test, options={"titles": titles}, notes=[note])

@@ -44,6 +44,15 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
+    "pca": [("points", {}), ("images", {"n_components": 0.9})],
+    "kmeans": [("points", {"n_clusters": 2})],
+    "som": [("points", {"rows": 3, "columns": 3})],
+    "rbm": [
+        ("images", {"units": 6, "persistent": True, "chains": 10}),
+        ("points", {"units": 6, "visible": "gaussian", "cd_steps": 2, "learning_rate": 0.01}),
+    ],
+    "dbn": [("images", {"hidden": (6, 4), "pretrain_epochs": 1, "epochs": 2})],
+    "ratings_rbm": [("ratings", {"units": 4})],
     "autoencoder": [
         (
             "images",
