@@ -164,11 +164,6 @@ class Recommending:
             for item, i in zip(items, order, strict=True)
         ]
 
-    def report(self, *data: Any) -> list[str]:
-        """Return a line on the blend."""
-        weight = self.blend
-        return [f"blend: {weight:.2f} times the RBM and {1 - weight:.2f} times the baseline"]
-
     def read(self, source: str, encoding: str | None = None) -> Array:
         """Return users and items of a CSV file with the columns user and item, ``[n, 2]``."""
         return read_ratings(source, encoding, ratings=False).x

@@ -169,7 +169,7 @@ def _of_array(x: Array, standardize: bool) -> Preprocessor:
         )
     mean, spread = _moments(x)
     constant = np.flatnonzero(spread <= 1e-12 * np.abs(mean))
-    if len(constant) == mean.size:
+    if len(constant) == mean.size and len(x) > 1:
         raise InvalidArgument("all columns of x are constant, so there is nothing to learn")
     if not standardize or x.ndim != 2:
         return Numbers(x.shape[1:])
