@@ -252,4 +252,4 @@ class DBN(DBNOutputs):
 
 def _weights_of(layer: int) -> Any:
     """Return a predicate of the paths of one RBM's weights."""
-    return lambda path: f"/dense_{layer}/" in path or path.endswith(f"visible_bias_{layer}")
+    return lambda path: f"/dense_{layer}/" in path or f"/visible_{layer}/" in path
