@@ -20,10 +20,9 @@ from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    choose_trainer,
     cross_validate,
 )
-from agentlab.experiments.training_data import load_data
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
@@ -86,6 +85,8 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if recipe is None and source.own is None:
         parser.given(words)
         if "help" in given:
+            if (trainer := given.get("trainer")) is not None:
+                parser = make_parser(trainer, trainer_class(trainer).Config, command=command)
             parser.print_help()
             return 0
         load_data(source, recipe, 0, 0.1)  # raises the error about missing data

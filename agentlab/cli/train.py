@@ -79,7 +79,9 @@ def run(words: list[str]) -> int:
         return 0
     if newest is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
-    plan = AgentPlan.of_preset(newest, algo, chosen, {**file.values, **given})
+    settings = {**file.values, **given}
+    chosen = chosen.for_arguments(settings.get("env_kwargs"))
+    plan = AgentPlan.of_preset(newest, algo, chosen, settings)
     origins = _preset_origins(chosen) | dict.fromkeys(file.values, f"{given.get('config')}")
     origins |= dict.fromkeys(given, "flag")
     if newest != env:

@@ -84,6 +84,8 @@ def read_settings(
     elif is_zoo(content):
         try:
             content, left_out = translate(content, algo)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"config={str(path)!r}: {error}") from error
         except (TypeError, ValueError, AttributeError) as error:
             why = f"{type(error).__name__}: {error}"
             raise InvalidArgument(

@@ -43,6 +43,7 @@ SAME = (
     "target_policy_noise",
     "target_update_interval",
     "tau",
+    "top_quantiles_to_drop_per_net",
     "vf_coef",
     "frame_stack",
 )
@@ -61,9 +62,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 # Hyperparameters without a counterpart, which are reported and left out.
 LEFT_OUT = (
     "use_sde",
+    "use_sde_at_warmup",
     "sde_sample_freq",
+    "log_std_init",
+    "clip_range",
     "ortho_init",
-    "n_critics",
     "optimizer_class",
     "optimizer_kwargs",
     "env_wrapper",
@@ -216,6 +219,11 @@ class _Translation:
             self.found["activation"] = str(activation).rpartition(".")[2].lower()
         if "log_std_init" in parts and self.algo == "ppo":
             self.found["log_std_init"] = parts.pop("log_std_init")
+        for name in ("n_critics", "n_quantiles"):
+            if name in parts and self.algo == "sac":
+                self.found[name] = parts.pop(name)
+        if "n_quantiles" in parts and self.algo == "dqn":
+            self.found.update(distribution="quantile", n_atoms=parts.pop("n_quantiles"))
         if (width := parts.pop("lstm_hidden_size", None)) is not None:
             self.found["hidden"] = [width]
         self.rest.update(parts)
@@ -234,15 +242,15 @@ class _Translation:
             found["learning_starts"] = max(found["learning_starts"], least)
         if self.algo in ON_POLICY and (batch := found.pop("batch_size", None)) is not None:
             steps = found.get("rollout_length", 2048) * found["n_envs"]
-            if steps % batch:
+            if steps % batch and steps > batch:
                 raise InvalidArgument(
                     f"batch_size={batch} must divide the {steps} steps of a rollout"
                 )
-            found["n_minibatches"] = steps // batch
+            found["n_minibatches"] = max(steps // batch, 1)
         if found.get("decay_clip_range") and "decay_steps" not in found:
-            raise InvalidArgument(
-                "a clip_range that decays needs a learning_rate that does, such as lin_3e-4"
-            )
+            # It decays together with the learning rate only; so here it is constant.
+            del found["decay_clip_range"]
+            self.rest["clip_range"] = "the decay to 0"
 
 
 def _number(value: Any) -> Any:

@@ -141,7 +141,9 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
             torso_blocks(self.torso),
             [] if self.code_layer is None else [self.code_layer],
         )
-        if not any(layer.weights for layer in blocks[-1]):  # it only flattens, before the code
+        if blocks and not any(
+            layer.weights for layer in blocks[-1]
+        ):  # it only flattens, before the code
             *blocks, flatten = blocks
             code = [*flatten, *code] if code else []
         return [*blocks, code] if code else blocks

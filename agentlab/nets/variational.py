@@ -28,7 +28,7 @@ class Sampling(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, means: Any, log_variances: Any, seed: Any) -> Any:
         """Return ``means`` plus noise of the variances."""
-        noise = tf.random.stateless_normal(tf.shape(means), seed, means.dtype)
+        noise = tf.random.stateless_normal(tf.shape(means), seed, dtype=means.dtype)
         return means + tf.exp(0.5 * log_variances) * noise
 
 

@@ -29,7 +29,7 @@ RECIPES = [
             "code_activation": "sigmoid",
             "rho": 0.02,
             "sparsity_weight": 20.0,
-            "learning_rate": 4e-3,
+            "learning_rate": 1.5e-2,
             "epochs": 12,
         },
         source="Gulli and Kapoor 2017, chapter 8; Ng 2011, Sparse autoencoder",
