@@ -167,7 +167,9 @@ def read_series(
         ignored.append(f"{counter} (it counts the rows)")
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
     if ignored:
-        notes.append(f"columns left out, because they are no numbers to forecast: {', '.join(ignored)}")
+        notes.append(
+            f"columns left out, because they are no numbers to forecast: {', '.join(ignored)}"
+        )
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")
