@@ -1,4 +1,4 @@
-"""The runs without labels whose results ``learning.py`` tabulates."""
+"""The unsupervised runs whose results ``learning.py`` tabulates."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ UNSUPERVISED = (
         "0.975",
         plot="ratings.png",
     ),
-    _Row("fer2013-dbn", "--recipe fer2013-dbn", 3, "accuracy", "0.36", "0.45", plot="confusion.png"),
+    _Row(
+        "fer2013-dbn", "--recipe fer2013-dbn", 3, "accuracy", "0.36", "0.45", plot="confusion.png"
+    ),
     _Row(
         "fer2013-dbn-directly",
         "--recipe fer2013-dbn --pretrain-epochs 0",
