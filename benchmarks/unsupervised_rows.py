@@ -1,4 +1,4 @@
-"""The runs without labels whose results ``learning.py`` tabulates."""
+"""The unsupervised runs whose results ``learning.py`` tabulates."""
 
 from __future__ import annotations
 
@@ -53,4 +53,30 @@ UNSUPERVISED = (
         plot="codes.png",
     ),
     _Row("mnist-vae", "--recipe mnist-vae", 1, "loss", "96", plot="samples.png"),
+    _Row("mnist-pca", "--recipe mnist-pca", 1, "explained_variance", "0.95", plot="components.png"),
+    _Row("faces-pca", "--recipe faces-pca", 1, "loss", "", plot="components.png"),
+    _Row("iris-kmeans", "--recipe iris-kmeans", 1, "adjusted_rand", "0.73", plot="clusters.png"),
+    _Row("colors-som", "--recipe colors-som", 1, "quantization_error", "0.031", plot="colors.png"),
+    _Row("mnist-rbm", "--recipe mnist-rbm", 3, "pseudo_likelihood", "-78", plot="weights.png"),
+    _Row("faces-rbm", "--recipe faces-rbm", 1, "loss", "", plot="reconstructions.png"),
+    _Row("movielens-rbm", "--recipe movielens-rbm", 3, "rmse", "0.935", plot="ratings.png"),
+    _Row(
+        "movielens-rbm-by-user",
+        "--recipe movielens-rbm --by user",
+        3,
+        "rmse",
+        "0.975",
+        plot="ratings.png",
+    ),
+    _Row(
+        "fer2013-dbn", "--recipe fer2013-dbn", 3, "accuracy", "0.36", "0.45", plot="confusion.png"
+    ),
+    _Row(
+        "fer2013-dbn-directly",
+        "--recipe fer2013-dbn --pretrain-epochs 0",
+        3,
+        "accuracy",
+        "without pretraining",
+        plot="confusion.png",
+    ),
 )

@@ -20,7 +20,7 @@ from agentlab.experiments.recipes import Recipe, find_recipe
 from agentlab.experiments.source import FILES, Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
-from agentlab.experiments.training_data import load_data, trainer_of
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
 from agentlab.runs import Run, seed_everything
@@ -78,8 +78,8 @@ class TrainerPlan(Plan):
         Args:
             recipe: name of a recipe; ``None`` for your own data, given by ``csv=`` and ``target=``,
                 for example.
-            trainer: name of a trainer for learning without labels from your own data; ``None`` for
-                that of the recipe or the data.
+            trainer: name of an unsupervised trainer for your own data; ``None`` for the recipe's or
+                the data's default.
             settings: fields of ``Source``, ``Fitting`` and the trainer's configuration.
 
         Raises:
@@ -182,17 +182,6 @@ class TrainerPlan(Plan):
     @contextmanager
     def prepare(self) -> Iterator[plans.Training]:
         yield _TrainerTraining(self, self.load_data())
-
-
-def choose_trainer(
-    recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
-) -> tuple[str, TrainingData | None]:
-    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
-    if (name := trainer_of(source, recipe, trainer)) is not None:
-        return name, None
-    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
-    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
-    return data.trainer, data
 
 
 @dataclass(frozen=True)

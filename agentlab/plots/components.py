@@ -32,7 +32,7 @@ def explained_variance(ratios: Array) -> Figure:
     """
     total = np.cumsum(ratios)
     figure = new_figure(7, 4)
-    axes = figure.add_subplot()
+    axes: Any = figure.add_subplot()
     numbers = np.arange(1, len(ratios) + 1)
     axes.bar(numbers[:MAX_BARS], ratios[:MAX_BARS], color=LINE, label="of one component")
     axes.plot(numbers, total, color=CONTRAST, lw=1.8, marker="o" if len(ratios) < 10 else "",
@@ -63,17 +63,20 @@ def scatter_3d(points: Array, labels: Any = None) -> Figure:
     figure = new_figure(7, 6)
     axes: Any = figure.add_subplot(projection="3d")
     names = numbers = None
+    size = 24 if len(points) < 500 else 8
     if labels is not None:
         texts = np.asarray(labels)[chosen].astype(str)
         names, numbers = np.unique(texts, return_inverse=True)
     if names is None or numbers is None or len(names) > MAX_CLASSES:
-        axes.scatter(*points.T, s=6, color=LINE, alpha=0.5, lw=0)
+        axes.scatter(*points.T, s=size, color=LINE, alpha=0.6, lw=0)
     else:
         palette = matplotlib.colormaps["tab10" if len(names) <= 10 else "tab20"]
         for number, name in enumerate(names):
             own = points[numbers == number]
-            axes.scatter(*own.T, s=6, color=palette(number), alpha=0.6, lw=0, label=plain(name, 20))
-        legend = axes.legend(frameon=False, labelcolor=INK, markerscale=2.5, loc="center left",
+            axes.scatter(
+                *own.T, s=size, color=palette(number), alpha=0.8, lw=0, label=plain(name, 20)
+            )
+        legend = axes.legend(frameon=False, labelcolor=INK, markerscale=1.5, loc="center left",
                              bbox_to_anchor=(1.05, 0.5))  # fmt: skip
         for handle in legend.legend_handles:
             handle.set_alpha(1)

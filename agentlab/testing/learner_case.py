@@ -54,10 +54,12 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "dbn": [("images", {"hidden": (6, 4), "pretrain_epochs": 1, "epochs": 2})],
     "ratings_rbm": [("ratings", {"units": 4})],
     "autoencoder": [
-        ("points", {"code": 2}),
-        ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
+        (
+            "images",
+            {"hidden": (), "code": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
+        ),
     ],
-    "vae": [("images", {"latent_dim": 2, "binarize": True})],
+    "vae": [("points", {"latent_dim": 2})],
     "gan": [("points", {"latent_dim": 3, "loss": "hinge", "generator_steps": 2})],
     "dcgan": [
         ("drawings", {"latent_dim": 4, "filters": 2, "label_smoothing": 0.1}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 JUDGED = 2000  # rows whose silhouette is computed, which takes memory for each pair
+SAMPLED = 200  # rows of each block that the first centers are found on
 ELBOW = 10  # the largest number of clusters in the elbow plot
 
 
@@ -115,28 +116,32 @@ class KMeans(RowEstimator):
         return np.asarray(_found(rows, self.config.n_clusters, self.config, self.seed)[0])
 
     def _streamed(self, x: Any) -> Array:
-        """Update the centers by one mini-batch after another, in ``max_iter`` passes at most."""
+        """Update centers by one mini-batch after another, until a pass improves them no more.
+
+        They start from the clusters of rows from all over the data, which may be sorted.
+        """
         from sklearn.cluster import MiniBatchKMeans
 
-        model = MiniBatchKMeans(self.config.n_clusters, random_state=self.seed, n_init=1)
-        size, before = max(self.config.batch_size or 1, self.config.n_clusters), np.inf
-        for _ in range(self.config.max_iter):
-            pending: list[Array] = []
+        config = self.config
+        sample = np.concatenate(
+            [block[:: max(len(block) // SAMPLED, 1)] for block in self.blocks(x)]
+        )
+        centers, _ = _found(sample, config.n_clusters, replace(config, batch_size=None), self.seed)
+        size, before = max(config.batch_size or 1, config.n_clusters), np.inf
+        # Sorted rows would make it move the clusters that a batch lacks into those that it has.
+        options = {"init": centers, "n_init": 1, "reassignment_ratio": 0.0}
+        model = MiniBatchKMeans(config.n_clusters, random_state=self.seed, **options)
+        for _ in range(config.max_iter):
             for block in self.blocks(x):
-                pending.append(block)
-                together = np.concatenate(pending)
-                whole = len(together) // size * size
-                for start in range(0, whole, size):
+                for start in range(0, len(block), size):
                     with one_thread():
-                        model.partial_fit(together[start : start + size])
-                pending = [together[whole:]]
-            if len(pending[0]) >= self.config.n_clusters or not hasattr(model, "cluster_centers_"):
-                model.partial_fit(pending[0])
-            now = sum(float(nearest(b, model.cluster_centers_)[1].sum()) for b in self.blocks(x))
-            if now > 0.999 * before:
+                        model.partial_fit(block[start : start + size])
+            found = np.asarray(model.cluster_centers_, np.float64)
+            now = sum(float(nearest(block, found)[1].sum()) for block in self.blocks(x))
+            if now >= before:
                 break
-            before = now
-        return np.asarray(model.cluster_centers_, np.float64)
+            centers, before = found, now
+        return centers
 
     def predict(self, x: Any) -> Array:
         """Return the index of each example's cluster, int32 ``[n]``."""
@@ -239,7 +244,7 @@ class KMeans(RowEstimator):
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
         """Return some held-out examples, their clusters and images."""
-        first = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+        first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
         return self.rows(first), self.predict(first), first if self.is_image else None
 
 

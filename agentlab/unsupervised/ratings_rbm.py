@@ -67,7 +67,7 @@ class RatingsRBM(Recommending, Trainer):
     score_metric = "rmse"
     config: RatingsRBMConfig
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         x: Any,
         y: Any = None,
@@ -231,7 +231,8 @@ class RatingsRBM(Recommending, Trainer):
         """Return the errors on ratings ``y`` of the users and items in ``x``.
 
         Returns:
-            ``rmse`` and ``mae`` of the RBM, and ``baseline_rmse`` and ``blended_rmse``.
+            ``rmse`` and ``mae`` of the RBM, ``baseline_rmse`` and ``blended_rmse``, and ``blend``,
+            the weight of the RBM in the blend.
         """
         if y is None:
             raise InvalidArgument("y=None must be the ratings of the users and items in x")
@@ -247,6 +248,7 @@ class RatingsRBM(Recommending, Trainer):
             "mae": float(np.mean(np.abs(own - y))),
             "baseline_rmse": rmse(base),
             "blended_rmse": rmse(self.blend * own + (1 - self.blend) * base),
+            "blend": self.blend,
         }
 
     def score(self, *data: Any) -> float:

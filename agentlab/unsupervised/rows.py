@@ -93,7 +93,7 @@ class RowEstimator(Presented, Estimator):
         x = as_numbers(x)  # in float64, as scikit-learn does, where transform returns float32
         check_shape(x.shape, fitted.shape)
         rows: Array = x.astype(np.float64).reshape(len(x), -1)
-        return rows if fitted.mean is None else (rows - fitted.mean) / fitted.std
+        return rows if fitted.std is None else (rows - fitted.mean) / fitted.std
 
     def _flat(self, inputs: Array) -> Array:
         scale = self.fitted_preprocessor.scale
@@ -169,7 +169,7 @@ def _of_array(x: Array, standardize: bool) -> Preprocessor:
         )
     mean, spread = _moments(x)
     constant = np.flatnonzero(spread <= 1e-12 * np.abs(mean))
-    if len(constant) == mean.size:
+    if len(constant) == mean.size and len(x) > 1:
         raise InvalidArgument("all columns of x are constant, so there is nothing to learn")
     if not standardize or x.ndim != 2:
         return Numbers(x.shape[1:])

@@ -30,7 +30,7 @@ class SOMConfig(Options):
     rows: int = option(10, "rows of units", ge=1)
     columns: int = option(10, "columns of units", ge=1)
     topology: Topology = option("rectangle", "arrangement of the units")
-    epochs: int = option(80, "passes over the data, each of which moves all units", ge=1)
+    epochs: int = option(60, "passes over the data, each of which moves all units", ge=1)
     sigma: float | None = option(
         None, "first radius of the neighborhood, in units; none for half of the longer side", gt=0
     )
@@ -132,7 +132,7 @@ class SOM(RowEstimator):
         centered = 2 * self.lattice.places / np.maximum(lengths, 1e-9) - (lengths > 0)
         order = np.argsort(-lengths, kind="stable")[: len(spread)]  # the longer side gets more
         plane = centered[:, order] * spread @ directions[: len(order)]
-        return (mean + plane).astype(np.float32)
+        return np.asarray(mean + plane, np.float32)
 
     def _epoch(self, blocks: Any, sigma: float) -> float:
         """Move all units once, and return the mean distance of the examples before that."""
@@ -231,18 +231,16 @@ class SOM(RowEstimator):
         from agentlab.plots.images import as_pixels, image_sheet
 
         units, places = self.predict(x), self.lattice.places
-        drawn = {
-            "u_matrix": maps.cell_map(self.u_matrix().ravel(), places, "mean distance to neighbors")
-        }
-        if y is not None and not is_batches(x):
-            drawn["labels"] = maps.label_map(units, y, places)
+        u_matrix = maps.cell_map(self.u_matrix().ravel(), places, "mean distance to neighbors")
+        drawn, colors = {"u_matrix": u_matrix}, None
+        weights = self.raw(self.weights_)
         if self.is_image:
-            shape = self.fitted_preprocessor.input_shape
-            drawn["weights"] = image_sheet(
-                as_pixels(self.weights_.reshape(-1, *shape)), "weights", self.config.columns
-            )
-        elif self.weights_.shape[1] == 3 and 0 <= self.raw(self.weights_).min() <= 1:
-            drawn["colors"] = maps.color_map(self.raw(self.weights_).clip(0, 1), places)
+            drawn["weights"] = image_sheet(as_pixels(weights), "weights", self.config.columns)
+        elif weights.shape[1:] == (3,) and weights.min() >= 0 and weights.max() <= 1:
+            colors = weights
+            drawn["colors"] = maps.color_map(colors, places)
+        if y is not None and not is_batches(x):
+            drawn["labels"] = maps.label_map(units, y, places, colors)
         return drawn
 
 

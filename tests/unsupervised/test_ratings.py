@@ -12,7 +12,14 @@ from agentlab.unsupervised import RatingsRBM
 from agentlab.unsupervised.bias_baseline import BiasBaseline
 
 DATA = ratings()
-OPTIONS = {"units": 4, "epochs": 30, "batch_size": 4, "validation_split": 0.0, "l2": 0.0}
+OPTIONS = {
+    "units": 4,
+    "epochs": 120,
+    "batch_size": 4,
+    "validation_split": 0.0,
+    "l2": 0.0,
+    "learning_rate": 0.2,
+}
 
 
 @pytest.fixture(scope="module", params=["item", "user"])

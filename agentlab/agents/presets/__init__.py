@@ -17,6 +17,7 @@ WITH_PRESETS = (
     "dqn",
     "pg",
     "ppo",
+    "pqn",
     "q_linear",
     "q_table",
     "rainbow",
