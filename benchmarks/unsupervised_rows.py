@@ -53,4 +53,6 @@ UNSUPERVISED = (
         plot="codes.png",
     ),
     _Row("mnist-vae", "--recipe mnist-vae", 1, "loss", "96", plot="samples.png"),
+    _Row("mnist-gan", "--recipe mnist-gan", 1, "frechet", "60", plot="samples.png"),
+    _Row("mnist-dcgan", "--recipe mnist-dcgan", 1, "frechet", "10", plot="samples.png"),
 )
