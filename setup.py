@@ -12,8 +12,8 @@ assert version is not None
 compress = ["lz4>=4"]  # replay memories that keep observations compressed
 box2d = ["gymnasium[box2d]"]  # LunarLander and its like
 mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
-minigrid = ["minigrid>=3"]  # MiniGrid-DoorKey-5x5-v0 and its like
-minatar = ["minatar>=1.0.15"]  # MinAtar/Breakout-v1 and its like
+minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
+minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
 test = [
     *compress,
     *box2d,

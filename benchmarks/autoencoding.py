@@ -65,7 +65,7 @@ def autoencoder_keras(meter: Meter) -> None:
 
 
 def vae_keras(meter: Meter) -> None:
-    """Train the same network with the ``train_step`` of Keras' own example of a VAE."""
+    """Train the same network with the ``train_step`` of the VAE example in the Keras docs."""
     import keras
     import tensorflow as tf
 

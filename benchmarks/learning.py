@@ -27,9 +27,9 @@ from unsupervised_rows import UNSUPERVISED
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 UNITS = [
-    "`mse` is the squared error of pixels from 0 to 1; `psnr` is in dB, that of the noisy images",
-    "beside it; `loss` of a VAE is the negative ELBO and `nll` the importance-sampled negative log",
-    "likelihood, in nats per image.",
+    "`mse` is the mean squared error of pixels from 0 to 1; `psnr` is in dB, next to that of the",
+    "noisy images; the `loss` of a VAE is the negative ELBO and `nll` the importance-sampled",
+    "negative log-likelihood, in nats per image.",
 ]
 
 
@@ -111,12 +111,12 @@ def supervised_page(runs: Path) -> str:
 
 
 def unsupervised_page(runs: Path) -> str:
-    """Return the table of learning without labels in Markdown."""
-    return fits_page("Results of learning without labels", UNSUPERVISED, UNITS, runs)
+    """Return the table of unsupervised learning in Markdown."""
+    return fits_page("Results of unsupervised learning", UNSUPERVISED, UNITS, runs)
 
 
 def fits_page(title: str, works: Sequence[Fit], more: list[str], runs: Path) -> str:
-    """Return a page with the table of some recipes in Markdown."""
+    """Return a page in Markdown with a table of recipes."""
     lines = [
         f"# {title}",
         "",
@@ -145,7 +145,7 @@ def without_path(note: str) -> str:
 
 
 def fit_row(work: Fit, paths: list[Path]) -> str:
-    """Return a row of the table of some recipes."""
+    """Return a row of the table of recipes."""
     metrics = [json.loads((path / work.result).read_text())["metrics"] for path in paths]
     names = [work.metric, *(name for name in metrics[0] if name != work.metric)]
     cells = []

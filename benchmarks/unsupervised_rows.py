@@ -1,4 +1,4 @@
-"""The runs without labels whose results ``learning.py`` tabulates."""
+"""The unsupervised runs whose results ``learning.py`` tabulates."""
 
 from __future__ import annotations
 

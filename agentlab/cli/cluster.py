@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agentlab.cli.report import show
-from agentlab.cli.result_flags import output_path, parse, say_written
+from agentlab.cli.result_flags import output_path, parse, print_written
 from agentlab.experiments.results.cluster import cluster
 from agentlab.lazy import without_banners
 
-DESCRIPTION = """Write the cluster of each input, and its distance to the center, as a CSV file.
+DESCRIPTION = """Write the cluster of each input, and its distance to the center, to a CSV file.
 INPUT is a CSV file, an image, a folder of images or an .npz file."""
 
 
@@ -21,5 +21,5 @@ def run(words: list[str]) -> int:
         counts = cluster(given["run"], given["inputs"][0], out)
     for number, count in counts.items():
         show(f"cluster {number}", f"{count:,} inputs")
-    say_written("the clusters", out)
+    print_written("the clusters", out)
     return 0

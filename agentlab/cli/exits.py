@@ -1,4 +1,4 @@
-"""Ends of a command other than its own: SIGTERM, and ``os._exit`` in a user's code."""
+"""Exits caused from outside a command: SIGTERM, and ``os._exit`` in a user's code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from agentlab.errors import HardExit
 
 @contextmanager
 def exits_raised() -> Iterator[None]:
-    """Let ``os._exit`` in the main thread raise ``HardExit``, so that what was learned is saved.
+    """Make ``os._exit`` raise ``HardExit`` in the main thread, so that training progress is saved.
 
-    In other threads it exits, but never with the code of success; in forked processes it is as
+    In other threads it exits, but never with exit code 0; in forked processes it behaves as
     usual.
     """
     own, leave = os.getpid(), os._exit
@@ -38,7 +38,7 @@ def exits_raised() -> Iterator[None]:
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that files are cleaned up."""
+    """Make SIGTERM raise ``KeyboardInterrupt``, as Ctrl-C does, so that files are cleaned up."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can catch signals
         return

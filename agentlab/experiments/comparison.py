@@ -1,4 +1,4 @@
-"""Comparing runs: groups that differ only in their seeds, their learning curves and final returns.
+"""Comparing runs: groups that differ only in the seed, their learning curves and final returns.
 
 ::
 
@@ -30,22 +30,22 @@ from agentlab.runs.table import Table
 
 CURVES = "curves.csv"
 POINTS = 100  # of a learning curve
-# Settings that do not change what is learned; runs that differ in them belong together.
+# Settings that do not affect what is learned; runs may differ in them within a group.
 WITHOUT_EFFECT = ("seed", "workers", "log_every", "checkpoint_every", "video", "eval_steps")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs with equal settings but for their seeds.
+    """Runs with the same settings except for the seed.
 
     Attributes:
-        label: the algorithm, and what distinguishes the settings from those of the other groups.
+        label: the algorithm, and the settings that distinguish it from the other groups.
         env: the environment's id.
         paths: the runs' folders.
         steps: the steps of the curve, up to the end of the shortest run, ``[points]``.
         curve: mean return of the latest 100 episodes at these steps, ``[points]``.
         final: mean return in the final evaluation; where a run has none, of its latest episodes.
-        finals: the same for each run, ``[runs]``.
+        finals: likewise for each run, ``[runs]``.
     """
 
     label: str
@@ -60,13 +60,15 @@ class Group:
 def compare(paths: Sequence[Path | str]) -> list[Group]:
     """Group runs by their settings, and return the learning curve and final return of each group.
 
-    Folders that ``write_comparison`` wrote are skipped, so that ``runs/*`` may name them.
+    Folders written by ``write_comparison`` are skipped, so that ``runs/*`` may include them.
 
     Raises:
-        AgentlabError: if a run is not an agent's, cannot be read, or no episode in it has ended.
+        AgentlabError: if a run is not an agent's, cannot be read, or has no finished episode.
     """
     folders = [Path(path) for path in dict.fromkeys(map(str, paths))]
     runs = [_Run.read(path) for path in folders if not (path / CURVES).exists()]
+    if not runs:
+        raise AgentlabError("RUN is missing: only folders of comparisons are named")
     settings: dict[str, list[_Run]] = {}
     for run in runs:
         settings.setdefault(json.dumps(run.settings, sort_keys=True), []).append(run)
@@ -77,7 +79,7 @@ def compare(paths: Sequence[Path | str]) -> list[Group]:
 
 @dataclass(frozen=True)
 class _Run:
-    """What one run contributes."""
+    """The settings and returns of one run."""
 
     path: Path
     env: str
@@ -91,7 +93,7 @@ class _Run:
         config, _ = read_config(path)
         if config.get("kind") != "agent":
             raise AgentlabError(
-                f"run={str(path)!r} is not an agent's; only agents' runs are compared"
+                f"run={str(path)!r} is not a run of an agent; only agents can be compared"
             )
         rows = [row for row in Table(path / "metrics.csv").read() if "return/mean" in row]
         if not rows:
@@ -110,7 +112,7 @@ class _Run:
 
 
 def _group(label: str, runs: Sequence[_Run]) -> Group:
-    """Put the curves of runs on common steps."""
+    """Interpolate the curves of runs at common steps."""
     first, last = max(run.steps[0] for run in runs), min(run.steps[-1] for run in runs)
     steps = np.linspace(min(first, last), last, POINTS)
     curves = np.stack([np.interp(steps, run.steps, run.returns) for run in runs])
@@ -121,7 +123,7 @@ def _group(label: str, runs: Sequence[_Run]) -> Group:
 
 
 def _labels(runs: Sequence[_Run]) -> list[str]:
-    """Return the algorithm of each run, and the settings in which runs of it differ."""
+    """Return the algorithm of each run, and the settings in which its runs differ."""
     labels = []
     for run in runs:
         others = [

@@ -23,7 +23,7 @@ class Source(Options):
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
     target: str | None = option(
-        None, "CSV column to predict, or without labels, to leave out and color plots by"
+        None, "CSV column to predict; if unsupervised, column to exclude and color plots by"
     )
     kind: tuple[str, ...] | None = option(
         None,
@@ -40,7 +40,7 @@ class Source(Options):
         None, "task of the CSV's target; none infers it from the target's values"
     )
     images: str | None = option(
-        None, "folder with one subfolder of images per class, or without labels, of any images"
+        None, "folder of images; if supervised, with one subfolder per class"
     )
     size: int | None = option(
         None,
@@ -71,7 +71,7 @@ class Source(Options):
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
     ratings: str | None = option(
-        None, "CSV file with the columns user, item and rating, and maybe title"
+        None, "CSV file with the columns user, item and rating, and optionally title"
     )
     titles: str | None = option(None, "CSV file with the columns item and title, for --ratings")
     test: float = option(
@@ -86,7 +86,7 @@ class Source(Options):
     stand_in: bool = option(False, "use a small data set from an installed package instead")
 
     def located(self) -> Source:
-        """Return the source with absolute paths, so that a run is resumed from any folder."""
+        """Return the source with absolute paths, so that runs can be resumed from any folder."""
         changed: dict[str, Any] = {}
         for name in FILES:
             value = getattr(self, name)
@@ -102,7 +102,7 @@ class Source(Options):
             if path is not None and not Path(path).exists():
                 flag = flag_of(self.own or "data_dir")
                 raise AgentlabError(
-                    f"the run's data {path!r} are no longer there; pass their new path with {flag}"
+                    f"the run's data {path!r} no longer exist; pass their new path with {flag}"
                 )
 
     @property

@@ -78,8 +78,8 @@ class TrainerPlan(Plan):
         Args:
             recipe: name of a recipe; ``None`` for your own data, given by ``csv=`` and ``target=``,
                 for example.
-            trainer: name of a trainer for learning without labels from your own data; ``None`` for
-                that of the recipe or the data.
+            trainer: name of an unsupervised trainer for your own data; ``None`` for the recipe's or
+                the data's default.
             settings: fields of ``Source``, ``Fitting`` and the trainer's configuration.
 
         Raises:

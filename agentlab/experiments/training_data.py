@@ -31,7 +31,7 @@ def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None
     Args:
         source: the source of the data.
         recipe: the recipe, if any.
-        trainer: the trainer that the user named, for learning without labels.
+        trainer: the trainer that the user named, for unsupervised learning.
     """
     if trainer is not None:
         return trainer

@@ -1,4 +1,4 @@
-"""Training data without labels: the user's own images and tables."""
+"""Unlabeled training data: the user's own images and tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from agentlab.experiments.data_splits import TrainingData
 if TYPE_CHECKING:
     from agentlab.experiments.source import Source
 
-# The trainer for the user's own data if none is named, by the flag of the data.
+# The default trainer for the user's own data, by the flag of the data.
 DEFAULT_TRAINERS = {"images": "autoencoder", "csv": "autoencoder", "ratings": "ratings_rbm"}
-CONVOLUTIONAL = ("autoencoder", "vae")  # which get a convolutional network for images
+CONVOLUTIONAL = ("autoencoder", "vae")  # which use a convolutional network for images
 
 
 def unlabeled_defaults(trainer: str, own: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,19 +34,19 @@ def unlabeled_defaults(trainer: str, own: str | None, given: Mapping[str, Any]) 
 
 
 def default_trainer(own: str) -> str:
-    """Return the trainer for the user's own data without labels.
+    """Return the default trainer for the user's own unlabeled data.
 
     Raises:
-        AgentlabError: for data that only supervised learning takes.
+        AgentlabError: for data that only supervised training takes.
     """
     if own not in DEFAULT_TRAINERS:
         known = ", ".join(f"--{name}" for name in DEFAULT_TRAINERS)
-        raise AgentlabError(f"--{own} cannot be learned from without labels; pass {known}")
+        raise AgentlabError(f"--{own} is only for supervised training; pass {known}")
     return DEFAULT_TRAINERS[own]
 
 
 def load_unlabeled(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
-    """Load the user's own data without labels.
+    """Load the user's own unlabeled data.
 
     Args:
         source: the source of the data.
@@ -61,8 +61,8 @@ def load_unlabeled(source: Source, trainer: str, seed: int, validation: float) -
     default_trainer(source.own or "")
     if (trainer == "ratings_rbm") != (source.own == "ratings"):
         raise AgentlabError(
-            f"--trainer {trainer} does not take --{source.own}; only ratings_rbm takes --ratings, "
-            "and nothing else"
+            f"--trainer {trainer} does not take --{source.own}; --ratings is for ratings_rbm, "
+            "which takes no other data"
         )
     return loaders[source.own or ""](source, trainer, seed, validation)
 
@@ -122,6 +122,6 @@ def _ratings(source: Source, trainer: str, seed: int, validation: float) -> Trai
     users, items = (len(set(found.x[:, side].tolist())) for side in (0, 1))
     note = (
         f"{source.ratings}: {len(found.y):,} ratings of {items:,} items by {users:,} users; "
-        f"{len(parts[1]):,} are the test split"
+        f"{len(parts[1]):,} in the test split"
     )
     return TrainingData(trainer, train, test, options={"titles": titles}, notes=[note])

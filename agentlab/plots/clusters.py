@@ -32,7 +32,7 @@ def elbow(counts: Sequence[int], losses: Sequence[float], chosen: int) -> Figure
     'clusters'
     """
     figure = new_figure(6, 4)
-    axes = figure.add_subplot()
+    axes: Any = figure.add_subplot()
     axes.plot(counts, losses, color=LINE, marker="o", lw=1.8)
     if chosen in counts:
         loss = losses[list(counts).index(chosen)]
@@ -98,8 +98,10 @@ def cluster_scatter(
     figure = new_figure(6.5, 5)
     axes = figure.add_subplot()
     colors = [_color(i, len(centers)) for i in range(len(centers))]
-    axes.scatter(*points.T, 16, color=[colors[i] for i in clusters], alpha=0.7, lw=0)
-    axes.scatter(*centers.T, 90, color=colors, edgecolors=INK, marker="X", lw=1)
+    axes.scatter(
+        points[:, 0], points[:, 1], 16, color=[colors[i] for i in clusters], alpha=0.7, lw=0
+    )
+    axes.scatter(centers[:, 0], centers[:, 1], 90, color=colors, edgecolors=INK, marker="X", lw=1)
     if len(centers) <= MAX_CLUSTERS:
         for number, place in enumerate(centers):
             axes.annotate(str(number), place, (7, 7), textcoords="offset points", color=INK)

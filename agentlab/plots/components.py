@@ -32,7 +32,7 @@ def explained_variance(ratios: Array) -> Figure:
     """
     total = np.cumsum(ratios)
     figure = new_figure(7, 4)
-    axes = figure.add_subplot()
+    axes: Any = figure.add_subplot()
     numbers = np.arange(1, len(ratios) + 1)
     axes.bar(numbers[:MAX_BARS], ratios[:MAX_BARS], color=LINE, label="of one component")
     axes.plot(numbers, total, color=CONTRAST, lw=1.8, marker="o" if len(ratios) < 10 else "",

@@ -76,7 +76,7 @@ def label_map(units: Array, labels: Any, places: Array, colors: Array | None = N
     names, numbers = np.unique(np.asarray(labels).astype(str), return_inverse=True)
     counts = np.zeros((len(places), len(names)), np.int64)
     np.add.at(counts, (units, numbers), 1)
-    best, hit = counts.argmax(1), counts.any(1)
+    best, hit = counts.argmax(1), np.asarray(counts.sum(1) > 0)
     if len(names) > MAX_CLASSES:
         figure, axes = _new_map(places, "labels of some units")
         shown = colors if colors is not None else np.full((len(places), 3), 0.94)

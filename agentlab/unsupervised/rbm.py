@@ -15,6 +15,7 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.training.network import Standardization
 from agentlab.training.optimization import Optimization
+from agentlab.training.optimizers import ScheduleName
 from agentlab.unsupervised.reconstructing import Reconstructing
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RBMConfig(Standardization, Optimization):
     optimizer: str = override(Optimization, "optimizer", "sgd")
     momentum: float | None = override(Optimization, "momentum", 0.9)
     learning_rate: float = override(Optimization, "learning_rate", 0.1)
-    schedule: str = override(Optimization, "schedule", "linear")
+    schedule: ScheduleName = override(Optimization, "schedule", "linear")
     standardize: bool = option(
         False, "scale rows of numbers to mean 0 and standard deviation 1; for gaussian units"
     )

@@ -104,11 +104,11 @@ class Reconstructing(UnlabeledTrainer):
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
         """Log a picture of some held-out inputs and their reconstructions."""
         if run is not None and is_image(self.watched):
-            rows = list(self.picture_rows(self.watched).values())
+            rows = list(self.image_rows(self.watched).values())
             log_frame(run, "reconstructions", epoch, image_grid(np.concatenate(rows), SHOWN, 2))
         return {}
 
-    def picture_rows(self, inputs: Array) -> dict[str, Array]:
+    def image_rows(self, inputs: Array) -> dict[str, Array]:
         """Return rows of images to show for network inputs, by name."""
         outputs = self.in_blocks("outputs_for", self.outputs_for, inputs)
         return {"input": self.raw(self.scaled(inputs).numpy()), "reconstruction": self.raw(outputs)}
@@ -120,7 +120,7 @@ class Reconstructing(UnlabeledTrainer):
         inputs = np.asarray(next(iter(self.batches(x).epoch(PLOTTED))).inputs)
         drawn: dict[str, Figure] = {}
         if is_image(inputs):
-            rows = self.picture_rows(inputs[:SHOWN])
+            rows = self.image_rows(inputs[:SHOWN])
             drawn["reconstructions"] = labeled_rows(list(rows.values()), list(rows))
             if (kernels := self._first_kernels(inputs.shape[1:])) is not None:
                 title = f"weights of the first {len(kernels)} units"

@@ -85,7 +85,7 @@ def test_rows_of_a_csv_file_need_no_target(call, tmp_path):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ("fit-unsupervised --text a.txt", ["--text cannot be learned from without labels"]),
+        ("fit-unsupervised --text a.txt", ["--text is only for supervised training"]),
         ("fit-unsupervised --images x --trainer classifier", ["'classifier' is unknown"]),
         ("fit-unsupervised --trainer vae", ["data are missing"]),
         ("fit-unsupervised --recipe mnist-vae --trainer vae", ["--trainer is for your own data"]),

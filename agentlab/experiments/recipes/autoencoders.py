@@ -9,7 +9,7 @@ SHARED = {"batch_size": 128, "schedule": "cosine", "learning_rate": 2e-3, "loss"
 RECIPES = [
     Recipe(
         "mnist-autoencoder",
-        "an autoencoder of handwritten digits with a code of 256 numbers",
+        "an autoencoder of handwritten digits with a code of size 256",
         "mnist",
         MNIST,
         "autoencoder",
@@ -18,7 +18,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-sparse-autoencoder",
-        "a sparse autoencoder: each of 256 units is active for 2 percent of the digits",
+        "a sparse autoencoder of handwritten digits: 256 units, mean activation 0.02",
         "mnist",
         MNIST,
         "autoencoder",
@@ -69,7 +69,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-stacked",
-        "a stacked autoencoder, 784-500-50 with tied weights: one layer after another, then all",
+        "a stacked autoencoder, 784-500-50, with tied weights and greedy layer-wise pretraining",
         "mnist",
         MNIST,
         "autoencoder",

@@ -1,4 +1,4 @@
-"""The clusters of inputs, in a file."""
+"""Writing the clusters of inputs to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agentlab.experiments.results.writing import check_suffix, write_table
 def cluster(
     path: Path | str, source: str, out: Path | str, encoding: str | None = None
 ) -> dict[int, int]:
-    """Write the cluster of each input, and its distance to the center, as a CSV file.
+    """Write the cluster of each input, and its distance to the center, to a CSV file.
 
     Args:
         path: the folder of a run or of a saved learner with ``clusters``.

@@ -1,4 +1,4 @@
-"""Recommendations for a user, in a file."""
+"""Recommendations for a user."""
 
 from __future__ import annotations
 
