@@ -12,10 +12,12 @@ assert version is not None
 compress = ["lz4>=4"]  # replay memories that keep observations compressed
 box2d = ["gymnasium[box2d]"]  # LunarLander and its like
 mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
+deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
 test = [
     *compress,
     *box2d,
     *mujoco,
+    *deploy,
     "pytest>=8",
     "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
@@ -61,6 +63,7 @@ setup(
         "compress": compress,
         "box2d": box2d,
         "mujoco": mujoco,
+        "deploy": deploy,
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },
