@@ -12,6 +12,8 @@ assert version is not None
 compress = ["lz4>=4"]  # replay memories that keep observations compressed
 box2d = ["gymnasium[box2d]"]  # LunarLander and its like
 mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
+minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
+minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
 deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
 test = [
     *compress,
@@ -63,6 +65,8 @@ setup(
         "compress": compress,
         "box2d": box2d,
         "mujoco": mujoco,
+        "minigrid": minigrid,
+        "minatar": minatar,
         "deploy": deploy,
         "test": test,
         "dev": [*test, "build", "pre-commit"],

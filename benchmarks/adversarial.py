@@ -38,7 +38,7 @@ def dcgan(meter: Meter) -> None:
 
 
 def dcgan_keras(meter: Meter) -> None:
-    """Train the same networks with a ``train_step`` as in Keras' own example of a DCGAN."""
+    """Train the same networks with the ``train_step`` of the DCGAN example in the Keras docs."""
     import keras
     import tensorflow as tf
 

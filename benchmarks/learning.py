@@ -1,4 +1,4 @@
-"""Train all benchmark runs, and write docs/learning.md and docs/supervised.md.
+"""Train all benchmark runs, and write docs/learning.md, supervised.md and unsupervised.md.
 
     python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
@@ -16,20 +16,27 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
 from compare import cpu_model
 from learning_rows import FITS, WORKS, Fit, Work
+from unsupervised_rows import UNSUPERVISED
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+UNITS = [
+    "`mse` is the mean squared error of pixels from 0 to 1; `psnr` is in dB, next to that of the",
+    "noisy images; the `loss` of a VAE is the negative ELBO and `nll` the importance-sampled",
+    "negative log-likelihood, in nats per image.",
+]
 
 
 def main(words: list[str] | None = None) -> int:
     """Train the missing runs, write the tables and return the exit code."""
     parser = argparse.ArgumentParser("learning.py", description=(__doc__ or "").splitlines()[0])
-    names = [work.name for work in (*WORKS, *FITS)]
+    names = [work.name for work in (*WORKS, *FITS, *UNSUPERVISED)]
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="rows to train")
     parser.add_argument(
         "--runs", type=Path, default=ROOT / "runs" / "learning", help="folder of the runs"
@@ -37,16 +44,20 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, help="folder of the data sets")
     parser.add_argument("--write", action="store_true", help="only write the tables")
     options = parser.parse_args(words)
-    for work in (*WORKS, *FITS):
+    for work in (*WORKS, *FITS, *UNSUPERVISED):
         if not options.write and work.name in (options.only or names):
             data = ["--data-dir", str(options.data_dir)] if options.data_dir else []
             for seed in range(work.seeds):
                 train(work, seed, options.runs, data if isinstance(work, Fit) else [])
-    for work in (*WORKS, *FITS):
+    for work in (*WORKS, *FITS, *UNSUPERVISED):
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
                 shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
-    for name, text in (("learning", page), ("supervised", supervised_page)):
+    for name, text in (
+        ("learning", page),
+        ("supervised", supervised_page),
+        ("unsupervised", unsupervised_page),
+    ):
         (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
         print(f"wrote {DOCS / name}.md")
     return 0
@@ -95,19 +106,30 @@ def page(runs: Path) -> str:
 
 def supervised_page(runs: Path) -> str:
     """Return the table of supervised networks in Markdown."""
+    more = ["With `--folds 10` they are means over the folds of a cross-validation."]
+    return fits_page("Results of supervised learning", FITS, more, runs)
+
+
+def unsupervised_page(runs: Path) -> str:
+    """Return the table of unsupervised learning in Markdown."""
+    return fits_page("Results of unsupervised learning", UNSUPERVISED, UNITS, runs)
+
+
+def fits_page(title: str, works: Sequence[Fit], more: list[str], runs: Path) -> str:
+    """Return a page in Markdown with a table of recipes."""
     lines = [
-        "# Results of supervised learning",
+        f"# {title}",
         "",
         "Written by `python benchmarks/learning.py`, which trains missing runs. Each row is the",
-        "command `python scripts/train_supervised.py FLAGS --seed N`. Metrics are on the test",
-        "split, which is used once, at the end, ± the standard deviation over seeds. With",
-        "`--folds 10` they are means over the folds of a cross-validation.",
+        f"command `python scripts/{works[0].script} FLAGS --seed N`. Metrics are on the test",
+        "split, which is used once, at the end, ± the standard deviation over seeds.",
+        *more,
         "",
         "| flags | seeds | test | target | Gulli and Kapoor 2017 | epochs | minutes | machine |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    done = [work for work in FITS if finished(work, runs)]
-    lines += [supervised_row(work, finished(work, runs)) for work in done]
+    done = [work for work in works if finished(work, runs)]
+    lines += [fit_row(work, finished(work, runs)) for work in done]
     lines += ["", "Data sets:", ""]
     for work in done:
         notes = json.loads((finished(work, runs)[0] / work.result).read_text())["data"]
@@ -122,8 +144,8 @@ def without_path(note: str) -> str:
     return re.sub(r" from /[^;,]*", "", note.strip())
 
 
-def supervised_row(work: Fit, paths: list[Path]) -> str:
-    """Return a row of the table of supervised networks."""
+def fit_row(work: Fit, paths: list[Path]) -> str:
+    """Return a row of the table of recipes."""
     metrics = [json.loads((path / work.result).read_text())["metrics"] for path in paths]
     names = [work.metric, *(name for name in metrics[0] if name != work.metric)]
     cells = []

@@ -32,16 +32,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Fit:
-    """A row of the table of supervised networks.
+    """A row of the table of supervised or of unsupervised learning.
 
     Attributes:
         name: name of the row, and prefix of the names of its runs.
-        flags: flags of ``train_supervised.py`` besides the seed and the data folder.
+        flags: flags of the script besides the seed and the data folder.
         seeds: number of seeds, from 0 on.
         metric: the test metric that is shown first.
         target: value that the metric should reach.
         book: result of Gulli and Kapoor 2017.
         plot: file name of the plot that is shown.
+        script: the script.
     """
 
     name: str
@@ -51,8 +52,8 @@ class Fit:
     target: str
     book: str = ""
     plot: str = "history.png"
+    script: str = "train_supervised.py"
 
-    script = "train_supervised.py"
     result = "test.json"
 
 

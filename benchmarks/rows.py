@@ -202,4 +202,26 @@ ROWS = (
         ),
         (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
     ),
+    *(
+        Row(
+            name,
+            f"training the network of mnist-{name} (Adam, batch 128); a step is an image",
+            (
+                Measurement("agentlab fit", "autoencoding.py", name),
+                Measurement("Keras train_step", "autoencoding.py", f"{name}_keras"),
+            ),
+            (Ratio("agentlab fit", "Keras train_step", 1 / 0.8),),
+        )
+        for name in ("autoencoder", "vae")
+    ),
+    Row(
+        "som",
+        "training the map of colors-som (949 colors, 30x30 units); a step is a map, and MiniSom's "
+        "has a larger quantization error",
+        (
+            Measurement("agentlab SOM", "mapping.py", "som", cores=1),
+            Measurement("MiniSom", "peers.py", "train_minisom", {"iterations": 100_000}, cores=1),
+        ),
+        (Ratio("agentlab SOM", "MiniSom", 15),),
+    ),
 )

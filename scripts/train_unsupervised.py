@@ -1,4 +1,4 @@
-"""Train without labels: the same as `agentlab fit-unsupervised`."""
+"""Train unsupervised models: the same as `agentlab fit-unsupervised`."""
 
 import sys
 

@@ -226,7 +226,7 @@ def test_every_row_has_valid_flags(learning):
         words = work.flags.split()
         assert words[::2] == ["--env", "--algo"]
         assert agent_class(words[3]).name == words[3]
-    for work in learning.FITS:
+    for work in (*learning.FITS, *learning.UNSUPERVISED):
         assert work.flags.split()[0] == "--recipe"
         assert find_recipe(work.flags.split()[1])
 

@@ -21,6 +21,7 @@ ALGORITHMS = Registry(
         "dqn": "agentlab.agents.dqn:DQN",
         "pg": "agentlab.agents.pg:PolicyGradient",
         "ppo": "agentlab.agents.ppo:PPO",
+        "pqn": "agentlab.agents.pqn:PQN",
         "q_linear": "agentlab.agents.q_linear:QLinear",
         "q_table": "agentlab.agents.q_table:QTable",
         "rainbow": "agentlab.agents.rainbow:Rainbow",

@@ -102,9 +102,12 @@ def train(
             agent.on_train_end()
         except EnvFailure as failure:
             raise EnvFailure(f"{failure}{loop.rescue()}") from failure
-        except Hung:
-            note = f"env={envs.id!r} hangs: it did not return from step() after the signal"
-            tell(f"{note}{loop.rescue()}")
+        except KeyboardInterrupt as error:
+            if stop.is_set() and not isinstance(error, Hung):
+                raise  # the second signal
+            hung = "hangs: it did not return from step() after the signal"
+            why = hung if stop.is_set() else "raised KeyboardInterrupt"
+            tell(f"env={envs.id!r} {why}{loop.rescue()}")
         finally:
             progress.close()
             loop.callbacks.on_end()
@@ -123,7 +126,7 @@ class _Loop:
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
-        self.failed = False  # whether an environment failed or hangs
+        self.failed = False  # whether an environment failed or hangs, and its episodes are lost
         self.callbacks_due = False  # whether those of the last step have not been completed
         self.stop = Stop()
         self.untried = run is not None  # whether to check that the agent's state can be saved
@@ -284,10 +287,7 @@ class _Loop:
             self.reset()
 
     def rescue(self) -> str:
-        """Save what was learned before an environment failed, and return a text that says so.
-
-        The unfinished episodes are not saved: a resumed run begins new ones.
-        """
+        """Save what was learned before an environment failed, and return a text that says so."""
         self.stop.interruptible, self.failed = False, not self.callbacks_due
         if self.run is None or self.steps == 0:
             return ""

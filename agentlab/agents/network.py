@@ -90,6 +90,23 @@ def make_q_network(
     )
 
 
+def make_plain_q_network(
+    options: NetworkOptions, encoding: Encoding, actions: int, seed: int, layer_norm: bool
+) -> Any:
+    """Build a ``QNetwork`` with one output per action, and no streams of its own.
+
+    Args:
+        options: the network's options.
+        encoding: the encoding of the observations.
+        actions: number of actions.
+        seed: seeds the initial weights.
+        layer_norm: whether the layers of an mlp are normalized.
+    """
+    arguments = {"layer_norm": layer_norm} if options.net == "mlp" else {}
+    torso = make_agent_torso(options, encoding, "torso", seed, **arguments)
+    return q_networks.QNetwork(torso, actions, 1, seed=seed + 200, name="net")
+
+
 def make_policy_network(
     options: NetworkOptions, encoding: Encoding, policy: Policy, shared_torso: bool, seed: int
 ) -> Any:
@@ -125,7 +142,12 @@ def make_actor_network(options: NetworkOptions, encoding: Encoding, units: int, 
 
 
 def make_critics(
-    options: NetworkOptions, encoding: Encoding, action_size: int, critics: int, seed: int
+    options: NetworkOptions,
+    encoding: Encoding,
+    action_size: int,
+    critics: int,
+    seed: int,
+    **further: Any,
 ) -> Any:
     """Build ``Critics``, with a torso of their own for images and none for vectors.
 
@@ -135,6 +157,7 @@ def make_critics(
         action_size: number of components of an action.
         critics: number of Q-functions.
         seed: seeds the initial weights.
+        further: further arguments of ``Critics``.
     """
     arguments = {"hidden": ()} if options.net == "mlp" else {}
     torso = make_agent_torso(options, encoding, "critic_torso", seed + 300, **arguments)
@@ -146,4 +169,5 @@ def make_critics(
         options.activation,
         seed=seed + 400,
         name="critics",
+        **further,
     )

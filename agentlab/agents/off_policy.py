@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from agentlab.agents.agent import Agent
 from agentlab.agents.bounded_actions import BoundedActions
 from agentlab.agents.encoding import Encoding
@@ -49,6 +51,7 @@ class Minibatch(NamedTuple):
         next_observations: the observations to bootstrap from.
         discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
         noise: arrays of standard normal numbers, ``[b, size]`` each.
+        seed: seeds dropout, int32 ``[2]``; ``()`` where there is none.
     """
 
     observations: Any
@@ -57,6 +60,7 @@ class Minibatch(NamedTuple):
     next_observations: Any
     discounts: Any
     noise: tuple[Any, ...] = ()
+    seed: Any = ()
 
 
 class Experience:
@@ -70,12 +74,19 @@ class Experience:
         encoding: the encoding of its observations.
         bounds: the bounds of its actions.
         noises: number of arrays in ``Minibatch.noise``.
+        seeded: whether minibatches have a seed.
     """
 
     def __init__(
-        self, agent: Agent, encoding: Encoding, bounds: BoundedActions, noises: int
+        self,
+        agent: Agent,
+        encoding: Encoding,
+        bounds: BoundedActions,
+        noises: int,
+        seeded: bool = False,
     ) -> None:
         self.agent, self.encoding, self.bounds, self.noises = agent, encoding, bounds, noises
+        self.seeded = seeded
         self.config: OffPolicyOptions = agent.config
         self.return_normalizer = self.config.make_return_normalizer(agent, self.config.gamma)
         self.steps = 0
@@ -142,15 +153,17 @@ class Experience:
         leading = (updates, config.batch_size)
         noise = rng.standard_normal((self.noises, *leading, self.bounds.size), "float32")
         reshaped = [field.reshape(*leading, *field.shape[1:]) for field in fields]
-        return Minibatch._make([*reshaped, tuple(noise)])
+        seeds: Any = rng.integers(2**30, size=(updates, 2), dtype=np.int32) if self.seeded else ()
+        return Minibatch._make([*reshaped, tuple(noise), seeds])
 
     def spec(self) -> Minibatch:
         """Return the TensorSpecs of one minibatch."""
         batch = self.config.batch_size
         observations, scalars = self.encoding.stored_spec(batch), tf.TensorSpec((batch,))
         actions = tf.TensorSpec((batch, self.bounds.size))
-        noise = (actions,) * self.noises
-        return Minibatch(observations, actions, scalars, observations, scalars, noise)
+        noise, seed = (actions,) * self.noises, tf.TensorSpec((2,), tf.int32)
+        seeds = seed if self.seeded else ()
+        return Minibatch(observations, actions, scalars, observations, scalars, noise, seeds)
 
     def cut(self, envs: Any) -> None:
         """Truncate the unfinished episodes of some environments; bool ``[num_envs]``."""

@@ -1,4 +1,4 @@
-"""Soft actor-critic for continuous actions."""
+"""Soft actor-critic for continuous actions; as options, the critics of TQC and DroQ."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from agentlab.agents.bounded_actions import (
     uniform,
 )
 from agentlab.agents.combined_torso import uses_xla
+from agentlab.agents.critic_values import CriticOptions
 from agentlab.agents.encoders import ENCODED_SPACES
 from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
@@ -47,7 +48,7 @@ METRICS = (
 
 
 @dataclass(frozen=True)
-class SACConfig(OffPolicyOptions):
+class SACConfig(OffPolicyOptions, CriticOptions):
     """Hyperparameters of ``sac``; the defaults are those of the paper."""
 
     learning_rate: float = override(OffPolicyOptions, "learning_rate", 3e-4)
@@ -84,7 +85,17 @@ class SAC(Agent):
         self.bounds = BoundedActions(self.action_space, self.name)
         size = self.bounds.size
         self.net = make_actor_network(config, self.encoding, 2 * size, self.seed)
-        self.critics = make_critics(config, self.encoding, size, 2, self.seed)
+        self.value = config.make_value()
+        self.critics = make_critics(
+            config,
+            self.encoding,
+            size,
+            config.n_critics,
+            self.seed,
+            outputs=self.value.outputs,
+            dropout=config.dropout,
+            layer_norm=config.layer_norm,
+        )
         self.target_critics = copies.clone(self.critics)
         self.update_targets = copies.make_target_update(self.target_critics, self.critics)
         self.log_ent_coef = keras.Variable(
@@ -92,7 +103,7 @@ class SAC(Agent):
         )
         self.target_entropy = -size if config.target_entropy == "auto" else config.target_entropy
         self.noise = ActionNoise(config.noise_type, size)
-        self.experience = Experience(self, self.encoding, self.bounds, noises=2)
+        self.experience = Experience(self, self.encoding, self.bounds, 2, config.dropout > 0)
         self.background = BackgroundLearner(self.name)
         self.actor = make_headed_actor(self.net, self.encoding)
 
@@ -151,28 +162,32 @@ class SAC(Agent):
         return self.experience.observe(step, self._learn, optimizers)
 
     def critic_loss(self, batch: Minibatch) -> Loss:
-        """Return the mean squared error of both critics (equations 5 and 6)."""
+        """Return the loss of the critics (equations 5 and 6)."""
         next_noise, _ = batch.noise
+        observations = self.encoding.from_stored(batch.observations)
         next_observations = self.encoding.from_stored(batch.next_observations)
         next_actions, next_log_probs = squashed_gaussian(
             self.net.call(next_observations), next_noise
         )
-        next_q = tf.reduce_min(self.target_critics.call(next_observations, next_actions), 0)  # [b]
-        soft_values = next_q - self.ent_coef * next_log_probs
-        targets = tf.stop_gradient(batch.returns + batch.discounts * soft_values)  # [b]
-        q = self.critics.call(self.encoding.from_stored(batch.observations), batch.actions)  # [2,b]
-        # The sum over the critics of the mean over the minibatch, each of half the squared error.
-        loss = tf.reduce_mean(tf.square(q - targets))
+        seeds = self._seeds(batch)
+        next_q = self.target_critics.call(next_observations, next_actions, seed=seeds[0])
+        q = self.critics.call(observations, batch.actions, seed=seeds[1])  # [n, b] or [n, b, k]
+        bonus = -self.ent_coef * next_log_probs
+        loss = self.value.loss(q, next_q, batch.returns, batch.discounts, bonus)
         return Loss(loss, {"loss": loss, "q_values": tf.reduce_mean(q)})
 
     def policy_loss(self, batch: Minibatch) -> Loss:
-        """Return the mean of ``alpha log pi(a|s) - min Q(s, a)``, a sampled (equation 7)."""
+        """Return the mean of ``alpha log pi(a|s) - Q(s, a)``, a sampled (equation 7)."""
         _, noise = batch.noise
         observations = self.encoding.from_stored(batch.observations)
         actions, log_probs = squashed_gaussian(self.net.call(observations), noise)
-        q = tf.reduce_min(self.critics.call(observations, actions), 0)  # [b]
+        q = self.value.value(self.critics.call(observations, actions, seed=self._seeds(batch)[2]))
         loss = tf.reduce_mean(tf.stop_gradient(self.ent_coef) * log_probs - q)
         return Loss(loss, {"loss": loss, "entropy": -tf.reduce_mean(log_probs)}, log_probs)
+
+    def _seeds(self, batch: Minibatch) -> list[Any]:
+        """Return seeds for the dropout of the three evaluations of critics in an update."""
+        return [batch.seed + [0, i] if self.config.dropout else None for i in range(3)]
 
     def ent_coef_loss(self, log_probs: Any) -> Loss:
         """Return ``-log alpha * mean(log pi + target entropy)``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import shlex
 import sys
@@ -16,7 +17,7 @@ from typing import NoReturn, TextIO
 from gymnasium.error import Error as EnvironmentFailure
 
 import agentlab
-from agentlab.cli.exits import exits_raised
+from agentlab.cli.exits import exits_raised, sigterm_interrupts
 from agentlab.cli.streams import prepare_streams
 from agentlab.errors import AgentlabError, exit_call, printable, text_of
 
@@ -25,14 +26,16 @@ COMMANDS = {
     "play": "run episodes with an agent, and record a video",
     "compare": "compare runs: learning curves, a table and CSV files",
     "fit": "train a network on a data set: a recipe, a CSV, images, text or a time series",
-    "fit-unsupervised": "train without labels: autoencoders, GANs, clusters, recommendations",
+    "fit-unsupervised": "train unsupervised models: autoencoders, GANs, clustering, recommenders",
     "predict": "predict with a trained network",
-    "encode": "write the codes of inputs",
-    "reconstruct": "write inputs beside their reconstructions",
-    "generate": "write new examples from a generative model",
-    "interpolate": "write what lies between two images",
+    "encode": "encode inputs with a trained model",
+    "reconstruct": "reconstruct inputs with a trained model",
+    "generate": "generate samples from a generative model",
+    "interpolate": "interpolate between two images",
     "inpaint": "fill in missing parts of images",
-    "anomaly": "score how unlike the training data inputs are",
+    "cluster": "assign inputs to clusters",
+    "recommend": "recommend items to a user",
+    "anomaly": "compute the anomaly scores of inputs",
     "export": "write a trained network to a LiteRT, ONNX or SavedModel file",
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
     "doctor": "show devices and versions, and test that training works here",
@@ -77,11 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs where it caches fonts
     for name, value in QUIET.items():
         if name != "SDL_VIDEODRIVER" or "--human" not in words:
             os.environ.setdefault(name, value)
     try:
-        with exits_raised():
+        with exits_raised(), sigterm_interrupts():
             code = _run(words)
         sys.stdout.flush()
         return code
@@ -155,7 +159,7 @@ def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print("usage: agentlab COMMAND [flags]\n")
         print(
-            "Train reinforcement learning agents and networks, with or without labels.\n\ncommands:"
+            "Train reinforcement learning agents, supervised and unsupervised models.\n\ncommands:"
         )
         for name, text in COMMANDS.items():
             print(f"  {name:<18}{text}")

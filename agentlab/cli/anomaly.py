@@ -1,23 +1,23 @@
-"""``agentlab anomaly``: how unlike the training data inputs are."""
+"""``agentlab anomaly``: anomaly scores of inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from agentlab.cli.report import show
-from agentlab.cli.result_flags import output_path, parse, say_written
+from agentlab.cli.result_flags import output_path, parse, print_written
 from agentlab.config import Options, option
 from agentlab.experiments.plan import fill
 from agentlab.experiments.results.anomaly import anomalies, write_anomalies
 from agentlab.lazy import without_banners
 
-DESCRIPTION = """Score how unlike the training data each input is. Inputs with a score above the
-threshold are anomalies; --quantile of the held-out part of the training data is below it."""
+DESCRIPTION = """Compute the anomaly score of each input. Inputs with a score above the threshold
+are anomalies; the threshold is the --quantile of the scores of held-out training data."""
 
 
 @dataclass(frozen=True)
 class Threshold(Options):
-    """The threshold."""
+    """Options of the threshold."""
 
     quantile: float = option(
         0.99, "fraction of the held-out data whose scores are below the threshold", gt=0, lt=1
@@ -35,5 +35,5 @@ def run(words: list[str]) -> int:
         write_anomalies(found, out)
     show("threshold", f"{found.threshold:.6g}")
     show("anomalies", f"{int(found.above.sum()):,} of {len(found.scores):,} inputs")
-    say_written("the scores", out)
+    print_written("the scores", out)
     return 0

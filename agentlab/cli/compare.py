@@ -13,15 +13,15 @@ from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, printable
 from agentlab.experiments.comparison import compare, table, write_comparison
 
-DESCRIPTION = """Compare the runs of agents. Runs that differ only in their seeds are aggregated by
-the interquartile mean, with 95 % stratified bootstrap intervals."""
+DESCRIPTION = """Compare runs of agents. Runs that differ only in their seeds are aggregated by the
+interquartile mean, with 95 % stratified bootstrap confidence intervals."""
 
 
 @dataclass(frozen=True)
 class CompareOptions(Options):
     """Options of a comparison."""
 
-    out: str = option("comparison", "folder for the plot and the CSV files; -2, ... if it exists")
+    out: str = option("comparison", "output folder; -2, ... is appended if it exists")
 
 
 def run(words: list[str]) -> int:
@@ -35,7 +35,7 @@ def run(words: list[str]) -> int:
         return 0
     runs = given.get("runs") or []
     if not runs:
-        raise AgentlabError("RUN is missing: name the folders of runs, such as runs/*")
+        raise AgentlabError("RUN is missing: pass the folders of one or more runs, such as runs/*")
     summarize(
         [Path(path) for path in runs], Path(CompareOptions(given.get("out", "comparison")).out)
     )
@@ -50,7 +50,7 @@ def summarize(runs: Sequence[Path], out: Path) -> None:
         [*(str(row[name]) for name in ("env", "agent", "runs", "steps")), _interval(row)]
         for row in table(groups)
     ]
-    rows.insert(0, ["environment", "agent", "runs", "steps", "return (interquartile mean, 95 %)"])
+    rows.insert(0, ["environment", "agent", "runs", "steps", "return: interquartile mean, 95 % CI"])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     print()
     for row in rows:

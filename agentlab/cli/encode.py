@@ -1,13 +1,13 @@
-"""``agentlab encode``: the codes of inputs, by a trained autoencoder or its like."""
+"""``agentlab encode``: the codes of inputs, from a trained autoencoder or similar model."""
 
 from __future__ import annotations
 
-from agentlab.cli.result_flags import output_path, parse, say_written
+from agentlab.cli.result_flags import output_path, parse, print_written
 from agentlab.experiments.results.encode import encode
 from agentlab.lazy import without_banners
 
-DESCRIPTION = """Write the codes of INPUT: an image, a folder of images, a CSV file or an .npz file.
---out FILE.npz or FILE.csv names the file."""
+DESCRIPTION = """Encode INPUT: an image, a folder of images, a CSV file or an .npz file. The codes
+are written to an .npz file, or to a CSV file with --out FILE.csv."""
 
 
 def run(words: list[str]) -> int:
@@ -18,5 +18,5 @@ def run(words: list[str]) -> int:
     out = output_path(given, "codes", ".npz")
     with without_banners():
         encode(given["run"], given["inputs"][0], out)
-    say_written("the codes", out)
+    print_written("the codes", out)
     return 0

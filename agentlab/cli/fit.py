@@ -20,10 +20,9 @@ from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import (
     Fitting,
     TrainerPlan,
-    choose_trainer,
     cross_validate,
 )
-from agentlab.experiments.training_data import load_data
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
@@ -32,8 +31,8 @@ from agentlab.unsupervised import ESTIMATORS, TRAINERS, is_unsupervised
 
 DESCRIPTION = """Train a network with a recipe (--list shows all recipes), or on your own data
 (--csv FILE --target COLUMN, --images FOLDER, --text FILE, --series FILE or --pairs FILE)."""
-UNSUPERVISED = """Train without labels, with a recipe (--list shows all recipes) or on your own
-data: --images FOLDER or --csv FILE, with --trainer NAME or the settings of a recipe."""
+UNSUPERVISED = """Train an unsupervised model with a recipe (--list shows all recipes) or on your
+own data: --images FOLDER or --csv FILE, with --trainer NAME or the settings of a recipe."""
 
 UNLABELED = merged("trainer", TRAINERS, ESTIMATORS)
 
@@ -60,10 +59,10 @@ class Choice(Options):
 
 @dataclass(frozen=True)
 class UnsupervisedChoice(Choice):
-    """Options of a run without labels."""
+    """Options of an unsupervised run."""
 
     trainer: str | None = option(
-        None, "trainer for your own data by name; none for that of the recipe or the data"
+        None, "trainer for your own data by name; none for the recipe's or the data's default"
     )
 
 
@@ -72,7 +71,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
 
     Args:
         words: the command line arguments.
-        unsupervised: whether the user's own data have no labels.
+        unsupervised: whether to train an unsupervised model.
     """
     command = "fit-unsupervised" if unsupervised else "fit"
     parser = make_parser(command=command)
@@ -86,6 +85,8 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if recipe is None and source.own is None:
         parser.given(words)
         if "help" in given:
+            if (trainer := given.get("trainer")) is not None:
+                parser = make_parser(trainer, trainer_class(trainer).Config, command=command)
             parser.print_help()
             return 0
         load_data(source, recipe, 0, 0.1)  # raises the error about missing data
@@ -165,10 +166,10 @@ def named_data(
 
 
 def named_trainer(recipe: Recipe | None, source: Source, trainer: str | None) -> str | None:
-    """Return the trainer for the user's own data without labels; ``None`` for that of the recipe.
+    """Return the unsupervised trainer for the user's own data; ``None`` for the recipe's.
 
     Raises:
-        AgentlabError: for an unknown trainer, one that needs labels, or contradicting flags.
+        AgentlabError: for an unknown trainer, one that needs labels, or contradictory flags.
     """
     if source.own is None:
         if trainer is not None:

@@ -1,4 +1,4 @@
-"""``agentlab fit-unsupervised``: train without labels, or resume a run."""
+"""``agentlab fit-unsupervised``: train an unsupervised model, or resume a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done with a run after training, to print as command lines."""
+"""Commands to suggest after a run has been trained."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from agentlab.description import find_saved, read_description
 from agentlab.registry import trainer_class
 from agentlab.unsupervised import is_unsupervised
 
-# The commands on runs without labels: the method that the learner must have, and the arguments.
+# Commands for unsupervised runs: the method that the learner must have, and the arguments.
 VERBS = {
     "generate": ("sample", "--n 64"),
     "reconstruct": ("reconstruct", "INPUT"),
     "encode": ("encode", "INPUT"),
     "interpolate": ("decode", "FIRST.png SECOND.png"),
     "inpaint": ("reconstruct", "IMAGE --mask center"),
+    "cluster": ("clusters", "INPUT"),
+    "recommend": ("recommend", "--user ID"),
     "anomaly": ("anomaly_scores", "INPUT"),
 }
 
 
 def next_commands(path: Path) -> list[tuple[str, str]]:
-    """Return the names and command lines of what can be done with a finished run."""
+    """Return the names and command lines of the commands that apply to a finished run."""
     trainer, folder = read_description(find_saved(path))["name"], shlex.quote(str(path))
     if not is_unsupervised(trainer):
         return [("predict", f"{program('predict')} {folder} INPUT")]

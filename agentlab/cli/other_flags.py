@@ -127,9 +127,13 @@ def advice(flag: str, known: Collection[str]) -> str:
 
     >>> advice("--lr", ["--learning-rate", "--l2"])
     'did you mean --learning-rate?'
+    >>> advice("--lr", ["--steps", "--help"])
+    'its name is --learning-rate, which this command or algorithm does not have'
     """
     flag = flag.lower().replace("_", "-")
     if flag in EXPLAINED:
         return EXPLAINED[flag]
     same = [other for other in (flag, *SYNONYMS.get(flag, ())) if other in known]
+    if not same and flag in SYNONYMS:
+        return f"its name is {SYNONYMS[flag][0]}, which this command or algorithm does not have"
     return f"did you mean {same[0]}?" if same else ""

@@ -148,7 +148,7 @@ def _untrained(options: PlayOptions, environment: Environment) -> tuple[Agent, V
     if options.env is None or options.algo is None:
         raise AgentlabError("RUN is missing; pass the folder of a run, or --env and --algo")
     env = newest_version(options.env)
-    chosen = preset(ALGORITHMS.canonical(options.algo), env)
+    chosen = preset(ALGORITHMS.canonical(options.algo), env).for_arguments(environment.kwargs)
     preprocessing = configs.from_dict(Preprocessing, chosen.preprocessing)
     envs = _screen(env, preprocessing, environment, options)
     with without_banners():

@@ -11,13 +11,13 @@ from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, printable
-from agentlab.experiments.results.loading import shows_images
+from agentlab.experiments.results.loading import takes_images
 from agentlab.runs.permission import check_output
 
 
 @dataclass(frozen=True)
 class Output(Options):
-    """The file to write."""
+    """Options of the output file."""
 
     out: str | None = option(None, "file to write; none for one named after the command and run")
     overwrite: bool = option(False, "replace the file of --out if it exists")
@@ -50,7 +50,7 @@ def parse(
     parser = Parser(program(command), description, words=usage)
     parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or a saved learner")
     if inputs:
-        parser.add_argument("inputs", nargs="*", metavar=inputs, help="what to read")
+        parser.add_argument("inputs", nargs="*", metavar=inputs, help="file or folder to read")
     parser.add_fields(Output, "output")
     if options is not None:
         parser.add_fields(options, "flags")
@@ -67,7 +67,7 @@ def parse(
 
 
 def output_path(given: dict[str, Any], what: str, suffix: str | None = None) -> Path:
-    """Return the file to write, after a check that nothing is replaced without consent.
+    """Return the file to write, after checking that no file is overwritten by accident.
 
     Args:
         given: the return value of ``parse``.
@@ -79,7 +79,7 @@ def output_path(given: dict[str, Any], what: str, suffix: str | None = None) -> 
     if given.get("out") is not None:
         check_output("--out", given["out"], given.get("overwrite", False), given["inputs"])
         return Path(given["out"])
-    suffix = suffix or (".png" if shows_images(given["run"]) else ".csv")
+    suffix = suffix or (".png" if takes_images(given["run"]) else ".csv")
     stem = f"{Path(given['run']).resolve().name}-{what}"
     path, number = Path(f"{stem}{suffix}"), 1
     while path.exists():
@@ -88,6 +88,6 @@ def output_path(given: dict[str, Any], what: str, suffix: str | None = None) -> 
     return path
 
 
-def say_written(what: str, path: Path) -> None:
+def print_written(what: str, path: Path) -> None:
     """Print where a file was written."""
     print(printable(f"wrote {what} to {path}"))

@@ -42,9 +42,9 @@ class Choice:
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
     config: str | None = option(
-        None, "YAML or JSON file of settings, in these names or those of an RL Zoo entry"
+        None, "YAML or JSON file of settings under these names, or an RL Baselines3 Zoo entry"
     )
-    seeds: int = option(1, "number of runs, with the seeds from --seed on, and a summary", ge=1)
+    seeds: int = option(1, "number of runs to train and summarize, with seeds from --seed on", ge=1)
     accept_edits: bool = option(
         False, "resume even if settings that cannot be changed were edited in config.json"
     )
@@ -79,13 +79,15 @@ def run(words: list[str]) -> int:
         return 0
     if newest is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
-    plan = AgentPlan.of_preset(newest, algo, chosen, {**file.values, **given})
+    settings = {**file.values, **given}
+    chosen = chosen.for_arguments(settings.get("env_kwargs"))
+    plan = AgentPlan.of_preset(newest, algo, chosen, settings)
     origins = _preset_origins(chosen) | dict.fromkeys(file.values, f"{given.get('config')}")
     origins |= dict.fromkeys(given, "flag")
     if newest != env:
         origins["env"] = f"the newest version of {env}"
     for left, value in file.left_out.items():
-        show("left out", f"{left}={value}, which agentlab does not have")
+        show("ignored", f"{left}={value}, which agentlab does not support")
     runs_dir, name = given.get("runs_dir", "runs"), given.get("name") or plan.default_name
 
     def train(plan: AgentPlan, name: str) -> AgentResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.data.csv_form import MISSING
-from agentlab.data.dates import ISO, DateForm, days
-from agentlab.data.number_forms import NumberForm, is_absent
+from agentlab.data.dates import ISO, DateForm
+from agentlab.data.number_forms import NumberForm
 
 Kind = Literal["number", "date", "boolean", "category", "dropped"]
 Task = Literal["regression", "classification"]
 Floats = npt.NDArray[np.float32]
 NumberArray = npt.NDArray[np.float64]
+TextArray = npt.NDArray[np.object_]  # texts, NaN where missing
+MISSING_CELLS = frozenset(MISSING)
 
 # Pairs of words, false first; a column with only the words of one pair is boolean.
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
@@ -133,17 +134,6 @@ def say_form(form: NumberForm) -> str:
     return ", ".join([*words, *([f"unit {form.unit}"] if form.unit else [])])
 
 
-def truths(pair: Sequence[str], texts: Any) -> NumberArray:
-    """Return 0 or 1 for the first or second word of a pair, in any case, and -1 for others."""
-    import pandas as pd
-
-    places = {word: i for i, word in enumerate(pair)}
-    codes, words = pd.factorize(texts)
-    found = [places.get(str(word).strip().lower(), -1) for word in words]
-    numbers: NumberArray = np.append(np.array(found, np.float64), -1)[codes]
-    return numbers
-
-
 def not_finite(text: str) -> str:
     """Return why a text is not a finite number, as a relative clause for a message."""
     infinite = text.strip().lower().lstrip("+-") in ("inf", "infinity")
@@ -151,14 +141,16 @@ def not_finite(text: str) -> str:
 
 
 def numbers_of(texts: Any, form: NumberForm) -> NumberArray:
-    """Return a pandas Series as numbers; missing cells are NaN, other texts infinite.
+    """Return numbers or texts as numbers; missing cells are NaN, other texts infinite.
 
     Args:
-        texts: numbers, or texts as in a file.
+        texts: a pandas Series, or an array of texts of any shape.
         form: how texts are written.
     """
     import pandas as pd
 
+    if isinstance(texts, np.ndarray):
+        return numbers_of(pd.Series(texts.ravel(), dtype=object), form).reshape(texts.shape)
     if texts.dtype.kind in "iufb":
         numbers: NumberArray = texts.to_numpy(np.float64, na_value=np.nan)
         return numbers
@@ -193,14 +185,8 @@ def number_cells(cells: Any, form: NumberForm | None = None) -> NumberArray:
     return numbers_of(cells, form or NumberForm())
 
 
-def day_cells(texts: Any, form: str) -> tuple[NumberArray, npt.NDArray[np.bool_]]:
-    """Return dates as days since 1970 (NaN if missing or not a date), and which are missing."""
-    absent = texts.isna().to_numpy() | texts.map(is_absent, na_action="ignore").eq(True).to_numpy()
-    return days(texts, form), absent
-
-
-def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
-    """Return the cells of a pandas Series as a Series of texts; missing is NaN.
+def text_cells(cells: Any, pair: Sequence[str] = ()) -> TextArray:
+    """Return the cells of a pandas Series as texts; missing is NaN.
 
     Args:
         cells: numbers become texts as Python writes them, whole ones without a point; dates become
@@ -219,17 +205,10 @@ def text_cells(cells: Any, pair: Sequence[str] = ()) -> Any:
 
     if cells.dtype.kind == "M":
         cells = cells.dt.strftime("%Y-%m-%dT%H:%M:%S.%f%z")
-    cells = cells.astype(object)
-    missing = cells.isna() | cells.isin(MISSING)
-    return cells.map(text, na_action="ignore").astype(object).where(~missing, np.nan)
-
-
-def tell_others(column: Column, texts: Any) -> None:
-    """Warn about words in a boolean column that are neither of its two: they become missing."""
-    words = [text for text in map(str, texts.unique()) if not is_absent(text)]
-    if words:
-        warnings.warn(
-            f"column {column.name!r} contains {words[0]!r}, which is neither "
-            f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
-            stacklevel=3,
-        )
+    missing = cells.isna().tolist()
+    texts: TextArray = np.empty(len(missing), object)
+    texts[:] = [
+        np.nan if absent or (isinstance(cell, str) and cell in MISSING_CELLS) else text(cell)
+        for cell, absent in zip(cells.tolist(), missing, strict=True)
+    ]
+    return texts

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.column import Column, Target, number_cells, text_cells
+from agentlab.data.column import (
+    Column,
+    Target,
+    TextArray,
+    number_cells,
+    numbers_of,
+    text_cells,
+)
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.number_columns import NumberColumns
+from agentlab.data.number_forms import NumberForm
 from agentlab.data.target_column import TargetColumn
 from agentlab.data.text_columns import ColumnKind, TextColumn, merged_notes
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -63,6 +72,8 @@ def fit_columns(
     numbers = _read_numbers(
         files, target, [name for name in kept if name not in texts], texts, parts_of
     )
+    if dated := set(numbers.dated) - kinds.keys():
+        numbers.keep([name for name in numbers.names if name not in dated])
     whole = set(numbers.names)
     for name in kept:
         if name not in whole and name not in texts:
@@ -70,11 +81,10 @@ def fit_columns(
     _read_texts(files, target, texts, parts_of)
     goal = target.target(files)
     blocks = goal.task == "classification" and target.blocks
+    decimal = "." if files.separator == "," else files.decimal
     fitted = numbers.columns(kinds, blocks) | {name: text.column() for name, text in texts.items()}
     fitted = {
-        name: replace(column, decimal="." if files.separator == "," else files.decimal)
-        if name in whole
-        else column
+        name: replace(column, decimal=decimal) if name in whole and decimal != "." else column
         for name, column in fitted.items()
     }
     columns = [
@@ -118,20 +128,26 @@ def _read_texts(
 ) -> None:
     """Count the texts, find out what they mean, and measure those that are numbers or dates."""
 
-    def training_rows(names: Mapping[str, TextColumn]) -> Any:
+    def training_rows(names: Sequence[str]) -> Iterator[TextArray]:
         for chunk in files.chunks(dict.fromkeys([target.name, *names], str)) if names else ():
             present = target.is_present(chunk.frame[target.name])
-            yield chunk.frame.take(np.flatnonzero((parts_of(chunk) == 0) & present))
+            yield chunk.texts([*names, target.name])[(parts_of(chunk) == 0) & present]
 
-    for frame in training_rows(texts):
-        for name, text in texts.items():
-            text.add(frame[name], frame[target.name])
+    for cells in training_rows(list(texts)):
+        for text, column in zip(texts.values(), cells.T, strict=False):
+            text.add(column, cells[:, -1])
     for text in texts.values():
         text.find_meaning()
-    measured = {name: text for name, text in texts.items() if text.meaning is not None}
-    for frame in training_rows(measured):
-        for name, text in measured.items():
-            text.add_values(frame[name])
+    measured = [text for text in texts.values() if text.meaning is not None]
+    measured.sort(key=lambda text: repr(text.meaning))  # by form, to convert many columns at once
+    for cells in training_rows([text.name for text in measured]):
+        first = 0
+        for form, group in itertools.groupby(measured, key=lambda text: text.meaning):
+            columns = cells[:, first : first + len(same := list(group))]
+            first += len(same)
+            numbers = numbers_of(columns, form) if isinstance(form, NumberForm) else None
+            for i, text in enumerate(same):
+                text.add_values(columns[:, i], None if numbers is None else numbers[:, i])
 
 
 def frame_columns(frame: Any, standardize: bool, as_written: bool) -> list[Column]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -15,28 +16,27 @@ from agentlab.data.column import (
     NumberArray,
     Target,
     Task,
-    day_cells,
+    TextArray,
     not_finite,
     number_cells,
     numbers_of,
-    tell_others,
     text_cells,
-    truths,
 )
+from agentlab.data.column_arrays import Refuse, text_inputs
 from agentlab.data.column_kinds import frame_columns
 from agentlab.data.column_table import describe_columns
 from agentlab.data.column_tensors import column_inputs, signature_names
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
-from agentlab.data.dates import ISO, DateForm
 from agentlab.data.json_rows import is_json, read_json_rows
 from agentlab.data.labels import find_labels
+from agentlab.data.number_forms import NumberForm
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_frame
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 
-Refuse = Callable[[int, str, str], AgentlabError]  # from a row, a column's name and a reason
+PLAIN = re.compile(r"(u?int|float)\d+|bool")  # dtypes of columns without texts or missing objects
 
 
 class Columns(Preprocessor):
@@ -120,8 +120,6 @@ class Columns(Preprocessor):
             InvalidArgument: for a missing column, or a cell that does not match the kind of its
                 column.
         """
-        import pandas as pd
-
         frame = as_frame(x)
         for name in self.types:
             if name not in frame.columns:
@@ -129,20 +127,25 @@ class Columns(Preprocessor):
                 hint = did_you_mean(name, frame.columns) or f"; it has {listed}"
                 raise InvalidArgument(f"x has no column {name!r}{hint}")
         numbers = np.empty((len(frame), len(self._numbers)))
-        for i, (name, form) in enumerate(self._forms.items()):
-            numbers[:, i] = number_cells(frame[name], form)
-        cells = {}
-        for column, _ in self._texts:
-            cells[column.name] = text_cells(
-                frame[column.name], column.categories[:2] if column.kind == "boolean" else ()
-            ).to_numpy(object)
+        kinds = {name: str(dtype) for name, dtype in frame.dtypes.items()}
+        for form, places in self._by_form(lambda name: PLAIN.fullmatch(kinds[name]) is None):
+            names = [self._numbers[i] for i in places]
+            if form is None:
+                numbers[:, places] = frame[names].to_numpy(np.float64)
+                continue
+            for i, name in zip(places, names, strict=True):
+                numbers[:, i] = number_cells(frame[name], form)
+        cells = np.empty((len(frame), len(self._texts)), object)
+        for i, (column, _) in enumerate(self._texts):
+            pair = column.categories[:2] if column.kind == "boolean" else ()
+            cells[:, i] = text_cells(frame[column.name], pair)
 
         def refuse(row: int, name: str, why: str) -> AgentlabError:
             value = str(frame[name].iloc[row])
             why = why or not_finite(value)
             return InvalidArgument(f"x, row {row}, column {name!r} contains {value!r}, {why}")
 
-        return self._encode(numbers, pd.DataFrame(cells, range(len(frame))), refuse)
+        return self._encode(numbers, cells, refuse)
 
     def encode(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> Floats:
         """Return the inputs of some rows of a chunk of CSV files, float32 ``[n, len(inputs)]``.
@@ -157,25 +160,34 @@ class Columns(Preprocessor):
         """
         frame = chunk.frame
         texts = {name for name, dtype in frame.dtypes.items() if dtype.kind not in "iufb"}
-        written = texts.intersection(self._forms)
-        plain = [name for name in self._numbers if name not in written]
         numbers = np.empty((len(rows), len(self._numbers)))
-        if plain:
-            places = [i for i, name in enumerate(self._numbers) if name not in written]
-            numbers[:, places] = frame[plain].to_numpy(np.float64)[rows]
-        for i, (name, form) in enumerate(self._forms.items()):
-            if name in written:
-                numbers[:, i] = numbers_of(frame[name].take(rows), form)
+        for form, places in self._by_form(texts.__contains__):
+            names = [self._numbers[i] for i in places]
+            if form is None:
+                numbers[:, places] = frame[names].to_numpy(np.float64)[rows]
+            else:
+                numbers[:, places] = numbers_of(chunk.texts(names)[rows], form)
 
         def refuse(row: int, name: str, why: str) -> AgentlabError:
             row = int(rows[row])
             return chunk.refuse(row, name, why or not_finite(str(chunk.frame[name].iloc[row])))
 
-        cells = frame[[column.name for column, _ in self._texts]].take(rows)
+        cells = chunk.texts([column.name for column, _ in self._texts])[rows]
         return self._encode(numbers, cells, refuse)
 
-    def _encode(self, numbers: NumberArray, frame: Any, refuse: Refuse) -> Floats:
-        inputs = np.zeros((len(frame), len(self.inputs)), np.float32)
+    def _by_form(self, written: Callable[[str], bool]) -> list[tuple[NumberForm | None, list[int]]]:
+        """Return the places of the columns of numbers by the form in which they are written.
+
+        Args:
+            written: returns whether a column contains texts; the form of others is ``None``.
+        """
+        places: dict[NumberForm | None, list[int]] = {}
+        for i, (name, form) in enumerate(self._forms.items()):
+            places.setdefault(form if written(name) else None, []).append(i)
+        return list(places.items())
+
+    def _encode(self, numbers: NumberArray, cells: TextArray, refuse: Refuse) -> Floats:
+        inputs = np.zeros((len(cells), len(self.inputs)), np.float32)
         missing = np.isnan(numbers)
         if (infinite := np.isinf(numbers)).any():
             row, i = np.argwhere(infinite)[0]
@@ -183,30 +195,8 @@ class Columns(Preprocessor):
         places = np.array(self._number_places, np.intp)
         inputs[:, places] = np.where(missing, 0, (numbers - self._means) / self._deviations)
         inputs[:, places[self._flagged] + 1] = missing[:, self._flagged]
-        for column, first in self._texts:
-            texts = frame[column.name]
-            absent = texts.isna().to_numpy()
-            bad, why = np.zeros(len(texts), bool), ""
-            if column.kind == "category":
-                codes = find_labels(column.categories, texts, column.folded)
-                codes[absent] = column.usual
-                known = np.flatnonzero(codes >= 0)
-                inputs[known, first + codes[known]] = 1
-            elif column.kind == "date":
-                values, absent = day_cells(texts, column.format)
-                example = "" if column.format != ISO else " such as 2024-12-31"
-                bad = np.isnan(values) & ~absent
-                why = f"which is not a date{example or f' ({DateForm(column.format).words})'}"
-                inputs[:, first] = np.where(absent, 0, (values - column.mean) / column.deviation)
-            else:
-                values = truths(column.categories, texts)
-                tell_others(column, texts[(values < 0) & ~absent])
-                absent = values < 0
-                inputs[:, first] = np.where(absent, column.usual, values)
-            if bad.any():
-                raise refuse(int(bad.argmax()), column.name, why)
-            if column.missing:
-                inputs[:, first + len(column.inputs) - 1] = absent
+        for (column, first), texts in zip(self._texts, cells.T, strict=True):
+            inputs[:, first : first + len(column.inputs)] = text_inputs(column, texts, refuse)
         return inputs
 
     def targets(self, chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -219,7 +209,8 @@ class Columns(Preprocessor):
         assert self.target is not None
         cells = chunk.frame[self.target.name]
         if self.task == "classification":
-            labels = find_labels(self.classes, cells, self.target.folded).astype(np.int32)
+            texts = chunk.texts([self.target.name])[:, 0]
+            labels = find_labels(self.classes, texts, self.target.folded).astype(np.int32)
             return labels, labels >= 0
         values = numbers_of(cells, self.target.form)
         if (infinite := np.isinf(values)).any():

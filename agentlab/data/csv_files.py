@@ -54,6 +54,11 @@ class Chunk:
         """Return a column of texts as numbers; other texts are infinite, missing cells NaN."""
         return numbers_of(self.frame[name], form)
 
+    def texts(self, names: Sequence[str]) -> npt.NDArray[np.object_]:
+        """Return columns of texts, ``[rows, len(names)]``; missing cells are NaN."""
+        cells: npt.NDArray[np.object_] = self.frame[list(names)].to_numpy(object)
+        return cells
+
     def refuse(self, row: int, name: str, why: str) -> AgentlabError:
         """Return an error about a cell.
 
@@ -160,11 +165,12 @@ class CSVFiles:
         if self._small is not None and _serves(self._small, types):
             yield Chunk(self._small, self, 0, 0)
             return
+        whole = len(types) == len(self.names)
         for file in range(len(self.paths)) if order is None else order:
             first = 0
             for frame in self._frames(file, types):
                 if len(self.paths) == 1 and len(frame) < self.rows and not first:
-                    self._small = frame.copy() if len(types) == len(self.names) else self._small
+                    self._small = _texts_only(frame) if whole else self._small
                 yield Chunk(frame, self, file, first)
                 first += len(frame)
 
@@ -263,11 +269,27 @@ class CSVFiles:
         return AgentlabError(f"{place} has more cells than the header")
 
 
+def _texts_only(frame: Any) -> Any:
+    """Return a copy without columns in which pandas converted some texts, ``true`` or ``False``."""
+    import pandas as pd
+
+    converted = [
+        name
+        for name, cells in frame.items()
+        if cells.dtype == object
+        and pd.api.types.infer_dtype(cells, skipna=True).startswith(("boolean", "mixed"))
+    ]
+    return frame.drop(columns=converted).copy()
+
+
 def _serves(frame: Any, types: Mapping[str, type | None]) -> bool:
     """Return whether a frame has the columns and dtypes that a reader requests."""
     kinds = {name: dtype.kind for name, dtype in frame.dtypes.items()}
     wanted = {float: "iuf", str: "OUTS"}
-    return all(type is None or kinds.get(name, "") in wanted[type] for name, type in types.items())
+    return all(
+        name in kinds and (type is None or kinds[name] in wanted[type])
+        for name, type in types.items()
+    )
 
 
 def _next_whole(reader: Any) -> Any:
@@ -285,29 +307,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def read_frame(
-    source: Source,
-    decimal: str | None = None,
-    missing: Sequence[str] = (),
-    encoding: str | None = None,
-) -> Any:
-    """Return the rows of CSV files as a pandas DataFrame.
-
-    Args:
-        source: a CSV file, a folder of them, or several with the same columns.
-        decimal: as for ``CSVFiles``.
-        missing: as for ``CSVFiles``.
-        encoding: as for ``CSVFiles``.
-
-    Raises:
-        AgentlabError: for missing or damaged files, or files without rows.
-    """
-    import pandas as pd
-
-    files = CSVFiles(source, decimal=decimal, missing=missing, encoding=encoding)
-    frames = [chunk.frame for chunk in files.chunks(dict.fromkeys(files.names))]
-    if not sum(map(len, frames)):
-        raise AgentlabError(f"{files.paths[0]} has no rows below its header")
-    return pd.concat(frames, ignore_index=True)

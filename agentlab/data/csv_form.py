@@ -31,6 +31,7 @@ MAX_COLUMNS = 100_000
 MAX_UNPACKED = 1 << 28  # unpacked bytes to which MAX_EXPANSION does not apply
 MAX_EXPANSION = 200  # tables of numbers compress to a third of their size, equal rows further
 SAMPLE = 1 << 16  # characters from which the separator is inferred
+LINES = 4  # lines from which it is inferred at least, even if they are longer
 Source = str | Path | Sequence[str | Path]
 
 
@@ -153,9 +154,11 @@ def find_files(source: Source) -> list[Path]:
 def first_lines(path: Path, encoding: str) -> list[str]:
     """Return the first complete lines of a file."""
     with reading(path), open_text(path, encoding) as stream:
-        text = stream.read(SAMPLE)
+        text = more = stream.read(SAMPLE)
+        while more and text.count("\n") < LINES and len(text) < MAX_LINE:  # a very wide table
+            text += (more := stream.read(SAMPLE))
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-    return lines[:-1] if len(text) == SAMPLE and len(lines) > 1 else lines
+    return lines[:-1] if more and len(lines) > 1 else lines
 
 
 def cells_of(lines: Iterable[str], separator: str) -> Any:
@@ -170,7 +173,10 @@ def guess_separator(sample: list[str]) -> str:
     """
 
     def fitness(separator: str) -> tuple[float, int]:
-        widths = [len(row) for row in cells_of(sample, separator) if row]
+        try:
+            widths = [len(row) for row in cells_of(sample, separator) if row]
+        except csv.Error:  # such as a cell of more than 131,072 characters
+            return 0.0, 0
         if not widths:
             return 0.0, 0
         same = sum(width == widths[0] for width in widths) / len(widths)

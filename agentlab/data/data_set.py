@@ -20,6 +20,7 @@ class DataSet:
         validation: the validation split, or ``None`` if a trainer is to split it off ``train``.
         classes: names of the classes by target, or ``None``.
         names: names of the columns of the inputs, or ``None``.
+        titles: titles of rated items by id, or ``None``.
         notes: lines for the user about the source of the data and differences from the original.
     """
 
@@ -29,6 +30,7 @@ class DataSet:
     classes: list[Any] | None = None
     names: list[str] | None = None
     notes: tuple[str, ...] = ()
+    titles: dict[str, str] | None = None
 
     def sizes(self) -> dict[str, int]:
         """Return the number of examples (of a text: characters) of each split, by name."""

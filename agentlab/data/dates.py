@@ -28,6 +28,7 @@ TIMES = (
     *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
+MONTH_NAME = (r"([A-Za-z]{3})[a-z]*\.?", r"\1")  # and names of weekdays: to three letters
 MICROSECONDS = 86_400e6  # in a day
 SAMPLE = 200  # texts on which formats are tried first
 SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")
@@ -119,7 +120,7 @@ def days(texts: Any, form: str = ISO) -> Days:
         series = parts[0] + "-" + months.map("{:02.0f}".format) + "-01"
         form = ISO
     if "%b" in form:
-        series = series.str.replace(r"([A-Za-z]{3})[a-z]*\.?", r"\1", regex=True)
+        series = series.str.replace(*MONTH_NAME, regex=True)
     times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
     moments = times.to_numpy("datetime64[us]")
     numbers: Days = moments.astype(np.int64) / MICROSECONDS
@@ -154,8 +155,19 @@ def _candidates(text: str) -> Iterator[str]:
         dates = ("%Y%m",)
     elif re.search("[A-Za-z]{3}", text):
         dates = NAMED
+    short = re.sub(*MONTH_NAME, text)
     for date, time in product(dates, TIMES):
-        yield date + time
+        if "%z" in time or _marks(date + time) == _marks(short if "%b" in date else text):
+            yield date + time
+
+
+def _marks(text: str) -> str:
+    """Return a text or format of dates with ``x`` for each word, to compare them cheaply.
+
+    >>> _marks("31 Dec 2024 23:59"), _marks("%d %b %Y %H:%M")
+    ('x x x x:x', 'x x x x:x')
+    """
+    return re.sub("[%A-Za-z0-9]+", "x", text)
 
 
 def _all_read(texts: Sequence[str], form: str) -> bool:

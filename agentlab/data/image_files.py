@@ -42,6 +42,7 @@ def decode_images(
     width: int,
     channels: int,
     levels: tuple[float, float] | None = None,
+    crop: int | None = None,
 ) -> Bytes:
     """Return the images in files, uint8 ``[n, height, width, channels]``.
 
@@ -55,6 +56,8 @@ def decode_images(
         channels: 1 for grayscale, 3 for RGB.
         levels: the values of black and white in images of more than 8 bits; ``None`` for 0 and
             65,535, or 0 and 1 for floats.
+        crop: side of the central square to which images are cropped before they are resized, at
+            most their own width and height; ``None`` for no cropping.
 
     Raises:
         AgentlabError: for files that are not readable images.
@@ -66,7 +69,7 @@ def decode_images(
     images = np.empty((len(paths), height, width, channels), np.uint8)
 
     def decode(i: int) -> None:
-        images[i] = _decode(paths[i], height, width, channels, levels)
+        images[i] = _decode(paths[i], height, width, channels, levels, crop)
 
     if bad := for_each(range(len(paths)), decode):
         raise AgentlabError(say_unreadable([error for _, error in bad]))
@@ -128,16 +131,26 @@ def is_deep(mode: str) -> bool:
 
 
 def _decode(
-    path: Path, height: int, width: int, channels: int, levels: tuple[float, float] | None
+    path: Path,
+    height: int,
+    width: int,
+    channels: int,
+    levels: tuple[float, float] | None,
+    crop: int | None,
 ) -> Bytes:
     from PIL import Image, ImageOps
 
     with _opened(path) as image, _alone(image):
         # A large JPEG is decoded at 1/2 of its size or less if that is large enough.
-        image.draft(None, (2 * max(width, height),) * 2)
+        if crop is None:  # which is in pixels of the full size
+            image.draft(None, (2 * max(width, height),) * 2)
         _check_size(image, path)
         image = _opaque(ImageOps.exif_transpose(image), levels)
         image = image.convert("L" if channels == 1 else "RGB")
+        if crop is not None:
+            sides = [min(crop, side) for side in image.size]
+            left, top = ((side - kept) // 2 for side, kept in zip(image.size, sides, strict=True))
+            image = image.crop((left, top, left + sides[0], top + sides[1]))
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(image).reshape(height, width, channels)

@@ -13,6 +13,7 @@ from agentlab.data.image_files import (
     SUFFIXES,
     Header,
     files_below,
+    find_images,
     for_each,
     read_header,
     read_levels,
@@ -43,6 +44,7 @@ class ImageFolder:
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
         skip_unreadable: whether to leave out images that cannot be read instead of an error.
+        crop: side of the central square to which images are cropped before they are resized.
 
     Attributes:
         classes: names of the folders, sorted.
@@ -65,6 +67,7 @@ class ImageFolder:
         test: float = 0.2,
         memory_budget: int = MEMORY_BUDGET,
         skip_unreadable: bool = False,
+        crop: int | None = None,
     ) -> None:
         check_fractions(seed, validation, test)
         self.path = Path(path)
@@ -74,17 +77,19 @@ class ImageFolder:
             )
         examples, self.classes, folders = _split(self.path, seed, validation, test)
         self._parts = [folder.name for folder in folders if folder is not None]
+        others = [folder for folder in find_parts(self.path) if folder not in folders]
+        self._unlabeled = [folder.name for folder in others if folder is not None]
         headers, self._unreadable = readable_headers(examples, skip_unreadable)
         examples = [[(p, label) for p, label in part if p in headers] for part in examples]
         if not examples[0]:
             raise AgentlabError(f"the folder {folders[0]} has no readable image")
         deep = [p for p, _ in examples[0] if headers[p].deep]
-        first = headers[examples[0][0][0]].shape
+        first = cropped_size(headers[examples[0][0][0]].shape, crop)
         shape = reduced_size(first) if size is None else as_pair(size)
         gray = all(headers[p].gray for p, _ in examples[0])
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
+        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
         self._reduced_from = first if size is None and shape != first else None
-        self._resized = sum(header.shape != shape for header in headers.values())
+        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
         self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
         self._sizes = [len(part) for part in examples]
         area = shape[0] * shape[1] * self.preprocessor.channels
@@ -112,6 +117,8 @@ class ImageFolder:
         ]
         if len(self._parts) > 1:
             lines.append(f"splits: the folders {', '.join(self._parts)}")
+        for name in self._unlabeled:
+            lines.append(f"left out: the folder {name}, which has no subfolder per class")
         if self._reduced_from is not None:
             height, width = self._reduced_from
             lines.append(
@@ -161,8 +168,12 @@ class DecodedImages:
 def _split(
     path: Path, seed: int, validation: float, test: float
 ) -> tuple[list[list[tuple[Path, int]]], list[str], list[Path | None]]:
-    """Return the image files of each split with their classes, the classes, and the folders."""
-    folders = find_parts(path)
+    """Return the image files of each split with their classes, the classes, and the folders.
+
+    A validation or test folder of images without folders is left out, since they have no labels.
+    """
+    train, *others = find_parts(path)
+    folders = [train, *(None if _is_unlabeled(folder) else folder for folder in others)]
     found = [{} if folder is None else images_by_class(folder) for folder in folders]
     classes = sorted(found[0])
     if not classes:
@@ -201,6 +212,13 @@ def _split(
     return shuffled, classes, folders
 
 
+def _is_unlabeled(folder: Path | None) -> bool:
+    """Return whether a folder contains images, but no folders of classes."""
+    if folder is None or any(entry.is_dir() for entry in folder.iterdir()):
+        return False
+    return bool(find_images(folder))
+
+
 def readable_headers(
     examples: list[list[tuple[Path, int]]], skip: bool
 ) -> tuple[dict[Path, Header], list[Path]]:
@@ -225,6 +243,11 @@ def readable_headers(
             "--skip-unreadable to leave them out"
         )
     return headers, [path for path, _ in bad]
+
+
+def cropped_size(shape: tuple[int, int], crop: int | None) -> tuple[int, int]:
+    """Return the height and width of an image of this ``shape`` after cropping."""
+    return shape if crop is None else (min(crop, shape[0]), min(crop, shape[1]))
 
 
 def reduced_size(shape: tuple[int, int]) -> tuple[int, int]:

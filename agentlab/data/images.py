@@ -32,6 +32,7 @@ class Images(Preprocessor):
         channels: 1 for grayscale, 3 for RGB.
         dtype: of the training images: ``"uint8"`` or ``"float32"``.
         levels: the values of black and white in files of more than 8 bits, see ``decode_images``.
+        crop: side of the central square to which files are cropped; ``None`` for no cropping.
 
     Raises:
         InvalidArgument: for a size below 1 or another dtype.
@@ -48,11 +49,14 @@ class Images(Preprocessor):
     channels: int
     dtype: Dtype = "uint8"
     levels: tuple[float, float] | None = None
+    crop: int | None = None
     kind = "images"
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "channels"):
+        for name in ("height", "width", "channels", "crop"):
             value = getattr(self, name)
+            if name == "crop" and value is None:
+                continue
             if not isinstance(value, int) or value < 1:
                 raise InvalidArgument(f"{name}={value!r} of images must be 1 or more")
         if self.height * self.width > MAX_PIXELS:
@@ -121,7 +125,7 @@ class Images(Preprocessor):
         Raises:
             AgentlabError: for a file that is not a readable image.
         """
-        return decode_images(paths, self.height, self.width, self.channels, self.levels)
+        return decode_images(paths, self.height, self.width, self.channels, self.levels, self.crop)
 
     def read(self, source: str | Path, encoding: str | None = None) -> Bytes:
         """Return an image, or those in a folder by name, uint8 ``[n, height, width, channels]``.

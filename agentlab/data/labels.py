@@ -86,21 +86,23 @@ def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
     return Spellings(labels, folded, merged)
 
 
-def find_labels(known: Sequence[str], texts: Any, folded: bool = False) -> npt.NDArray[np.intp]:
+def find_labels(
+    known: Sequence[str], texts: npt.NDArray[Any], folded: bool = False
+) -> npt.NDArray[np.intp]:
     """Return the index of each text in ``known``, -1 where it is unknown or missing.
 
     Args:
         known: labels, no two of which have the same ``label_key``.
-        texts: a pandas Series of texts.
+        texts: an array of texts ``[n]``.
         folded: see ``Spellings``.
     """
-    import pandas as pd
-
     places = {label_key(label, folded): i for i, label in enumerate(known)}
-    codes, values = pd.factorize(texts)
-    found = [places.get(label_key(str(value), folded), -1) for value in values]
-    indices: npt.NDArray[np.intp] = np.append(np.array(found, np.intp), -1)[codes]
-    return indices
+    cells = texts.tolist()
+    found = {
+        cell: places.get(label_key(cell, folded), -1) if isinstance(cell, str) else -1
+        for cell in set(cells)
+    }
+    return np.array([found[cell] for cell in cells], np.intp)
 
 
 def _only_slips(counts: Mapping[str, int]) -> bool:

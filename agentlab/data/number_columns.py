@@ -19,6 +19,7 @@ COUNTER = re.compile(
     r"(?i)(.*[\W_])?(no|nr|num|number|index|idx|row|rows|record|rec|key|serial|seq|sequence|case|"
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"
 )
+DATES = (19_000_101, 21_001_231)  # years, months and days that are written without separators
 TIME = re.compile(r"(?i).*(year|time|date|day|month|week|jahr|datum|zeit).*")
 
 
@@ -38,7 +39,7 @@ class NumberColumns:
         self._first, self._last = np.full(k, np.nan), np.full(k, np.nan)
         self._counts_rows, self._whole = np.ones(k, bool), np.ones(k, bool)
         self._rises, self._falls = np.ones(k, bool), np.ones(k, bool)
-        self._is_target = np.ones(k, bool)
+        self._is_target, self._dated = np.ones(k, bool), np.ones(k, bool)
         self.examples: list[tuple[str, ...]] = [() for _ in range(min(k, SHOWN))]
 
     def add(self, values: Numbers, rows: npt.NDArray[np.intp], targets: Numbers | None) -> None:
@@ -68,6 +69,11 @@ class NumberColumns:
         self._low = np.fmin(self._low, np.where(known, values, np.inf).min(axis=0))
         self._high = np.fmax(self._high, np.where(known, values, -np.inf).max(axis=0))
         self._look_for_counters(values, filled, rows)
+        self._dated &= self._whole & (self._low >= DATES[0]) & (self._high <= DATES[1])
+        for i in np.flatnonzero(self._dated).tolist():
+            month, day = values[known[:, i], i] // 100 % 100, values[known[:, i], i] % 100
+            dated = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+            self._dated[i] = bool(dated.all())
         if targets is None or not np.array_equal(targets, targets):
             self._is_target[:] = False
         else:
@@ -100,6 +106,11 @@ class NumberColumns:
         self._rises &= (steps > 0).all(axis=0)
         self._falls &= (steps < 0).all(axis=0)
         self._last = values[-1]
+
+    @property
+    def dated(self) -> list[str]:
+        """The columns whose numbers are all like dates without separators, such as 20241231."""
+        return [self.names[i] for i in np.flatnonzero(self._dated & (self._low < self._high))]
 
     @property
     def deviation(self) -> Numbers:

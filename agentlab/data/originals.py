@@ -19,6 +19,14 @@ MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1
 
 # File names, URLs and SHA-256.
 FILES = {
+    "ml-100k.zip": (
+        "https://files.grouplens.org/datasets/movielens/",
+        "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+    ),
+    "5976027": (  # olivettifaces.mat
+        "https://ndownloader.figshare.com/files/",
+        "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
+    ),
     "mnist.npz": (KERAS, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"),
     "boston_housing.npz": (
         KERAS,
@@ -106,12 +114,19 @@ class Originals:
             )
             self.used.append(path)
             return path
-        for pattern in (original, *others):
+        found = self.copy(original, *others)
+        if found is not None and sha256 not in (checksum(found), _checksum_inside(found)):
+            self.altered.append(found)
+        return found
+
+    def copy(self, *patterns: str) -> Path | None:
+        """Return the first file in the user's folder that matches a pattern; ``None`` for none."""
+        if self.data_dir is None:
+            return None
+        for pattern in patterns:
             for folder in (self.data_dir / self.folder, self.data_dir):
                 for path in sorted(folder.glob(pattern)):
                     self.used.append(path)
-                    if sha256 not in (checksum(path), _checksum_inside(path)):
-                        self.altered.append(path)
                     return path
         return None
 
@@ -136,6 +151,8 @@ class Originals:
     @property
     def origin(self) -> str:
         """The source of the files: the folder of copies, a URL, or the common prefix of URLs."""
+        if not self.used:
+            return "an installed package"
         if self.data_dir is not None:
             return str(self.used[0].parent)
         urls = [FILES[path.name][0] + path.name for path in self.used]

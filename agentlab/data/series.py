@@ -15,8 +15,15 @@ from agentlab.data.batches import split_indices
 from agentlab.data.column import numbers_of
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.number_forms import NumberForm
-from agentlab.data.series_columns import find_forms, find_time, is_header_missing, read_cells
+from agentlab.data.series_columns import (
+    find_forms,
+    find_time,
+    is_header_missing,
+    read_cells,
+    row_counter,
+)
 from agentlab.data.series_rows import Gaps, on_grid, pivot
+from agentlab.data.time_columns import find_time_columns, join_times, joined_name
 from agentlab.data.time_index import TimeIndex
 from agentlab.errors import AgentlabError, InvalidArgument
 
@@ -108,8 +115,8 @@ def read_series(
         path: the file; see ``CSVFiles`` for the supported formats.
         columns: names of the columns with the values, in that order; ``None`` for all columns of
             numbers but the times.
-        time: the column of times; ``None`` infers it, ``"rows"`` takes the rows in
-            the order of the file.
+        time: the column of times; ``None`` infers it, or joins several (see
+            ``find_time_columns``); ``"rows"`` takes the rows in the order of the file.
         group: the column that names the series of each row; each becomes a column of the result.
         frequency: the time step as a pandas frequency, such as ``D`` or ``15min``; rows within a
             step are averaged. ``None`` infers it.
@@ -129,7 +136,7 @@ def read_series(
     files = CSVFiles([path], decimal=decimal, missing=missing, encoding=encoding)
     in_order = time == ROWS and ROWS not in files.names
     time = None if in_order else time
-    files.need([*(columns or ()), *filter(None, (time, group))])
+    files.need([*(columns or ()), *filter(None, (group,))])
     if columns is None and is_header_missing(files.names):
         raise AgentlabError(
             f"{path}: the first row, {', '.join(files.names[:20])}, seems to be data; it must name "
@@ -139,17 +146,30 @@ def read_series(
     if not len(cells):
         raise AgentlabError(f"{path} has no column of numbers")
     taken = {*(columns or ()), *filter(None, (group,))}
+    names = [name for name in files.names if name not in taken]
     found = None
     if not in_order:
-        found = find_time(files, cells, time, [name for name in files.names if name not in taken])
-    rest = [name for name in files.names if name != group and (found is None or name != found.name)]
+        several = find_time_columns(cells, names, files.decimal == ",")
+        if several and time in (None, joined_name(several)):
+            cells, time = join_times(cells, several), joined_name(several)
+        else:
+            files.need([*filter(None, (time,))])
+        found = find_time(files, cells, time, names)
+    rest = [name for name in cells if name != group and (found is None or name != found.name)]
     forms = find_forms(
         files, cells, rest if columns is None else list(columns), columns is not None
     )
     values = _numbers(files, cells, forms)
+    ignored = [name for name in rest if name not in forms and columns is None]
+    counter = row_counter(values, list(forms)) if columns is None else None
+    if counter is not None:
+        values = np.delete(values, list(forms).index(counter), axis=1)
+        del forms[counter]
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
-    if ignored := [name for name in rest if name not in forms and columns is None]:
+    if ignored:
         notes.append(f"columns left out, because they are not numeric: {', '.join(ignored)}")
+    if counter is not None:
+        notes.append(f"column left out, because it counts the rows: {counter}")
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")

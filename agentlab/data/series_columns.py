@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import find_dates, without_absent
+from agentlab.data.number_columns import COUNTER
 from agentlab.data.number_forms import NumberForm, find_numbers
 from agentlab.data.time_index import find_step, is_clock, read_times
 from agentlab.errors import AgentlabError
@@ -63,14 +64,15 @@ def is_header_missing(names: Sequence[str]) -> bool:
 def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[str]) -> Times | None:
     """Return the times of a file: in the column that the user named, or the first that fits.
 
-    Columns of dates fit, and numbers that are Unix times, or whose column has a name such as
-    ``step`` and regular values.
+    Columns of dates fit; without any, numbers that are Unix times, or whose column has a name such
+    as ``step`` and regular values.
 
     Raises:
         AgentlabError: for a cell that is not a time in the column that the user named, or a
             missing time.
     """
     day_first = files.decimal == ","
+    counted = None
     for name in names if given is None else [given]:
         texts = [str(text) for text in cells[name].dropna()]
         found = read_times(texts, day_first) if texts else None
@@ -80,7 +82,9 @@ def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[st
             continue
         values, form = found
         clock = is_clock(values) if form == "number" else None
-        if given is None and form == "number" and not _counts_time(name, values, clock):
+        if given is None and form == "number":
+            if counted is None and _counts_time(name, values, clock):
+                counted = name
             continue
         if len(texts) < len(cells):
             row = int(np.flatnonzero(cells[name].isna())[0])
@@ -90,7 +94,7 @@ def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[st
             )
         words = f"{clock} since 1970" if clock else {"number": "numbers"}.get(form, "dates")
         return Times(name, form, values, words)
-    return None
+    return None if counted is None else find_time(files, cells, counted, names)
 
 
 def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> dict[str, NumberForm]:
@@ -109,6 +113,23 @@ def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> di
         if given or len(found.numbers) > len(found.others):
             forms[name] = found.form
     return forms
+
+
+def row_counter(values: Values, names: Sequence[str]) -> str | None:
+    """Return the column that only counts the rows of the file, by its name and values.
+
+    The only column of a file is never one.
+
+    Args:
+        values: the columns, float64 ``[rows, columns]``, in the order of the file.
+        names: their names.
+    """
+    rows = np.arange(len(values))
+    for name, column in zip(names, values.T, strict=True):
+        counts = column[0] in (0, 1) and (column - rows == column[0]).all()
+        if counts and len(names) > 1 and COUNTER.fullmatch(name):
+            return name
+    return None
 
 
 def _counts_time(name: str, values: Values, clock: str | None) -> bool:

@@ -15,6 +15,7 @@ from agentlab.errors import AgentlabError
 
 Gaps = Literal["interpolate", "refuse"]
 Values = npt.NDArray[np.float64]
+MOST = 0.8  # fraction of the times at which each series has a value
 MAX_FILLED = 10  # rows on the grid for each row of the file
 
 
@@ -152,11 +153,14 @@ def _averaged(rows: Values, values: Values, index: TimeIndex) -> tuple[Values, V
         means = frame.groupby(np.floor(rows / float(index.step))).mean()
         return means.index.to_numpy(np.float64) * float(index.step), means.to_numpy(np.float64)
     try:
-        means = frame.set_axis(as_times(rows)).resample(index.step).mean().dropna(how="all")
+        means = frame.set_axis(as_times(rows)).resample(index.step).mean()
     except ValueError:
         raise AgentlabError(
             f"frequency={index.step!r} is unknown; use a pandas frequency: D, h, 15min, W, MS, ..."
         ) from None
+    known = means.notna().any(axis=1).to_numpy(copy=True)
+    known[[0, -1]] = True  # so that a series does not end before its last time
+    means = means[known]
     days = means.index.as_unit("us").asi8 / (86_400 * 1e6)
     return np.asarray(days, np.float64), means.to_numpy(np.float64)
 
@@ -178,7 +182,8 @@ def _tell_doubles(
             if name != times.name and 1 < cells[name].nunique() <= len(cells) / 2:
                 both = cells[[times.name, name]]
                 texts = cells[name].dropna().astype(str)
-                if not both.duplicated().any() and not texts.str.fullmatch(r"[-+\d.,eE ]+").all():
+                numeric = texts.str.fullmatch(r"[-+\d.,eE ]+").all()
+                if not both.duplicated().any() and (not numeric or _at_all_times(both)):
                     raise AgentlabError(
                         f"{place} occurs more than once, because there are several series; "
                         f"pass --group {name} to make each a column"
@@ -189,6 +194,12 @@ def _tell_doubles(
             "such rows, or --group with the column that names the series"
         )
     notes.append(f"averaged: {doubled.sum():,} rows whose time occurs more than once")
+
+
+def _at_all_times(both: Any) -> bool:
+    """Return whether the same numbers occur at nearly all times, like the numbers of stores."""
+    times, numbers = both.nunique()
+    return bool(numbers > 1 and len(both) >= MOST * times * numbers)
 
 
 def _is_step(text: str) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from agentlab.config import did_you_mean
-from agentlab.data import set_readers
+from agentlab.data import face_sets, packaged_sets, rating_sets, set_readers
 from agentlab.data.data_set import DataSet
 from agentlab.data.originals import Originals
 from agentlab.data.stand_ins import STAND_INS
@@ -58,6 +58,12 @@ def load(
             - ``shakespeare``: a text. The last tenth is the test split.
             - ``multi30k-en-de``, ``multi30k-en-fr``: two lists of sentences, translations of one
               another. The test split is "flickr 2016".
+            - ``movielens100k``: users and items as texts ``[n, 2]``, and ratings from 1 to 5; the
+              test split is u1.test.
+            - ``olivetti``, ``fer2013``: faces uint8 ``[n, 64, 64]`` and ``[n, 48, 48]``, and the
+              person or the emotion int32 ``[n]``.
+            - ``iris``, ``colors``: rows of 4 and of 3 numbers, and species or names. Nothing is
+              held out.
             - ``sunspots``: monthly means from 1749, float64 ``[time, 1]``. The last fifth is the
               test split.
         data_dir: a folder with copies, used instead of a download. Copies that differ from the
@@ -174,5 +180,40 @@ SETS = {
         "months",
         {"training": 2_256, "test": 564},
         "monthly means from 1749 to 1983, public",
+    ),
+    "movielens100k": PublicSet(
+        rating_sets.movielens100k,
+        "movielens100k",
+        "ratings",
+        {"training": 80_000, "test": 20_000},
+        "Harper and Konstan 2015, free for research",
+    ),
+    "olivetti": PublicSet(
+        face_sets.olivetti,
+        "olivetti",
+        "faces",
+        {"training": 320, "test": 80},
+        "AT&T Laboratories Cambridge, free for research",
+    ),
+    "fer2013": PublicSet(
+        face_sets.fer2013,
+        "fer2013",
+        "faces",
+        {"training": 28_709, "validation": 3_589, "test": 3_589},
+        "Goodfellow et al. 2013, free for research",
+    ),
+    "iris": PublicSet(
+        packaged_sets.iris,
+        "iris",
+        "flowers",
+        {"training": 150, "test": 150},
+        "Fisher 1936, public; all are clustered, and none is held out",
+    ),
+    "colors": PublicSet(
+        packaged_sets.colors,
+        "colors",
+        "colors",
+        {"training": 949, "test": 949},
+        "XKCD color survey, CC0; all are mapped, and none is held out",
     ),
 }

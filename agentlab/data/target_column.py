@@ -127,7 +127,9 @@ class TargetColumn:
         """Return which cells have a value; among numbers, ``unknown`` is missing."""
         present: npt.NDArray[np.bool_] = cells.notna().to_numpy()
         if self._words_are_missing:
-            present &= ~cells.map(is_absent, na_action="ignore").eq(True).to_numpy()
+            words = cells.tolist()
+            absent = {word for word in set(words) if isinstance(word, str) and is_absent(word)}
+            present = present & np.array([word not in absent for word in words], bool)
         return present
 
     def _find_form(self, texts: list[str], files: CSVFiles) -> None:
@@ -177,7 +179,7 @@ class TargetColumn:
         if len(counts) > CLASSES:
             raise AgentlabError(
                 f"{where} contains more than {CLASSES:,} distinct values, too many for classes; "
-                + ("use task='regression'" if numeric else "choose another target")
+                + ("pass --task regression" if numeric else "choose another target")
             )
         if self.task is None and len(labels) > max(LEVELS, DISTINCT * sum(labels.values())):
             raise AgentlabError(

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from agentlab.data.column import BOOLEANS, Column, NumberArray, day_cells, numbers_of
+from agentlab.data.column import (
+    BOOLEANS,
+    Column,
+    NumberArray,
+    TextArray,
+    numbers_of,
+)
+from agentlab.data.column_arrays import day_cells
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import DateForm, find_dates, without_absent
-from agentlab.data.labels import find_spellings
+from agentlab.data.labels import find_spellings, label_key
 from agentlab.data.number_forms import Found, NumberForm, find_numbers, is_absent
 from agentlab.data.target_column import CLASSES, EXAMPLES, LEVELS, Moments, mistakes
 from agentlab.errors import AgentlabError
 
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
+COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not a number in a file
+SAMPLED = 100  # texts of each chunk that are looked at beyond those that are counted
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
 
@@ -47,22 +57,23 @@ class TextColumn:
         self.is_target = True  # whether all texts so far equal the target
         self.meaning: NumberForm | DateForm | None = None
         self._moments, self._absent = Moments(), 0
+        self._later: list[str] = []  # some texts of later chunks, if there are too many to count
 
-    def add(self, texts: Any, targets: Any = None) -> None:
+    def add(self, texts: TextArray, targets: TextArray | None = None) -> None:
         """Add the training rows of a chunk, with their targets as texts if there are any."""
-        import pandas as pd
-
-        self.is_target &= targets is not None and bool(
-            texts.astype(str).str.strip().eq(targets.astype(str).str.strip()).all()
+        cells = texts.tolist()  # lists, since tables may have thousands of columns of few rows
+        self.is_target &= targets is not None and all(
+            label_key(str(cell), True) == label_key(str(target), True)
+            for cell, target in zip(cells, targets.tolist(), strict=True)
         )
-        self.missing += int(texts.isna().sum())
-        texts = texts.dropna()
-        self.known += len(texts)
+        counts = Counter(cells)
+        missing = sum(counts.pop(cell) for cell in list(counts) if cell != cell)
+        self.missing += missing
+        self.known += len(cells) - missing
         if len(self.counts) <= CLASSES:
-            codes, values = pd.factorize(texts)
-            found = zip(map(str, values), np.bincount(codes).tolist(), strict=False)
-            for text, count in found:
-                self.counts[text] += count
+            self.counts.update(counts)
+        else:  # dates may be ambiguous in all of the first rows of a sorted file
+            self._later += list(counts)[:: max(1, len(counts) // SAMPLED)]
 
     def find_meaning(self) -> None:
         """Find out from the counted texts whether they are numbers or dates.
@@ -73,7 +84,13 @@ class TextColumn:
         """
         if not self.counts or self.kind == "category" or self._boolean() is not None:
             return
-        texts = list(self.counts)
+        texts = [*self.counts, *self._later]
+        if self.files is not None and self.kind is None and not self.identifier:
+            written = without_absent(texts)
+            if written and all(map(COMPACT_DATE.fullmatch, written)):
+                self.meaning = find_dates(written)
+                if self.meaning is not None:
+                    return
         decimal = None if self.files is None else self.files.given_decimal
         hint = "." if self.files is None else self.files.decimal
         numbers = find_numbers(texts, decimal, hint)
@@ -106,7 +123,7 @@ class TextColumn:
 
     def _refuse_dates(self, form: DateForm) -> None:
         for chunk in self.files.chunks({self.name: str}) if self.files is not None else ():
-            values, absent = day_cells(chunk.frame[self.name], form.format)
+            values, absent = day_cells(chunk.texts([self.name])[:, 0], form.format)
             bad = np.isnan(values) & ~absent
             if bad.any():
                 raise chunk.refuse(
@@ -120,33 +137,31 @@ class TextColumn:
         if self.files is not None and (error := mistakes(self.files, self.name, found)):
             raise error
 
-    def add_values(self, texts: Any) -> None:
-        """Add the training rows of a chunk as numbers or days; see ``find_meaning``."""
-        values, absent = self.read(texts)
-        known = texts.notna().to_numpy()
-        self._absent += int((absent & known).sum())
-        self._moments.add(values)
+    def add_values(self, texts: TextArray, numbers: NumberArray | None = None) -> None:
+        """Add the training rows of a chunk as numbers or days; see ``find_meaning``.
 
-    def read(self, texts: Any) -> tuple[NumberArray, Any]:
-        """Return texts as numbers or days, NaN where missing, and which are missing.
+        Args:
+            texts: the rows.
+            numbers: the texts as numbers if they were converted before, in the form ``meaning``.
 
         Raises:
-            AgentlabError: for any other text.
+            AgentlabError: for a text that is neither a number or date nor stands for a missing one.
         """
         if isinstance(self.meaning, DateForm):
             values, absent = day_cells(texts, self.meaning.format)
             bad, what = np.isnan(values) & ~absent, f"a date ({self.meaning.words})"
         else:
             assert self.meaning is not None
-            values = numbers_of(texts, self.meaning)
+            values = numbers_of(texts, self.meaning) if numbers is None else numbers
             bad, absent, what = np.isinf(values), np.isnan(values), "a number"
         if bad.any():
-            text = str(texts.iloc[int(bad.argmax())])
+            text = str(texts[int(bad.argmax())])
             error = f"column {self.name!r} contains {text!r}, which is not {what}"
             if self.files is not None and isinstance(self.meaning, NumberForm):
                 raise self.files.find_text({self.name: self.meaning}) or AgentlabError(error)
             raise AgentlabError(error)
-        return values, absent
+        self._absent += sum(cell == cell for cell in texts[absent].tolist())
+        self._moments.add(values)
 
     def column(self) -> Column:
         """Return the fitted column."""

@@ -11,6 +11,7 @@ from agentlab.data.image_files import SUFFIXES, find_images, read_levels
 from agentlab.data.image_folder import (
     DecodedImages,
     as_pair,
+    cropped_size,
     readable_headers,
     reduced_size,
 )
@@ -34,6 +35,7 @@ class UnlabeledImages:
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
         skip_unreadable: whether to leave out images that cannot be read instead of an error.
+        crop: side of the central square to which images are cropped before they are resized.
 
     Attributes:
         preprocessor: the fitted ``Images``, with 1 channel if all training images are gray, else 3.
@@ -53,6 +55,7 @@ class UnlabeledImages:
         test: float = 0.1,
         memory_budget: int = MEMORY_BUDGET,
         skip_unreadable: bool = False,
+        crop: int | None = None,
     ) -> None:
         check_fractions(seed, validation, test)
         self.path = Path(path)
@@ -64,12 +67,12 @@ class UnlabeledImages:
         files = [[file for file in part if file in headers] for part in files]
         if not files[0]:
             raise AgentlabError(f"the folder {path} has no readable image")
-        first = headers[files[0][0]].shape
+        first = cropped_size(headers[files[0][0]].shape, crop)
         shape = reduced_size(first) if size is None else as_pair(size)
         gray = all(headers[file].gray for file in files[0])
         deep = [file for file in files[0] if headers[file].deep]
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep))
-        self._resized = sum(header.shape != shape for header in headers.values())
+        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
+        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
         self._sizes = [len(part) for part in files]
         area = shape[0] * shape[1] * self.preprocessor.channels
         kept = choose_kept([n * area for n in self._sizes], memory_budget)

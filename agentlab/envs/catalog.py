@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 import warnings
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ from agentlab.import_path import allow_current_folder
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
 gymnasium.register_envs(ale_py)
+# Modules that register the environments of a package, by the start of their ids; the packages have
+# the names of the extras.
+EXTRAS = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "MinAtar/": "minatar.gym"}
 
 
 def list_envs(filter: str = "") -> list[str]:
@@ -57,6 +61,11 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
 
 
 def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
+    missing = _register(id)
+    if missing is not None:
+        raise AgentlabError(
+            f"env={id!r} needs the package {missing}: pip install -e '.[{missing}]'"
+        )
     try:
         if id.startswith("gym:"):
             return old_gym.make_env(id.removeprefix("gym:"), **kwargs)
@@ -99,6 +108,7 @@ def newest_version(id: str) -> str:
     >>> newest_version("CartPole"), newest_version("CartPole-v0"), newest_version("Nothing")
     ('CartPole-v1', 'CartPole-v0', 'Nothing')
     """
+    _register(id)
     if ":" in id or id in gymnasium.registry:
         return id
     try:
@@ -107,6 +117,21 @@ def newest_version(id: str) -> str:
         return id
     newest = None if version is not None else find_highest_version(namespace, name)
     return id if newest is None else f"{id}-v{newest}"
+
+
+def _register(id: str) -> str | None:
+    """Register the environments of an extra's package; return its name if it is missing."""
+    module = next((extra for start, extra in EXTRAS.items() if id.startswith(start)), None)
+    if module is None or id in gymnasium.registry:
+        return None
+    package = module.partition(".")[0]
+    try:
+        imported = importlib.import_module(module)
+    except ModuleNotFoundError:
+        return package
+    if package == "minatar" and "MinAtar/Breakout-v1" not in gymnasium.registry:
+        imported.register_envs()
+    return None
 
 
 def is_atari(id: str) -> bool:

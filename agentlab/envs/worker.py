@@ -53,7 +53,7 @@ def run_worker(pipe_fd: int, memory_fd: int, life_fd: int) -> None:
         pass  # the main process has closed the pipe, or exited
     except AgentlabError as error:
         _send_failure(pipe, error, str(error))
-    except Exception as error:
+    except BaseException as error:
         _send_failure(pipe, error, describe_error(error))
     if group is not None:
         try:

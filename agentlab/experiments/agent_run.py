@@ -73,7 +73,8 @@ class AgentPlan(Plan):
         """
         env, algo = newest_version(env), ALGORITHMS.canonical(algo)
         check_names(settings, agent_class(algo).Config, Preprocessing, Environment, Training)
-        return cls.of_preset(env, algo, preset(algo, env, preset_name), settings)
+        chosen = preset(algo, env, preset_name).for_arguments(settings.get("env_kwargs"))
+        return cls.of_preset(env, algo, chosen, settings)
 
     @classmethod
     def of_preset(cls, env: str, algo: str, chosen: Preset, given: Mapping[str, Any]) -> Self:

@@ -60,7 +60,7 @@ class AgentTraining:
                 checkpoint_every=training.checkpoint_every,
                 callbacks=callbacks,
             )
-        path = run.path  # which may have been moved
+        path = run.place()
         best = path / "best" if (path / "best").is_dir() else None
         if result.interrupted:
             return AgentResult(path, True, None, result.steps, None, best)
@@ -74,16 +74,18 @@ class AgentTraining:
             played = evaluate(
                 self.agent, self.envs, episodes, seed=seed, max_steps=limit, quiet=False
             )
-            report("evaluation", write_evaluation(played, path / "evaluation.json"))
+            report("evaluation", write_evaluation(played, run.place() / "evaluation.json"))
         try:
-            report("plot", plot_returns(path))
+            report("plot", plot_returns(run.place()))
         except AgentlabError as error:  # no episode was completed
             report("plot", f"none: {error}")
         if summary := self.agent.summary():
             report("summary", summary)
         if training.video:
-            report("video", self._record_video(saved, run, result.steps, seed))
-        return AgentResult(path, False, saved, result.steps, played, best)
+            report("video", self._record_video(run.place() / saved.name, run, result.steps, seed))
+        path = run.place()
+        best = best and path / "best"
+        return AgentResult(path, False, path / saved.name, result.steps, played, best)
 
     def _evaluating(self, stack: ExitStack, report: Report) -> EvalCallback:
         """Create the callback that evaluates during training, in separate environments."""

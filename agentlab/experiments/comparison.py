@@ -1,4 +1,4 @@
-"""Comparing runs: groups that differ only in their seeds, their learning curves and final returns.
+"""Comparing runs: groups that differ only in the seed, their learning curves and final returns.
 
 ::
 
@@ -28,23 +28,24 @@ from agentlab.runs.config_file import read_config
 from agentlab.runs.files import make_numbered_folder, reporting, write_text
 from agentlab.runs.table import Table
 
+CURVES = "curves.csv"
 POINTS = 100  # of a learning curve
-# Settings that do not change what is learned; runs that differ in them belong together.
+# Settings that do not affect what is learned; runs may differ in them within a group.
 WITHOUT_EFFECT = ("seed", "workers", "log_every", "checkpoint_every", "video", "eval_steps")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs with equal settings but for their seeds.
+    """Runs with the same settings except for the seed.
 
     Attributes:
-        label: the algorithm, and what distinguishes the settings from those of the other groups.
+        label: the algorithm, and the settings that distinguish it from the other groups.
         env: the environment's id.
         paths: the runs' folders.
         steps: the steps of the curve, up to the end of the shortest run, ``[points]``.
         curve: mean return of the latest 100 episodes at these steps, ``[points]``.
         final: mean return in the final evaluation; where a run has none, of its latest episodes.
-        finals: the same for each run, ``[runs]``.
+        finals: likewise for each run, ``[runs]``.
     """
 
     label: str
@@ -59,10 +60,15 @@ class Group:
 def compare(paths: Sequence[Path | str]) -> list[Group]:
     """Group runs by their settings, and return the learning curve and final return of each group.
 
+    Folders written by ``write_comparison`` are skipped, so that ``runs/*`` may include them.
+
     Raises:
-        AgentlabError: if a run is not an agent's, cannot be read, or no episode in it has ended.
+        AgentlabError: if a run is not an agent's, cannot be read, or has no finished episode.
     """
-    runs = [_Run.read(Path(path)) for path in dict.fromkeys(map(str, paths))]
+    folders = [Path(path) for path in dict.fromkeys(map(str, paths))]
+    runs = [_Run.read(path) for path in folders if not (path / CURVES).exists()]
+    if not runs:
+        raise AgentlabError("RUN is missing: only folders of comparisons are named")
     settings: dict[str, list[_Run]] = {}
     for run in runs:
         settings.setdefault(json.dumps(run.settings, sort_keys=True), []).append(run)
@@ -73,7 +79,7 @@ def compare(paths: Sequence[Path | str]) -> list[Group]:
 
 @dataclass(frozen=True)
 class _Run:
-    """What one run contributes."""
+    """The settings and returns of one run."""
 
     path: Path
     env: str
@@ -87,7 +93,7 @@ class _Run:
         config, _ = read_config(path)
         if config.get("kind") != "agent":
             raise AgentlabError(
-                f"run={str(path)!r} is not an agent's; only agents' runs are compared"
+                f"run={str(path)!r} is not a run of an agent; only agents can be compared"
             )
         rows = [row for row in Table(path / "metrics.csv").read() if "return/mean" in row]
         if not rows:
@@ -106,7 +112,7 @@ class _Run:
 
 
 def _group(label: str, runs: Sequence[_Run]) -> Group:
-    """Put the curves of runs on common steps."""
+    """Interpolate the curves of runs at common steps."""
     first, last = max(run.steps[0] for run in runs), min(run.steps[-1] for run in runs)
     steps = np.linspace(min(first, last), last, POINTS)
     curves = np.stack([np.interp(steps, run.steps, run.returns) for run in runs])
@@ -117,7 +123,7 @@ def _group(label: str, runs: Sequence[_Run]) -> Group:
 
 
 def _labels(runs: Sequence[_Run]) -> list[str]:
-    """Return the algorithm of each run, and the settings in which runs of it differ."""
+    """Return the algorithm of each run, and the settings in which its runs differ."""
     labels = []
     for run in runs:
         others = [
@@ -189,7 +195,7 @@ def write_comparison(groups: Sequence[Group], folder: Path) -> Path:
     with reporting(f"comparison={str(folder)!r} cannot be written"):
         folder = make_numbered_folder(folder.parent, folder.name)
         write_text(folder / "summary.csv", _csv(table(groups)))
-        write_text(folder / "curves.csv", _csv(points))
+        write_text(folder / CURVES, _csv(points))
     curves = [Curve(g.label, g.env, len(g.paths), g.steps, g.curve) for g in groups]
     plot_learning_curves(curves, folder / "curves.png")
     return folder

@@ -1,4 +1,4 @@
-"""Edits of a run's ``config.json`` by hand, found when the run is resumed."""
+"""Manual edits of a run's ``config.json``, detected when the run is resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def edits_of(plan: Plan, run: Run, accept: bool) -> dict[str, list[Any]]:
     """Return the old and new values of the settings that were edited in ``config.json``.
 
-    The old values are those in the newest checkpoint, whose own checksum protects them.
+    The old values come from the newest checkpoint, which is protected by its own checksum.
 
     Args:
         plan: the plan made from the run's ``config.json``.

@@ -1,4 +1,4 @@
-"""Paths in the settings of a run, which is resumed from any folder."""
+"""Paths in the settings of a run, which can be resumed from any working directory."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def absolute(path: str) -> str:
-    """Return the absolute path of a file or folder that exists; other texts as they are."""
+    """Return the absolute path of an existing file or folder; other strings are returned as is."""
     return str(Path(path).absolute()) if path and Path(path).exists() else path

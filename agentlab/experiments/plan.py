@@ -238,6 +238,10 @@ def _warn(plan: Plan, report: Report) -> None:
 
 def _finish(run: Run, result: Result) -> Result:
     """Record that a run has finished, unless it was interrupted."""
+    if result.saved is not None and not result.saved.is_dir():
+        raise AgentlabError(
+            f"{result.saved} was deleted before the end; `--resume {run.path}` saves it again"
+        )
     if not result.interrupted:
         run.update_config({"finished": result.length})
     return result

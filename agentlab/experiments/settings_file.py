@@ -1,4 +1,4 @@
-"""Settings of an agent's run in a YAML or JSON file, in agentlab's names or those of the RL Zoo."""
+"""Settings of an agent's run in a YAML or JSON file, under agentlab's or the RL Zoo's names."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LARGEST_FILE = 1 << 20  # bytes
 
 @dataclass(frozen=True)
 class FileSettings:
-    """The settings that a file gives.
+    """The settings in a file.
 
     Attributes:
         env: the environment's id, or ``None``.
         algo: the algorithm's name.
-        preset: the name of a preset for what the file leaves out, or ``None``.
+        preset: the name of a preset for settings missing from the file, or ``None``.
         values: settings by name, of the right types.
-        left_out: settings of the RL Zoo that agentlab does not have, with their values.
+        left_out: settings of the RL Zoo that agentlab does not support, with their values.
     """
 
     env: str | None
@@ -51,7 +51,7 @@ def read_settings(
 ) -> FileSettings:
     r"""Read the settings of an agent's run.
 
-    The file holds what ``config.json`` holds, or settings by name without the groups, or
+    The file has the content of a ``config.json``, or settings by name without its groups, or
     hyperparameters of RL Baselines3 Zoo: one entry, or a file of entries by environment.
 
     Args:
@@ -84,6 +84,8 @@ def read_settings(
     elif is_zoo(content):
         try:
             content, left_out = translate(content, algo)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"config={str(path)!r}: {error}") from error
         except (TypeError, ValueError, AttributeError) as error:
             why = f"{type(error).__name__}: {error}"
             raise InvalidArgument(
@@ -96,7 +98,7 @@ def read_settings(
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Return the mapping that a file holds; no tag of YAML runs code."""
+    """Return the mapping in a file; YAML tags cannot run code."""
     with reporting(f"config={str(path)!r} cannot be read"), open_regular(path) as file:
         text = file.read(LARGEST_FILE + 1)
     if len(text) > LARGEST_FILE:
@@ -107,12 +109,12 @@ def _load(path: Path) -> dict[str, Any]:
         why = " ".join(str(error).split())[:200]
         raise AgentlabError(f"config={str(path)!r} is not YAML or JSON: {why}") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise AgentlabError(f"config={str(path)!r} must hold settings as NAME: VALUE")
+        raise AgentlabError(f"config={str(path)!r} must contain settings as NAME: VALUE")
     return content
 
 
 def _entry(content: dict[str, Any], env: str, path: Path | str) -> dict[str, Any]:
-    """Return the entry of an environment in a file of the Zoo; other content is returned as is."""
+    """Return the entry of an environment in a Zoo file; other content is returned as is."""
     entries = [name for name, value in content.items() if isinstance(value, dict)]
     if set(entries) & set(GROUPS) or len(entries) < len(content) or not content:
         return content
@@ -125,7 +127,7 @@ def _entry(content: dict[str, Any], env: str, path: Path | str) -> dict[str, Any
 
 
 def _typed(content: Mapping[str, Any], algo: str, path: Path | str) -> dict[str, Any]:
-    """Return settings with values of the right types; texts are read like the values of flags."""
+    """Return settings with values of the right types; strings are parsed like flag values."""
     groups = (agent_class(algo).Config, Preprocessing, Environment, Training)
     hints = {name: hint for group in groups for name, hint in typing.get_type_hints(group).items()}
     known = [option.name for group in groups for option in fields(group)]

@@ -13,8 +13,8 @@ from agentlab.experiments.paths import absolute
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
-OWN = ("csv", "images", "text", "series", "pairs")
-FILES = (*OWN, "data_dir")
+OWN = ("csv", "images", "text", "series", "pairs", "ratings")
+FILES = (*OWN, "titles", "data_dir")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Source(Options):
 
     csv: tuple[str, ...] | None = option(None, "CSV files with a header, or a folder of them")
     target: str | None = option(
-        None, "CSV column to predict, or without labels, to leave out and color plots by"
+        None, "CSV column to predict; if unsupervised, column to exclude and color plots by"
     )
     kind: tuple[str, ...] | None = option(
         None,
@@ -40,11 +40,16 @@ class Source(Options):
         None, "task of the CSV's target; none infers it from the target's values"
     )
     images: str | None = option(
-        None, "folder with one subfolder of images per class, or without labels, of any images"
+        None, "folder of images; if supervised, with one subfolder per class"
     )
     size: int | None = option(
         None,
         "height and width to resize images to; none for the size of the first image, at most 128",
+        ge=1,
+    )
+    crop: int | None = option(
+        None,
+        "side in pixels of the central square to which images are cropped before they are resized",
         ge=1,
     )
     skip_unreadable: bool = option(False, "leave out images that cannot be read")
@@ -65,6 +70,10 @@ class Source(Options):
         "what to do with missing values, missing times and duplicate times of a series",
     )
     pairs: str | None = option(None, "file with a sentence, a tab and its translation on each line")
+    ratings: str | None = option(
+        None, "CSV file with the columns user, item and rating, and optionally title"
+    )
+    titles: str | None = option(None, "CSV file with the columns item and title, for --ratings")
     test: float = option(
         0.1, "fraction of the data for the test split, if the data have none", gt=0, lt=1
     )
@@ -77,7 +86,7 @@ class Source(Options):
     stand_in: bool = option(False, "use a small data set from an installed package instead")
 
     def located(self) -> Source:
-        """Return the source with absolute paths, so that a run is resumed from any folder."""
+        """Return the source with absolute paths, so that runs can be resumed from any folder."""
         changed: dict[str, Any] = {}
         for name in FILES:
             value = getattr(self, name)
@@ -93,7 +102,7 @@ class Source(Options):
             if path is not None and not Path(path).exists():
                 flag = flag_of(self.own or "data_dir")
                 raise AgentlabError(
-                    f"the run's data {path!r} are no longer there; pass their new path with {flag}"
+                    f"the run's data {path!r} no longer exist; pass their new path with {flag}"
                 )
 
     @property

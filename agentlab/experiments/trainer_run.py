@@ -20,7 +20,7 @@ from agentlab.experiments.recipes import Recipe, find_recipe
 from agentlab.experiments.source import FILES, Source, own_defaults
 from agentlab.experiments.stop_at import StopAt
 from agentlab.experiments.trainer_result import TrainerResult, read_test, write_test
-from agentlab.experiments.training_data import load_data, trainer_of
+from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
 from agentlab.runs import Run, seed_everything
@@ -78,8 +78,8 @@ class TrainerPlan(Plan):
         Args:
             recipe: name of a recipe; ``None`` for your own data, given by ``csv=`` and ``target=``,
                 for example.
-            trainer: name of a trainer for learning without labels from your own data; ``None`` for
-                that of the recipe or the data.
+            trainer: name of an unsupervised trainer for your own data; ``None`` for the recipe's or
+                the data's default.
             settings: fields of ``Source``, ``Fitting`` and the trainer's configuration.
 
         Raises:
@@ -184,17 +184,6 @@ class TrainerPlan(Plan):
         yield _TrainerTraining(self, self.load_data())
 
 
-def choose_trainer(
-    recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
-) -> tuple[str, TrainingData | None]:
-    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
-    if (name := trainer_of(source, recipe, trainer)) is not None:
-        return name, None
-    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
-    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
-    return data.trainer, data
-
-
 @dataclass(frozen=True)
 class _TrainerTraining:
     plan: TrainerPlan
@@ -216,19 +205,19 @@ class _TrainerTraining:
             callbacks=callbacks,
             **data.options,
         )
-        path = run.path  # which may have been moved
+        path = run.place()
         if trainer.interrupted:
             return TrainerResult(path, True, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
         classes = trainer.report(*data.test)
-        write_test(metrics, data, path, report=classes)
+        write_test(metrics, data, run.place(), report=classes)
         report("test", _in_words(metrics))
         for number, line in enumerate(classes):
             report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
         if trainer.history:
-            report("plot", plot_history(path))
+            report("plot", plot_history(run.place()))
         for name, figure in trainer.plots(*data.test).items():
             report("plot", _draw(figure, run, name, len(trainer.history)))
         for animation in animate(path):
@@ -236,8 +225,8 @@ class _TrainerTraining:
         if (points := trainer.projection(*data.test)) is not None:
             from agentlab.runs.projector import write_projector
 
-            report("projector", write_projector(path / "tensorboard", "test", *points))
-        return TrainerResult(path, False, saved, len(trainer.history), dict(metrics))
+            report("projector", write_projector(run.place() / "tensorboard", "test", *points))
+        return TrainerResult(run.place(), False, saved, len(trainer.history), dict(metrics))
 
 
 def cross_validate(
@@ -301,4 +290,4 @@ def _draw(figure: Any, run: Run, name: str, step: int) -> Path:
     from agentlab.plots.style import figure_to_array, save_figure
 
     run.image(name, step, figure_to_array(figure))
-    return save_figure(figure, run.path / "plots" / f"{name}.png")
+    return save_figure(figure, run.place() / "plots" / f"{name}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None
     Args:
         source: the source of the data.
         recipe: the recipe, if any.
-        trainer: the trainer that the user named, for learning without labels.
+        trainer: the trainer that the user named, for unsupervised learning.
     """
     if trainer is not None:
         return trainer
@@ -40,6 +41,17 @@ def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None
         return {"regression": "regressor", "classification": "classifier", None: None}[source.task]
     own = {"images": "classifier", "text": "language_model", "series": "forecaster"}
     return own.get(source.own or "", "translator")
+
+
+def choose_trainer(
+    recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
+) -> tuple[str, TrainingData | None]:
+    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
+    if (name := trainer_of(source, recipe, trainer)) is not None:
+        return name, None
+    seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
+    data = load_data(source, recipe, seed, validation, given.get("standardize", True))
+    return data.trainer, data
 
 
 def load_data(
@@ -74,8 +86,8 @@ def load_data(
         return _public(source, recipe)
     if source.own is None:
         raise AgentlabError(
-            "data are missing: pass --recipe NAME (--list shows all recipes), --csv, --images, "
-            "--text, --series or --pairs"
+            "data are missing: pass --recipe NAME (--list shows all recipes), or your own data, "
+            "such as --csv FILE or --images FOLDER"
         )
     if source.own == "csv":
         return _csv(source, seed, validation, standardize)
@@ -97,8 +109,10 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
 
     found = load(recipe.data, source.data_dir, source.stand_in)
     options: dict[str, Any] = {}
-    if recipe.trainer in ("classifier", "capsules", "overlapping_capsules"):
+    if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
+    elif recipe.trainer == "ratings_rbm":
+        options["titles"] = found.titles
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
     return TrainingData(
@@ -152,6 +166,7 @@ def _images(source: Source, seed: int, validation: float) -> TrainingData:
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         "classifier",

@@ -1,4 +1,4 @@
-"""Training data without labels: the user's own images and tables."""
+"""Unlabeled training data: the user's own images and tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
 
 if TYPE_CHECKING:
-    from agentlab.experiments.data_splits import TrainingData
     from agentlab.experiments.source import Source
 
-# The trainer for the user's own data if none is named, by the flag of the data.
-DEFAULT_TRAINERS = {"images": "autoencoder", "csv": "autoencoder"}
-CONVOLUTIONAL = ("autoencoder", "vae")  # which get a convolutional network for images
+# The default trainer for the user's own data, by the flag of the data.
+DEFAULT_TRAINERS = {"images": "autoencoder", "csv": "autoencoder", "ratings": "ratings_rbm"}
+CONVOLUTIONAL = ("autoencoder", "vae")  # which use a convolutional network for images
 
 
 def unlabeled_defaults(trainer: str, own: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,19 +34,19 @@ def unlabeled_defaults(trainer: str, own: str | None, given: Mapping[str, Any]) 
 
 
 def default_trainer(own: str) -> str:
-    """Return the trainer for the user's own data without labels.
+    """Return the default trainer for the user's own unlabeled data.
 
     Raises:
-        AgentlabError: for data that only supervised learning takes.
+        AgentlabError: for data that only supervised training takes.
     """
     if own not in DEFAULT_TRAINERS:
         known = ", ".join(f"--{name}" for name in DEFAULT_TRAINERS)
-        raise AgentlabError(f"--{own} cannot be learned from without labels; pass {known}")
+        raise AgentlabError(f"--{own} is only for supervised training; pass {known}")
     return DEFAULT_TRAINERS[own]
 
 
 def load_unlabeled(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
-    """Load the user's own data without labels.
+    """Load the user's own unlabeled data.
 
     Args:
         source: the source of the data.
@@ -58,8 +57,13 @@ def load_unlabeled(source: Source, trainer: str, seed: int, validation: float) -
     Raises:
         AgentlabError: for missing or unsuitable files.
     """
-    loaders = {"images": _images, "csv": _csv}
+    loaders = {"images": _images, "csv": _csv, "ratings": _ratings}
     default_trainer(source.own or "")
+    if (trainer == "ratings_rbm") != (source.own == "ratings"):
+        raise AgentlabError(
+            f"--trainer {trainer} does not take --{source.own}; --ratings is for ratings_rbm, "
+            "which takes no other data"
+        )
     return loaders[source.own or ""](source, trainer, seed, validation)
 
 
@@ -73,6 +77,7 @@ def _images(source: Source, trainer: str, seed: int, validation: float) -> Train
         validation,
         source.test,
         skip_unreadable=source.skip_unreadable,
+        crop=source.crop,
     )
     return TrainingData(
         trainer,
@@ -86,7 +91,7 @@ def _images(source: Source, trainer: str, seed: int, validation: float) -> Train
 
 def _csv(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
     from agentlab.data import split_indices
-    from agentlab.data.csv_files import read_frame
+    from agentlab.data.csv_frame import read_frame
 
     assert source.csv is not None
     frame = read_frame(source.csv, source.decimal, source.missing, source.encoding)
@@ -102,3 +107,21 @@ def _csv(source: Source, trainer: str, seed: int, validation: float) -> Training
     )
     note = f"rows: {len(parts[0]):,} training, {len(parts[1]):,} test"
     return TrainingData(trainer, train, test, notes=[note])
+
+
+def _ratings(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
+    from agentlab.data import split_indices
+    from agentlab.data.ratings import read_ratings, read_titles
+
+    found = read_ratings(str(source.ratings), source.encoding)
+    titles = found.titles
+    if source.titles is not None:
+        titles = read_titles(source.titles, source.encoding)
+    parts = split_indices(len(found.y), (1 - source.test, source.test), seed)
+    train, test = ((found.x[rows], found.y[rows]) for rows in parts)
+    users, items = (len(set(found.x[:, side].tolist())) for side in (0, 1))
+    note = (
+        f"{source.ratings}: {len(found.y):,} ratings of {items:,} items by {users:,} users; "
+        f"{len(parts[1]):,} in the test split"
+    )
+    return TrainingData(trainer, train, test, options={"titles": titles}, notes=[note])

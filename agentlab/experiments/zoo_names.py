@@ -1,4 +1,4 @@
-"""Hyperparameters of RL Baselines3 Zoo, translated to agentlab's settings.
+"""Hyperparameters of RL Baselines3 Zoo, translated to agentlab settings.
 
 The Zoo names them as Stable-Baselines3 does, and writes some as Python, such as
 ``dict(net_arch=[64, 64])``.
@@ -14,7 +14,7 @@ from typing import Any
 from agentlab.errors import InvalidArgument
 
 ON_POLICY = ("pg", "ppo", "a2c")
-# Names that differ; all other names are the same in both.
+# Names that differ; all others are the same in both.
 RENAMED = {
     "n_timesteps": "steps",
     "exploration_initial_eps": "epsilon_start",
@@ -43,10 +43,11 @@ SAME = (
     "target_policy_noise",
     "target_update_interval",
     "tau",
+    "top_quantiles_to_drop_per_net",
     "vf_coef",
     "frame_stack",
 )
-# Values of Stable-Baselines3 where an entry leaves them out and agentlab's defaults differ.
+# Stable-Baselines3's defaults, where they differ from agentlab's, for entries without a value.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": {"rollout_length": 2048, "batch_size": 64},
     "dqn": {
@@ -58,12 +59,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "td3": {"hidden": [400, 300]},
     "ddpg": {"hidden": [400, 300]},
 }
-# Hyperparameters without a counterpart, which are reported and left out.
+# Hyperparameters without a counterpart, which are reported and ignored.
 LEFT_OUT = (
     "use_sde",
+    "use_sde_at_warmup",
     "sde_sample_freq",
+    "log_std_init",
+    "clip_range",
     "ortho_init",
-    "n_critics",
     "optimizer_class",
     "optimizer_kwargs",
     "env_wrapper",
@@ -119,7 +122,7 @@ def translate(entry: Mapping[str, Any], algo: str) -> tuple[dict[str, Any], dict
 
     Returns:
         Settings of agentlab, and the hyperparameters that have no counterpart. Names that are
-        unknown to both are returned among the settings.
+        unknown to both stay among the settings.
 
     Raises:
         InvalidArgument: for a value that cannot be read or expressed.
@@ -144,7 +147,7 @@ def translate(entry: Mapping[str, Any], algo: str) -> tuple[dict[str, Any], dict
 
 
 class _Translation:
-    """Settings found so far, and a method for each hyperparameter that is not only renamed."""
+    """Settings found so far, and a method for each hyperparameter that needs a conversion."""
 
     def __init__(self, found: dict[str, Any], rest: dict[str, Any], algo: str) -> None:
         self.found, self.rest, self.algo = found, rest, algo
@@ -178,7 +181,7 @@ class _Translation:
             self.rest["use_sde"] = value
 
     def on_train_freq(self, value: Any) -> None:
-        """Translate steps of all environments at once, which agentlab counts one by one."""
+        """Translate calls to ``env.step``; agentlab counts steps summed over the environments."""
         if not isinstance(value, int):
             raise InvalidArgument(f"train_freq={value!r} must be a number of steps")
         self.found["train_freq"] = value * int(self.found["n_envs"])
@@ -203,7 +206,7 @@ class _Translation:
             self.rest["env_wrapper"] = others
 
     def on_policy_kwargs(self, value: Any) -> None:
-        """Translate the arguments of the policy's class; those without counterpart are kept."""
+        """Translate the policy's arguments; those without a counterpart are kept."""
         parts = dict(_literal("policy_kwargs", value))
         if (arch := parts.pop("net_arch", None)) is not None:
             kinds = list(arch.values()) if isinstance(arch, dict) else [arch]
@@ -216,12 +219,17 @@ class _Translation:
             self.found["activation"] = str(activation).rpartition(".")[2].lower()
         if "log_std_init" in parts and self.algo == "ppo":
             self.found["log_std_init"] = parts.pop("log_std_init")
+        for name in ("n_critics", "n_quantiles"):
+            if name in parts and self.algo == "sac":
+                self.found[name] = parts.pop(name)
+        if "n_quantiles" in parts and self.algo == "dqn":
+            self.found.update(distribution="quantile", n_atoms=parts.pop("n_quantiles"))
         if (width := parts.pop("lstm_hidden_size", None)) is not None:
             self.found["hidden"] = [width]
         self.rest.update(parts)
 
     def finish(self) -> None:
-        """Translate what depends on several hyperparameters."""
+        """Translate settings that depend on several hyperparameters."""
         found = self.found
         text = str(found.get("ent_coef", ""))
         if text.startswith("auto_"):
@@ -229,24 +237,24 @@ class _Translation:
         if found.get("gradient_steps") == -1:
             found["gradient_steps"] = found.get("train_freq", found["n_envs"])
         if self.algo not in ON_POLICY and "learning_starts" in found:
-            # A minibatch is sampled only once there are as many transitions.
+            # Learning can start only when there are enough transitions for a minibatch.
             least = found.get("batch_size", 256)
             found["learning_starts"] = max(found["learning_starts"], least)
         if self.algo in ON_POLICY and (batch := found.pop("batch_size", None)) is not None:
             steps = found.get("rollout_length", 2048) * found["n_envs"]
-            if steps % batch:
+            if steps % batch and steps > batch:
                 raise InvalidArgument(
                     f"batch_size={batch} must divide the {steps} steps of a rollout"
                 )
-            found["n_minibatches"] = steps // batch
+            found["n_minibatches"] = max(steps // batch, 1)
         if found.get("decay_clip_range") and "decay_steps" not in found:
-            raise InvalidArgument(
-                "a clip_range that decays needs a learning_rate that does, such as lin_3e-4"
-            )
+            # It can decay only together with the learning rate, so here it is constant.
+            del found["decay_clip_range"]
+            self.rest["clip_range"] = "the decay to 0"
 
 
 def _number(value: Any) -> Any:
-    """Return a number that is a text or a whole float in YAML; other values are returned as is."""
+    """Return a number that YAML reads as a string or whole float; others are returned as is."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -262,7 +270,7 @@ def _schedule(value: Any) -> tuple[Any, bool]:
 
 
 def _literal(name: str, value: Any) -> Any:
-    """Return the value of a Python literal; ``dict(...)`` is one, and names stay texts.
+    """Return the value of a Python literal; ``dict(...)`` is allowed, and names become strings.
 
     Nothing is executed.
     """

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.decoders import mirror, torso_blocks
 from agentlab.nets.image_torso import layer_seed
+from agentlab.nets.mirroring import mirror, torso_blocks
 from agentlab.nets.mlp import MLP
 
 
@@ -141,7 +141,9 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
             torso_blocks(self.torso),
             [] if self.code_layer is None else [self.code_layer],
         )
-        if not any(layer.weights for layer in blocks[-1]):  # it only flattens, before the code
+        if blocks and not any(
+            layer.weights for layer in blocks[-1]
+        ):  # it only flattens, before the code
             *blocks, flatten = blocks
             code = [*flatten, *code] if code else []
         return [*blocks, code] if code else blocks

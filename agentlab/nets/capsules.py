@@ -51,6 +51,11 @@ def mask_capsules(capsules: Any, classes: Any) -> Any:
     return tf.reshape(capsules * kept[..., None], (-1, count * dimension))
 
 
+def wide(layer: Any) -> str:
+    """Return the dtype of a layer's outputs: float32 even if it computes in 16 bits, or float64."""
+    return str(keras.backend.result_type(layer.compute_dtype, "float32"))
+
+
 @keras.saving.register_keras_serializable("agentlab")
 class PrimaryCapsules(keras.layers.Layer):  # type: ignore[misc]
     """A convolution whose outputs are grouped into vectors and squashed.
@@ -103,7 +108,7 @@ class PrimaryCapsules(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Return the capsules of ``inputs``."""
-        features = tf.cast(self.convolution(inputs), tf.float32)  # [batch, h, w, channels * d]
+        features = tf.cast(self.convolution(inputs), wide(self))  # [batch, h, w, channels * d]
         _, height, width, _ = features.shape
         count = height * width * self.channels
         return squash(tf.reshape(features, (-1, count, self.dimension)))  # [batch, capsules, d]
@@ -173,22 +178,23 @@ class RoutingCapsules(keras.layers.Layer):  # type: ignore[misc]
         """Return the output capsules."""
         # The votes, [batch, capsules, count, dimension], are never computed: their weighted sums
         # and their agreement with the outputs are products of matrices, which is much faster.
-        dtype = self.compute_dtype
+        dtype, full = self.compute_dtype, wide(self)
         capsules, weights = tf.cast(inputs, dtype), tf.cast(self.transformations, dtype)
         _, number, size = capsules.shape
         fixed, fixed_weights = tf.stop_gradient(capsules), tf.stop_gradient(weights)
-        logits = tf.zeros((self.count, tf.shape(inputs)[0], number))  # [count, batch, capsules]
+        shape = self.count, tf.shape(inputs)[0], number
+        logits = tf.zeros(shape, full)  # [count, batch, capsules]
 
         def outputs(capsules: Any, weights: Any) -> Any:
             couplings = tf.cast(_softmax(logits), dtype)[..., None]
             weighted = tf.reshape(couplings * capsules, (self.count, -1, number * size))
-            return squash(tf.cast(weighted @ weights, tf.float32))  # [count, batch, dimension]
+            return squash(tf.cast(weighted @ weights, full))  # [count, batch, dimension]
 
         for _ in range(self.iterations - 1):
             found = tf.cast(outputs(fixed, fixed_weights), dtype)
             seen = tf.matmul(found, fixed_weights, transpose_b=True)  # [count, batch, capsules * d]
             seen = tf.reshape(seen, (self.count, -1, number, size))
-            logits += tf.cast(tf.reduce_sum(seen * fixed, axis=-1), tf.float32)
+            logits += tf.cast(tf.reduce_sum(seen * fixed, axis=-1), full)
         return tf.transpose(outputs(capsules, weights), (1, 0, 2))  # [batch, count, dimension]
 
     def get_config(self) -> dict[str, Any]:

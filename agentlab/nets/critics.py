@@ -20,7 +20,8 @@ class Critics(keras.Model):  # type: ignore[misc]
     observations it has no weights.
 
     Input shapes: that of the torso, and actions ``[batch, size]``.
-    Output shape: ``[critics, batch]``, float32.
+    Output shape: ``[critics, batch]``, or with several outputs ``[critics, batch, outputs]``,
+    float32.
 
     Args:
         torso: a built torso.
@@ -30,6 +31,9 @@ class Critics(keras.Model):  # type: ignore[misc]
         activation: name of a Keras activation.
         seed: seed of the initial kernels, which are uniform between plus and minus one divided by
             the square root of the number of inputs (LeCun et al. 1998, as in PyTorch).
+        outputs: number of outputs of each Q-function.
+        dropout: dropout rate after each hidden product (Hiraoka et al. 2022, DroQ).
+        layer_norm: normalize each hidden layer before its activation (Ba et al. 2016).
 
     >>> import numpy as np
     >>> from agentlab.nets import make_torso
@@ -46,17 +50,23 @@ class Critics(keras.Model):  # type: ignore[misc]
         hidden: Sequence[int] = (256, 256),
         activation: str = "relu",
         seed: int | None = None,
+        outputs: int = 1,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_activation(activation)
         self.torso, self.action_size, self.critics = torso, action_size, critics
+        self.outputs, self.dropout, self.layer_norm = outputs, dropout, layer_norm
         self.hidden, self.activation, self.seed = tuple(hidden), activation, seed
         self.activate = keras.activations.get(activation)
         self.kernels: list[Any] = []  # [critics, inputs, units] each
         self.biases: list[Any] = []  # [critics, 1, units] each
+        self.scales: list[Any] = []  # of the layer normalization, [critics, 1, units] each
+        self.offsets: list[Any] = []
         inputs = torso.features + action_size
-        for layer, units in enumerate((*self.hidden, 1)):
+        for layer, units in enumerate((*self.hidden, outputs)):
             self.kernels.append(
                 self.add_weight(
                     shape=(critics, inputs, units),
@@ -69,6 +79,13 @@ class Critics(keras.Model):  # type: ignore[misc]
                     shape=(critics, 1, units), initializer="zeros", name=f"bias_{layer}"
                 )
             )
+            if layer_norm and layer < len(self.hidden):
+                for name, values in (("scale", self.scales), ("offset", self.offsets)):
+                    initial = "ones" if name == "scale" else "zeros"
+                    shape = (critics, 1, units)
+                    values.append(
+                        self.add_weight(shape=shape, initializer=initial, name=f"{name}_{layer}")
+                    )
             inputs = units
         self.built = True
 
@@ -76,20 +93,39 @@ class Critics(keras.Model):  # type: ignore[misc]
         bound = inputs**-0.5
         return keras.initializers.RandomUniform(-bound, bound, seed=seed)
 
-    def call(self, observations: Any, actions: Any, critics: int | None = None) -> Any:
-        """Return the Q-values of actions, ``[critics, batch]``.
+    def call(
+        self, observations: Any, actions: Any, critics: int | None = None, seed: Any = None
+    ) -> Any:
+        """Return the Q-values of actions, ``[critics, batch]``, or several outputs for each.
 
         Args:
             observations: ``[batch, ...]``.
             actions: ``[batch, size]``.
             critics: evaluate only this many of them; ``None`` for all.
+            seed: seeds dropout, int32 ``[2]``; ``None`` for no dropout.
         """
-        outputs = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
-        for layer, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
-            outputs = tf.matmul(outputs, kernel[:critics]) + bias[:critics]  # [critics, b, units]
-            if layer < len(self.hidden):
-                outputs = self.activate(outputs)
-        return outputs[..., 0]
+        features = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
+        for layer in range(len(self.hidden)):
+            features = self._product(layer, features, critics)  # [critics, b, units]
+            if self.dropout and seed is not None:
+                features = self._drop(features, seed + [layer, 0])
+            if self.layer_norm:
+                features = self._normalize(layer, features, critics)
+            features = self.activate(features)
+        outputs = self._product(len(self.hidden), features, critics)
+        return outputs[..., 0] if self.outputs == 1 else outputs
+
+    def _product(self, layer: int, inputs: Any, critics: int | None) -> Any:
+        return tf.matmul(inputs, self.kernels[layer][:critics]) + self.biases[layer][:critics]
+
+    def _drop(self, features: Any, seed: Any) -> Any:
+        kept = tf.random.stateless_uniform(tf.shape(features), seed) >= self.dropout
+        return tf.where(kept, features / (1 - self.dropout), 0.0)
+
+    def _normalize(self, layer: int, features: Any, critics: int | None) -> Any:
+        mean, variance = tf.nn.moments(features, [2], keepdims=True)
+        normalized = (features - mean) * tf.math.rsqrt(variance + 1e-5)
+        return normalized * self.scales[layer][:critics] + self.offsets[layer][:critics]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
@@ -101,6 +137,9 @@ class Critics(keras.Model):  # type: ignore[misc]
             "hidden": self.hidden,
             "activation": self.activation,
             "seed": self.seed,
+            "outputs": self.outputs,
+            "dropout": self.dropout,
+            "layer_norm": self.layer_norm,
         }
 
     @classmethod

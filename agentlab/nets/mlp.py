@@ -12,6 +12,8 @@ import tensorflow as tf
 from agentlab.nets.activation_names import check_activation
 from agentlab.nets.sparse import SparseRows, sparse_matmul
 
+EPSILON = 1e-5  # of layer normalization, as in the paper's code and PyTorch
+
 
 @keras.saving.register_keras_serializable("agentlab")
 class MLP(keras.Model):  # type: ignore[misc]
@@ -29,6 +31,7 @@ class MLP(keras.Model):  # type: ignore[misc]
             preserves the variance through ReLU layers (He et al. 2015).
         seed: seed of the initial kernels.
         signed: whether ``SparseRows`` may contain -1.
+        layer_norm: normalize each layer before its activation (Ba et al. 2016).
 
     Raises:
         InvalidArgument: for an unknown activation.
@@ -46,17 +49,19 @@ class MLP(keras.Model):  # type: ignore[misc]
         gain: float = math.sqrt(2),
         seed: int | None = None,
         signed: bool = False,
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_activation(activation)
         self.hidden, self.activation = tuple(hidden), activation
         self.scale, self.gain, self.seed = scale, gain, seed
-        self.signed = signed
+        self.signed, self.layer_norm = signed, layer_norm
+        self.activate = keras.activations.get(activation)
         self.denses = [
             keras.layers.Dense(
                 units,
-                activation,
+                None if layer_norm else activation,
                 kernel_initializer=keras.initializers.Orthogonal(
                     gain, seed=None if seed is None else seed + i
                 ),
@@ -65,6 +70,12 @@ class MLP(keras.Model):  # type: ignore[misc]
             )
             for i, units in enumerate(self.hidden)
         ]
+        self.norms = [
+            keras.layers.LayerNormalization(
+                epsilon=EPSILON, dtype=self.dtype_policy, name=f"norm_{i}"
+            )
+            for i in range(len(self.hidden) * layer_norm)
+        ]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights for inputs of ``input_shape``, with the batch dimension."""
@@ -72,26 +83,32 @@ class MLP(keras.Model):  # type: ignore[misc]
         for dense in self.denses:
             dense.build((None, width))
             width = dense.units
+        for dense, norm in zip(self.denses, self.norms, strict=False):
+            norm.build((None, dense.units))
         self.features = width
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """Return the features of ``inputs``, ``[batch, features]``."""
+        done = 0
         if isinstance(inputs, SparseRows):
-            first, *rest = self.denses
+            first, done = self.denses[0], 1
             features = (
                 sparse_matmul(inputs, first.kernel, self.signed) + first.bias
             )  # [batch, units]
-            features = first.activation(features)
+            features = self._normalized(0, first.activation(features))
         else:
-            rest = self.denses
             flat = tf.reshape(inputs, (tf.shape(inputs)[0], -1))  # [batch, inputs]
             # float32 even if the layers compute in 16 bits; float64 if they compute in that.
             dtype = keras.backend.result_type(self.compute_dtype, "float32")
             features = tf.cast(flat, dtype) / self.scale
-        for dense in rest:
-            features = dense(features)  # [batch, units]
+        for i, dense in enumerate(self.denses[done:], done):
+            features = self._normalized(i, dense(features))  # [batch, units]
         return features
+
+    def _normalized(self, layer: int, features: Any) -> Any:
+        """Apply a layer's normalization and, after it, the activation."""
+        return self.activate(self.norms[layer](features)) if self.norms else features
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
@@ -103,4 +120,5 @@ class MLP(keras.Model):  # type: ignore[misc]
             "gain": self.gain,
             "seed": self.seed,
             "signed": self.signed,
+            "layer_norm": self.layer_norm,
         }

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.decoders import mirror
 from agentlab.nets.image_torso import layer_seed
+from agentlab.nets.mirroring import mirror
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -28,7 +28,7 @@ class Sampling(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, means: Any, log_variances: Any, seed: Any) -> Any:
         """Return ``means`` plus noise of the variances."""
-        noise = tf.random.stateless_normal(tf.shape(means), seed, means.dtype)
+        noise = tf.random.stateless_normal(tf.shape(means), seed, dtype=means.dtype)
         return means + tf.exp(0.5 * log_variances) * noise
 
 

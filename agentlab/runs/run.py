@@ -121,6 +121,11 @@ class Run:
                 pass
         return run
 
+    def place(self) -> Path:
+        """Return the folder, found again if it was renamed; raise if it was deleted."""
+        with self._writing():
+            return self.path
+
     def log(self, step: int, metrics: Mapping[str, float], timings: Mapping[str, float]) -> None:
         """Append a row to ``metrics.csv`` and to ``timings.csv``, and write both to TensorBoard.
 
@@ -222,10 +227,7 @@ class Run:
         return path
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """Return the newest valid checkpoint, or ``None`` if none was ever saved.
-
-        Damaged ones are skipped, with a warning; if all are damaged, ``AgentlabError`` is raised.
-        """
+        """Return the newest intact checkpoint, or ``None``; see ``CheckpointFolder.newest``."""
         return self.checkpoints.newest()
 
     def resume(self) -> Checkpoint | None:
@@ -235,15 +237,13 @@ class Run:
         return checkpoint
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
-        """Discard all records made after ``checkpoint``, before the run is resumed from it.
-
-        ``None`` rewinds to the start, for a run that ended before its first checkpoint.
-        """
+        """Discard all records made after ``checkpoint``, or all of them for ``None``."""
         with self._writing():
             self.close()
             self._acquire_lock()
             folder = None if checkpoint is None else checkpoint.path
-            remove_temporaries(self.path)
+            for place in (self.path, self.path / "plots", self.path / "videos"):
+                remove_temporaries(place)
             for table in self._tables:
                 table.restore(folder)
             self.checkpoints.rewind(checkpoint)

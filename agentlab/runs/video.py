@@ -114,4 +114,7 @@ def _encoding(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise AgentlabError(f"video={str(path)!r} cannot be encoded: {lines[0]}") from error
+        why = lines[0]
+        if not isinstance(error, OSError | RuntimeError | ValueError | AgentlabError):
+            why = f"ffmpeg does not work ({type(error).__name__}: {why})"
+        raise AgentlabError(f"video={str(path)!r} cannot be encoded: {why}") from error

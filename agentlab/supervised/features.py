@@ -133,8 +133,9 @@ class FeatureTrainer(Trainer):
 
     def on_train_start(self) -> None:
         """Initialize the torso from the pretrained one, if the configuration names one."""
-        if self.config.pretrained is not None and not self.given_net:
-            start_from(self.config.pretrained, [self.net.torso], self.preprocessor)
+        source = getattr(self.config, "pretrained", None)
+        if source is not None and not self.given_net:
+            start_from(source, [self.net.torso], self.preprocessor)
 
     def check_net(self, data: Batches) -> None:
         """Build a network that the user passed, and check its inputs and outputs."""

@@ -275,9 +275,8 @@ class Forecaster(Trainer):
         for number, rows in enumerate(windows.rows(chosen), 1):
             past, future = np.split(rows, [windows.past])
             naive = np.broadcast_to(past[-1], future.shape)
-            past, future, predicted, naive = (
-                part[:, :few] for part in (past, future, self.predict(past), naive)
-            )
+            shown = past, future, self.predict(past), naive
+            past, future, predicted, naive = (part[:, :few] for part in shown)
             drawn[f"forecast_{number}"] = forecast(past, future, predicted, naive, names)
         net, naive = (np.sqrt(e[:few]) for e in errors_by_horizon(self._forecast, windows))
         drawn["error_by_horizon"] = horizon_errors(net, naive, names)

@@ -161,9 +161,9 @@ class OverlappingCapsules(CapsuleClassifier):
         first = next(iter(self.held_out(x, y).epoch(SHOWN)))
         inputs, labels = np.asarray(first.inputs), np.asarray(first.targets[0])
         capsules = self.capsules(inputs)
-        rebuilt = [self.decode(capsules, labels[:, k]) for k in range(2)]
+        one, other = (self.decode(capsules, labels[:, k]) for k in range(2))
         names = [f"{self.classes[a]} and {self.classes[b]}" for a, b in labels]
-        return {"reconstructions": pair_panel(inputs / self.net.scale, *rebuilt, names)}
+        return {"reconstructions": pair_panel(inputs / self.net.scale, one, other, names)}
 
     def projection(self, *data: Any) -> None:
         """Return nothing: the points of pairs have no single label."""

@@ -123,6 +123,18 @@ def points() -> Examples:
     return Examples((x[:40],), (x[40:],), x[40:], x[40:, :2])
 
 
+def ratings() -> Examples:
+    """Return ratings from 1 to 5 of 12 items by 16 users, who are of two tastes."""
+    rng = np.random.default_rng(7)
+    user, item = (part.ravel() for part in np.meshgrid(np.arange(16), np.arange(12)))
+    y = 3 + 1.5 * (-1) ** (user + item) + rng.normal(0, 0.5, len(user))
+    y, order = y.clip(1, 5).round(), rng.permutation(len(user))[:120]
+    x, y = np.column_stack([user, item])[order], y[order]
+    levels = np.full((2, 16), -1, np.int32)
+    wrong = x[100:, :1]
+    return Examples((x[:100], y[:100]), (x[100:], y[100:]), x[100:], wrong, exported=levels)
+
+
 KINDS: dict[str, Callable[[], Examples]] = {
     "classes": classes,
     "numbers": numbers,
@@ -134,4 +146,5 @@ KINDS: dict[str, Callable[[], Examples]] = {
     "series": series,
     "sentences": sentences,
     "points": points,
+    "ratings": ratings,
 }

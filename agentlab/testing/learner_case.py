@@ -44,11 +44,22 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "forecaster": [("series", {"past": PAST, "horizon": 3, "units": 4, "dropout": 0.2})],
     "siamese": [("classes", {})],
-    "autoencoder": [
-        ("points", {"code": 2}),
-        ("images", {"code": 4, "noise": "masking", "pretrain_epochs": 1}),
+    "pca": [("points", {}), ("images", {"n_components": 0.9})],
+    "kmeans": [("points", {"n_clusters": 2})],
+    "som": [("points", {"rows": 3, "columns": 3})],
+    "rbm": [
+        ("images", {"units": 6, "persistent": True, "chains": 10}),
+        ("points", {"units": 6, "visible": "gaussian", "cd_steps": 2, "learning_rate": 0.01}),
     ],
-    "vae": [("images", {"latent_dim": 2, "binarize": True})],
+    "dbn": [("images", {"hidden": (6, 4), "pretrain_epochs": 1, "epochs": 2})],
+    "ratings_rbm": [("ratings", {"units": 4})],
+    "autoencoder": [
+        (
+            "images",
+            {"hidden": (), "code": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
+        ),
+    ],
+    "vae": [("points", {"latent_dim": 2})],
     "gan": [("points", {"latent_dim": 3, "loss": "hinge", "generator_steps": 2})],
     "dcgan": [
         ("drawings", {"latent_dim": 4, "filters": 2, "label_smoothing": 0.1}),

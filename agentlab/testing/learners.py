@@ -163,6 +163,9 @@ def check_inference_model(case: LearnerCase) -> None:
     data = case.data
     outputs = model(data.inputs if data.exported is None else data.exported)
     require(isinstance(outputs, dict), "inference_model must return a dictionary of tensors")
+    if "codes" in outputs:
+        close = np.allclose(outputs["codes"], case.fitted.encode(data.inputs), atol=1e-4)
+        require(close, "inference_model and encode return different codes")
     if not {"classes", "predictions"} & set(outputs):
         return
     expected = np.asarray(case.apply(case.fitted))

@@ -31,7 +31,10 @@ class Callback:
         """Called before the first step, and when a run is resumed."""
 
     def on_step(self, step: int) -> None:
-        """Called after each step of all environments; agents only.
+        """Called after each step of all environments, and after ``on_metrics``; agents only.
+
+        If it has not returned 5 seconds after Ctrl-C or SIGTERM, it is interrupted, and a resumed
+        run begins with calling it again.
 
         Args:
             step: number of steps so far, summed over the environments.

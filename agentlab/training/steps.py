@@ -31,9 +31,9 @@ class LearningStep:
         self._spec = batch_spec(example, ragged)
         variables = trainer.net.trainable_variables
 
-        def make(training: bool) -> Update:
+        def make(training: bool, sums: Sums) -> Update:
             return make_update(
-                lambda batch: self._loss(batch, training),
+                lambda batch: self._loss(batch, training, sums),
                 (),
                 variables,
                 trainer.optimizer,
@@ -42,9 +42,9 @@ class LearningStep:
                 xla=trainer.uses_xla,
             )
 
-        self._update = make(True)
+        self._update = make(True, self._sums)
         # Without dropout, so that computing histograms does not advance its random state.
-        self.still = make(False)
+        self.still = make(False, Sums())
 
     def __call__(self, batch: Batch) -> dict[str, float]:
         """Train on a batch and return the means of its metrics, and ``grad_norm``."""
@@ -56,12 +56,12 @@ class LearningStep:
         losses = tf.function(lambda batch: self._trainer.losses(batch, False))
         return losses.get_concrete_function(self._spec)
 
-    def _loss(self, batch: Batch, training: bool) -> Loss:
+    def _loss(self, batch: Batch, training: bool, sums: Sums) -> Loss:
         found, weights = self._trainer.losses(batch, training), batch.weights
         minimized = found.get("objective", found["loss"])
         lost = tf.reduce_sum(minimized * weights) / tf.maximum(tf.reduce_sum(weights), 1e-9)
         lost += tf.add_n([tf.zeros(()), *self._trainer.net.losses, *self._penalties()])
-        return Loss(lost, {}, self._sums.of(found, weights))
+        return Loss(lost, {}, sums.of(found, weights))
 
     def _penalties(self) -> list[Any]:
         """Return the L1 and L2 penalties on all kernels, without the network's own."""

@@ -22,9 +22,19 @@ TRAINERS = Registry(
         "gan": "agentlab.unsupervised.gan:GAN",
         "dcgan": "agentlab.unsupervised.dcgan:DCGAN",
         "vae": "agentlab.unsupervised.vae:VAE",
+        "rbm": "agentlab.unsupervised.rbm:RBM",
+        "dbn": "agentlab.unsupervised.dbn:DBN",
+        "ratings_rbm": "agentlab.unsupervised.ratings_rbm:RatingsRBM",
     },
 )
-ESTIMATORS: Registry[str] = Registry("estimator", {})
+ESTIMATORS = Registry(
+    "estimator",
+    {
+        "pca": "agentlab.unsupervised.pca:PCA",
+        "kmeans": "agentlab.unsupervised.kmeans:KMeans",
+        "som": "agentlab.unsupervised.som:SOM",
+    },
+)
 
 
 def is_unsupervised(trainer: str) -> bool:

@@ -142,17 +142,17 @@ class AdversarialStep:
         """Return the losses of both networks, ``METRICS``, and the logits of generated inputs."""
         real = self._scaled(inputs)
         both = self._discriminator(tf.concat([real, generated], 0), training=True)
-        logits = tf.split(both, 2)
-        lost = discriminator_loss(self._loss, *logits, self._smoothing)
-        fooled = generator_loss(self._loss, logits[1])
+        real_logits, logits = tf.split(both, 2)
+        lost = discriminator_loss(self._loss, real_logits, logits, self._smoothing)
+        fooled = generator_loss(self._loss, logits)
         # The outputs of a critic have no natural threshold: take the middle.
         threshold = tf.reduce_mean(both) if self._loss == "wasserstein" else 0.0
-        right = [logits[0] > threshold, logits[1] < threshold]
+        right = [real_logits > threshold, logits < threshold]
         found = [tf.reduce_mean(tf.cast(part, tf.float32)) for part in right]
         metrics = tf.stack([lost, fooled, *found])
         if self._penalty:
             lost += self._penalty * self._steepness(real, tf.stop_gradient(generated))
-        return lost, fooled, metrics, logits[1]
+        return lost, fooled, metrics, logits
 
     def _ratio(self, logits: Any) -> Any:
         """Return the generator's gradient divided by the discriminator's, per logit ``[b]``."""

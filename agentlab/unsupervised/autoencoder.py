@@ -200,10 +200,10 @@ class Autoencoder(Reconstructing):
 
         return self.in_blocks("errors", errors, inputs)
 
-    def picture_rows(self, inputs: Array) -> dict[str, Array]:
+    def image_rows(self, inputs: Array) -> dict[str, Array]:
         """Return rows of images to show: inputs, noisy inputs and reconstructions, by name."""
         if self.config.noise == "none":
-            return super().picture_rows(inputs)
+            return super().image_rows(inputs)
         clean = self.scaled(inputs)
         noisy = self.corrupted(clean, False).numpy()
         scale = self.preprocessor.scale if self.preprocessor else 1.0

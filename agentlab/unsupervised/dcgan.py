@@ -29,12 +29,14 @@ class DCGAN(GAN):
     name = "dcgan"
     Config: ClassVar[type] = DCGANConfig
 
-    def make_generator(self, shape: tuple[int, ...]) -> Any:
-        """Build the generator for images of ``shape``.
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ``InvalidArgument`` for a size that a DCGAN cannot make."""
+        from agentlab.nets.generators import dcgan_depth
 
-        Raises:
-            InvalidArgument: for a size that a DCGAN cannot make.
-        """
+        dcgan_depth(shape)
+
+    def make_generator(self, shape: tuple[int, ...]) -> Any:
+        """Build the generator for images of ``shape``."""
         config = self.config
         return GENERATORS.load("dcgan")(
             config.latent_dim, shape, config.filters, self.pixels, self.seed, name="generator"

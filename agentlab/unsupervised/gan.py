@@ -98,7 +98,6 @@ class GAN(Generating):
             AgentlabError: if the inputs and the networks do not match.
         """
         self._labels = None if y is None else np.asarray(y)
-        self._quiet = quiet
         watch = Watch(self, run, quiet)
         return super().fit(
             x,
@@ -109,8 +108,28 @@ class GAN(Generating):
             callbacks=[watch, *callbacks],
         )
 
+    def train(
+        self,
+        data: Batches,
+        validation: Batches | None = None,
+        run: Run | None = None,
+        quiet: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Train or load the judge, then train both networks on ``data``; called by ``fit``."""
+        self.check_shape(self.input_shape(data))
+        labels = self._labels
+        if labels is not None and len(labels) != data.size:  # without those held out
+            split = self.config.validation_split
+            labels = labels[split_indices(len(labels), (1 - split, split), self.seed)[0]]
+        self.scores = Scores.fit(data, labels, self.config.scored_samples, self.seed, quiet)
+        return super().train(data, validation, run, quiet, callbacks)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ``InvalidArgument`` for inputs that the networks cannot make: there are none."""
+
     def build(self, data: Batches) -> None:
-        """Build both networks, and train or load the judge."""
+        """Build both networks."""
         from agentlab.nets.discriminators import Discriminator
 
         shape, config = self.input_shape(data), self.config
@@ -119,11 +138,6 @@ class GAN(Generating):
         self.discriminator = Discriminator(
             torso, config.spectral_norm, self.seed + 2000, name="discriminator"
         )
-        labels = self._labels
-        if labels is not None and len(labels) != data.size:  # without those held out
-            split = self.config.validation_split
-            labels = labels[split_indices(len(labels), (1 - split, split), self.seed)[0]]
-        self.scores = Scores.fit(data, labels, config.scored_samples, self.seed, self._quiet)
 
     def make_generator(self, shape: tuple[int, ...]) -> Any:
         """Build the generator for inputs of ``shape``."""

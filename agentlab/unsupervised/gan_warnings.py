@@ -12,16 +12,16 @@ from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 
 WON = 0.99  # accuracy of a discriminator that the generator no longer deceives
-ALIKE = 0.5  # diversity of collapsed samples, see ``sample_scores.diversity``
+ALIKE = 0.35  # diversity of collapsed samples, see ``sample_scores.diversity``
 FEW = 0.5  # share of the classes that collapsed samples cover
-EPOCHS = 2  # in a row that a condition must hold, since the first epochs of good runs can look bad
+EPOCHS = 3  # in a row that a condition must hold, since the first epochs of good runs can look bad
 
 DISCRIMINATOR_WINS = "the discriminator wins"
 SAMPLES_COLLAPSE = "the samples collapse"
 
 
 def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int = 0) -> list[str]:
-    """Return what went wrong in the last two epochs, a sentence each.
+    """Return what went wrong in the last three epochs, a sentence each.
 
     Args:
         history: the metrics of each epoch.
@@ -29,7 +29,7 @@ def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int
         classes: number of classes that a judge knows; 0 without.
 
     >>> row = {"train/real_accuracy": 1.0, "train/generated_accuracy": 0.995}
-    >>> gan_warnings([row, row], "hinge")[0][:22]
+    >>> gan_warnings([row, row, row], "hinge")[0][:22]
     'the discriminator wins'
     >>> gan_warnings([row], "hinge")
     []

@@ -74,7 +74,7 @@ class Generating(UnlabeledTrainer):
         """Return the discriminator's probability that raw inputs are real, float32 ``[n]``."""
         inputs = self.inputs_of(x)
         self.check_fitted()
-        return np.asarray(1 / (1 + np.exp(-self.logits_of(inputs))), np.float32)
+        return np.asarray(0.5 + 0.5 * np.tanh(self.logits_of(inputs) / 2), np.float32)
 
     def encode(self, x: Any, seed: int = 0) -> Array:
         """Return codes of which the generator makes something like ``x``, by gradient descent.
@@ -133,8 +133,7 @@ class Generating(UnlabeledTrainer):
                 best, lowest = codes, lost
             better = lost < lowest
             best, lowest = np.where(better[:, None], codes, best), np.minimum(lost, lowest)
-        assert best is not None
-        return best
+        return np.asarray(best)
 
     def inference_model(self) -> Any:
         """Return a Keras model from codes ``[n, latent_dim]`` to ``generated``."""

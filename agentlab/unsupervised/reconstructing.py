@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PLOTTED = 4000  # codes in the scatter plot
 PROJECTED = 1000  # examples in TensorBoard's projector
 WEIGHTS = 100  # units whose weights are shown
+SCORED = 4096  # held-out examples whose anomaly scores are saved, as quantiles
 QUANTILES = np.linspace(0, 1, 201)
 
 
@@ -102,11 +104,11 @@ class Reconstructing(UnlabeledTrainer):
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
         """Log a picture of some held-out inputs and their reconstructions."""
         if run is not None and is_image(self.watched):
-            rows = list(self.picture_rows(self.watched).values())
+            rows = list(self.image_rows(self.watched).values())
             log_frame(run, "reconstructions", epoch, image_grid(np.concatenate(rows), SHOWN, 2))
         return {}
 
-    def picture_rows(self, inputs: Array) -> dict[str, Array]:
+    def image_rows(self, inputs: Array) -> dict[str, Array]:
         """Return rows of images to show for network inputs, by name."""
         outputs = self.in_blocks("outputs_for", self.outputs_for, inputs)
         return {"input": self.raw(self.scaled(inputs).numpy()), "reconstruction": self.raw(outputs)}
@@ -118,7 +120,7 @@ class Reconstructing(UnlabeledTrainer):
         inputs = np.asarray(next(iter(self.batches(x).epoch(PLOTTED))).inputs)
         drawn: dict[str, Figure] = {}
         if is_image(inputs):
-            rows = self.picture_rows(inputs[:SHOWN])
+            rows = self.image_rows(inputs[:SHOWN])
             drawn["reconstructions"] = labeled_rows(list(rows.values()), list(rows))
             if (kernels := self._first_kernels(inputs.shape[1:])) is not None:
                 title = f"weights of the first {len(kernels)} units"
@@ -168,8 +170,8 @@ class Reconstructing(UnlabeledTrainer):
     def specification(self) -> dict[str, Any]:
         """Return what the base does, and quantiles of the anomaly scores of held-out inputs."""
         if self._held is not None:
-            held = self._held
-            scores = [self.scores_of(np.asarray(b.inputs)) for b in held.epoch(BLOCK)]
+            batches = islice(self._held.epoch(BLOCK), SCORED // BLOCK)
+            scores = [self.scores_of(np.asarray(batch.inputs)) for batch in batches]
             self.error_quantiles = np.quantile(np.concatenate(scores), QUANTILES)
         known = self.error_quantiles
         return {**super().specification(), "errors": None if known is None else known.tolist()}

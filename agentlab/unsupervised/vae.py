@@ -120,7 +120,7 @@ class VAE(Reconstructing):
         z = self.net.sampling(means, log_variances, tf.stack([self.seed, 2 * count]))
         outputs = self.net.decode(z, training)  # [b, ...]
         reconstruction = -self._log_probability(x, outputs)
-        kl = 0.5 * tf.reduce_sum(tf.exp(log_variances) + tf.square(means) - 1.0 - log_variances, -1)
+        kl = _divergence(means, log_variances)
         return {
             "loss": reconstruction + kl,
             "reconstruction": reconstruction,
@@ -197,8 +197,15 @@ class VAE(Reconstructing):
         return np.asarray(math.log(samples) - np.concatenate(found), np.float32)
 
     def scores_of(self, inputs: Array) -> Array:
-        """Return the negative ELBO of each input, float32 ``[n]``."""
-        return self.in_blocks("bounds", lambda x: self.bounds(x, -1)["loss"], inputs)
+        """Return the negative ELBO at the latent means, without binarization, float32 ``[n]``."""
+
+        def bound(inputs: Any) -> Any:
+            x = self.scaled(inputs)
+            means, log_variances = self._distribution(x, False)
+            kl = _divergence(means, log_variances)
+            return kl - self._log_probability(x, self.net.decode(means))
+
+        return self.in_blocks("scores", bound, inputs)
 
     def sample(self, n: int, seed: int = 0) -> Array:
         """Return ``n`` samples of the model: the means of inputs, in the units of the raw inputs.
@@ -241,3 +248,9 @@ class VAE(Reconstructing):
         steps = np.array([NormalDist().inv_cdf((i + 0.5) / side) for i in range(side)], np.float32)
         down, across = np.meshgrid(steps[::-1], steps, indexing="ij")
         return self.decode(np.stack([across.ravel(), down.ravel()], -1))
+
+
+def _divergence(means: Any, log_variances: Any) -> Any:
+    """Return the KL divergences of Gaussians ``[b, n]`` from the standard normal, ``[b]``."""
+    each = tf.exp(log_variances) + tf.square(means) - 1.0 - log_variances
+    return 0.5 * tf.reduce_sum(each, -1)

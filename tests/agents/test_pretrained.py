@@ -15,6 +15,7 @@ from agentlab.nets.headed import Headed
 from agentlab.runs import Run, seed_everything
 from agentlab.supervised import Classifier
 from agentlab.testing.envs import Bars, Clock, Sign
+from agentlab.unsupervised import Autoencoder
 
 PG = {"net": "small_cnn", "rollout_length": 16, "n_minibatches": 2, "learning_rate": 0.003}
 DQN = {"net": "small_cnn", "learning_starts": 64, "train_freq": 16, "batch_size": 16}
@@ -50,6 +51,15 @@ def known(run):
 
 def same(torso, weights):
     return all((a == b).all() for a, b in zip(torso.get_weights(), weights, strict=True))
+
+
+def test_a_dqn_starts_from_the_encoder_of_an_autoencoder(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (48, 36, 36, 1)).astype(np.uint8)
+    encoder = Autoencoder("small_cnn", code=8, epochs=1).fit(x, quiet=True)
+    encoder.save(tmp_path / "encoder")
+    agent, _ = make("dqn", pretrained=str(tmp_path / "encoder"))
+    agent.on_train_start()
+    assert same(agent.net.torso, encoder.net.torso.get_weights())
 
 
 @pytest.mark.parametrize("freeze", [True, False])

@@ -42,7 +42,8 @@ def wrappers(call):
 
 
 def test_arguments_reach_the_environment_and_stay_with_the_run(call, refused):
-    result = call(f"{LAKE} --env-kwargs map_name=8x8 is_slippery=false")
+    words = LAKE.replace("--preset none ", "")  # the preset is for the map of 4x4
+    result = call(f"{words} --env-kwargs map_name=8x8 is_slippery=false")
     assert result.code == 0, result.err
     assert "map_name=8x8 is_slippery=false" in result.out
     assert json.loads(Path("runs/lake/config.json").read_text())["environment"]["env_kwargs"] == {

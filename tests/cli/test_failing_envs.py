@@ -133,7 +133,7 @@ def test_a_traceback_is_printed_only_with_debug(games, call):
 def test_debug_also_shows_what_happened_in_a_worker(games, call):
     words = "train --algo random --steps 100 --env games:Game-step-v0 --workers 1"
     plain = call(words).err.splitlines()
-    assert len([line for line in plain if "games.py, line 25, in step" in line]) == 1
+    assert len([line for line in plain if "games.py, line 30, in step" in line]) == 1
     assert "[][3]" not in "".join(plain)
     assert "[][3]" in call(f"{words} --debug").err
 

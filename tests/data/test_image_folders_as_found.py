@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from agentlab.data.image_folder import ImageFolder
+from agentlab.data.images import Images
 from agentlab.errors import AgentlabError
 
 
@@ -42,6 +43,14 @@ def test_splits_are_found_under_any_usual_name(tmp_path, train, test):
     assert folder.classes == ["bar", "disc"]
     assert (folder.train.size, folder.test.size) == (16, 6)
     assert "splits: the folders" in folder.describe()
+
+
+def test_a_test_folder_without_classes_is_left_out_and_reported(tmp_path):
+    fill(tmp_path / "train", n=8)
+    fill(tmp_path, ("test",), n=3)
+    folder = ImageFolder(tmp_path, validation=0, test=0.25)
+    assert (folder.train.size, folder.test.size) == (12, 4)  # split off the training folder
+    assert "left out: the folder test, which has no subfolder per class" in folder.describe()
 
 
 def test_hidden_folders_are_not_classes(tmp_path):
@@ -109,3 +118,18 @@ def test_large_photos_are_reduced_and_reported(tmp_path):
     assert folder.preprocessor.input_shape == (96, 128, 3)
     assert "the first image is 300 x 400; --size sets another size" in folder.describe()
     assert ImageFolder(tmp_path, size=50).preprocessor.input_shape == (50, 50, 3)
+
+
+def test_images_are_cropped_to_their_central_square_before_they_are_resized(tmp_path):
+    image = np.zeros((12, 10), np.uint8)
+    image[4:8, 3:7] = 200  # the center
+    for label in ("a", "b"):
+        for i in range(5):
+            save(tmp_path / label / f"{i}.png", image)
+    folder = ImageFolder(tmp_path, crop=4)
+    assert folder.preprocessor.input_shape == (4, 4, 1)
+    assert (folder.preprocessor.read(tmp_path / "a" / "0.png") == 200).all()
+    again = Images.from_json(folder.preprocessor.to_json())
+    assert again == folder.preprocessor
+    whole = Images(12, 10, 1, crop=99).read(tmp_path / "a" / "0.png")
+    np.testing.assert_array_equal(whole[0, ..., 0], image)

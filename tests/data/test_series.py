@@ -187,3 +187,48 @@ def test_a_series_too_short_to_split_is_refused():
         split_series(np.zeros((1, 1)), (0.5, 0.5))
     with pytest.raises(AgentlabError, match="must not be negative and must sum to 1"):
         split_series(np.zeros((9, 1)), (0.5, 0.6))
+
+
+HOURS = [dt.datetime(2021, 1, 1) + dt.timedelta(hours=i) for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("header", "times", "following"),
+    [
+        ("Date,Time", [f"{t:%d/%m/%Y},{t:%H:%M:%S}" for t in HOURS], "02/01/2021 16:00:00"),
+        ("day,at", [f"{t:%Y-%m-%d},{t:%I:%M %p}" for t in HOURS], "2021-01-02 04:00 PM"),
+        ("Year,Month,Day,Hour", [f"{t:%Y,%m,%d,%H}" for t in HOURS], "2021-01-02 16:00:00"),
+        ("year,month", [f"{2000 + i // 12},{i % 12 + 1}" for i in range(40)], "2003-05-01"),
+    ],
+)
+def test_times_in_several_columns_are_one_time_index(tmp_path, header, times, following):
+    path = dated(tmp_path, [(t, i) for i, t in enumerate(times)][::-1], header + ",v")
+    series = read_series(path)
+    assert series.names == ["v"]
+    assert series.values[:, 0].tolist() == list(range(40))
+    assert series.form.time.after(series.last, 1) == [following]
+    again = SeriesForm.from_json(series.form.to_json()).read(path)
+    assert again.values.tolist() == series.values.tolist()
+
+
+@pytest.mark.parametrize("name", ["", "index", "Unnamed: 0", "No"])
+def test_numbers_of_the_rows_are_neither_times_nor_values(tmp_path, name):
+    rows = [(i, day, 3 * i) for i, day in enumerate(DAYS[::-1])]
+    series = read_series(dated(tmp_path, rows, f"{name},date,v"))
+    assert series.names == ["v"] and series.form.time.name == "date"
+    assert series.values[0, 0] == 3 * 39
+
+
+def test_series_that_are_named_by_numbers_need_a_group(tmp_path):
+    rows = [(day, store, store * 100 + i) for i, day in enumerate(DAYS) for store in (1, 2, 3)]
+    path = dated(tmp_path, rows, "date,store,sales")
+    with pytest.raises(AgentlabError, match="several series; pass --group store"):
+        read_series(path)
+    assert read_series(path, group="store").values[0].tolist() == [100, 200, 300]
+
+
+def test_a_series_that_ends_with_a_missing_value_has_the_same_end_in_later_files(tmp_path):
+    path = dated(tmp_path, [(day, "-" if i % 13 == 0 else i) for i, day in enumerate(DAYS)])
+    series = read_series(path)
+    again = series.form.read(path)
+    assert series.last == again.last and len(series.values) == len(again.values) == 40

@@ -144,3 +144,19 @@ def test_an_unknown_argument_is_named(id):
 def test_atari_ids_are_recognized():
     assert is_atari("Pong-v0") and is_atari("ALE/Pong-v5")
     assert not is_atari("CartPole-v1") and not is_atari("no such id")
+
+
+@pytest.mark.parametrize(
+    ("id", "package"),
+    [("MiniGrid-DoorKey-5x5-v0", "minigrid"), ("MinAtar/Breakout-v1", "minatar")],
+)
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(id, package, monkeypatch):
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == package:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+    monkeypatch.delitem(gymnasium.registry, id, raising=False)
+    with pytest.raises(
+        AgentlabError, match=rf"needs the package {package}: pip install.*\[{package}"
+    ):
+        make_env(id)

@@ -7,8 +7,9 @@ import tensorflow as tf
 from agentlab.errors import InvalidArgument
 from agentlab.nets import make_torso
 from agentlab.nets.autoencoder import EncoderDecoder
-from agentlab.nets.decoders import Upsampling, feature_maps
+from agentlab.nets.decoders import Upsampling
 from agentlab.nets.files import load_net
+from agentlab.nets.mirroring import feature_maps
 from agentlab.nets.variational import Sampling, Variational
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1)).astype(np.uint8)
@@ -71,10 +72,12 @@ def test_a_net_computes_the_same_after_saving_and_loading(tmp_path, tied):
 
 
 @pytest.mark.parametrize(
-    ("net", "code", "depth"), [("mlp", 4, 3), ("pooled_cnn", None, 3), ("pooled_cnn", 4, 4)]
+    ("net", "code", "depth"),
+    [("mlp", 4, 3), ("mlp", 5, 1), ("pooled_cnn", None, 3), ("pooled_cnn", 4, 4)],
 )
 def test_each_layer_reconstructs_its_own_inputs(net, code, depth):
-    model = autoencoder(net, code=code, **({"hidden": (16, 8)} if net == "mlp" else {}))
+    hidden = {"hidden": (16, 8)[: depth - 1]} if net == "mlp" else {}
+    model = autoencoder(net, code=code, **hidden)
     assert model.depth == depth
     x = tf.cast(IMAGES, tf.float32) / 255
     names = [name for i in range(depth) for name in model.layer_names(i)]

@@ -14,6 +14,7 @@ import pytest
 
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
+from agentlab.runs.config_file import read_config
 
 
 def test_create_writes_the_configuration_with_versions(tmp_path: Path) -> None:
@@ -265,4 +266,4 @@ def test_a_learner_is_saved_whole_with_the_configuration(tmp_path: Path) -> None
         run.save_learner("best", fail)
     assert sorted(path.name for path in (run.path / "best").iterdir()) == ["config.json", "x"]
     assert (run.path / "best" / "x").read_text() == "new"
-    assert json.loads((run.path / "best" / "config.json").read_text()) == run.config
+    assert read_config(run.path / "best") == (run.config, False)

@@ -138,9 +138,6 @@ def test_a_classifier_starts_from_the_encoder(fitted, tmp_path):
     frozen = Classifier(**options, freeze_pretrained=True).fit(DIGITS[:200], y[:200], quiet=True)
     kernel = source.net.torso.denses[0].kernel.numpy()
     np.testing.assert_array_equal(frozen.net.torso.denses[0].kernel, kernel)
-    tuned = Classifier(**options).fit(DIGITS[:200], y[:200], quiet=True)
-    moved = np.abs(tuned.net.torso.denses[0].kernel.numpy() - kernel).max()
-    assert 0 < moved < 0.1
     with pytest.raises(AgentlabError, match=r"cannot be used|both must have the same architecture"):
         Classifier(**{**options, "hidden": (21,)}).fit(DIGITS[:200], y[:200], quiet=True)
 

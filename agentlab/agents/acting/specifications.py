@@ -28,6 +28,7 @@ def mlp_specification(net: Any, torso: Any) -> dict[str, Any]:
         "activation": torso.activation,
         "scale": torso.scale,
         "layers": [names_of(net, (dense.kernel, dense.bias)) for dense in torso.denses],
+        "norms": [names_of(net, (norm.gamma, norm.beta)) for norm in torso.norms],
     }
 
 

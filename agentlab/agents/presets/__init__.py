@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ WITH_PRESETS = (
     "dqn",
     "pg",
     "ppo",
+    "pqn",
     "q_linear",
     "q_table",
     "rainbow",
@@ -23,6 +25,7 @@ WITH_PRESETS = (
     "sac",
     "td3",
 )
+MAPS = {"map_name", "desc"}  # arguments of environments that set another map
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,18 @@ class Preset:
     source: dict[str, str] = field(default_factory=dict)
     env: str = ""
     automatic: bool = True
+
+    def for_arguments(self, env_kwargs: Mapping[str, Any] | None) -> Preset:
+        """Return the preset for an environment made with arguments.
+
+        If they set another map, ``grid`` is left out, the size of the environment's own map.
+
+        >>> Preset("lake", {"grid": (4, 4)}).for_arguments({"map_name": "8x8"}).config
+        {}
+        """
+        if not MAPS & set(env_kwargs or ()):
+            return self
+        return replace(self, config={n: v for n, v in self.config.items() if n != "grid"})
 
 
 NO_PRESET = Preset("none")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agentlab.config import did_you_mean
 from agentlab.errors import AgentlabError
-from agentlab.experiments.recipes import autoencoders, capsules, gans, supervised
+from agentlab.experiments.recipes import autoencoders, capsules, classic, gans, supervised
 from agentlab.experiments.recipes.recipe import Recipe
 from agentlab.unsupervised import is_unsupervised
 
@@ -18,6 +18,7 @@ RECIPES = [
     *capsules.RECIPES,
     *autoencoders.RECIPES,
     *gans.RECIPES,
+    *classic.RECIPES,
 ]
 
 

@@ -20,7 +20,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-capsule-quarter",
-        "mnist-capsule with a quarter of the filters and of the primary capsules",
+        "mnist-capsule with a quarter of the filters and primary capsules",
         "mnist",
         MNIST,
         "capsules",
@@ -29,7 +29,7 @@ RECIPES = [
     ),
     Recipe(
         "multimnist-capsule",
-        "a quarter-size capsule network that names both of two overlapping digits",
+        "a quarter-size capsule network that recognizes two overlapping digits",
         "mnist",
         MNIST,
         "overlapping_capsules",

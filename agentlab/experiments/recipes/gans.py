@@ -7,7 +7,7 @@ from agentlab.experiments.recipes.recipe import MNIST, OWN_IMAGES, Recipe
 RECIPES = [
     Recipe(
         "mnist-gan",
-        "a GAN with dense layers that makes handwritten digits",
+        "a GAN of handwritten digits, with dense layers",
         "mnist",
         MNIST,
         "gan",
@@ -16,7 +16,7 @@ RECIPES = [
     ),
     Recipe(
         "mnist-dcgan",
-        "a GAN with strided convolutions that makes handwritten digits",
+        "a DCGAN of handwritten digits, with strided convolutions",
         "mnist",
         MNIST,
         "dcgan",
@@ -27,7 +27,7 @@ RECIPES = [
         "faces-dcgan",
         "a DCGAN of the images in a folder (--images), such as the faces of FER2013",
         OWN_IMAGES,
-        "your own images, 48x48 or another size of a DCGAN",
+        "your own images, 48x48 or another size that a DCGAN supports",
         "dcgan",
         {"epochs": 100, "batch_size": 64, "label_smoothing": 0.1},
         source="Radford, Metz and Chintala 2016",

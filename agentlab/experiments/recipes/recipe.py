@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-OWN_IMAGES = "images"  # as a recipe's data: the folder that the user names
+OWN_IMAGES = "images"  # ``data`` of a recipe for the user's own folder of images
 MNIST = "60,000 + 10,000 images 28x28, 11 MB"
 
 

@@ -1,1 +1,1 @@
-"""What is made of a trained learner: codes, samples, pictures; a module for each command."""
+"""Results computed with a trained learner, such as codes and samples; one module per command."""

@@ -1,4 +1,4 @@
-"""Scores of how unlike the training data inputs are."""
+"""Anomaly scores of inputs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from agentlab.experiments.results.writing import write_table
 
 @dataclass(frozen=True)
 class Anomalies:
-    """Scores of inputs.
+    """Anomaly scores of inputs.
 
     Attributes:
-        names: of the inputs: file names, or numbers of rows.
+        names: names of the inputs: file names or row numbers.
         scores: float ``[n]``; higher means less like the training data.
         threshold: the given quantile of the scores of the held-out part of the training data.
     """
@@ -38,7 +38,7 @@ class Anomalies:
 def anomalies(
     path: Path | str, source: str, quantile: float = 0.99, encoding: str | None = None
 ) -> Anomalies:
-    """Return a score for each input, and the threshold.
+    """Return the anomaly score of each input, and the threshold.
 
     Args:
         path: the folder of a run or of a saved learner with ``anomaly_scores``.
@@ -55,7 +55,7 @@ def anomalies(
     scores = np.asarray(learner.anomaly_scores(read_inputs(learner, source, encoding)))
     known = learner.error_quantiles
     if known is None:
-        raise AgentlabError(f"{str(path)!r} has no scores of held-out data; train it again")
+        raise AgentlabError(f"{str(path)!r} has no anomaly scores of held-out data; train it again")
     threshold = float(np.quantile(known, quantile))
     folder = Path(source).is_dir() and find_images(Path(source))
     names = [str(file) for file in folder] if folder else [str(i + 1) for i in range(len(scores))]

@@ -1,4 +1,4 @@
-"""Codes of inputs, in a file."""
+"""Writing the codes of inputs to a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentlab.runs.files import reporting, write_arrays
 
 
 def encode(path: Path | str, source: str, out: Path | str, encoding: str | None = None) -> Path:
-    """Write the codes of the inputs in a file.
+    """Write the codes of inputs to a file.
 
     Args:
         path: the folder of a run or of a saved learner with ``encode``.

@@ -1,4 +1,4 @@
-"""New examples from a generative model."""
+"""Samples from a generative model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agentlab.experiments.results.writing import write_examples
 
 
 def generate(path: Path | str, out: Path | str, n: int = 64, seed: int = 0) -> Path:
-    """Write samples of a model: images as one PNG file, rows of numbers as CSV.
+    """Write samples from a model: images to one PNG file, tabular data to a CSV file.
 
     Args:
         path: the folder of a run or of a saved learner with ``sample``.

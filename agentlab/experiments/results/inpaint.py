@@ -12,25 +12,25 @@ from agentlab.data.batches import Array
 from agentlab.data.image_files import decode_images
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments.results.loading import load_with, read_inputs
-from agentlab.experiments.results.writing import write_picture
+from agentlab.experiments.results.writing import write_images
 
 Mask = npt.NDArray[np.bool_]
 REGIONS = ("left", "right", "top", "bottom", "center")
-GRAY = 128  # of the missing parts in the picture
+GRAY = 128  # gray level of missing pixels in the output
 
 
 def inpaint(
     path: Path | str, source: str, out: Path | str, mask: str = "center", steps: int = 100
 ) -> Path:
-    """Write images, their known parts, and what a model fills in, in three rows.
+    """Write three rows of images: the originals, their known parts, and the filled-in images.
 
     Args:
         path: the folder of a run or of a saved learner of images with ``inpaint`` or
             ``reconstruct``.
         source: an image or a folder of images.
         out: the PNG file to write.
-        mask: the missing part: one of ``REGIONS``, or an image file that is white there.
-        steps: steps of the search for what fits the known parts.
+        mask: the missing part: one of ``REGIONS``, or an image file that is white where missing.
+        steps: number of iterations.
 
     Returns:
         The file.
@@ -46,20 +46,20 @@ def inpaint(
     filled = fill_in(learner, images, missing, steps)
     where = missing.reshape(1, *missing.shape, *[1] * (images.ndim - 3))
     known = np.where(where, np.uint8(GRAY), images)
-    return write_picture(out, np.concatenate([images, known, filled]), len(images))
+    return write_images(out, np.concatenate([images, known, filled]), len(images))
 
 
 def fill_in(learner: Any, images: Array, missing: Mask, steps: int = 100) -> Array:
-    """Return images with their missing parts filled in, uint8.
+    """Return images with the missing parts filled in, uint8.
 
-    By the learner's own ``inpaint(images, missing, steps)``, or by reconstructing again and again
-    with the known parts held fixed (Rezende et al. 2014, section 5.3).
+    Uses the learner's own ``inpaint(images, missing, steps)`` if it has one, else repeated
+    reconstruction with the known parts held fixed (Rezende et al. 2014, section 5.3).
 
     Args:
         learner: with ``inpaint`` or ``reconstruct``.
         images: uint8 ``[n, height, width, ...]``.
         missing: ``[height, width]``.
-        steps: number of steps.
+        steps: number of iterations.
     """
     if steps < 1:
         raise InvalidArgument(f"steps={steps} must be 1 or more")
@@ -76,7 +76,7 @@ def read_mask(mask: str, height: int, width: int) -> Mask:
     """Return which pixels are missing, ``[height, width]``.
 
     Args:
-        mask: one of ``REGIONS``, or an image file that is white there, which is resized.
+        mask: one of ``REGIONS``, or an image file that is white where missing; it is resized.
         height: of the images.
         width: of the images.
 

@@ -1,4 +1,4 @@
-"""Images between two images."""
+"""Latent interpolation between two images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def interpolate(
         first: an image, or a CSV file with one row.
         second: likewise.
         out: the file to write.
-        steps: number of images, those of the two codes included.
+        steps: number of images, including the first and the last.
 
     Returns:
         The file.

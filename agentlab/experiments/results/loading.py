@@ -1,4 +1,4 @@
-"""Loading the learner of a run that has a certain method, and raw inputs for it."""
+"""Loading a trained learner that has a given method, and raw inputs for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_with(path: Path | str, method: str, doing: str) -> Any:
     return learner
 
 
-def shows_images(path: Path | str) -> bool:
+def takes_images(path: Path | str) -> bool:
     """Return whether the learner in a folder was trained on images, without loading it."""
     specification = read_description(find_saved(path))["specification"]
     return "images" in (specification.get("preprocessor") or {})

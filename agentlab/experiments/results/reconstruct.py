@@ -1,4 +1,4 @@
-"""Inputs beside their reconstructions."""
+"""Reconstructions of inputs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from agentlab.experiments.results.loading import load_with, read_inputs
-from agentlab.experiments.results.writing import is_picture, write_examples, write_picture
+from agentlab.experiments.results.writing import are_images, write_examples, write_images
 
 
 def reconstruct(
     path: Path | str, source: str, out: Path | str, n: int = 16, encoding: str | None = None
 ) -> Path:
-    """Write the reconstructions of inputs: below the inputs in a PNG file, or as CSV.
+    """Write reconstructions: of images, below the originals in a PNG file; of tables, as CSV.
 
     Args:
         path: the folder of a run or of a saved learner with ``reconstruct``.
         source: the inputs, see ``read_inputs``.
         out: the file to write.
-        n: most images to show; all rows of numbers are written.
+        n: maximum number of images to show; all rows of a table are written.
         encoding: of a CSV file of inputs; ``None`` infers it.
 
     Returns:
@@ -30,10 +30,10 @@ def reconstruct(
     """
     learner = load_with(path, "reconstruct", "reconstruct inputs")
     inputs = read_inputs(learner, source, encoding)
-    if is_picture(inputs):
+    if are_images(inputs):
         inputs = inputs[:n]
     found = np.asarray(learner.reconstruct(inputs))
-    if not is_picture(found):
+    if not are_images(found):
         return write_examples(out, found)
     shown = np.asarray(inputs).reshape(found.shape)
-    return write_picture(out, np.concatenate([shown, found]), len(found))
+    return write_images(out, np.concatenate([shown, found]), len(found))

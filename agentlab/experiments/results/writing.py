@@ -18,7 +18,7 @@ from agentlab.runs.files import replacing, reporting, write_text
 LARGE = 560  # pixels on a side up to which small images are enlarged
 
 
-def is_picture(examples: Any) -> bool:
+def are_images(examples: Any) -> bool:
     """Return whether examples are images, uint8 ``[n, height, width, ...]``."""
     return isinstance(examples, np.ndarray) and examples.dtype == np.uint8 and examples.ndim > 2
 
@@ -34,7 +34,7 @@ def check_suffix(out: Path | str, suffixes: Sequence[str]) -> Path:
     return Path(out)
 
 
-def write_picture(out: Path | str, images: Array, columns: int | None = None) -> Path:
+def write_images(out: Path | str, images: Array, columns: int | None = None) -> Path:
     """Write images side by side as a PNG file.
 
     Args:
@@ -76,7 +76,7 @@ def write_table(out: Path | str, header: Sequence[str], rows: Iterable[Sequence[
 
 def write_examples(out: Path | str, examples: Array, columns: int | None = None) -> Path:
     """Write images as a PNG file, or rows of numbers as a CSV file."""
-    if is_picture(examples):
-        return write_picture(out, examples, columns)
+    if are_images(examples):
+        return write_images(out, examples, columns)
     rows = np.asarray(examples).reshape(len(examples), -1)
     return write_table(out, [f"value_{i + 1}" for i in range(rows.shape[1])], rows)

@@ -1,0 +1,83 @@
+"""Columns of texts as a network's inputs, in NumPy; ``column_tensors`` does so in TensorFlow."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.data.column import Column, Floats, NumberArray, TextArray
+from agentlab.data.dates import ISO, DateForm, days
+from agentlab.data.labels import find_labels
+from agentlab.data.number_forms import is_absent
+from agentlab.errors import AgentlabError
+
+Refuse = Callable[[int, str, str], AgentlabError]  # from a row, a column's name and a reason
+
+
+def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
+    """Return the inputs of a column of categories, dates or booleans.
+
+    Args:
+        column: the fitted column.
+        texts: its cells, ``[n]``.
+        refuse: makes the error about a cell.
+
+    Returns:
+        float32 ``[n, len(column.inputs)]``.
+
+    Raises:
+        AgentlabError: for a text that is not a date in a column of dates.
+    """
+    inputs = np.zeros((len(texts), len(column.inputs)), np.float32)
+    absent = np.array([cell != cell for cell in texts.tolist()], bool)
+    if column.kind == "category":
+        codes = find_labels(column.categories, texts, column.folded)
+        codes[absent] = column.usual
+        known = np.flatnonzero(codes >= 0)
+        inputs[known, codes[known]] = 1
+    elif column.kind == "date":
+        values, absent = day_cells(texts, column.format)
+        bad = np.isnan(values) & ~absent
+        if bad.any():
+            example = "" if column.format != ISO else " such as 2024-12-31"
+            why = f"which is not a date{example or f' ({DateForm(column.format).words})'}"
+            raise refuse(int(bad.argmax()), column.name, why)
+        inputs[:, 0] = np.where(absent, 0, (values - column.mean) / column.deviation)
+    else:
+        values = truths(column.categories, texts)
+        tell_others(column, texts[(values < 0) & ~absent])
+        absent = values < 0
+        inputs[:, 0] = np.where(absent, column.usual, values)
+    if column.missing:
+        inputs[:, -1] = absent
+    return inputs
+
+
+def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
+    """Return 0 or 1 for the first or second word of a pair, in any case, and -1 for others."""
+    places = {word: float(i) for i, word in enumerate(pair)}
+    words = texts.tolist()
+    found = {word: places.get(str(word).strip().lower(), -1.0) for word in set(words)}
+    return np.array([found[word] for word in words], np.float64)
+
+
+def day_cells(texts: TextArray, form: str) -> tuple[NumberArray, npt.NDArray[np.bool_]]:
+    """Return dates as days since 1970 (NaN if missing or not a date), and which are missing."""
+    values = days(texts, form)
+    absent = np.isnan(values)
+    absent[absent] = [cell != cell or is_absent(cell) for cell in texts[absent].tolist()]
+    return values, absent
+
+
+def tell_others(column: Column, texts: TextArray) -> None:
+    """Warn about words in a boolean column that are neither of its two: they become missing."""
+    words = [text for text in dict.fromkeys(texts.tolist()) if not is_absent(text)]
+    if words:
+        warnings.warn(
+            f"column {column.name!r} contains {words[0]!r}, which is neither "
+            f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
+            stacklevel=3,
+        )

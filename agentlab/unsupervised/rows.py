@@ -1,0 +1,214 @@
+"""``RowEstimator``: shared by PCA, k-means and self-organizing maps, which take rows of numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from agentlab.data import Preprocessor, load_preprocessor, make_preprocessor
+from agentlab.data.batches import Array
+from agentlab.data.images import Images
+from agentlab.data.numbers import Numbers
+from agentlab.data.raw_inputs import as_numbers, check_shape
+from agentlab.errors import InvalidArgument
+from agentlab.estimator import Estimator
+from agentlab.runs import Run
+from agentlab.training.callbacks import Callback, Callbacks
+from agentlab.training.examples import is_batches
+from agentlab.training.presented import Presented
+
+BLOCK = 4096  # rows that are processed at once
+PROJECTED = 1000  # examples in TensorBoard's projector
+MAX_NAMED = 5  # constant columns that a message lists
+
+
+class RowEstimator(Presented, Estimator):
+    """An estimator of rows of numbers, which are read in blocks and may exceed the memory.
+
+    Attributes:
+        preprocessor: turns raw inputs into rows.
+        history: the metrics of the fit, one row per iteration that is logged.
+    """
+
+    interrupted = False
+
+    def __init__(self, config: Any = None, seed: int = 0, **options: Any) -> None:
+        super().__init__(config, seed, **options)
+        self.preprocessor: Preprocessor | None = None
+        self.history: list[dict[str, float]] = []
+
+    def prepare(self, x: Any, standardize: bool) -> int:
+        """Fit the preprocessor on the training inputs, and return the number of rows.
+
+        Args:
+            x: numbers ``[n, ...]``, images or named columns, or ``Batches`` of network inputs. An
+                array may be mapped from a file that is larger than memory.
+            standardize: whether to scale each column to mean 0 and standard deviation 1.
+
+        Raises:
+            InvalidArgument: for no rows, or with ``standardize`` for columns that are constant.
+        """
+        if is_batches(x):
+            if self.preprocessor is None:
+                self.preprocessor = Numbers(np.asarray(next(iter(x.epoch(1))).inputs).shape[1:])
+            return int(x.size)
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+            self.preprocessor = _of_array(x, standardize)
+        else:
+            self.preprocessor = make_preprocessor(x, takes="numeric", standardize=standardize)
+            x = self.preprocessor.transform(x)
+        return len(x)
+
+    @property
+    def fitted_preprocessor(self) -> Preprocessor:
+        """The preprocessor; an error before ``fit``."""
+        if self.preprocessor is None:
+            self.check_fitted()
+        assert self.preprocessor is not None
+        return self.preprocessor
+
+    def blocks(self, x: Any) -> Iterator[Array]:
+        """Yield raw inputs, or ``Batches``, as rows, float64 ``[at most BLOCK, inputs]``."""
+        if is_batches(x):
+            for batch in x.epoch(BLOCK):
+                yield self._flat(np.asarray(batch.inputs))
+        elif isinstance(x, np.ndarray):
+            for start in range(0, max(len(x), 1), BLOCK):
+                yield self.rows(x[start : start + BLOCK])
+        else:
+            rows = self.rows(x)
+            for start in range(0, max(len(rows), 1), BLOCK):
+                yield rows[start : start + BLOCK]
+
+    def rows(self, x: Any) -> Array:
+        """Return raw inputs, or ``Batches``, as rows, float64 ``[n, inputs]``."""
+        if is_batches(x):
+            return np.concatenate(list(self.blocks(x)))
+        fitted = self.fitted_preprocessor
+        if not isinstance(fitted, Numbers):
+            return self._flat(fitted.transform(x))
+        x = as_numbers(x)  # in float64, as scikit-learn does, where transform returns float32
+        check_shape(x.shape, fitted.shape)
+        rows: Array = x.astype(np.float64).reshape(len(x), -1)
+        return rows if fitted.std is None else (rows - fitted.mean) / fitted.std
+
+    def _flat(self, inputs: Array) -> Array:
+        scale = self.fitted_preprocessor.scale
+        flat: Array = inputs.astype(np.float64).reshape(len(inputs), -1) / scale
+        return flat
+
+    def raw(self, rows: Array) -> Array:
+        """Return rows in the units and the shape of raw inputs: uint8 pixels, or numbers."""
+        fitted = self.fitted_preprocessor
+        if isinstance(fitted, Numbers) and fitted.mean is not None:
+            rows = rows * fitted.std + fitted.mean
+        shape = [size for size in fitted.input_shape if size is not None]
+        rows = rows.reshape(len(rows), *shape)
+        if fitted.dtype == "uint8":
+            return np.rint(rows * fitted.scale).clip(0, 255).astype(np.uint8)
+        return rows
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the raw inputs are images."""
+        return self.fitted_preprocessor.dtype == "uint8"
+
+    def log(
+        self, rows: Sequence[Mapping[str, float]], run: Run | None, callbacks: Sequence[Callback]
+    ) -> Self:
+        """Keep and log rows of metrics, and return ``self``; fitting again replaces them."""
+        self.history = [dict(row) for row in rows]
+        told = Callbacks(callbacks)
+        told.on_start(self, run)
+        if run is not None:
+            run.rewind(None)  # fitting again is faster than loading
+        for number, row in enumerate(self.history, 1):
+            if run is not None:
+                run.log(number, row, {})
+            told.on_metrics(number, row)
+        told.on_end()
+        return self
+
+    def labels_of(self, x: Any, y: Any, limit: int) -> Any:
+        """Return the labels of the first examples, for plots: those given, or their numbers."""
+        return np.arange(limit) if y is None or is_batches(x) else np.asarray(y)[:limit]
+
+    def specification(self) -> dict[str, Any]:
+        """Return the fitted preprocessor and the history."""
+        fitted = self.fitted_preprocessor
+        return {"preprocessor": {fitted.kind: fitted.to_json()}, "history": self.history}
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
+    ) -> Self:
+        """Make an estimator from its ``specification``."""
+        estimator = cls(config=config, seed=seed)
+        ((kind, fitted),) = specification["preprocessor"].items()
+        estimator.preprocessor = load_preprocessor(kind, fitted)
+        estimator.history = list(specification["history"])
+        return estimator
+
+
+def validation_rows(validation: Any) -> Any:
+    """Return the inputs of validation data, ``(x, y)`` or ``Batches``; ``None`` for none."""
+    return validation[0] if isinstance(validation, tuple | list) else validation
+
+
+def _of_array(x: Array, standardize: bool) -> Preprocessor:
+    """Return a preprocessor fitted on an array, which is read in blocks."""
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        return Images.fit(x)
+    if x.ndim < 2 or not x.size:
+        raise InvalidArgument(
+            f"x has the shape {list(x.shape)}; it must be [n, features] or have more dimensions, "
+            "with at least one row"
+        )
+    mean, spread = _moments(x)
+    constant = np.flatnonzero(spread <= 1e-12 * np.abs(mean))
+    if len(constant) == mean.size and len(x) > 1:
+        raise InvalidArgument("all columns of x are constant, so there is nothing to learn")
+    if not standardize or x.ndim != 2:
+        return Numbers(x.shape[1:])
+    if len(constant):
+        raise InvalidArgument(
+            f"{say_columns(constant)} of x cannot be standardized because all its values are "
+            "equal; leave it out, or pass standardize=False"
+        )
+    return Numbers(x.shape[1:], mean, spread)
+
+
+def say_columns(columns: Array) -> str:
+    """Return ``column 3`` or ``columns 3, 4, 5, 6, 7 and 12 more``."""
+    named = ", ".join(map(str, columns[:MAX_NAMED]))
+    more = f" and {len(columns) - MAX_NAMED} more" if len(columns) > MAX_NAMED else ""
+    return f"column{'s' if len(columns) > 1 else ''} {named}{more}"
+
+
+def warn_constant(columns: Array) -> None:
+    """Warn that columns are constant and therefore add nothing."""
+    warnings.warn(
+        f"{say_columns(columns)} of x {'are' if len(columns) > 1 else 'is'} constant and adds "
+        "nothing",
+        stacklevel=3,
+    )
+
+
+def _moments(x: Array) -> tuple[Array, Array]:
+    """Return the mean and the standard deviation of each column, merged block by block.
+
+    Source: Chan, Golub & LeVeque 1979.
+    """
+    count, mean, squares = 0, np.zeros(1), np.zeros(1)
+    for start in range(0, len(x), BLOCK):
+        block = as_numbers(x[start : start + BLOCK]).reshape(-1, x[0].size).astype(np.float64)
+        between = block.mean(0) - mean
+        within = np.square(block - block.mean(0)).sum(0)
+        total = count + len(block)
+        squares = squares + within + np.square(between) * (count * len(block) / total)
+        mean = mean + between * (len(block) / total)
+        count = total
+    return mean, np.sqrt(squares / count)
