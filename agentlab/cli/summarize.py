@@ -31,7 +31,7 @@ def run(words: list[str]) -> int:
         raise AgentlabError(f"RUN|FILE is missing; usage: {program('summarize')} RUN|FILE")
     path = Path(given["path"])
     with without_banners():
-        parts = []
+        parts: list[str | Operations] = []
         if path.is_dir():
             learner = load(path)
             model = learner.inference_model()

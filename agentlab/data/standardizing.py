@@ -22,6 +22,8 @@ def shifted_and_scaled(numbers: Any, shift: Any, scale: Any) -> Any:
     >>> shifted_and_scaled(tf.constant([16777218.0]), 16777216.25, 1.0).numpy().tolist()
     [1.75]
     """
-    high = np.asarray(shift, np.float64).astype(np.float32)
-    low = (np.asarray(shift, np.float64) - high).astype(np.float32)
-    return (numbers - high - low) * np.asarray(scale).astype(np.float32)
+    shift, scale = np.asarray(shift, np.float64), np.asarray(scale, np.float64)
+    high = shift.astype(np.float32)
+    low = ((shift - high) * scale).astype(np.float32)
+    # Optimizers of graphs would add both parts if one were subtracted right after the other.
+    return (numbers - high) * scale.astype(np.float32) - low

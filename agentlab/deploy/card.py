@@ -45,11 +45,12 @@ def read_card(folder: Path | str) -> tuple[Described, dict[str, Any]]:
     path = Path(folder, CARD)
     try:
         content = dict(read_json(path))
-        infos = [
+        inputs, outputs = (
             [TensorInfo(i["name"], i["dtype"], tuple(i["shape"])) for i in content[which]]
             for which in ("inputs", "outputs")
-        ]
-        file = Described(content["file"], content["format"], *infos, dict(content["state"]))
+        )
+        state = dict(content["state"])
+        file = Described(content["file"], content["format"], inputs, outputs, state)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AgentlabError(f"{path} is missing or damaged: {error!r}") from error
     return file, content

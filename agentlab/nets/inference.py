@@ -46,11 +46,11 @@ def inference_model(
 
 
 def most_likely(outputs: Any) -> Any:
-    """Return the index of the largest output, int32 ``[n]``; of equal ones the first.
+    """Return the indices of the largest outputs, int32 ``[...]``; of equal ones the first.
 
     ``keras.ops.argmax`` reinterprets the bits of floats, which other runtimes cannot do.
 
     Args:
-        outputs: float32 ``[n, classes]``.
+        outputs: float32 ``[..., classes]``.
     """
-    return keras.ops.top_k(outputs, 1)[1][:, 0]
+    return keras.ops.top_k(outputs, 1)[1][..., 0]

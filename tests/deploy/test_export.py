@@ -215,7 +215,8 @@ def test_flops_of_a_network_and_its_files_are_the_same(tmp_path):
         path = tmp_path / f"model{SUFFIXES[format]}"
         write_file(traced, path, format, isolated=False)
         assert file_operations(path).flops.total() == found.flops.total()
-        assert file_operations(path).parameters >= found.parameters
+        # Converters drop biases of zeros, and add shapes.
+        assert file_operations(path).parameters == pytest.approx(found.parameters, rel=0.01)
 
 
 def test_damaged_files_are_refused(tmp_path):

@@ -111,7 +111,7 @@ def export(
         raise InvalidArgument(f"out={str(out)!r} contains other files; choose a new folder")
     saved = find_saved(path)
     described = read_description(saved)
-    options = {"num_envs": 1} if described["kind"] == "agent" else {}
+    options: dict[str, Any] = {"num_envs": 1} if described["kind"] == "agent" else {}
     learner = load(saved, **options)
     traced = trace(learner.inference_model(), time_steps, texts=format == "savedmodel")
     with reporting(f"out={str(out)!r} cannot be written"), replacing_folder(out) as folder:

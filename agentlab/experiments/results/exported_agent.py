@@ -56,7 +56,7 @@ class ExportedAgent(Agent):
                 continue
             state = self._state.get(info.name)
             if state is None or len(state) != len(episode_starts):
-                state = np.zeros((len(episode_starts), *info.shape[1:]), np.float32)
+                state = np.zeros((len(episode_starts), *sizes_of(info)), np.float32)
             self._state[info.name] = np.where(episode_starts[:, None], np.float32(0), state)
 
     @property
@@ -76,6 +76,11 @@ def observation_inputs(agent: Agent, inputs: Sequence[TensorInfo], observations:
     return {i.name: np.ascontiguousarray(p, i.dtype) for i, p in zip(infos, parts, strict=True)}
 
 
+def sizes_of(info: TensorInfo) -> list[int]:
+    """Return the shape of one example, without open axes."""
+    return [size or 1 for size in info.shape[1:]]
+
+
 def sampled_inputs(
     agent: Agent, inputs: Sequence[TensorInfo], state: Mapping[str, str], n: int
 ) -> Tensors:
@@ -85,7 +90,7 @@ def sampled_inputs(
     observations = np.stack([np.asarray(space.sample(), space.dtype) for _ in range(n)])
     rng = np.random.default_rng(0)
     states = {
-        info.name: rng.uniform(-1, 1, (n, *info.shape[1:])).astype(np.float32)
+        info.name: rng.uniform(-1, 1, (n, *sizes_of(info))).astype(np.float32)
         for info in inputs
         if info.name in state
     }
