@@ -199,6 +199,7 @@ class RBM(Reconstructing):
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to ``codes`` and ``reconstructions``."""
         from agentlab.nets.autoencoder import Codes
+        from agentlab.nets.inference import most_likely
 
         self.check_fitted()
         assert self.preprocessor is not None
@@ -208,7 +209,7 @@ class RBM(Reconstructing):
         if self.config.visible == "bernoulli":
             outputs = keras.ops.sigmoid(outputs)
         elif self.config.visible == "softmax":
-            outputs = keras.ops.argmax(outputs, -1)
+            outputs = most_likely(outputs)
         codes = Codes(self.net)(inputs)
         return keras.Model(raw, {"codes": codes, "reconstructions": outputs}, name=self.name)
 
