@@ -1,4 +1,4 @@
-"""What a trained ``DBN`` returns: classes, features, reconstructions, plots and an export."""
+"""Outputs of a trained ``DBN``: classes, features, reconstructions, plots and the export."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class DBNOutputs(Reconstructing):
         return ["prediction", *(f"probability_{name}" for name in names)], rows
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot what the base does and, with labels, the confusion matrix."""
+        """Return the plots of the base class and, with labels, a confusion matrix."""
         from agentlab.plots.matrices import confusion_matrix
 
         drawn = super().plots(x, y)
