@@ -115,8 +115,8 @@ def read_series(
         path: the file; see ``CSVFiles`` for the supported formats.
         columns: names of the columns with the values, in that order; ``None`` for all columns of
             numbers but the times.
-        time: the column of times; ``None`` infers it, or joins several (see
-            ``find_time_columns``); ``"rows"`` takes the rows in the order of the file.
+        time: the time column; ``None`` infers it, or joins several (see ``find_time_columns``);
+            ``"rows"`` uses the order of the rows.
         group: the column that names the series of each row; each becomes a column of the result.
         frequency: the time step as a pandas frequency, such as ``D`` or ``15min``; rows within a
             step are averaged. ``None`` infers it.
@@ -168,7 +168,7 @@ def read_series(
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
     if ignored:
         notes.append(
-            f"columns left out, because they are no numbers to forecast: {', '.join(ignored)}"
+            f"columns left out, because they are not numbers to forecast: {', '.join(ignored)}"
         )
     if found is None:
         if group is not None:

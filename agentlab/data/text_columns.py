@@ -26,7 +26,7 @@ from agentlab.errors import AgentlabError
 
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
-COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not a number in a file
+COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not counted as a number
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
 
@@ -59,7 +59,7 @@ class TextColumn:
 
     def add(self, texts: TextArray, targets: TextArray | None = None) -> None:
         """Add the training rows of a chunk, with their targets as texts if there are any."""
-        cells = texts.tolist()  # lists, since tables may have thousands of columns of few rows
+        cells = texts.tolist()  # lists, which are faster for thousands of columns with few rows
         self.is_target &= targets is not None and all(
             str(cell).strip() == str(target).strip()
             for cell, target in zip(cells, targets.tolist(), strict=True)
@@ -141,7 +141,7 @@ class TextColumn:
             numbers: the texts as numbers if they were converted before, in the form ``meaning``.
 
         Raises:
-            AgentlabError: for a text that is neither a number or date nor stands for a missing one.
+            AgentlabError: for a string that is not a number, a date or a word for a missing value.
         """
         if isinstance(self.meaning, DateForm):
             values, absent = day_cells(texts, self.meaning.format)

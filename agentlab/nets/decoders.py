@@ -1,4 +1,4 @@
-"""Decoders: networks from codes back to rows of numbers or images, mirrors of a torso."""
+"""Decoders that mirror a torso: networks from codes to vectors or images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Map = tuple[int, int, int]  # height, width, channels
 
 @keras.saving.register_keras_serializable("agentlab")
 class Upsampling(keras.layers.Layer):  # type: ignore[misc]
-    """Resizes feature maps to an explicit size by repeating the nearest pixels.
+    """Nearest-neighbor upsampling of feature maps to an explicit size.
 
-    Pooling rounds sizes, as in 28, 14, 7, 4; doubling would return 32 pixels, not 28.
+    Pooling rounds up (28, 14, 7, 4), so that repeated doubling would return 32 pixels, not 28.
 
     Input shape: ``[batch, h, w, channels]``.
     Output shape: ``[batch, height, width, channels]``.
@@ -51,7 +51,7 @@ class Upsampling(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _stretched(maps: Any, axis: int, size: int) -> Any:
-    """Resize ``maps`` along one axis; both ways have deterministic gradients on every device."""
+    """Resize ``maps`` along one axis, with deterministic gradients on every device."""
     given = int(maps.shape[axis])
     if size % given == 0:
         return maps if size == given else tf.repeat(maps, size // given, axis)
@@ -61,7 +61,7 @@ def _stretched(maps: Any, axis: int, size: int) -> Any:
 
 @keras.saving.register_keras_serializable("agentlab")
 class TiedDense(keras.layers.Layer):  # type: ignore[misc]
-    """A dense layer whose kernel is the transposed kernel of another layer, which is shared.
+    """A dense layer that shares another layer's kernel, transposed.
 
     Input shape: ``[batch, n]``, and a kernel ``[units, n]``.
     Output shape: ``[batch, units]``.
@@ -93,13 +93,13 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
     """Dense layers from codes to outputs of any shape; the last has no activation.
 
     Input shape: ``[batch, code]``.
-    Output shape: ``[batch, *shape]`` in float32, or float64 if computed in that.
+    Output shape: ``[batch, *shape]`` in float32, or float64 for float64 models.
 
     Args:
         code: size of the codes.
         shape: shape of one output.
-        hidden: units of the layers between.
-        activation: activation of the layers between.
+        hidden: units of the hidden layers.
+        activation: activation of the hidden layers.
         tied: whether kernels are those of the encoder, which are passed to ``call``.
         seed: seed of the initial kernels.
 
@@ -174,16 +174,16 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class ConvDecoder(keras.Model):  # type: ignore[misc]
-    """Upsampling to explicit sizes and convolutions, from codes to images.
+    """Upsampling layers and convolutions, from codes to images.
 
     Input shape: ``[batch, code]``, or the flattened smallest map if ``code`` is ``None``.
     Output shape: ``[batch, height, width, channels]``, or ``[batch, height, width]``; in float32,
-    or float64 if computed in that.
+    or float64 for float64 models.
 
     Args:
         shape: shape of one image.
-        maps: the shapes of the feature maps between, from the smallest to the largest.
-        code: size of the codes; ``None`` if they are the smallest map.
+        maps: the shapes of the intermediate feature maps, from the smallest to the largest.
+        code: size of the codes; ``None`` if the codes are the smallest map.
         kernel: kernel size of the convolutions.
         seed: seed of the initial weights.
 
@@ -239,18 +239,18 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         )
         last.build((None, *given))
         steps[-1].append(last)
-        self.steps = steps  # complete, since Keras tracks the layers in it now
+        self.steps = steps  # assigned when complete, since Keras tracks its layers from now on
         self.built = True
 
     @property
     def blocks(self) -> list[list[Any]]:
-        """The layers of each block; without a code, reshaping belongs to the first one."""
+        """The layers of each block; without a code layer, reshaping is part of the first block."""
         if self.code is not None:
             return self.steps
         return [[*self.steps[0], *self.steps[1]], *self.steps[2:]]
 
     def call(self, codes: Any) -> Any:
-        """Return the images for ``codes``, without an activation."""
+        """Return the images for ``codes``, before the activation."""
         outputs = tf.cast(codes, self.compute_dtype)
         for block in self.steps:
             for layer in block:
@@ -271,7 +271,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
 
 
 def torso_blocks(torso: Any) -> list[list[Any]]:
-    """Return the layers of a torso in blocks, each of which ends where the size changes.
+    """Return the layers of a torso in blocks, each ending where the spatial size changes.
 
     Raises:
         InvalidArgument: for a torso of sequences.
@@ -290,12 +290,12 @@ def torso_blocks(torso: Any) -> list[list[Any]]:
         return [block for block in blocks if block]
     raise InvalidArgument(
         f"the net {type(torso).__name__} takes sequences, and no decoder mirrors it; choose a net "
-        "for numbers or images, or pass a decoder"
+        "for vectors or images, or pass a decoder"
     )
 
 
 def feature_maps(torso: Any, input_shape: Sequence[int]) -> list[Map]:
-    """Return the shapes of a torso's feature maps where their size changes, largest first."""
+    """Return the shapes of a torso's feature maps where the size changes, largest first."""
     shape = image_shape((None, *input_shape))
     found: list[Map] = []
     for layer in (layer for block in torso_blocks(torso) for layer in block):
@@ -322,9 +322,9 @@ def mirror(
     """Build the decoder that mirrors a torso followed by a code layer.
 
     Args:
-        torso: a built torso for numbers or images.
+        torso: a built torso for vectors or images.
         input_shape: the shape of one input of the torso.
-        code: size of the codes; ``None`` if they are the torso's features.
+        code: size of the codes; ``None`` if the codes are the torso's features.
         tied: share the kernels of an ``MLP``.
         seed: seed of the initial weights.
 

@@ -154,7 +154,7 @@ def test_rows_without_times_are_taken_in_order_and_reported(tmp_path):
     assert series.values.tolist() == [[1.5, 2], [3, 3], [4.5, 4]]
     assert any("no column of times was found" in note for note in series.notes)
     assert any(
-        "left out, because they are no numbers to forecast: day" in note for note in series.notes
+        "left out, because they are not numbers to forecast: day" in note for note in series.notes
     )
 
 
