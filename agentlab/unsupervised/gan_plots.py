@@ -36,7 +36,7 @@ def between(first: Any, second: Any, count: int) -> Any:
 
     On a straight line, codes would have smaller norms than normally distributed ones.
 
-    >>> between(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).round(2).tolist()
+    >>> between(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).astype(float).round(2).tolist()
     [[2.0, 0.0], [1.41, 1.41], [0.0, 2.0]]
     """
     lengths = np.linalg.norm(first), np.linalg.norm(second)
