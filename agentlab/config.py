@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import math
 import re
@@ -96,7 +97,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     Raises:
         InvalidArgument: for an unknown name, or a value of the wrong type or out of bounds.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for name in values:
         if name not in names:
@@ -104,6 +105,12 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
                 f"{cls.__name__} has no option {name!r}{did_you_mean(name, names)}"
             )
     return cls(**{name: check_type(name, value, hints[name]) for name, value in values.items()})
+
+
+@functools.cache  # a wide table has thousands of columns, each a dataclass
+def _hints(cls: Any) -> dict[str, Any]:
+    """Return the types of the fields of a dataclass."""
+    return typing.get_type_hints(cls)
 
 
 def check_type(name: str, value: Any, hint: Any) -> Any:

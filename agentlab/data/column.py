@@ -165,16 +165,18 @@ def numbers_of(texts: Any, form: NumberForm) -> NumberArray:
 
 
 def number_cells(cells: Any, form: NumberForm | None = None) -> NumberArray:
-    """Return the cells of a pandas Series as numbers; missing is NaN, any other text infinite.
+    """Return cells as numbers; missing is NaN, any other text infinite.
 
     Durations become seconds.
 
     Args:
-        cells: a column of a DataFrame.
+        cells: a column of a DataFrame, or an array of objects of any shape.
         form: how texts are written; ``None`` for plain numbers such as ``1234.5``.
     """
     import pandas as pd
 
+    if isinstance(cells, np.ndarray):
+        return number_cells(pd.Series(cells.ravel(), dtype=object), form).reshape(cells.shape)
     if cells.dtype.kind == "m":
         seconds: NumberArray = (cells / pd.Timedelta(seconds=1)).to_numpy(np.float64)
         return seconds

@@ -133,8 +133,12 @@ class Columns(Preprocessor):
             if form is None:
                 numbers[:, places] = frame[names].to_numpy(np.float64)
                 continue
+            written = {i for i in places if kinds[self._numbers[i]] in ("object", "str")}
+            texts = frame[[self._numbers[i] for i in sorted(written)]].to_numpy(object)
+            numbers[:, sorted(written)] = number_cells(texts, form)
             for i, name in zip(places, names, strict=True):
-                numbers[:, i] = number_cells(frame[name], form)
+                if i not in written:
+                    numbers[:, i] = number_cells(frame[name], form)
         cells = np.empty((len(frame), len(self._texts)), object)
         for i, (column, _) in enumerate(self._texts):
             pair = column.categories[:2] if column.kind == "boolean" else ()
