@@ -26,6 +26,25 @@ def step_gymnasium(meter: Meter, env: str, n: int) -> None:
     envs.close()
 
 
+def train_minisom(meter: Meter, iterations: int) -> None:
+    """Train maps of matplotlib's named colors with MiniSom; a step is a map.
+
+    The radius shrinks as in agentlab's SOM; MiniSom's own schedules end at 1 or more, where the
+    quantization error is twice as large.
+    """
+    from matplotlib.colors import XKCD_COLORS, to_rgb
+    from minisom import MiniSom
+
+    x = np.array([to_rgb(code) for code in XKCD_COLORS.values()])
+    while True:
+        som = MiniSom(30, 30, 3, sigma=15, decay_function="linear_decay_to_zero", random_seed=0)
+        som._sigma_decay_function = lambda sigma, t, end: sigma * (0.58 / 15) ** (t / end)
+        som.pca_weights_init(x)
+        som.train(x, iterations, random_order=True)
+        if meter.tick(1):
+            return
+
+
 def step_sb3(meter: Meter, env: str, n: int) -> None:
     """Step Stable-Baselines3's SubprocVecEnv with random actions and grayscale frames."""
     from stable_baselines3.common.vec_env import SubprocVecEnv
@@ -134,6 +153,7 @@ if __name__ == "__main__":
             "step_sb3": step_sb3,
             "train_sb3": train_sb3,
             "fit_digits": fit_digits,
+            "train_minisom": train_minisom,
         },
-        ("torch", "stable-baselines3", "gymnasium", "ale-py", "numpy"),
+        ("torch", "stable-baselines3", "gymnasium", "ale-py", "minisom", "numpy"),
     )

@@ -214,4 +214,14 @@ ROWS = (
         )
         for name in ("autoencoder", "vae")
     ),
+    Row(
+        "som",
+        "training the map of colors-som (949 colors, 30x30 units); a step is a map, and MiniSom's "
+        "has a larger quantization error",
+        (
+            Measurement("agentlab SOM", "mapping.py", "som", cores=1),
+            Measurement("MiniSom", "peers.py", "train_minisom", {"iterations": 100_000}, cores=1),
+        ),
+        (Ratio("agentlab SOM", "MiniSom", 15),),
+    ),
 )

@@ -19,8 +19,9 @@ from agentlab.agents.exploration import EpsilonGreedy, random_actions
 from agentlab.agents.inference import q_model
 from agentlab.agents.network import make_plain_q_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
-from agentlab.agents.policies import masked
-from agentlab.agents.rollout import Rollout, advantages, batch_size_of, draw_minibatches
+from agentlab.agents.policies import make_policy, masked
+from agentlab.agents.rollout import Rollout
+from agentlab.agents.rollout_minibatches import RolloutMinibatches
 from agentlab.agents.value_distribution import ExpectedValue
 from agentlab.components import State
 from agentlab.config import option, override
@@ -76,8 +77,11 @@ class PQN(Agent):
             config, self.encoding, self.n_actions, self.seed, config.layer_norm
         )
         self.optimizer = config.make_optimizer()
-        self.form = (self.num_envs, config.rollout_length, config.n_minibatches, False)
-        size = batch_size_of(*self.form)
+        sizes = (self.num_envs, config.rollout_length, config.n_minibatches)
+        self.minibatches = RolloutMinibatches(
+            self.encoding, make_policy(space), sizes, sparse=False, initial_state=None
+        )
+        size = self.minibatches.size
         spec = (
             self.encoding.spec(size, False),
             tf.TensorSpec((size,), tf.int64),
@@ -141,7 +145,7 @@ class PQN(Agent):
         last_values = self.values(step.next_observations)
         metrics = self.finish_update()
         self.config.decay(self.optimizer, self.steps)
-        order = draw_minibatches(*self.form, self.rng)
+        order = self.minibatches.draw(self.rng)
         self.background.start(self._learn, rollout, last_values, order)
         self.rollout = Rollout(self.config.rollout_length)
         metrics = metrics if self.config.overlap else self.finish_update()
@@ -153,10 +157,9 @@ class PQN(Agent):
         ``G_t = r_t + gamma ((1 - lambda) max Q(s_{t+1}, a) + lambda G_{t+1})``, which is
         ``max Q(s_t, a)`` plus the generalized advantage estimate of these values.
         """
-        config, values = self.config, rollout.stacked("values")
-        rewards, cut = rollout.stacked("rewards"), rollout.stacked("cut")
-        following = rollout.next_values(last_values)
-        return values + advantages(rewards, values, following, cut, config.gamma, config.q_lambda)
+        config = self.config
+        _, returns = rollout.targets(last_values, config.gamma, config.q_lambda)
+        return returns
 
     def loss(self, batch: Any) -> Loss:
         """Return half the mean squared error of the Q-values of the actions taken."""

@@ -66,9 +66,10 @@ def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
 
 def day_cells(texts: TextArray, form: str) -> tuple[NumberArray, npt.NDArray[np.bool_]]:
     """Return dates as days since 1970 (NaN if missing or invalid), and a mask of missing ones."""
-    cells = texts.tolist()
-    absent = {cell: cell != cell or is_absent(cell) for cell in set(cells)}
-    return days(texts, form), np.array([absent[cell] for cell in cells], bool)
+    values = days(texts, form)
+    absent = np.isnan(values)
+    absent[absent] = [cell != cell or is_absent(cell) for cell in texts[absent].tolist()]
+    return values, absent
 
 
 def tell_others(column: Column, texts: TextArray) -> None:

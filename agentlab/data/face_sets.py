@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agentlab.data.batches import Array
-from agentlab.data.csv_files import read_frame
+from agentlab.data.csv_frame import read_frame
 from agentlab.data.data_set import DataSet
 from agentlab.data.originals import Originals
 from agentlab.errors import AgentlabError

@@ -13,6 +13,7 @@ from agentlab.data.image_files import (
     SUFFIXES,
     Header,
     files_below,
+    find_images,
     for_each,
     read_header,
     read_levels,
@@ -76,6 +77,8 @@ class ImageFolder:
             )
         examples, self.classes, folders = _split(self.path, seed, validation, test)
         self._parts = [folder.name for folder in folders if folder is not None]
+        others = [folder for folder in find_parts(self.path) if folder not in folders]
+        self._unlabeled = [folder.name for folder in others if folder is not None]
         headers, self._unreadable = readable_headers(examples, skip_unreadable)
         examples = [[(p, label) for p, label in part if p in headers] for part in examples]
         if not examples[0]:
@@ -114,6 +117,8 @@ class ImageFolder:
         ]
         if len(self._parts) > 1:
             lines.append(f"splits: the folders {', '.join(self._parts)}")
+        for name in self._unlabeled:
+            lines.append(f"left out: the folder {name}, which has no subfolder per class")
         if self._reduced_from is not None:
             height, width = self._reduced_from
             lines.append(
@@ -163,8 +168,12 @@ class DecodedImages:
 def _split(
     path: Path, seed: int, validation: float, test: float
 ) -> tuple[list[list[tuple[Path, int]]], list[str], list[Path | None]]:
-    """Return the image files of each split with their classes, the classes, and the folders."""
-    folders = find_parts(path)
+    """Return the image files of each split with their classes, the classes, and the folders.
+
+    A validation or test folder of images without folders is left out, since they have no labels.
+    """
+    train, *others = find_parts(path)
+    folders = [train, *(None if _is_unlabeled(folder) else folder for folder in others)]
     found = [{} if folder is None else images_by_class(folder) for folder in folders]
     classes = sorted(found[0])
     if not classes:
@@ -201,6 +210,13 @@ def _split(
     rng = np.random.default_rng(seed)  # shuffled, so that the first images are of several classes
     shuffled = [[part[i] for i in rng.permutation(len(part))] for part in parts]
     return shuffled, classes, folders
+
+
+def _is_unlabeled(folder: Path | None) -> bool:
+    """Return whether a folder contains images, but no folders of classes."""
+    if folder is None or any(entry.is_dir() for entry in folder.iterdir()):
+        return False
+    return bool(find_images(folder))
 
 
 def readable_headers(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentlab.data.batches import Array
-from agentlab.data.csv_files import read_frame
+from agentlab.data.csv_frame import read_frame
 from agentlab.errors import AgentlabError, InvalidArgument
 
 MAX_LEVELS = 20  # distinct ratings

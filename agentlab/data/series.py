@@ -161,15 +161,15 @@ def read_series(
     )
     values = _numbers(files, cells, forms)
     ignored = [name for name in rest if name not in forms and columns is None]
-    if columns is None and (counter := row_counter(values, list(forms))):
+    counter = row_counter(values, list(forms)) if columns is None else None
+    if counter is not None:
         values = np.delete(values, list(forms).index(counter), axis=1)
         del forms[counter]
-        ignored.append(f"{counter} (it counts the rows)")
     notes = [f"{path}: {len(cells):,} rows of {', '.join(forms)}"]
     if ignored:
-        notes.append(
-            f"columns left out, because they are not numbers to forecast: {', '.join(ignored)}"
-        )
+        notes.append(f"columns left out, because they are not numeric: {', '.join(ignored)}")
+    if counter is not None:
+        notes.append(f"column left out, because it counts the rows: {counter}")
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")

@@ -179,7 +179,7 @@ class TargetColumn:
         if len(counts) > CLASSES:
             raise AgentlabError(
                 f"{where} contains more than {CLASSES:,} distinct values, too many for classes; "
-                + ("use task='regression'" if numeric else "choose another target")
+                + ("pass --task regression" if numeric else "choose another target")
             )
         if self.task is None and len(labels) > max(LEVELS, DISTINCT * sum(labels.values())):
             raise AgentlabError(

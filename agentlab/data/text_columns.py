@@ -19,7 +19,7 @@ from agentlab.data.column import (
 from agentlab.data.column_arrays import day_cells
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import DateForm, find_dates, without_absent
-from agentlab.data.labels import find_spellings
+from agentlab.data.labels import find_spellings, label_key
 from agentlab.data.number_forms import Found, NumberForm, find_numbers, is_absent
 from agentlab.data.target_column import CLASSES, EXAMPLES, LEVELS, Moments, mistakes
 from agentlab.errors import AgentlabError
@@ -27,6 +27,7 @@ from agentlab.errors import AgentlabError
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
 COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not counted as a number
+SAMPLED = 100  # texts per chunk that are inspected beyond those that are counted
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
 
@@ -56,12 +57,13 @@ class TextColumn:
         self.is_target = True  # whether all texts so far equal the target
         self.meaning: NumberForm | DateForm | None = None
         self._moments, self._absent = Moments(), 0
+        self._later: list[str] = []  # some texts of later chunks, if there are too many to count
 
     def add(self, texts: TextArray, targets: TextArray | None = None) -> None:
         """Add the training rows of a chunk, with their targets as texts if there are any."""
         cells = texts.tolist()  # lists, which are faster for thousands of columns with few rows
         self.is_target &= targets is not None and all(
-            str(cell).strip() == str(target).strip()
+            label_key(str(cell), True) == label_key(str(target), True)
             for cell, target in zip(cells, targets.tolist(), strict=True)
         )
         counts = Counter(cells)
@@ -70,6 +72,8 @@ class TextColumn:
         self.known += len(cells) - missing
         if len(self.counts) <= CLASSES:
             self.counts.update(counts)
+        else:  # dates may be ambiguous in all of the first rows of a sorted file
+            self._later += list(counts)[:: max(1, len(counts) // SAMPLED)]
 
     def find_meaning(self) -> None:
         """Find out from the counted texts whether they are numbers or dates.
@@ -80,7 +84,7 @@ class TextColumn:
         """
         if not self.counts or self.kind == "category" or self._boolean() is not None:
             return
-        texts = list(self.counts)
+        texts = [*self.counts, *self._later]
         if self.files is not None and self.kind is None and not self.identifier:
             written = without_absent(texts)
             if written and all(map(COMPACT_DATE.fullmatch, written)):

@@ -67,6 +67,8 @@ def compare(paths: Sequence[Path | str]) -> list[Group]:
     """
     folders = [Path(path) for path in dict.fromkeys(map(str, paths))]
     runs = [_Run.read(path) for path in folders if not (path / CURVES).exists()]
+    if not runs:
+        raise AgentlabError("RUN is missing: only folders of comparisons are named")
     settings: dict[str, list[_Run]] = {}
     for run in runs:
         settings.setdefault(json.dumps(run.settings, sort_keys=True), []).append(run)

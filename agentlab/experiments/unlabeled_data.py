@@ -9,7 +9,6 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
 
 if TYPE_CHECKING:
-    from agentlab.experiments.data_splits import TrainingData
     from agentlab.experiments.source import Source
 
 # The default trainer for the user's own data, by the flag of the data.
@@ -92,7 +91,7 @@ def _images(source: Source, trainer: str, seed: int, validation: float) -> Train
 
 def _csv(source: Source, trainer: str, seed: int, validation: float) -> TrainingData:
     from agentlab.data import split_indices
-    from agentlab.data.csv_files import read_frame
+    from agentlab.data.csv_frame import read_frame
 
     assert source.csv is not None
     frame = read_frame(source.csv, source.decimal, source.missing, source.encoding)

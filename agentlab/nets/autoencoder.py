@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.decoders import mirror, torso_blocks
 from agentlab.nets.image_torso import layer_seed
+from agentlab.nets.mirroring import mirror, torso_blocks
 from agentlab.nets.mlp import MLP
 
 

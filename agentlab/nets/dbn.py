@@ -15,6 +15,25 @@ from agentlab.nets.rbm import Machine
 
 
 @keras.saving.register_keras_serializable("agentlab")
+class VisibleBias(keras.layers.Layer):  # type: ignore[misc]
+    """The visible bias of an RBM, as a layer, so that stages of training can freeze it.
+
+    Input shape: ``[batch, width]``.
+    Output shape: ``[batch, width]``.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the bias for inputs of ``input_shape``, with the batch dimension."""
+        shape = (int(input_shape[-1] or 0),)
+        self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs plus the bias."""
+        return inputs + self.bias
+
+
+@keras.saving.register_keras_serializable("agentlab")
 class DeepBelief(keras.Model):  # type: ignore[misc]
     """Sigmoid layers, each the hidden layer of an RBM on the layer below, and an output layer.
 
@@ -48,6 +67,7 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         self.hidden, self.classes, self.visible = tuple(hidden), classes, visible
         self.scale, self.dropout, self.seed = scale, dropout, seed
         self.torso = MLP(self.hidden, "sigmoid", scale, gain=1.0, seed=seed, name="torso")
+        self.visible_biases = [VisibleBias(name=f"visible_{i}") for i in range(len(self.hidden))]
         self.head = self.drop = None
         if classes:
             start = keras.initializers.GlorotUniform(seed=layer_seed(seed, 1000))
@@ -60,10 +80,8 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         self.shape = tuple(int(size or 0) for size in input_shape[1:])
         widths = [math.prod(self.shape), *self.hidden[:-1]]
         self.torso.build((None, widths[0]))
-        self.biases = [
-            self.add_weight(shape=(width,), initializer="zeros", name=f"visible_bias_{i}")
-            for i, width in enumerate(widths)
-        ]
+        for layer, width in zip(self.visible_biases, widths, strict=True):
+            layer.build((None, width))
         if self.head is not None:
             self.head.build((None, self.hidden[-1]))
         self.built = True
@@ -77,7 +95,7 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         """Return the RBM of a layer, which shares the layer's kernel and bias."""
         dense = self.torso.denses[layer]
         visible = self.visible if layer == 0 else "bernoulli"
-        return Machine(dense.kernel, self.biases[layer], dense.bias, visible)
+        return Machine(dense.kernel, self.visible_biases[layer].bias, dense.bias, visible)
 
     def below(self, inputs: Any, layer: int) -> Any:
         """Return the visible states of a layer's RBM: the activations of the layer below."""

@@ -1,4 +1,4 @@
-"""Plots of clusters: the elbow, silhouettes, and clusters of points.
+"""Plots of clusters: elbow curve, silhouettes, and scatter plots.
 
 Each function returns a matplotlib ``Figure`` in the style of ``agentlab.plots.style``.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
-MAX_CLUSTERS = 40  # clusters that get a label
+MAX_CLUSTERS = 40  # clusters with a label
 
 
 def elbow(counts: Sequence[int], losses: Sequence[float], chosen: int) -> Figure:
@@ -25,14 +25,14 @@ def elbow(counts: Sequence[int], losses: Sequence[float], chosen: int) -> Figure
 
     Args:
         counts: numbers of clusters.
-        losses: mean squared distance to the nearest center, for each number.
-        chosen: the number of clusters that is used, which is marked.
+        losses: mean squared distance to the nearest center, for each count.
+        chosen: the number of clusters in use, which is marked.
 
     >>> elbow([1, 2, 3], [9.0, 1.0, 0.8], 2).axes[0].get_xlabel()
     'clusters'
     """
     figure = new_figure(6, 4)
-    axes = figure.add_subplot()
+    axes: Any = figure.add_subplot()
     axes.plot(counts, losses, color=LINE, marker="o", lw=1.8)
     if chosen in counts:
         loss = losses[list(counts).index(chosen)]
@@ -98,8 +98,10 @@ def cluster_scatter(
     figure = new_figure(6.5, 5)
     axes = figure.add_subplot()
     colors = [_color(i, len(centers)) for i in range(len(centers))]
-    axes.scatter(*points.T, 16, color=[colors[i] for i in clusters], alpha=0.7, lw=0)
-    axes.scatter(*centers.T, 90, color=colors, edgecolors=INK, marker="X", lw=1)
+    axes.scatter(
+        points[:, 0], points[:, 1], 16, color=[colors[i] for i in clusters], alpha=0.7, lw=0
+    )
+    axes.scatter(centers[:, 0], centers[:, 1], 90, color=colors, edgecolors=INK, marker="X", lw=1)
     if len(centers) <= MAX_CLUSTERS:
         for number, place in enumerate(centers):
             axes.annotate(str(number), place, (7, 7), textcoords="offset points", color=INK)

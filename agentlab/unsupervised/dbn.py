@@ -17,6 +17,7 @@ from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
 from agentlab.training.network import Standardization
 from agentlab.training.optimization import Optimization
+from agentlab.training.optimizers import ScheduleName
 from agentlab.training.stages import Stage
 from agentlab.training.steps import TestStep
 from agentlab.unsupervised.dbn_outputs import DBNOutputs
@@ -45,7 +46,7 @@ class DBNConfig(Standardization, Optimization):
     pretrain_learning_rate: float = option(2e-3, "peak learning rate of the pretraining", gt=0)
     dropout: float = option(0.0, "dropout rate before the output layer", ge=0, lt=1)
     batch_size: int = override(Optimization, "batch_size", 100)
-    schedule: str = override(Optimization, "schedule", "linear")
+    schedule: ScheduleName = override(Optimization, "schedule", "linear")
     standardize: bool = option(
         False, "scale numeric columns to mean 0 and standard deviation 1; for gaussian inputs"
     )
@@ -68,7 +69,7 @@ class DBN(DBNOutputs):
     _layer: int | None = None  # the layer that is being trained as an RBM
     _train: Batches | None = None
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         x: Any,
         y: Any = None,
@@ -252,4 +253,4 @@ class DBN(DBNOutputs):
 
 def _weights_of(layer: int) -> Any:
     """Return a predicate that selects one RBM's weights by path."""
-    return lambda path: f"/dense_{layer}/" in path or path.endswith(f"visible_bias_{layer}")
+    return lambda path: f"/dense_{layer}/" in path or f"/visible_{layer}/" in path

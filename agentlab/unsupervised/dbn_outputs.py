@@ -105,6 +105,7 @@ class DBNOutputs(Reconstructing):
         if not self.classes:
             return keras.Model(raw, {"codes": Codes(self.net)(inputs)}, name=self.name)
         logits = keras.ops.cast(self.net(inputs), "float32")
-        best = keras.ops.cast(keras.ops.argmax(logits, -1), "int32")
-        outputs = {"probabilities": keras.ops.softmax(logits), "classes": best}
+        from agentlab.nets.inference import most_likely
+
+        outputs = {"probabilities": keras.ops.softmax(logits), "classes": most_likely(logits)}
         return keras.Model(raw, outputs, name=self.name)

@@ -164,6 +164,10 @@ class GAN(Generating):
         judge = None if self.scores is None else self.scores.judge
         return None if judge is None else judge.net
 
+    def on_train_start(self) -> None:
+        """Start the random codes anew, so that a second ``fit`` equals the first."""
+        self.rng = np.random.default_rng(self.seed)
+
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
         """Create the optimizers and the compiled step."""
         config = self.config

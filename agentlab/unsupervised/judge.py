@@ -18,6 +18,7 @@ from agentlab.lazy import tf
 from agentlab.nets import make_net
 from agentlab.training.examples import applied
 from agentlab.training.optimization import Optimization
+from agentlab.training.optimizers import ScheduleName
 from agentlab.training.trainer import Trainer
 
 FOLDER, VERSION = "judges", 1
@@ -32,7 +33,7 @@ class JudgeConfig(Optimization):
     epochs: int = override(Optimization, "epochs", 6)
     batch_size: int = override(Optimization, "batch_size", 128)
     learning_rate: float = override(Optimization, "learning_rate", 2e-3)
-    schedule: str = override(Optimization, "schedule", "cosine")  # type: ignore[assignment]
+    schedule: ScheduleName = override(Optimization, "schedule", "cosine")
 
 
 class Judge(Trainer):

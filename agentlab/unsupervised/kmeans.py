@@ -244,7 +244,7 @@ class KMeans(RowEstimator):
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
         """Return some held-out examples, their clusters, and thumbnails for images."""
-        first = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+        first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
         return self.rows(first), self.predict(first), first if self.is_image else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -109,7 +110,7 @@ class PCA(RowEstimator):
                 columns.
         """
         rows = self.prepare(x, self.config.standardize)
-        inputs = int(np.prod(self.fitted_preprocessor.input_shape))
+        inputs = math.prod(size or 1 for size in self.fitted_preprocessor.input_shape)
         wanted = self.config.n_components
         if rows < 2:
             raise InvalidArgument("x has 1 row; principal components need at least 2 rows")
@@ -281,6 +282,6 @@ class PCA(RowEstimator):
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
         """Return the coordinates of some held-out examples, their labels and images."""
-        first = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+        first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
         codes = self.transform(first)
         return codes, self.labels_of(x, y, len(codes)), first if self.is_image else None

@@ -67,7 +67,7 @@ class RatingsRBM(Recommending, Trainer):
     score_metric = "rmse"
     config: RatingsRBMConfig
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         x: Any,
         y: Any = None,

@@ -15,6 +15,7 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.training.network import Standardization
 from agentlab.training.optimization import Optimization
+from agentlab.training.optimizers import ScheduleName
 from agentlab.unsupervised.reconstructing import Reconstructing
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RBMConfig(Standardization, Optimization):
     optimizer: str = override(Optimization, "optimizer", "sgd")
     momentum: float | None = override(Optimization, "momentum", 0.9)
     learning_rate: float = override(Optimization, "learning_rate", 0.1)
-    schedule: str = override(Optimization, "schedule", "linear")
+    schedule: ScheduleName = override(Optimization, "schedule", "linear")
     standardize: bool = option(
         False, "scale numeric columns to mean 0 and standard deviation 1; for gaussian units"
     )
@@ -198,6 +199,7 @@ class RBM(Reconstructing):
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to ``codes`` and ``reconstructions``."""
         from agentlab.nets.autoencoder import Codes
+        from agentlab.nets.inference import most_likely
 
         self.check_fitted()
         assert self.preprocessor is not None
@@ -207,7 +209,7 @@ class RBM(Reconstructing):
         if self.config.visible == "bernoulli":
             outputs = keras.ops.sigmoid(outputs)
         elif self.config.visible == "softmax":
-            outputs = keras.ops.argmax(outputs, -1)
+            outputs = most_likely(outputs)
         codes = Codes(self.net)(inputs)
         return keras.Model(raw, {"codes": codes, "reconstructions": outputs}, name=self.name)
 

@@ -142,7 +142,8 @@ class Recommending:
         if not self.by_item:
             levels = np.full((1, len(self.items)), -1, np.int8)
             levels[0, places] = np.abs(ratings[:, None] - np.array(self.values)).argmin(1)
-            return np.asarray(self.net(levels), np.float64)[0]
+            found: Array = np.asarray(self.net(levels), np.float64)
+            return np.asarray(found[0])
         base = self.baseline.mean + self.baseline.item_bias
         base = base + (ratings - base[places]).sum() / (len(places) + self.baseline.penalty)
         parts = np.array_split(self.levels(), -(-len(self.items) // BLOCK))

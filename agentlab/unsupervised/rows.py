@@ -93,7 +93,7 @@ class RowEstimator(Presented, Estimator):
         x = as_numbers(x)  # in float64, like scikit-learn; transform would return float32
         check_shape(x.shape, fitted.shape)
         rows: Array = x.astype(np.float64).reshape(len(x), -1)
-        return rows if fitted.mean is None else (rows - fitted.mean) / fitted.std
+        return rows if fitted.std is None else (rows - fitted.mean) / fitted.std
 
     def _flat(self, inputs: Array) -> Array:
         scale = self.fitted_preprocessor.scale

@@ -133,7 +133,7 @@ class SOM(RowEstimator):
         centered = 2 * self.lattice.places / np.maximum(lengths, 1e-9) - (lengths > 0)
         order = np.argsort(-lengths, kind="stable")[: len(spread)]  # first component: longer side
         plane = centered[:, order] * spread @ directions[: len(order)]
-        return (mean + plane).astype(np.float32)
+        return np.asarray(mean + plane, np.float32)
 
     def _epoch(self, blocks: Any, sigma: float) -> float:
         """Move all units once, and return the mean distance of the examples before that."""

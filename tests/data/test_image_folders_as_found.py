@@ -45,6 +45,14 @@ def test_splits_are_found_under_any_usual_name(tmp_path, train, test):
     assert "splits: the folders" in folder.describe()
 
 
+def test_a_test_folder_without_classes_is_left_out_and_reported(tmp_path):
+    fill(tmp_path / "train", n=8)
+    fill(tmp_path, ("test",), n=3)
+    folder = ImageFolder(tmp_path, validation=0, test=0.25)
+    assert (folder.train.size, folder.test.size) == (12, 4)  # split off the training folder
+    assert "left out: the folder test, which has no subfolder per class" in folder.describe()
+
+
 def test_hidden_folders_are_not_classes(tmp_path):
     fill(tmp_path, ("bar", "disc", ".ipynb_checkpoints", "__MACOSX"))
     assert ImageFolder(tmp_path).classes == ["bar", "disc"]

@@ -153,9 +153,7 @@ def test_rows_without_times_are_taken_in_order_and_reported(tmp_path):
     assert series.names == ["a", "b"]
     assert series.values.tolist() == [[1.5, 2], [3, 3], [4.5, 4]]
     assert any("no column of times was found" in note for note in series.notes)
-    assert any(
-        "left out, because they are not numbers to forecast: day" in note for note in series.notes
-    )
+    assert any("left out, because they are not numeric: day" in note for note in series.notes)
 
 
 def test_numbers_of_a_series_may_have_thousands_separators_and_units(tmp_path):

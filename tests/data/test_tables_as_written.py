@@ -3,6 +3,7 @@
 import gzip
 import time
 import zipfile
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -224,9 +225,9 @@ def test_durations_and_dates_of_a_dataframe_are_not_nanoseconds():
     assert columns.columns[1].mean == pytest.approx(1.5 * 86_400)
 
 
-def test_twenty_thousand_columns_of_texts_are_read_in_seconds(tmp_path):
+def test_ten_thousand_columns_of_texts_are_read_in_seconds(tmp_path):
     rng = np.random.default_rng(0)
-    n = 20_000
+    n = 10_000
     for name, words in (("a.csv", ["AA", "AG", "GG"]), ("b.csv", ["0,5", "1,25", "-", "2,0"])):
         rows = "\n".join(
             ";".join(row) + f";{'ab'[i % 2]}" for i, row in enumerate(rng.choice(words, (30, n)))
@@ -234,9 +235,9 @@ def test_twenty_thousand_columns_of_texts_are_read_in_seconds(tmp_path):
         path = write(tmp_path, ";".join(f"g{i}" for i in range(n)) + ";y\n" + rows + "\n", name)
         start = time.process_time()
         fitted = Table(path, "y", kinds={"g0": "category"})
-        assert len(fitted.columns.inputs) > 2 * n
+        assert len(fitted.columns.inputs) > 1.9 * n
         assert columns_of(fitted)["g1"].kind == ("category" if name == "a.csv" else "number")
-        assert time.process_time() - start < 20  # 4 s on an idle machine
+        assert time.process_time() - start < 12  # 2 s on an idle machine
 
 
 def test_dates_without_separators_are_dates(tmp_path):
@@ -262,3 +263,19 @@ def test_booleans_with_missing_cells_keep_the_spelling_of_the_file(tmp_path):
     fitted = table(tmp_path, "x,m,y", lambda i: f"{i % 7},{('TRUE', '', 'FALSE')[i % 3]},{i / 2}")
     column = columns_of(fitted)["m"]
     assert column.kind == "boolean" and column.examples == ("TRUE", "FALSE")
+
+
+def test_the_order_of_day_and_month_is_found_in_later_rows_of_a_long_sorted_file(tmp_path):
+    start = datetime(2020, 1, 1)
+
+    def row(i):
+        return f"{start + timedelta(minutes=5 * i):%d/%m/%Y %H:%M},{i % 7},{i / 2}"
+
+    column = columns_of(table(tmp_path, "t,x,y", row, n=70_000))["t"]  # 12 days are 3,456 rows
+    assert (column.kind, column.format) == ("date", "%d/%m/%Y %H:%M")
+    assert column.mean == pytest.approx(18_262 + 5 * 70_000 / 1440 / 2, abs=2)
+
+
+def test_a_copy_of_the_target_in_another_spelling_is_left_out(tmp_path):
+    fitted = table(tmp_path, "x,copy,y", lambda i: f"{i % 7},{'PQ'[i % 2]} ,{'pq'[i % 2]}")
+    assert columns_of(fitted)["copy"].note == "it equals the target"

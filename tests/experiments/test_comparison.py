@@ -83,6 +83,9 @@ def test_the_command_writes_a_table_curves_and_a_plot(tmp_path, capsys):
     assert [(row["agent"], row["runs"], row["iqm"]) for row in rows] == [("ppo", "2", "0.5")]
     assert len(list(csv.DictReader((out / "curves.csv").open()))) == 100
     assert (out / "curves.png").stat().st_size > 10_000
+    assert len(compare([*paths, out])) == 1  # as in runs/*: a comparison is skipped
+    with pytest.raises(AgentlabError, match="only folders of comparisons"):
+        compare([out])
     [group] = compare([*paths, out])  # as runs/* would name it
     assert group.paths == tuple(paths)
 

@@ -7,8 +7,9 @@ import tensorflow as tf
 from agentlab.errors import InvalidArgument
 from agentlab.nets import make_torso
 from agentlab.nets.autoencoder import EncoderDecoder
-from agentlab.nets.decoders import Upsampling, feature_maps
+from agentlab.nets.decoders import Upsampling
 from agentlab.nets.files import load_net
+from agentlab.nets.mirroring import feature_maps
 from agentlab.nets.variational import Sampling, Variational
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1)).astype(np.uint8)
