@@ -37,7 +37,7 @@ class CriticValue(Protocol):
 
 
 class Minimum:
-    """Clipped double Q: each critic predicts the mean; the minimum counts (Fujimoto et al. 2018)."""
+    """Clipped double Q: each critic predicts the mean; the least counts (Fujimoto et al. 2018)."""
 
     outputs = 1
 
