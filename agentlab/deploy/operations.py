@@ -156,9 +156,9 @@ def _of_onnx(path: Path) -> Operations:
         flops = 0
         if node.op_type == "Conv":
             flops = 2 * made * math.prod(given[1][1:])
-        elif node.op_type in ("MatMul", "Gemm") and given[0]:
-            turned = any(a.name == "transA" and a.i for a in node.attribute)
-            flops = 2 * made * given[0][0 if turned else -1]
+        elif node.op_type in ("MatMul", "Gemm") and len(given[1]) > 1:
+            turned = any(a.name == "transB" and a.i for a in node.attribute)
+            flops = 2 * made * given[1][-1 if turned else -2]  # the shape of weights is known
         elif node.op_type == "ConvTranspose":
             flops = 2 * math.prod(given[0]) * math.prod(given[1][1:])
         found.add(node.op_type, flops)

@@ -90,6 +90,8 @@ def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Trac
 
     module = tf.Module()
     module.weights = [weight.value for weight in model.weights]
+    lookups = [each for each in model.layers if isinstance(each, keras.layers.StringLookup)]
+    module.tables = [layer.lookup_table for layer in lookups]
     try:
         with recurrence.unrolled():
             module.serve = tf.function(serve, autograph=False).get_concrete_function(**specs)
@@ -128,12 +130,15 @@ def shapes_text(infos: Sequence[TensorInfo]) -> str:
 
 
 def _after_preprocessing(model: Any) -> Any:
-    """Return the part of a model after its preprocessing layer."""
+    """Return the part of a model after its preprocessing and the lookup of ids."""
     from agentlab.data.preprocessing_layer import Preprocessing
 
-    layer = next((each for each in model.layers if isinstance(each, Preprocessing)), None)
-    if layer is None:
+    kinds = (Preprocessing, keras.layers.StringLookup)
+    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
+    output = layers[-1].output if layers else None
+    if output is None or output.dtype == "string":
         raise AgentlabError("the network takes texts, which only the format savedmodel supports")
-    inputs = keras.Input(layer.output.shape[1:], dtype=layer.output.dtype, name="inputs")
-    part = keras.Model(layer.output, model.output)
-    return keras.Model(inputs, part(inputs))
+    part = keras.Model(output, model.output)
+    ids = str(output.dtype).startswith("int")
+    inputs = keras.Input(output.shape[1:], dtype="int32" if ids else output.dtype, name="inputs")
+    return keras.Model(inputs, part(keras.ops.cast(inputs, output.dtype)))

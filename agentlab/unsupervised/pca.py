@@ -156,7 +156,7 @@ class PCA(RowEstimator):
         if isinstance(asked, int) and asked > varying:
             raise InvalidArgument(
                 f"n_components={wanted} must be at most {varying}, since {say_columns(constant)} "
-                "of x is constant and has no variance to explain"
+                f"of x {'are' if len(constant) > 1 else 'is'} constant"
             )
         warn_constant(constant)
 

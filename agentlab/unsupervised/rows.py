@@ -175,8 +175,8 @@ def _of_array(x: Array, standardize: bool) -> Preprocessor:
         return Numbers(x.shape[1:])
     if len(constant):
         raise InvalidArgument(
-            f"{say_columns(constant)} of x cannot be standardized because all its values are "
-            "equal; leave it out, or pass standardize=False"
+            f"{say_columns(constant)} of x cannot be standardized, being constant; leave out "
+            "constant columns, or pass standardize=False"
         )
     return Numbers(x.shape[1:], mean, spread)
 
@@ -191,8 +191,8 @@ def say_columns(columns: Array) -> str:
 def warn_constant(columns: Array) -> None:
     """Warn that columns are constant and therefore carry no information."""
     warnings.warn(
-        f"{say_columns(columns)} of x {'are' if len(columns) > 1 else 'is'} constant and adds "
-        "nothing",
+        f"{say_columns(columns)} of x {'are' if len(columns) > 1 else 'is'} constant, without any "
+        "variance to explain",
         stacklevel=3,
     )
 

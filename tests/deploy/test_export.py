@@ -52,8 +52,8 @@ def saved_agent(tmp_path_factory):
     [
         ("mlp", (8,), {}),
         ("lenet", (8, 8, 1), {}),
-        ("gru", (5, 3), {"units": (8,)}),
-        ("peephole", (5, 3), {"units": (8,), "bidirectional": True}),
+        ("gru", (2, 3), {"units": (4,)}),
+        ("peephole", (2, 3), {"units": (4,), "bidirectional": True}),
         ("text_cnn", (12,), {"vocabulary": 20}),
     ],
 )
@@ -162,6 +162,9 @@ def test_texts_are_replaced_by_ids_where_a_format_has_none(tmp_path):
     given = open_file(result.file)({"inputs": ids})["probabilities"]
     np.testing.assert_allclose(given, classifier.predict_proba(texts[:2]), atol=1e-5)
     assert any("has no texts" in note for note in result.notes)
+    raw = export(tmp_path / "saved", tmp_path / "raw", "savedmodel")
+    given = open_file(raw.file)({"inputs": np.array(texts[:2])})["probabilities"]
+    np.testing.assert_allclose(given, classifier.predict_proba(texts[:2]), atol=1e-5)
 
 
 def test_a_failed_export_leaves_no_folder(tmp_path, saved_agent, monkeypatch):

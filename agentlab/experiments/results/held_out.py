@@ -18,7 +18,7 @@ from agentlab.runs.config_file import CONFIG
 
 EXAMPLES = 2_000  # at most
 RANDOM = 64
-VOCABULARY = 10  # random ids are smaller, so that every network has them
+VOCABULARY = 10  # random ids are smaller
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def held_out_examples(
             return _of_split(learner, data.test, infos[0], preprocessed)
     except (AgentlabError, OSError, TypeError, ValueError, AttributeError):
         pass  # the data are elsewhere, or of another form than arrays
-    preprocessor = None if preprocessed else getattr(learner, "preprocessor", None)
-    return random_examples(infos, preprocessor)
+    preprocessor = getattr(learner, "preprocessor", None)
+    size = getattr(preprocessor, "size", VOCABULARY)
+    ids = min(VOCABULARY, size) if isinstance(size, int) else VOCABULARY
+    return random_examples(infos, None if preprocessed else preprocessor, ids)
 
 
 def _of_split(
@@ -85,12 +87,15 @@ def _of_split(
     )
 
 
-def random_examples(infos: Sequence[TensorInfo], preprocessor: Any = None) -> Examples:
+def random_examples(
+    infos: Sequence[TensorInfo], preprocessor: Any = None, ids: int = VOCABULARY
+) -> Examples:
     """Return random inputs: normal numbers, bytes, small ids and empty texts.
 
     Args:
         infos: the inputs.
         preprocessor: the preprocessor of raw inputs, whose means and deviations numbers have.
+        ids: the number of different ids.
     """
     rng, inputs = np.random.default_rng(0), {}
     scales = _scales(preprocessor)
@@ -101,7 +106,7 @@ def random_examples(infos: Sequence[TensorInfo], preprocessor: Any = None) -> Ex
         elif info.dtype == "uint8":
             inputs[info.name] = rng.integers(0, 256, shape).astype(np.uint8)
         elif info.dtype.startswith("int"):
-            inputs[info.name] = rng.integers(0, VOCABULARY, shape).astype(info.dtype)
+            inputs[info.name] = rng.integers(0, ids, shape).astype(info.dtype)
         else:
             mean, deviation = scales.get(info.name, (0.0, 1.0))
             inputs[info.name] = (mean + deviation * rng.normal(size=shape)).astype(info.dtype)
