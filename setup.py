@@ -14,10 +14,12 @@ box2d = ["gymnasium[box2d]"]  # LunarLander and its like
 mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
 minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
 minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
+deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
 test = [
     *compress,
     *box2d,
     *mujoco,
+    *deploy,
     "pytest>=8",
     "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
@@ -65,6 +67,7 @@ setup(
         "mujoco": mujoco,
         "minigrid": minigrid,
         "minatar": minatar,
+        "deploy": deploy,
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },

@@ -31,7 +31,7 @@ def exit_call(error: SystemExit) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the message of an exception on one line; its ``__str__`` may itself fail."""
+    """Return the message of an exception on one line, even if its ``__str__`` fails."""
     try:
         return " ".join(str(error).split())
     except Exception as failure:

@@ -5,6 +5,13 @@ import pytest
 from agentlab.testing.learner_case import registered_cases
 from agentlab.testing.learners import estimator_checks, trainer_checks
 
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Keep the judges of GANs out of the user's cache."""
+    monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path_factory.getbasetemp() / "data"))
+
+
 TRAINERS, ESTIMATORS = registered_cases("trainer"), registered_cases("estimator")
 
 

@@ -1,4 +1,4 @@
-"""What SAC's critics predict of the return: its mean, or quantiles of it (TQC)."""
+"""What SAC's critics predict: the mean of the return, or its quantiles (TQC)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentlab.lazy import tf
 
 
 class CriticValue(Protocol):
-    """How critics represent the return, and the loss to learn it.
+    """How critics represent the return, and the loss to train them.
 
     Attributes:
         outputs: outputs of each critic. With one, the critics' outputs are ``[critics, b]``,
@@ -22,7 +22,7 @@ class CriticValue(Protocol):
     outputs: int
 
     def value(self, q: Any) -> Any:
-        """Return the Q-values that the policy ascends, ``[b]``."""
+        """Return the Q-values that the policy maximizes, ``[b]``."""
 
     def loss(self, q: Any, next_q: Any, returns: Any, discounts: Any, bonus: Any) -> Any:
         """Return the loss of the critics' outputs ``q``, a scalar.
@@ -32,34 +32,34 @@ class CriticValue(Protocol):
             next_q: outputs of the target critics for the next actions.
             returns: sums of rewards, ``[b]``.
             discounts: of the next values; 0 after termination, ``[b]``.
-            bonus: added to the next values: the entropy's, ``[b]``.
+            bonus: entropy bonus, added to the next values, ``[b]``.
         """
 
 
 class Minimum:
-    """Each critic predicts the mean; the smallest prediction is used (Fujimoto et al. 2018)."""
+    """Clipped double Q: each critic predicts the mean; the minimum is used (Fujimoto et al. 2018)."""
 
     outputs = 1
 
     def value(self, q: Any) -> Any:
-        """Return the smallest prediction of the critics."""
+        """Return the minimum over the critics."""
         return tf.reduce_min(q, 0)
 
     def loss(self, q: Any, next_q: Any, returns: Any, discounts: Any, bonus: Any) -> Any:
-        """Return the sum over two critics of half the mean squared error, averaged over more."""
+        """Return the mean squared error over critics and batch (half the sum for two critics)."""
         targets = tf.stop_gradient(returns + discounts * (self.value(next_q) + bonus))  # [b]
         return tf.reduce_mean(tf.square(q - targets))
 
 
 class TruncatedQuantiles:
-    """TQC: of the quantiles of all critics together, the largest are left out.
+    """TQC: the quantiles of all critics are pooled, and the largest are dropped.
 
     Kuznetsov et al. 2020, "Controlling Overestimation Bias with Truncated Mixture of Continuous
     Distributional Quantile Critics".
 
     Args:
-        n_quantiles: quantiles that each critic learns.
-        drop: quantiles left out per critic.
+        n_quantiles: number of quantiles per critic.
+        drop: number of quantiles dropped per critic.
     """
 
     def __init__(self, n_quantiles: int, drop: int) -> None:
@@ -81,14 +81,14 @@ class TruncatedQuantiles:
 
 @dataclass(frozen=True)
 class CriticOptions(Options):
-    """The critics of SAC."""
+    """Options of SAC's critics."""
 
     n_critics: int = option(2, "number of critics", ge=1)
     n_quantiles: int = option(
-        1, "quantiles of the return that each critic learns (TQC uses 25); 1 for its mean", ge=1
+        1, "quantiles of the return per critic (TQC uses 25); 1 for its mean", ge=1
     )
     top_quantiles_to_drop_per_net: int = option(
-        2, "largest quantiles that are left out per critic (TQC)", ge=0
+        2, "number of largest quantiles to drop per critic (TQC)", ge=0
     )
     dropout: float = option(
         0.0, "dropout rate of the critics (DroQ uses 0.01, with 20 gradient_steps)", ge=0, lt=1
@@ -105,7 +105,7 @@ class CriticOptions(Options):
             )
 
     def make_value(self) -> CriticValue:
-        """Return what the critics predict."""
+        """Return the representation of the return that the options select."""
         if self.n_quantiles == 1:
             return Minimum()
         return TruncatedQuantiles(self.n_quantiles, self.top_quantiles_to_drop_per_net)

@@ -103,7 +103,7 @@ def evaluate(
         seed: seeds the environments.
         explore: act as in training instead of greedily.
         video: a ``Video``, a list or any other object with ``append``, which receives a frame of
-            the first environment at every step, and the last one of each episode.
+            the first environment at every step, and the final frame of each episode.
         max_steps: truncate an episode that has not ended after this number of steps. If this
             happens to all of the first ten, the others are not played.
         quiet: show no progress bar.
@@ -138,7 +138,7 @@ def evaluate(
 
 
 def _append_last(video: VideoWriter, envs: VectorEnv, cut: bool) -> None:
-    """Append the frame after the last step of an episode of environment 0."""
+    """Append the final frame of an episode of environment 0."""
     frame = envs.render() if cut else envs.render_final()
     if frame is not None and not getattr(video, "full", False):
         video.append(frame)

@@ -13,7 +13,7 @@ from agentlab.learner import class_name
 
 
 def init_from(agent: Agent, source: str) -> None:
-    """Copy what a trained agent has learned to a new one: networks and normalizers.
+    """Copy the networks and normalizers of a trained agent to a new one.
 
     Optimizers, replay buffers and schedules start afresh.
 

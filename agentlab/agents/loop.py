@@ -126,8 +126,8 @@ class _Loop:
         self.steps = self.saved = self.logged = 0  # so far, at the latest checkpoint and row
         self.number = 0  # of the latest checkpoint
         self.due = False  # whether a checkpoint is due
-        self.failed = False  # whether an environment failed or hangs, and its episodes are lost
-        self.callbacks_due = False  # whether those of the last step have not been completed
+        self.failed = False  # whether an environment failed or hung, so that its episodes are lost
+        self.callbacks_due = False  # whether the callbacks of the last step have not finished
         self.stop = Stop()
         self.untried = run is not None  # whether to check that the agent's state can be saved
         self.saved_at = time.monotonic()  # of the latest checkpoint, in seconds
@@ -222,7 +222,7 @@ class _Loop:
         self.observations = step.next_observations
 
     def call_back(self) -> None:
-        """Call the callbacks after a step; they are interrupted if a signal has to wait long."""
+        """Call the callbacks after a step; they are interrupted if they delay a signal too long."""
         self.callbacks_due = self.stop.interruptible = True
         with self.timer.paused():
             try:

@@ -93,14 +93,14 @@ def make_q_network(
 def make_plain_q_network(
     options: NetworkOptions, encoding: Encoding, actions: int, seed: int, layer_norm: bool
 ) -> Any:
-    """Build a ``QNetwork`` with one output per action, and no streams of its own.
+    """Build a ``QNetwork`` with one output per action and no dueling streams.
 
     Args:
         options: the network's options.
         encoding: the encoding of the observations.
         actions: number of actions.
         seed: seeds the initial weights.
-        layer_norm: whether the layers of an mlp are normalized.
+        layer_norm: whether an mlp has layer normalization.
     """
     arguments = {"layer_norm": layer_norm} if options.net == "mlp" else {}
     torso = make_agent_torso(options, encoding, "torso", seed, **arguments)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from agentlab.components import State
 from agentlab.config import Options, option
+from agentlab.data.standardizing import shifted_and_scaled
 from agentlab.lazy import tf
 
 Floats = npt.NDArray[np.float32]
@@ -137,8 +138,9 @@ class ObservationNormalizer:
         """Return what a call returns for a tensor, with the current statistics as constants."""
         if not self.on:
             return inputs
-        shifted = (tf.cast(inputs, tf.float64) - self._shift) * self._scale
-        return tf.clip_by_value(tf.cast(shifted, tf.float32), -self._limit, self._limit)
+        numbers = tf.cast(inputs, tf.float32)
+        normalized = shifted_and_scaled(numbers, self._shift, self._scale)
+        return tf.clip_by_value(normalized, -self._limit, self._limit)
 
     def observe(self, inputs: npt.NDArray[Any], next_inputs: npt.NDArray[Any]) -> None:
         """Add the inputs after a step to the statistics; before the first step, also the others.

@@ -51,7 +51,7 @@ class Minibatch(NamedTuple):
         next_observations: the observations to bootstrap from.
         discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
         noise: arrays of standard normal numbers, ``[b, size]`` each.
-        seed: seeds dropout, int32 ``[2]``; ``()`` where there is none.
+        seed: seed for dropout, int32 ``[2]``; ``()`` without dropout.
     """
 
     observations: Any

@@ -42,18 +42,20 @@ class PQNConfig(NetworkOptions, EpsilonGreedy, OptimizerOptions):
     rollout_length: int = option(32, "steps per environment between updates", gt=0)
     gamma: float = option(0.99, "discount factor", ge=0, le=1)
     q_lambda: float = option(
-        0.9, "lambda of the returns: 0 for one-step targets, 1 for full returns", ge=0, le=1
+        0.9, "lambda of the returns: 0 for one-step targets, 1 for Monte Carlo returns", ge=0, le=1
     )
     n_epochs: int = option(4, "passes over each rollout", gt=0)
     n_minibatches: int = option(4, "minibatches per pass", gt=0)
     epsilon_steps: int = override(EpsilonGreedy, "epsilon_steps", 50_000)
     eval_epsilon: float = option(0.0, "probability of a random action in evaluation", ge=0, le=1)
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 10.0)
-    overlap: bool = option(False, "learn in the background, acting with weights one rollout old")
+    overlap: bool = option(
+        False, "learn in the background, acting with weights that are one rollout old"
+    )
 
 
 class PQN(Agent):
-    """Q-learning on lambda-returns of many environments (Gallici et al. 2024, algorithm 1).
+    """Q-learning with lambda-returns in many environments (Gallici et al. 2024, algorithm 1).
 
     "Simplifying Deep Temporal Difference Learning": layer normalization makes learning stable
     without a target network, and many environments replace the replay buffer.
@@ -116,7 +118,7 @@ class PQN(Agent):
         return chosen, {"inputs": inputs, "actions": actions, "values": q_values.max(1)}
 
     def epsilon_at(self, explore: bool) -> float:
-        """Return the current probability of a random action, in training or in evaluation."""
+        """Return the probability of a random action, in training or evaluation."""
         return self.config.epsilon_at(self.steps) if explore else self.config.eval_epsilon
 
     def values(self, observations: Array) -> npt.NDArray[np.float32]:
@@ -191,7 +193,7 @@ class PQN(Agent):
     def restore(self, state: State) -> None:
         super().restore(state)
         self.steps = state["steps"]
-        if self.rollout.num_envs not in (0, self.num_envs):  # trained in a different number
+        if self.rollout.num_envs not in (0, self.num_envs):  # trained with a different number
             self.rollout = Rollout(self.config.rollout_length)
 
     def torsos(self) -> list[Any]:

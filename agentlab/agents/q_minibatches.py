@@ -1,4 +1,4 @@
-"""Minibatches of replayed transitions, as the loss of a Q-network takes them."""
+"""Minibatches of replayed transitions for the loss of a Q-network."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from agentlab.replay import Batch
 
 
 class QMinibatch(NamedTuple):
-    """Transitions to learn from: arrays or tensors ``[b, ...]``; ``()`` for what is not used.
+    """Transitions to learn from: arrays or tensors ``[b, ...]``; ``()`` for unused fields.
 
     Attributes:
         observations: as the replay buffer stores them; see ``Encoding.stored``.
-        actions: numbers of actions, from 0, int32 ``[b]``.
+        actions: indices of actions, from 0, int32 ``[b]``.
         returns: sums of ``n_step`` rewards, ``[b]``.
         next_observations: the observations to bootstrap from.
-        discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
+        discounts: discount factors of the bootstrapped values, ``[b]``; 0 after termination.
         weights: importance weights of the losses, ``[b]``.
         next_mask: the actions allowed next, bool ``[b, actions]``, where there are action masks.
         next_outputs: the target network's outputs for ``next_observations``,
@@ -41,7 +41,7 @@ class QMinibatch(NamedTuple):
 
 
 class QMinibatches:
-    """Makes minibatches of what a replay buffer returns.
+    """Builds minibatches from sampled transitions.
 
     Args:
         encoding: the encoding of observations.
@@ -49,7 +49,7 @@ class QMinibatches:
         first_action: the smallest action of the environment.
         outputs: actions and outputs per action of the network.
         batch_size: transitions per minibatch.
-        noisy: whether the network draws noise.
+        noisy: whether the network is noisy.
     """
 
     def __init__(

@@ -111,13 +111,13 @@ class Rollout:
     def targets(
         self, last_values: Floats, gamma: float, gae_lambda: float, baseline: bool = True
     ) -> tuple[Floats, Floats]:
-        """Return advantages and the returns that values are fitted to, ``[length, n]`` each.
+        """Return advantages and value targets (returns), ``[length, n]`` each.
 
         Args:
             last_values: V of the observations after the last step, float32 ``[n]``.
             gamma: discount factor.
-            gae_lambda: 0 for one-step TD errors, 1 for full returns.
-            baseline: whether values are the baseline; otherwise they count as 0.
+            gae_lambda: 0 for one-step TD errors, 1 for Monte Carlo returns.
+            baseline: whether to use the values as a baseline; otherwise they are taken as 0.
         """
         values, next_values = self.stacked("values"), self.next_values(last_values)
         if not baseline:

@@ -1,4 +1,4 @@
-"""Minibatches of a rollout, as the loss of a policy network takes them."""
+"""Minibatches of a rollout for the loss of a policy network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RolloutMinibatch(NamedTuple):
         inputs: network inputs; sparse rows if they are sparse. For a recurrent network, sequences
             ``[environments, length, ...]``, initial states and ``episode_starts``.
         actions: sampled actions.
-        log_probs: the log-probabilities with which they were sampled, ``[b]``.
+        log_probs: log-probabilities of the actions when they were sampled, ``[b]``.
         advantage: estimates of their advantages, ``[b]``.
         returns: the targets of the value function, ``[b]``.
         mask: the actions that were allowed, bool ``[b, actions]``; ``()`` without action masks.
@@ -40,14 +40,14 @@ class RolloutMinibatch(NamedTuple):
 
 
 class RolloutMinibatches:
-    """Divides the steps of a rollout into minibatches at random.
+    """Splits the steps of a rollout into random minibatches.
 
     Args:
         encoding: the encoding of observations.
         policy: the distribution of actions.
         sizes: environments, steps per environment and minibatches.
         sparse: whether the network takes sparse rows.
-        initial_state: a recurrent network's state of some environments, arrays ``[n, units]``;
+        initial_state: a recurrent network's state in some environments, arrays ``[n, units]``;
             ``None`` for other networks.
     """
 

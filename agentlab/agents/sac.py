@@ -1,4 +1,4 @@
-"""Soft actor-critic for continuous actions; as options, the critics of TQC and DroQ."""
+"""Soft actor-critic for continuous actions, optionally with the critics of TQC or DroQ."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class SAC(Agent):
         return Loss(loss, {"loss": loss, "entropy": -tf.reduce_mean(log_probs)}, log_probs)
 
     def _seeds(self, batch: Minibatch) -> list[Any]:
-        """Return seeds for the dropout of the three evaluations of critics in an update."""
+        """Return dropout seeds for the three forward passes of the critics in an update."""
         return [batch.seed + [0, i] if self.config.dropout else None for i in range(3)]
 
     def ent_coef_loss(self, log_probs: Any) -> Loss:

@@ -115,8 +115,7 @@ EXPLAINED = {
     "--wandb": _MONITOR,
     "--verbose": "progress and settings are always printed",
     "--quiet": "redirect the progress line with 2>/dev/null",
-    "--config": "all settings are flags; a run saves them in its config.json",
-    "--hyperparams": "all hyperparameters are flags; --algo NAME --help lists them",
+    "--hyperparams": "all hyperparameters are flags (--algo NAME --help), or read by --config FILE",
     "--deterministic-torch": "runs with equal seeds always give equal results",
     "--torch-deterministic": "runs with equal seeds always give equal results",
 }

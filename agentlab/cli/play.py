@@ -25,8 +25,9 @@ from agentlab.envs import Preprocessing, VectorEnv, make_envs, newest_version
 from agentlab.envs.spaces import layout
 from agentlab.errors import AgentlabError, InvalidArgument, printable
 from agentlab.experiments.agent_settings import Environment
-from agentlab.experiments.foreign import trusted, trusted_wrappers
+from agentlab.experiments.foreign import trusted
 from agentlab.experiments.plan import fill
+from agentlab.experiments.stored_environment import stored_environment
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs import Run, derive_seed, open_video
@@ -166,7 +167,7 @@ def _trained(
             f"`{program('predict')} {folder} INPUT`"
         )
     run = Run.open(folder) if (folder / CONFIG).exists() else None
-    env, preprocessing, environment = _stored_environment(run, described, options, given)
+    env, preprocessing, environment = stored_environment(run, described, options.env, given)
     cls = agent_class(options.algo or trusted("algo", described["name"]))
     with without_banners():
         agent: Agent = load(saved, cls, num_envs=1)
@@ -181,37 +182,6 @@ def _trained(
     if run is not None and run.edited:
         warn_edited(run.path)
     return agent, envs
-
-
-def _stored_environment(
-    run: Run | None, described: Mapping[str, Any], options: PlayOptions, given: Mapping[str, Any]
-) -> tuple[str, Preprocessing, Environment]:
-    """Return the environment of a run, or of a saved agent without one, with flags applied.
-
-    For an environment other than the stored one, only the given arguments are used.
-    """
-    try:
-        if run is not None:
-            stored = {
-                "env": run.config.get("env"),
-                "preprocessing": run.config.get("preprocessing", {}),
-                **run.config.get("environment", {}),
-            }
-        else:
-            stored = dict(described.get("specification", {}).get("environment") or {})
-        env = options.env and newest_version(options.env)
-        if env in (None, stored.get("env")):
-            kept = {name: stored[name] for name in ("env_kwargs", "wrapper") if name in stored}
-            environment = fill(Environment, kept, given)
-        else:
-            environment = fill(Environment, {}, given)
-        preprocessing = configs.from_dict(Preprocessing, stored.get("preprocessing", {}))
-    except (TypeError, ValueError, AttributeError) as error:
-        place = "the saved agent" if run is None else run.path / CONFIG
-        raise AgentlabError(f"the environment saved in {place} is damaged: {error}") from None
-    if "wrapper" not in given:
-        trusted_wrappers(environment.wrapper)
-    return env or trusted("env", stored.get("env")), preprocessing, environment
 
 
 def _screen(

@@ -17,7 +17,7 @@ Kind = Literal["number", "date", "boolean", "category", "dropped"]
 Task = Literal["regression", "classification"]
 Floats = npt.NDArray[np.float32]
 NumberArray = npt.NDArray[np.float64]
-TextArray = npt.NDArray[np.object_]  # texts, NaN where missing
+TextArray = npt.NDArray[np.object_]  # strings, NaN where missing
 MISSING_CELLS = frozenset(MISSING)
 
 # Pairs of words, false first; a column with only the words of one pair is boolean.

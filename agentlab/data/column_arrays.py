@@ -1,4 +1,4 @@
-"""Columns of texts as a network's inputs, in NumPy; ``column_tensors`` does so in TensorFlow."""
+"""Converting text columns to network inputs in NumPy; ``column_tensors`` uses TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
     Args:
         column: the fitted column.
         texts: its cells, ``[n]``.
-        refuse: makes the error about a cell.
+        refuse: builds the error about a cell.
 
     Returns:
         float32 ``[n, len(column.inputs)]``.
@@ -57,7 +57,7 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
 
 
 def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
-    """Return 0 or 1 for the first or second word of a pair, in any case, and -1 for others."""
+    """Return 0 or 1 for the first or second word of a pair, ignoring case, and -1 for others."""
     places = {word: float(i) for i, word in enumerate(pair)}
     words = texts.tolist()
     found = {word: places.get(str(word).strip().lower(), -1.0) for word in set(words)}
@@ -65,7 +65,7 @@ def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
 
 
 def day_cells(texts: TextArray, form: str) -> tuple[NumberArray, npt.NDArray[np.bool_]]:
-    """Return dates as days since 1970 (NaN if missing or not a date), and which are missing."""
+    """Return dates as days since 1970 (NaN if missing or invalid), and a mask of missing ones."""
     values = days(texts, form)
     absent = np.isnan(values)
     absent[absent] = [cell != cell or is_absent(cell) for cell in texts[absent].tolist()]
@@ -73,7 +73,7 @@ def day_cells(texts: TextArray, form: str) -> tuple[NumberArray, npt.NDArray[np.
 
 
 def tell_others(column: Column, texts: TextArray) -> None:
-    """Warn about words in a boolean column that are neither of its two: they become missing."""
+    """Warn about words in a boolean column that are neither of its two, and so are missing."""
     words = [text for text in dict.fromkeys(texts.tolist()) if not is_absent(text)]
     if words:
         warnings.warn(

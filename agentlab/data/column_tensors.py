@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from agentlab.data.csv_form import MISSING
 from agentlab.data.dates import ISO, QUARTER, DateForm
 from agentlab.data.labels import WHOLE, label_key
 from agentlab.data.number_forms import ABSENT
+from agentlab.data.standardizing import shifted_and_scaled
 from agentlab.lazy import tf
 
 DATE_AND_TIME = (
@@ -68,10 +70,10 @@ def column_inputs(column: Column, cells: Any) -> Any:
             kind of its column.
     """
     if column.kind == "number":
-        numbers = tf.cast(cells, tf.float64)
-        missing = tf.math.is_nan(numbers)
-        _check(column, ~tf.math.is_inf(numbers), "a finite number")
-        values = _standardized(column, numbers, missing)[:, None]
+        missing = tf.not_equal(cells, cells)  # other runtimes have no is_nan
+        _check(column, tf.abs(cells) != math.inf, "a finite number")
+        numbers = shifted_and_scaled(cells, column.mean, 1 / column.deviation)
+        values = tf.where(missing, tf.zeros_like(cells), numbers)[:, None]
     else:
         missing = _any_equal(cells, MISSING)
         if column.kind == "category":
@@ -83,7 +85,10 @@ def column_inputs(column: Column, cells: Any) -> Any:
             missing |= _any_equal(_keys(cells, True), tuple(ABSENT))
             numbers, valid = days_of_dates(cells, column.format)
             _check(column, missing | valid, f"a date ({DateForm(column.format).words})")
-            values = _standardized(column, numbers, missing)[:, None]
+            zero = tf.zeros_like(numbers)
+            # In float64, because a mean much larger than the deviation cancels digits in float32.
+            days = tf.where(missing, zero, (numbers - column.mean) / column.deviation)
+            values = tf.cast(days, tf.float32)[:, None]
         else:
             no, yes = (_keys(cells, True) == word for word in column.categories)
             missing = ~(no | yes)
@@ -169,12 +174,6 @@ def _keys(cells: Any, folded: bool) -> Any:
     """Return the ``label_key`` of texts."""
     texts = tf.strings.regex_replace(tf.strings.strip(cells), f"^{WHOLE.pattern}$", r"\1")
     return tf.strings.lower(texts, encoding="utf-8") if folded else texts
-
-
-def _standardized(column: Column, numbers: Any, missing: Any) -> Any:
-    # In float64, because a mean much larger than the deviation cancels digits in float32.
-    zero = tf.zeros_like(numbers)
-    return tf.cast(tf.where(missing, zero, (numbers - column.mean) / column.deviation), tf.float32)
 
 
 def _any_equal(texts: Any, words: tuple[str, ...]) -> Any:

@@ -176,10 +176,10 @@ class Columns(Preprocessor):
         return self._encode(numbers, cells, refuse)
 
     def _by_form(self, written: Callable[[str], bool]) -> list[tuple[NumberForm | None, list[int]]]:
-        """Return the places of the columns of numbers by the form in which they are written.
+        """Return the indices of the numeric columns by the format of their numbers.
 
         Args:
-            written: returns whether a column contains texts; the form of others is ``None``.
+            written: returns whether a column contains strings; the format of others is ``None``.
         """
         places: dict[NumberForm | None, list[int]] = {}
         for i, (name, form) in enumerate(self._forms.items()):

@@ -55,7 +55,7 @@ class Chunk:
         return numbers_of(self.frame[name], form)
 
     def texts(self, names: Sequence[str]) -> npt.NDArray[np.object_]:
-        """Return columns of texts, ``[rows, len(names)]``; missing cells are NaN."""
+        """Return columns as strings, ``[rows, len(names)]``; missing cells are NaN."""
         cells: npt.NDArray[np.object_] = self.frame[list(names)].to_numpy(object)
         return cells
 
@@ -270,7 +270,7 @@ class CSVFiles:
 
 
 def _texts_only(frame: Any) -> Any:
-    """Return a copy without columns in which pandas converted some texts, ``true`` or ``False``."""
+    """Return a copy without columns in which pandas converted strings such as ``true``."""
     import pandas as pd
 
     converted = [

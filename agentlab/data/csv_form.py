@@ -31,7 +31,7 @@ MAX_COLUMNS = 100_000
 MAX_UNPACKED = 1 << 28  # unpacked bytes to which MAX_EXPANSION does not apply
 MAX_EXPANSION = 200  # tables of numbers compress to a third of their size, equal rows further
 SAMPLE = 1 << 16  # characters from which the separator is inferred
-LINES = 4  # lines from which it is inferred at least, even if they are longer
+LINES = 4  # minimum number of lines to infer the dialect from, even if they are long
 Source = str | Path | Sequence[str | Path]
 
 

@@ -28,7 +28,7 @@ TIMES = (
     *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
-MONTH_NAME = (r"([A-Za-z]{3})[a-z]*\.?", r"\1")  # and names of weekdays: to three letters
+MONTH_NAME = (r"([A-Za-z]{3})[a-z]*\.?", r"\1")  # and names of weekdays, shortened to three letters
 MICROSECONDS = 86_400e6  # in a day
 SAMPLE = 200  # texts on which formats are tried first
 SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")

@@ -1,4 +1,4 @@
-"""Readers of sets of faces: Olivetti and FER2013."""
+"""Readers of the face data sets Olivetti and FER2013."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USAGES = {"Training": 0, "PublicTest": 1, "PrivateTest": 2}
 
 
 def olivetti(files: Originals) -> DataSet:
-    """Read the Olivetti faces: uint8 ``[n, 64, 64]``, and persons; a fifth of them is the test.
+    """Read the Olivetti faces, uint8 ``[n, 64, 64]``, and persons; a fifth is the test split.
 
     All faces of a person are in the same split.
     """
@@ -47,16 +47,16 @@ def olivetti(files: Originals) -> DataSet:
 def fer2013(files: Originals) -> DataSet:
     """Read FER2013: faces uint8 ``[n, 48, 48]`` and emotions, from fer2013.csv or images in a zip.
 
-    Of the CSV file, PublicTest is the validation and PrivateTest the test split; a zip file must
-    contain folders such as train/happy and test/happy.
+    In the CSV file, PublicTest is the validation split and PrivateTest the test split; a zip file
+    must contain folders such as train/happy and test/happy.
 
     Raises:
-        AgentlabError: without a folder of copies, since the set cannot be downloaded by a program.
+        AgentlabError: without a folder of copies, since the set must be downloaded manually.
     """
     path = files.copy("fer2013.csv", "fer2013*.zip", "icml_face_data.csv")
     if path is None:
         raise AgentlabError(
-            "fer2013 can only be downloaded by hand, from kaggle.com; pass the folder with "
+            "fer2013 must be downloaded manually from kaggle.com; pass the folder with "
             "fer2013.csv, or a zip of train/EMOTION/*.jpg and test/EMOTION/*.jpg, as --data-dir"
         )
     if path.suffix == ".zip":

@@ -142,7 +142,7 @@ def _decode(
 
     with _opened(path) as image, _alone(image):
         # A large JPEG is decoded at 1/2 of its size or less if that is large enough.
-        if crop is None:  # which is in pixels of the full size
+        if crop is None:  # the crop is in pixels of the full-size image
             image.draft(None, (2 * max(width, height),) * 2)
         _check_size(image, path)
         image = _opaque(ImageOps.exif_transpose(image), levels)

@@ -26,7 +26,7 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
 
     Args:
         path: the folder of the image set.
-        classes: whether each class has a folder of its own.
+        classes: whether there is one folder per class.
     """
     folder = path
     for _ in range(DEPTH):

@@ -19,7 +19,7 @@ COUNTER = re.compile(
     r"(?i)(.*[\W_])?(no|nr|num|number|index|idx|row|rows|record|rec|key|serial|seq|sequence|case|"
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"
 )
-DATES = (19_000_101, 21_001_231)  # years, months and days that are written without separators
+DATES = (19_000_101, 21_001_231)  # range of dates that are written without separators
 TIME = re.compile(r"(?i).*(year|time|date|day|month|week|jahr|datum|zeit).*")
 
 
@@ -109,7 +109,7 @@ class NumberColumns:
 
     @property
     def dated(self) -> list[str]:
-        """The columns whose numbers are all like dates without separators, such as 20241231."""
+        """The columns whose numbers all look like dates without separators, such as 20241231."""
         return [self.names[i] for i in np.flatnonzero(self._dated & (self._low < self._high))]
 
     @property

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.preprocessors import Preprocessor
 from agentlab.data.raw_inputs import as_numbers, check_shape
+from agentlab.data.standardizing import shifted_and_scaled
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import tf
 
 
 class Numbers(Preprocessor):
@@ -146,5 +146,5 @@ class Numbers(Preprocessor):
         """Return the output of ``transform`` for a float32 tensor ``[n, *shape]``."""
         if self.mean is None:
             return inputs
-        # In float64, because a mean much larger than the deviation cancels digits in float32.
-        return tf.cast((tf.cast(inputs, tf.float64) - self.mean) / self.std, tf.float32)
+        assert self.std is not None
+        return shifted_and_scaled(inputs, self.mean, 1 / self.std)

@@ -1,4 +1,4 @@
-"""``OverlappingImages``: pairs of images of different classes laid over each other."""
+"""``OverlappingImages``: overlapping pairs of images of different classes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from agentlab.errors import InvalidArgument
 
 
 class OverlappingImages:
-    """Each image laid over another of a different class, as in MultiMNIST (Sabour et al. 2017).
+    """Each image overlaid with one of a different class, as in MultiMNIST (Sabour et al. 2017).
 
     Both are shifted at random by up to ``shift`` pixels, on a canvas that is larger by
-    ``2 * shift`` pixels, and their pixels are added, up to the largest value of the images. Each
-    epoch makes new pairs from its seed. It has the methods of ``Batches``:
+    ``2 * shift`` pixels, and their pixels are added and clipped to the largest value of the
+    images. Each epoch makes new pairs from its seed. It has the methods of ``Batches``:
 
     - inputs: the canvas, ``[b, height, width, channels]``;
-    - targets: the labels, int32 ``[b, 2]``, and both images alone,
+    - targets: the labels, int32 ``[b, 2]``, and the two separate images,
       ``[b, 2, height, width, channels]``.
 
     Args:
         images: ``[n, h, w, channels]``, uint8 or floats.
         labels: int ``[n]``.
-        shift: the largest shift in both directions, in pixels.
-        seed: of the pairs of epochs without a seed, as in an evaluation.
+        shift: maximum shift along each axis, in pixels.
+        seed: seed of the pairs in epochs without a seed, as in evaluation.
 
     Raises:
         InvalidArgument: for fewer than two classes.
@@ -44,7 +44,7 @@ class OverlappingImages:
         if len(np.unique(self.labels)) < 2:
             raise InvalidArgument("labels must have at least 2 classes to overlap images of")
         self._largest = 255 if images.dtype == np.uint8 else images.max()
-        # All images sorted by class: those of other classes are the rest of a circle.
+        # All images sorted by class, so that those of other classes are contiguous (cyclically).
         self._order = np.argsort(self.labels, kind="stable")
         self._first = np.searchsorted(self.labels[self._order], self.labels, "left")
         self._after = np.searchsorted(self.labels[self._order], self.labels, "right")
@@ -68,12 +68,12 @@ class OverlappingImages:
             yield Batch(both.astype(alone.dtype), (self.labels[pair], alone), weights)
 
     def _partners(self, rng: np.random.Generator) -> Array:
-        """Return the row of an image of another class for each image, ``[n]``."""
+        """Return the index of an image of another class for each image, ``[n]``."""
         others = self.size - (self._after - self._first)
         return np.asarray(self._order[(self._after + rng.integers(0, others)) % self.size])
 
     def _placed(self, pair: Array, places: Array) -> Array:
-        """Return images on canvases of their own, ``[b, 2, height, width, channels]``."""
+        """Return each image on its own canvas, ``[b, 2, height, width, channels]``."""
         height, width, channels = self.images.shape[1:]
         extra = 2 * self.shift
         shape = (*pair.shape, height + extra, width + extra, channels)

@@ -1,4 +1,4 @@
-"""Small data sets in installed packages; nothing is held out, as they are clustered or mapped."""
+"""Small data sets from installed packages, for unsupervised learning; nothing is held out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentlab.data.originals import Originals
 
 
 def iris(files: Originals) -> DataSet:
-    """Return scikit-learn's 150 irises: 4 measures in cm, and their species."""
+    """Return scikit-learn's 150 irises: 4 measurements in cm, and the species."""
     from sklearn.datasets import load_iris
 
     found = load_iris()
@@ -18,7 +18,7 @@ def iris(files: Originals) -> DataSet:
 
 
 def colors(files: Originals) -> DataSet:
-    """Return matplotlib's 949 named colors of the XKCD survey, from 0 to 1, and their names."""
+    """Return matplotlib's 949 XKCD colors, RGB from 0 to 1, and their names."""
     from matplotlib.colors import XKCD_COLORS, to_rgb
 
     x = np.array([to_rgb(code) for code in XKCD_COLORS.values()])

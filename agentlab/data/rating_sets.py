@@ -34,8 +34,8 @@ def movielens100k(files: Originals) -> DataSet:
     whole = [user for user in set(x[:, 0].tolist()) if int(user) > WHOLE]
     held = like_first_fold(x, whole)
     note = (
-        "there is no u1.test: the test part is 42 % of the ratings of some users of u1.base, which "
-        "is how u1.test was made of others"
+        "there is no u1.test: the test split is 42 % of the ratings of some users in u1.base, "
+        "similar to how u1.test was made"
     )
     return DataSet((x[~held], y[~held]), (x[held], y[held]), titles=titles, notes=(note,))
 
@@ -62,7 +62,7 @@ def _unzipped(folder: Path) -> Callable[[str], bytes | None]:
 
 
 def _ratings(stored: bytes | None) -> tuple[Array, Array]:
-    """Read lines of user, item, rating and time, separated by tabs."""
+    """Read tab-separated lines of user, item, rating and time."""
     if stored is None:
         raise ValueError("it has no u1.base")
     rows = np.loadtxt(io.BytesIO(stored), np.int64, delimiter="\t", ndmin=2)
@@ -72,6 +72,6 @@ def _ratings(stored: bytes | None) -> tuple[Array, Array]:
 
 
 def _titles(stored: bytes | None) -> dict[str, str]:
-    """Read lines of a film's number and title, separated by ``|``."""
+    """Read lines of movie id and title, separated by ``|``."""
     lines = (stored or b"").decode("latin-1").splitlines()
     return dict(line.split("|")[:2] for line in lines if line.count("|") >= 2)

@@ -1,4 +1,4 @@
-"""Ratings of items by users: checks, files, and dense matrices of levels."""
+"""Ratings of items by users: checking, reading and splitting them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ COLUMNS = {
 
 
 class Ratings(NamedTuple):
-    """Ratings in a file.
+    """Ratings read from a file.
 
     Attributes:
-        x: users and items, text ``[n, 2]``.
+        x: users and items, strings ``[n, 2]``.
         y: ratings, float64 ``[n]``.
-        titles: the title of each item, as far as the file has titles.
+        titles: the titles of items by id; empty if the file has none.
     """
 
     x: Array
@@ -40,17 +40,17 @@ class Ratings(NamedTuple):
 def read_ratings(
     path: str, encoding: str | None = None, users: bool = True, ratings: bool = True
 ) -> Ratings:
-    """Read a CSV file with the columns user, item and rating, and maybe title.
+    """Read a CSV file with the columns user, item and rating, and optionally title.
 
     Args:
         path: the file.
         encoding: ``None`` infers it.
-        users: whether a column of users is needed; else all ratings are those of one user.
-        ratings: whether a column of ratings is needed.
+        users: whether a user column is required; otherwise all ratings are of one user.
+        ratings: whether a rating column is required.
 
     Raises:
         AgentlabError: for a missing file or column, or ratings that are not numbers; the message
-            names the row.
+            contains the row.
     """
     frame = read_frame(path, encoding=encoding)
     found = {what: _column(frame, names) for what, names in COLUMNS.items()}
@@ -99,7 +99,7 @@ def _column(frame: Any, names: Sequence[str]) -> Any:
 
 
 def ids(values: Any) -> Array:
-    """Return ids of users or items as texts ``[n]``; whole numbers lose ``.0``.
+    """Return ids of users or items as strings ``[n]``; whole numbers are written without ``.0``.
 
     >>> ids([1, 2.0, "a"]).tolist()
     ['1', '2', 'a']
@@ -113,7 +113,7 @@ def _id(value: Any) -> str:
 
 
 def check_ratings(x: Any, y: Any = None) -> tuple[Array, Array]:
-    """Return users and items as texts ``[n, 2]``, and ratings as float64 ``[n]``.
+    """Return users and items as strings ``[n, 2]``, and ratings as float64 ``[n]``.
 
     Args:
         x: users and items, ``[n, 2]``.
@@ -174,7 +174,7 @@ def check_size(users: int, items: int) -> None:
 def like_first_fold(
     x: Array, users: Collection[str], fraction: float = 0.2, share: float = 0.42
 ) -> Array:
-    """Return which ratings to hold out in the way of the fold u1 of MovieLens-100k, bool ``[n]``.
+    """Return which ratings to hold out, as in the fold u1 of MovieLens-100k, bool ``[n]``.
 
     That fold holds out about 42 % of the ratings of some users, which are 20 % of all.
 

@@ -115,8 +115,8 @@ def read_series(
         path: the file; see ``CSVFiles`` for the supported formats.
         columns: names of the columns with the values, in that order; ``None`` for all columns of
             numbers but the times.
-        time: the column of times; ``None`` infers it, or joins several (see
-            ``find_time_columns``); ``"rows"`` takes the rows in the order of the file.
+        time: the time column; ``None`` infers it, or joins several (see ``find_time_columns``);
+            ``"rows"`` uses the order of the rows.
         group: the column that names the series of each row; each becomes a column of the result.
         frequency: the time step as a pandas frequency, such as ``D`` or ``15min``; rows within a
             step are averaged. ``None`` infers it.

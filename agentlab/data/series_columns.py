@@ -116,9 +116,9 @@ def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> di
 
 
 def row_counter(values: Values, names: Sequence[str]) -> str | None:
-    """Return the column that only counts the rows of the file, by its name and values.
+    """Return the column that is just a row counter, judging by its name and values.
 
-    The only column of a file is never one.
+    If a file has a single column, it is never a row counter.
 
     Args:
         values: the columns, float64 ``[rows, columns]``, in the order of the file.

@@ -15,7 +15,7 @@ from agentlab.errors import AgentlabError
 
 Gaps = Literal["interpolate", "refuse"]
 Values = npt.NDArray[np.float64]
-MOST = 0.8  # fraction of the times at which each series has a value
+MOST = 0.8  # minimum fraction of the times at which each series has a value
 MAX_FILLED = 10  # rows on the grid for each row of the file
 
 
@@ -197,7 +197,7 @@ def _tell_doubles(
 
 
 def _at_all_times(both: Any) -> bool:
-    """Return whether the same numbers occur at nearly all times, like the numbers of stores."""
+    """Return whether the same numbers occur at nearly all times, such as store numbers."""
     times, numbers = both.nunique()
     return bool(numbers > 1 and len(both) >= MOST * times * numbers)
 

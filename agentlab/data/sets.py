@@ -58,11 +58,11 @@ def load(
             - ``shakespeare``: a text. The last tenth is the test split.
             - ``multi30k-en-de``, ``multi30k-en-fr``: two lists of sentences, translations of one
               another. The test split is "flickr 2016".
-            - ``movielens100k``: users and items as texts ``[n, 2]``, and ratings from 1 to 5; the
+            - ``movielens100k``: users and items as strings ``[n, 2]``, and ratings from 1 to 5; the
               test split is u1.test.
             - ``olivetti``, ``fer2013``: faces uint8 ``[n, 64, 64]`` and ``[n, 48, 48]``, and the
               person or the emotion int32 ``[n]``.
-            - ``iris``, ``colors``: rows of 4 and of 3 numbers, and species or names. Nothing is
+            - ``iris``, ``colors``: rows of 4 and 3 numbers, and species or names. Nothing is
               held out.
             - ``sunspots``: monthly means from 1749, float64 ``[time, 1]``. The last fifth is the
               test split.
@@ -207,13 +207,13 @@ SETS = {
         "iris",
         "flowers",
         {"training": 150, "test": 150},
-        "Fisher 1936, public; all are clustered, and none is held out",
+        "Fisher 1936, public; nothing is held out",
     ),
     "colors": PublicSet(
         packaged_sets.colors,
         "colors",
         "colors",
         {"training": 949, "test": 949},
-        "XKCD color survey, CC0; all are mapped, and none is held out",
+        "XKCD color survey, CC0; nothing is held out",
     ),
 }

@@ -61,7 +61,7 @@ class TextColumn:
 
     def add(self, texts: TextArray, targets: TextArray | None = None) -> None:
         """Add the training rows of a chunk, with their targets as texts if there are any."""
-        cells = texts.tolist()  # lists, since tables may have thousands of columns of few rows
+        cells = texts.tolist()  # lists, which are faster for thousands of columns with few rows
         self.is_target &= targets is not None and all(
             label_key(str(cell), True) == label_key(str(target), True)
             for cell, target in zip(cells, targets.tolist(), strict=True)
@@ -145,7 +145,7 @@ class TextColumn:
             numbers: the texts as numbers if they were converted before, in the form ``meaning``.
 
         Raises:
-            AgentlabError: for a text that is neither a number or date nor stands for a missing one.
+            AgentlabError: for a string that is not a number, a date or a word for a missing value.
         """
         if isinstance(self.meaning, DateForm):
             values, absent = day_cells(texts, self.meaning.format)

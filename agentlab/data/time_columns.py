@@ -1,4 +1,4 @@
-"""Times of a series that are written in several columns: a date and a time, or year and month."""
+"""Times of a series in several columns: a date and a time, or a year and a month."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from agentlab.data.dates import find_dates, without_absent
 
 PARTS = ("year", "month", "day", "hour", "minute")
 CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?")
-Cells = Any  # a pandas DataFrame of texts
+Cells = Any  # a pandas DataFrame of strings
 
 
 def find_time_columns(cells: Cells, names: Sequence[str], day_first: bool) -> tuple[str, ...]:
-    """Return the columns that make up the times, empty unless there are several.
+    """Return the columns that together contain the times; empty unless there are several.
 
-    They are a column of dates followed by one of times such as ``23:59``, or the columns ``year``
-    and ``month``, with ``day``, ``hour`` and ``minute`` if there are such columns.
+    They are a date column followed by a column of times such as ``23:59``, or the columns ``year``
+    and ``month``, with ``day``, ``hour`` and ``minute`` if present.
 
     Args:
         cells: the cells of a file.
@@ -41,12 +41,12 @@ def find_time_columns(cells: Cells, names: Sequence[str], day_first: bool) -> tu
 
 
 def joined_name(columns: Sequence[str]) -> str:
-    """Return the name of the column of times made of several columns."""
+    """Return the name of the time column joined from several columns."""
     return " ".join(columns)
 
 
 def join_times(cells: Cells, columns: Sequence[str]) -> Cells:
-    """Return cells with one column of times, first, in place of the columns that make it up."""
+    """Return cells in which a single time column, the first, replaces the given columns."""
     parts = [cells[name].str.strip() for name in columns]
     if len(columns) == 2 and _all(CLOCK, cells[columns[1]]):
         texts = parts[0] + " " + parts[1]

@@ -1,4 +1,4 @@
-"""``UnlabeledImages``: the images in a folder, without classes."""
+"""``UnlabeledImages``: a folder of unlabeled images."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class UnlabeledImages:
         path: the folder.
         size: side, or height and width, to which images are resized; ``None`` uses the size of the
             first training image, reduced to 128 pixels on its longer side.
-        seed: of the split.
+        seed: seed of the split.
         validation, test: fractions of the images; 0 makes no such split.
         memory_budget: bytes for decoded images.
-        skip_unreadable: whether to leave out images that cannot be read instead of an error.
+        skip_unreadable: whether to skip unreadable images instead of raising an error.
         crop: side of the central square to which images are cropped before they are resized.
 
     Attributes:
         preprocessor: the fitted ``Images``, with 1 channel if all training images are gray, else 3.
         train: ``Batches`` of uint8 inputs ``[b, height, width, channels]``; their targets are 0.
-        validation, test: likewise; ``None`` without such a split.
+        validation, test: likewise; ``None`` if there is no such split.
 
     Raises:
         AgentlabError: for a folder without images, too few of them, or unreadable files.

@@ -72,7 +72,7 @@ def make_envs(
         n: number of copies.
         preprocessing: how observations and rewards are preprocessed.
         workers: number of worker processes (threads where ale-py's ``AtariVectorEnv`` supports the
-            environment); 0 steps all copies in this process, those of CartPole at once. ``None``
+            environment); 0 steps all copies in this process (CartPole vectorized). ``None``
             uses one per core for Atari, whose emulator is slow and holds the global interpreter
             lock, and 0 otherwise.
         render: whether ``render()`` will be called.

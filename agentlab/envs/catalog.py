@@ -20,8 +20,8 @@ from agentlab.import_path import allow_current_folder
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
 gymnasium.register_envs(ale_py)
-# Modules that register the environments of a package, by the start of their ids; the packages have
-# the names of the extras.
+# Modules that register the environments of a package, by the prefix of their ids; the packages are
+# named like the extras.
 EXTRAS = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "MinAtar/": "minatar.gym"}
 
 

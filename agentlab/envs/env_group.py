@@ -87,7 +87,7 @@ class EnvGroup:
         self._preprocessed = owners if len(owners) == len(envs) else None
         self._check = ObservationCheck(envs[0].observation_space, len(envs))
         self.final_frame: npt.NDArray[np.uint8] | None = None
-        self._rendered = False  # whether the first environment's current episode is shown
+        self._rendered = False  # whether the first environment's current episode is rendered
         self._ended: list[int] = []  # where an episode ended in the last step
         self._steps = 0  # of the group
         self._begun = [0] * len(envs)  # at which of these steps the current episodes began
@@ -219,7 +219,7 @@ class EnvGroup:
     def render(self) -> npt.NDArray[np.uint8]:
         """Return an image of the first environment.
 
-        From then on, the last image of each of its episodes is kept in ``final_frame``.
+        From then on, the final frame of each of its episodes is kept in ``final_frame``.
 
         Raises:
             EnvFailure: if it cannot be rendered.

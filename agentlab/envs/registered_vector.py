@@ -1,4 +1,4 @@
-"""Vectors stepped by the vectorized form that an environment's id registers with Gymnasium."""
+"""Vector environments stepped by Gymnasium's registered ``vector_entry_point``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from agentlab.envs.vector import Array, Step
 from agentlab.errors import InvalidArgument
 
 _CARTPOLE = "gymnasium.envs.classic_control.cartpole:"
-FEWEST = 3  # environments: stepping fewer one after the other takes less time
+FEWEST = 3  # environments; fewer are faster to step one by one
 NO_ENVS = np.zeros(0, np.int64)
 
 
 def registers_vector(spec: EnvSpec, n: int, preprocessing: Preprocessing, **kwargs: Any) -> bool:
-    """Return whether ``RegisteredVector`` steps ``n`` such environments, and faster.
+    """Return whether ``RegisteredVector`` can step ``n`` such environments, and is faster.
 
-    An episode must be a function of its seed and its actions, but Gymnasium seeds a vectorized form
-    as a whole. So only forms whose state can be set are used: CartPole's, the only one in Gymnasium
-    that needs no further package.
+    An episode must be a function of its seed and actions, but Gymnasium seeds a vectorized
+    environment as a whole. So it is used only if its state can be set: for CartPole, the only one
+    in Gymnasium without extra dependencies.
     """
     forms = (spec.entry_point, spec.vector_entry_point)
     return (
@@ -41,11 +41,11 @@ def registers_vector(spec: EnvSpec, n: int, preprocessing: Preprocessing, **kwar
 
 
 class RegisteredVector(ReplayedVector):
-    """CartPole, all copies of which are stepped at once by Gymnasium's ``CartPoleVectorEnv``.
+    """Copies of CartPole, stepped together by Gymnasium's ``CartPoleVectorEnv``.
 
-    One ordinary environment is reset with the seed of each new episode, and its state copied. From
-    equal states, both forms compute equal numbers, bit for bit. So episodes and checkpoints are
-    those of ``LocalVector``.
+    A single ordinary environment is reset with the seed of each new episode, and its state is
+    copied. From the same state, both implementations give the same results, bit for bit, so that
+    episodes and checkpoints equal those of ``LocalVector``.
 
     Args:
         spec: an environment that ``registers_vector`` accepts.
@@ -86,7 +86,7 @@ class RegisteredVector(ReplayedVector):
         self._set(i, None if run_seed is None else episode_seed(run_seed, i, episode))
 
     def _set(self, i: int, origin: Origin) -> None:
-        """Set an environment's state to the one that an episode begins in."""
+        """Set an environment's state to the initial state of an episode."""
         self._origins[i] = origin
         self._env.reset(seed=origin)  # type: ignore[arg-type]
         self._vector.state[:, i] = self._env.unwrapped.state  # type: ignore[attr-defined]
@@ -98,10 +98,10 @@ class RegisteredVector(ReplayedVector):
         return observations
 
     def _advance(self, actions: Array) -> tuple[Array, Array, Array, Array]:
-        """Step all environments, without the resets that Gymnasium leaves to the next step."""
+        """Step all environments, without Gymnasium's autoreset in the next step."""
         try:
             results = self._vector.step(np.asarray(actions))
-        except AssertionError as error:  # an action that is not one
+        except AssertionError as error:  # an invalid action
             raise EnvFailure(f"env={self.id!r}: {raised('step', repr(actions), error)}") from error
         self._vector.prev_done = self._nowhere
         observations, rewards, terminated, truncated, _ = results

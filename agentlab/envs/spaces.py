@@ -111,9 +111,9 @@ def _space_of(described: Mapping[str, Any]) -> gymnasium.Space[Any]:
 
 
 def layout(space: gymnasium.Space[Any]) -> tuple[Any, ...]:
-    """Return what two spaces have in common if the arrays of one fit the other.
+    """Return a key that is equal for spaces whose arrays are interchangeable.
 
-    For a Box these are its shape and dtype but not its bounds; for the other spaces, everything.
+    For a Box it has the shape and dtype but not the bounds; for other spaces, everything.
 
     >>> layout(gymnasium.spaces.Discrete(3)) == layout(gymnasium.spaces.Discrete(3, start=1))
     False

@@ -133,9 +133,9 @@ class VectorEnv(ABC):
         """Return an image of environment 0, uint8 ``[height, width, 3]``."""
 
     def render_final(self) -> npt.NDArray[np.uint8] | None:
-        """Return the last image of the episode of environment 0 that has ended in this step.
+        """Return the final frame of environment 0's episode if it ended in this step, or ``None``.
 
-        ``None`` if there is none: it is kept only after ``render`` has been called.
+        It is kept only after ``render`` has been called.
         """
         return None
 

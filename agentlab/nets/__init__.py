@@ -132,7 +132,7 @@ TORSOS = Registry(
     },
 )
 
-# Networks from random codes, float32 [batch, latent_dim], to images or rows of numbers.
+# Networks from random codes, float32 [batch, latent_dim], to images or vectors.
 GENERATORS = Registry(
     "generator",
     {

@@ -18,16 +18,16 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
     """A torso, a dense code layer and a decoder, which mirrors the torso unless it is given.
 
     Input shape: that of the torso.
-    Output shape: ``[batch, *shape]``: real numbers, or the logits of pixels; float32 even if the
-    torso computes in 16 bits.
+    Output shape: ``[batch, *shape]``: real numbers, or the logits of pixels; float32 even under
+    mixed precision.
 
     Args:
         torso: a built torso.
         shape: the shape of one input.
-        code: size of the code; ``None`` if the codes are the torso's features.
+        code: size of the code; ``None`` to use the torso's features as the code.
         activation: activation of the code layer, a Keras name.
-        tied: share the transposed kernels of an ``MLP`` with its decoder.
-        decoder: a Keras model from codes to outputs; ``None`` mirrors the torso.
+        tied: tie the decoder's kernels to the transposed kernels of an ``MLP``.
+        decoder: a Keras model from codes to outputs; ``None`` for one that mirrors the torso.
         seed: seed of the initial weights.
 
     Attributes:
@@ -74,7 +74,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the reconstructions of ``inputs``, ``[batch, *shape]``, without an activation."""
+        """Return the reconstructions of ``inputs``, ``[batch, *shape]``, before the activation."""
         return self.decode(self.encode(inputs, training), training)
 
     def encode(self, inputs: Any, training: bool = False) -> Any:
@@ -95,7 +95,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
 
     @property
     def depth(self) -> int:
-        """The number of layers, or blocks of layers, that can be trained one after another.
+        """The number of layers, or blocks of layers, for layer-wise pretraining.
 
         It is 0 if the decoder does not invert the torso block by block.
         """
@@ -107,8 +107,8 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
 
         Args:
             inputs: scaled inputs, float ``[batch, *shape]``.
-            number: of the block, from 0.
-            corrupt: a function of the inputs of the first block, applied before encoding.
+            number: index of the block, from 0.
+            corrupt: a function that corrupts the inputs of the first block before they are encoded.
 
         Returns:
             The inputs of the block, and what its decoder block returns for its outputs; of the
@@ -119,7 +119,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         blocks = self._encoder_blocks()
         for block in blocks[:number]:
             wanted = _applied(block, wanted)
-        # Blocks that are trained already keep their weights.
+        # Blocks that are already trained keep their weights.
         wanted = tf.stop_gradient(wanted)
         codes = _applied(blocks[number], corrupt(wanted) if number == 0 else wanted)
         inverse = self.decoder.blocks[len(blocks) - 1 - number]

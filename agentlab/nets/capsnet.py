@@ -1,4 +1,4 @@
-"""CapsNet: a capsule network for images, with a decoder that reconstructs them."""
+"""CapsNet: a capsule network for images, with a reconstruction decoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentlab.nets.image_torso import as_images, image_shape, layer_seed
 
 @keras.saving.register_keras_serializable("agentlab")
 class CapsNet(keras.Model):  # type: ignore[misc]
-    """A convolution, primary capsules and a capsule for each class (Sabour et al. 2017, figure 1).
+    """A convolution, primary capsules and one capsule per class (Sabour et al. 2017, figure 1).
 
     The defaults are those of the paper: 8,215,568 parameters for 28x28x1 images and 10 classes.
 
@@ -28,8 +28,8 @@ class CapsNet(keras.Model):  # type: ignore[misc]
         filters: output channels of the first convolution.
         kernel_size: side of the square kernels of both convolutions.
         channels: channels of primary capsules.
-        primary_dimension: length of the primary capsules' vectors.
-        dimension: length of the class capsules' vectors.
+        primary_dimension: dimension of the primary capsules.
+        dimension: dimension of the class capsules.
         iterations: number of routing iterations.
         decoder: units of the decoder's hidden layers.
         scale: divisor of the inputs: 255 for uint8 images.
@@ -99,7 +99,9 @@ class CapsNet(keras.Model):  # type: ignore[misc]
         self.image_shape = tuple(int(size or 0) for size in shape[1:])
         smallest = 2 * self.kernel_size - 1
         if min(self.image_shape[:2]) < smallest:
-            raise ValueError(f"the image is too small: it must be {smallest} pixels wide and high")
+            raise ValueError(
+                f"the image is too small: it must be at least {smallest} pixels wide and high"
+            )
         for layer in (self.convolution, self.primary, self.routing):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
@@ -120,7 +122,7 @@ class CapsNet(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def pixels_of(self, inputs: Any) -> Any:
-        """Return images as the decoder reconstructs them, float32 ``[batch, h, w, channels]``."""
+        """Return the target images of the decoder, float32 ``[batch, h, w, channels]``."""
         return as_images(inputs, "float32") / self.scale
 
     def capsules(self, inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Capsules: layers of vectors whose lengths are probabilities (Sabour, Frosst & Hinton 2017)."""
+"""Capsule layers: vectors whose lengths are probabilities (Sabour, Frosst & Hinton 2017)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EPSILON = 1e-7
 
 
 def squash(vectors: Any, epsilon: float = EPSILON) -> Any:
-    """Shorten vectors to a length below 1 without turning them (equation 1 of the paper).
+    """Shrink vectors to a length below 1, keeping their direction (equation 1 of the paper).
 
     Args:
         vectors: ``[..., dimension]``.
@@ -52,7 +52,7 @@ def mask_capsules(capsules: Any, classes: Any) -> Any:
 
 
 def wide(layer: Any) -> str:
-    """Return the dtype of a layer's outputs: float32 even if it computes in 16 bits, or float64."""
+    """Return the dtype of a layer's outputs: float64 for float64 layers, else float32."""
     return str(keras.backend.result_type(layer.compute_dtype, "float32"))
 
 
@@ -62,11 +62,11 @@ class PrimaryCapsules(keras.layers.Layer):  # type: ignore[misc]
 
     Input shape: ``[batch, height, width, channels]``.
     Output shape: float32 ``[batch, capsules, dimension]``, with ``channels`` capsules at each
-    place of the convolution's output.
+    position of the convolution's output.
 
     Args:
-        channels: capsules at each place.
-        dimension: length of a capsule's vector.
+        channels: capsules at each position.
+        dimension: dimension of a capsule.
         kernel_size: side of the square kernel.
         strides: stride of the convolution.
         seed: seed of the initial kernel (Glorot & Bengio 2010).
@@ -129,8 +129,8 @@ class PrimaryCapsules(keras.layers.Layer):  # type: ignore[misc]
 class RoutingCapsules(keras.layers.Layer):  # type: ignore[misc]
     """Fully connected capsules with routing by agreement (procedure 1 of the paper).
 
-    Each example has routing logits of its own, which start at 0, so that its outputs do not depend
-    on the other examples of the batch. As in most implementations, gradients flow through the last
+    Each example has its own routing logits, which start at 0, so that its outputs do not depend on
+    the other examples in the batch. As in most implementations, gradients flow through the last
     iteration only: the earlier ones determine the coupling coefficients.
 
     Input shape: ``[batch, capsules, d]``.
@@ -138,9 +138,9 @@ class RoutingCapsules(keras.layers.Layer):  # type: ignore[misc]
 
     Args:
         count: number of output capsules.
-        dimension: length of an output capsule's vector.
+        dimension: dimension of an output capsule.
         iterations: number of routing iterations.
-        seed: seed of the initial transformations.
+        seed: seed of the initial transformation matrices.
 
     >>> RoutingCapsules(10, 16)(tf.zeros((2, 1152, 8))).shape
     TensorShape([2, 10, 16])
@@ -161,7 +161,7 @@ class RoutingCapsules(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         _, inputs, size = (int(length or 0) for length in input_shape)
-        # Each transformation maps one capsule to one vote: the fans are those of a single one.
+        # Each matrix maps one capsule to one prediction vector, which defines fan-in and fan-out.
         limit = (6 / (size + self.dimension)) ** 0.5
         self.transformations = self.add_weight(
             name="transformations",
@@ -176,8 +176,8 @@ class RoutingCapsules(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """Return the output capsules."""
-        # The votes, [batch, capsules, count, dimension], are never computed: their weighted sums
-        # and their agreement with the outputs are products of matrices, which is much faster.
+        # The prediction vectors, [batch, capsules, count, dimension], are never materialized: their
+        # weighted sums and agreements are computed by matrix products, which is much faster.
         dtype, full = self.compute_dtype, wide(self)
         capsules, weights = tf.cast(inputs, dtype), tf.cast(self.transformations, dtype)
         _, number, size = capsules.shape

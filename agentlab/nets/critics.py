@@ -32,8 +32,8 @@ class Critics(keras.Model):  # type: ignore[misc]
         seed: seed of the initial kernels, which are uniform between plus and minus one divided by
             the square root of the number of inputs (LeCun et al. 1998, as in PyTorch).
         outputs: number of outputs of each Q-function.
-        dropout: dropout rate after each hidden product (Hiraoka et al. 2022, DroQ).
-        layer_norm: normalize each hidden layer before its activation (Ba et al. 2016).
+        dropout: dropout rate of each hidden layer (Hiraoka et al. 2022, DroQ).
+        layer_norm: layer normalization before each hidden activation (Ba et al. 2016).
 
     >>> import numpy as np
     >>> from agentlab.nets import make_torso
@@ -96,7 +96,7 @@ class Critics(keras.Model):  # type: ignore[misc]
     def call(
         self, observations: Any, actions: Any, critics: int | None = None, seed: Any = None
     ) -> Any:
-        """Return the Q-values of actions, ``[critics, batch]``, or several outputs for each.
+        """Return the Q-values of actions, ``[critics, batch]``, or ``[critics, batch, outputs]``.
 
         Args:
             observations: ``[batch, ...]``.

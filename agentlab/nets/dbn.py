@@ -1,4 +1,4 @@
-"""``DeepBelief``: a stack of restricted Boltzmann machines that share their layers."""
+"""``DeepBelief``: a deep belief network, a stack of restricted Boltzmann machines."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class VisibleBias(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class DeepBelief(keras.Model):  # type: ignore[misc]
-    """Sigmoid layers, each of them the hidden layer of an RBM on the layer below, and classes.
+    """Sigmoid layers, each the hidden layer of an RBM on the layer below, and an output layer.
 
     Input shape: ``[batch, ...]``, flattened.
-    Output shape: logits ``[batch, classes]``, or without classes the features ``[batch, units]``.
+    Output shape: logits ``[batch, classes]``, or features ``[batch, units]`` if ``classes=0``.
 
     Args:
         hidden: units of each layer.
         classes: number of classes; 0 for none.
-        visible: kind of the inputs: bernoulli or gaussian.
+        visible: type of the visible units: bernoulli or gaussian.
         scale: divisor of the inputs, such as 255 for uint8 images.
         dropout: dropout rate of the last layer's features.
         seed: seed of the initial weights and of dropout.
@@ -92,13 +92,13 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         return self.hidden[-1]
 
     def machine(self, layer: int) -> Machine:
-        """Return the RBM of a layer, whose kernel and hidden bias are the layer's own."""
+        """Return the RBM of a layer, which shares the layer's kernel and bias."""
         dense = self.torso.denses[layer]
         visible = self.visible if layer == 0 else "bernoulli"
         return Machine(dense.kernel, self.visible_biases[layer].bias, dense.bias, visible)
 
     def below(self, inputs: Any, layer: int) -> Any:
-        """Return the visible states of a layer's RBM: the probabilities of the layer below."""
+        """Return the visible states of a layer's RBM: the activations of the layer below."""
         rows = tf.cast(tf.reshape(inputs, (tf.shape(inputs)[0], -1)), tf.float32) / self.scale
         for dense in self.torso.denses[:layer]:
             rows = dense(rows)
@@ -109,14 +109,14 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         return self.torso(inputs)
 
     def decode(self, codes: Any, training: bool = False) -> Any:
-        """Return the logits or means of the inputs, through all RBMs downwards."""
+        """Return the logits or means of the inputs, by a top-down pass through all RBMs."""
         for layer in reversed(range(len(self.hidden))):
             logits = self.machine(layer).visible_logits(codes)
             codes = tf.sigmoid(logits)
         return tf.reshape(logits, (tf.shape(logits)[0], *self.shape))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the logits of the classes, or the features without classes."""
+        """Return the class logits, or the features if there are no classes."""
         features = self.torso(inputs)  # [batch, units]
         if self.head is None:
             return features

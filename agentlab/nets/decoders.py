@@ -14,9 +14,9 @@ from agentlab.nets.image_torso import convolution, layer_seed
 
 @keras.saving.register_keras_serializable("agentlab")
 class Upsampling(keras.layers.Layer):  # type: ignore[misc]
-    """Resizes feature maps to an explicit size by repeating the nearest pixels.
+    """Nearest-neighbor upsampling of feature maps to an explicit size.
 
-    Pooling rounds sizes, as in 28, 14, 7, 4; doubling would return 32 pixels, not 28.
+    Pooling rounds up (28, 14, 7, 4), so that repeated doubling would return 32 pixels, not 28.
 
     Input shape: ``[batch, h, w, channels]``.
     Output shape: ``[batch, height, width, channels]``.
@@ -46,7 +46,7 @@ class Upsampling(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _stretched(maps: Any, axis: int, size: int) -> Any:
-    """Resize ``maps`` along one axis; both ways have deterministic gradients on every device."""
+    """Resize ``maps`` along one axis, with deterministic gradients on every device."""
     given = int(maps.shape[axis])
     if size % given == 0:
         return maps if size == given else tf.repeat(maps, size // given, axis)
@@ -56,7 +56,7 @@ def _stretched(maps: Any, axis: int, size: int) -> Any:
 
 @keras.saving.register_keras_serializable("agentlab")
 class TiedDense(keras.layers.Layer):  # type: ignore[misc]
-    """A dense layer whose kernel is the transposed kernel of another layer, which is shared.
+    """A dense layer that shares another layer's kernel, transposed.
 
     Input shape: ``[batch, n]``, and a kernel ``[units, n]``.
     Output shape: ``[batch, units]``.
@@ -88,13 +88,13 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
     """Dense layers from codes to outputs of any shape; the last has no activation.
 
     Input shape: ``[batch, code]``.
-    Output shape: ``[batch, *shape]`` in float32, or float64 if computed in that.
+    Output shape: ``[batch, *shape]`` in float32, or float64 for float64 models.
 
     Args:
         code: size of the codes.
         shape: shape of one output.
-        hidden: units of the layers between.
-        activation: activation of the layers between.
+        hidden: units of the hidden layers.
+        activation: activation of the hidden layers.
         tied: whether kernels are those of the encoder, which are passed to ``call``.
         seed: seed of the initial kernels.
 
@@ -169,16 +169,16 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class ConvDecoder(keras.Model):  # type: ignore[misc]
-    """Upsampling to explicit sizes and convolutions, from codes to images.
+    """Upsampling layers and convolutions, from codes to images.
 
     Input shape: ``[batch, code]``, or the flattened smallest map if ``code`` is ``None``.
     Output shape: ``[batch, height, width, channels]``, or ``[batch, height, width]``; in float32,
-    or float64 if computed in that.
+    or float64 for float64 models.
 
     Args:
         shape: shape of one image.
-        maps: the shapes of the feature maps between, from the smallest to the largest.
-        code: size of the codes; ``None`` if they are the smallest map.
+        maps: the shapes of the intermediate feature maps, from the smallest to the largest.
+        code: size of the codes; ``None`` if the codes are the smallest map.
         kernel: kernel size of the convolutions.
         seed: seed of the initial weights.
 
@@ -234,18 +234,18 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         )
         last.build((None, *given))
         steps[-1].append(last)
-        self.steps = steps  # complete, since Keras tracks the layers in it now
+        self.steps = steps  # assigned when complete, since Keras tracks its layers from now on
         self.built = True
 
     @property
     def blocks(self) -> list[list[Any]]:
-        """The layers of each block; without a code, reshaping belongs to the first one."""
+        """The layers of each block; without a code layer, reshaping is part of the first block."""
         if self.code is not None:
             return self.steps
         return [[*self.steps[0], *self.steps[1]], *self.steps[2:]]
 
     def call(self, codes: Any) -> Any:
-        """Return the images for ``codes``, without an activation."""
+        """Return the images for ``codes``, before the activation."""
         outputs = tf.cast(codes, self.compute_dtype)
         for block in self.steps:
             for layer in block:

@@ -1,4 +1,4 @@
-"""Discriminators of GANs: torsos with leaky ReLU, and a head of one logit."""
+"""Discriminators of GANs: torsos with leaky ReLU, and a head with one logit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from agentlab.nets.image_torso import ImageTorso, layer_seed
 from agentlab.nets.spectral import normalized
 
-SLOPE = 0.2  # of leaky ReLU below 0 (Radford et al. 2016, section 3)
+SLOPE = 0.2  # negative slope of leaky ReLU (Radford et al. 2016, section 3)
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -85,10 +85,10 @@ class DenseDiscriminator(keras.Model):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class DCGANTorso(ImageTorso):
-    """A torso of convolutions that halve the size, with leaky ReLU, for a discriminator.
+    """A torso of strided convolutions with leaky ReLU, for a discriminator.
 
     As in Radford et al. 2016, with 4x4 kernels, but without batch normalization, so that the
-    outputs for an image do not depend on its batch mates.
+    output for an image does not depend on the rest of the batch.
 
     Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]`` of any number
     type, divided by ``scale``.

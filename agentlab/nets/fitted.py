@@ -1,4 +1,4 @@
-"""Layers with fitted, frozen weights: linear projections, and distances to centers."""
+"""Layers with fitted, frozen weights: linear projections and distances to centers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class LinearProjection(keras.layers.Layer):  # type: ignore[misc]
     """``y = (x - mean) kernel``, such as the transform of a PCA, frozen.
 
     Inputs of more than one dimension are flattened, and integers are cast to float32. The mean is
-    subtracted before the product, because the product of a large mean would cancel digits.
+    subtracted before the product, because a large mean would lose precision.
 
     Input shape: ``[batch, ...]``, with ``inputs`` numbers per example.
     Output shape: ``[batch, units]``.
@@ -100,7 +100,7 @@ def distances_to(
         centers: in the units of the inputs divided by ``scale``.
         input_shape: shape of an input without the batch dimension.
         scale: as for ``Distances``.
-        name: of the layer.
+        name: name of the layer.
     """
     layer = Distances(len(centers), scale, name=name)
     layer.build((None, *input_shape))

@@ -1,4 +1,4 @@
-"""Generators of GANs: networks from random codes to images or rows of numbers."""
+"""Generators of GANs: networks from random codes to images or vectors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BASES = range(4, 8)  # sizes of the smallest feature map of a DCGAN, in pixels
 
 
 def dcgan_depth(shape: Sequence[int]) -> int:
-    """Return how often a DCGAN doubles its smallest feature map to reach the size of images.
+    """Return how many times a DCGAN doubles its smallest feature map to reach the image size.
 
     Args:
         shape: of one image, ``[height, width, channels]`` or ``[height, width]``.
 
     Raises:
-        InvalidArgument: for a size that no such map reaches.
+        InvalidArgument: for a size that cannot be reached.
 
     >>> [dcgan_depth((size, size, 1)) for size in (28, 48, 64)]
     [2, 3, 4]
@@ -35,7 +35,7 @@ def dcgan_depth(shape: Sequence[int]) -> int:
                 return depth
     size = "x".join(map(str, shape[:2])) if len(shape) in (2, 3) else str(list(shape))
     raise InvalidArgument(
-        f"a DCGAN cannot make inputs of the size {size}: height and width must be 4, 5, 6 or 7 "
+        f"a DCGAN cannot generate images of size {size}: height and width must be 4, 5, 6 or 7 "
         "times the same power of 2, such as 28, 32, 48 or 64 pixels; for images in files, pass "
         "--size 32 or another of these"
     )
@@ -119,7 +119,7 @@ class DenseGenerator(keras.Model):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("agentlab")
 class DCGANGenerator(keras.Model):  # type: ignore[misc]
-    """Transposed 4x4 convolutions that double the size, with batch normalization and ReLU.
+    """Transposed 4x4 convolutions with stride 2, batch normalization and ReLU.
 
     Radford et al. 2016, section 3. The smallest feature map is 4 to 7 pixels wide and high; each
     transposed convolution but the last, which returns the image, halves the channels.
@@ -221,6 +221,6 @@ def _build(model: Any, steps: Sequence[Any], shape: tuple[int | None, ...]) -> N
 
 
 def _finished(outputs: Any, pixels: bool) -> Any:
-    """Return outputs in float32, from 0 to 1 if they are pixels."""
+    """Return outputs in float32, after a sigmoid if they are pixels."""
     outputs = tf.cast(outputs, tf.float32)
     return tf.sigmoid(outputs) if pixels else outputs

@@ -43,3 +43,14 @@ def inference_model(
     ['outputs']
     """
     return keras.Model(inputs, Inference(net, outputs)(inputs))
+
+
+def most_likely(outputs: Any) -> Any:
+    """Return the indices of the largest outputs, int32 ``[...]``; of equal ones the first.
+
+    ``keras.ops.argmax`` reinterprets the bits of floats, which other runtimes cannot do.
+
+    Args:
+        outputs: float32 ``[..., classes]``.
+    """
+    return keras.ops.top_k(outputs, 1)[1][..., 0]

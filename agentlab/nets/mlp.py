@@ -31,7 +31,7 @@ class MLP(keras.Model):  # type: ignore[misc]
             preserves the variance through ReLU layers (He et al. 2015).
         seed: seed of the initial kernels.
         signed: whether ``SparseRows`` may contain -1.
-        layer_norm: normalize each layer before its activation (Ba et al. 2016).
+        layer_norm: layer normalization before each activation (Ba et al. 2016).
 
     Raises:
         InvalidArgument: for an unknown activation.
@@ -107,7 +107,7 @@ class MLP(keras.Model):  # type: ignore[misc]
         return features
 
     def _normalized(self, layer: int, features: Any) -> Any:
-        """Apply a layer's normalization and, after it, the activation."""
+        """Apply a layer's normalization and then its activation."""
         return self.activate(self.norms[layer](features)) if self.norms else features
 
     def get_config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from agentlab.nets.image_torso import ImageTorso, convolution, layer_seed
 
 @keras.saving.register_keras_serializable("agentlab")
 class PooledCNN(ImageTorso):
-    """Convolutions with ReLU and max pooling that rounds up: 28, 14, 7, 4 pixels.
+    """Convolutions with ReLU and max pooling, whose size is rounded up: 28, 14, 7, 4 pixels.
 
     The encoder of convolutional autoencoders; it has no dense layer.
 
@@ -22,7 +22,7 @@ class PooledCNN(ImageTorso):
 
     Args:
         filters: number of output channels of each convolution.
-        kernel: kernel size of all convolutions, the side of a square.
+        kernel: kernel size of all convolutions.
         scale: divisor of the inputs: 255 for uint8 images.
         seed: seed of the initial weights (He et al. 2015).
 

@@ -1,4 +1,4 @@
-"""``RatingsNet``: a restricted Boltzmann machine of ratings, of which most are missing."""
+"""``RatingsNet``: a restricted Boltzmann machine for ratings, most of which are missing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from agentlab.nets.rbm import Machine
 
 @keras.saving.register_keras_serializable("agentlab")
 class RatingsNet(keras.Model):  # type: ignore[misc]
-    """Softmax units, one for each rating that a case may have (Salakhutdinov et al. 2007).
+    """An RBM with a softmax visible unit per rating of a case (Salakhutdinov et al. 2007).
 
     A case is a user, with a unit for each item, or an item, with a unit for each user. Units of
-    missing ratings are left out: they send nothing to the hidden units and learn nothing.
+    missing ratings are ignored: they neither affect the hidden units nor receive gradients.
 
     With ``prior``, the logits of a rating include those of a normal distribution of variance 1
-    around the bias baseline, ``mean + case bias + unit bias``, so that the hidden units learn what
-    differs from it. With ``conditional``, the hidden units see which ratings exist (section 4).
+    around the bias baseline, ``mean + case bias + unit bias``, so that the hidden units learn the
+    deviation from it. With ``conditional``, they also depend on which ratings exist (section 4).
 
     Input shape: ``[batch, n]``, levels as integers from 0, or -1 if a rating is missing.
     Output shape: ``[batch, n]``, the expected ratings.
@@ -30,8 +30,8 @@ class RatingsNet(keras.Model):  # type: ignore[misc]
         units: number of hidden units.
         values: the rating of each level, in increasing order.
         prior: whether to start from the bias baseline.
-        conditional: whether the hidden units see which ratings exist.
-        penalty: number of ratings by which the bias of a case is shrunk towards 0.
+        conditional: whether the hidden units also depend on which ratings exist.
+        penalty: L2 penalty of a case's bias, as a number of ratings.
         seed: seed of the initial weights.
 
     >>> net = RatingsNet(2, [1.0, 2.0, 3.0])
@@ -72,10 +72,10 @@ class RatingsNet(keras.Model):  # type: ignore[misc]
         return self.add_weight(shape=shape, initializer="zeros", name=name, trainable=trainable)
 
     def machine(self, levels: Any) -> tuple[Any, Any, Machine]:
-        """Return the visible states of a batch, which of them exist, and the RBM of each case.
+        """Return the visible states of a batch, a mask of known ratings, and the RBM of each case.
 
         Args:
-            levels: as the inputs.
+            levels: as of the inputs.
 
         Returns:
             Ones and zeros ``[batch, n * values]``; likewise for whether a rating exists; and a
@@ -117,7 +117,7 @@ class RatingsNet(keras.Model):  # type: ignore[misc]
         return tf.sigmoid(machine.hidden_logits(rows))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the expected ratings given those that exist, ``[batch, n]``."""
+        """Return the expected ratings given the known ones, ``[batch, n]``."""
         rows, _, machine = self.machine(inputs)
         hidden = tf.sigmoid(machine.hidden_logits(rows))
         return self.expected(machine.means(machine.visible_logits(hidden)))
@@ -134,7 +134,7 @@ class RatingsNet(keras.Model):  # type: ignore[misc]
         self.mean.assign(mean)
         if not self.prior:
             share = counts.sum(0) / counts.sum()
-            smooth = counts + 2 * share  # as two ratings of all cases together
+            smooth = counts + 2 * share  # smoothing by two pseudo-ratings
             odds = np.log(smooth / smooth.sum(1, keepdims=True))
             self.visible_bias.assign(odds.ravel())
 

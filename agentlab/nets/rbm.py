@@ -20,14 +20,14 @@ class Machine:
     """Visible and hidden units with the energy E(v, h) = -v W h - b v - c h (Hinton 2002).
 
     Hidden units are binary. Visible units are ``bernoulli`` (from 0 to 1), ``gaussian`` (variance
-    1, with |v - b|^2 / 2 instead of -b v) or ``softmax`` (one of ``levels`` categories each, as
-    ones and zeros; all zeros if a unit is missing, which then neither sends nor receives anything).
+    1, with |v - b|^2 / 2 instead of -b v) or ``softmax`` (one of ``levels`` categories each,
+    one-hot; all zeros for a missing unit, which then has no effect and receives no gradient).
 
     Attributes:
         kernel: W, ``[width, units]``.
         visible_bias: b, ``[width]``.
         hidden_bias: c, ``[units]``.
-        visible: kind of the visible units.
+        visible: type of the visible units.
         levels: categories of a softmax unit.
     """
 
@@ -61,13 +61,13 @@ class Machine:
         return -tf.reduce_sum(rows * self.visible_bias, -1) - hidden
 
     def sample_hidden(self, rows: Any, seed: Any) -> Any:
-        """Return random states of the hidden units given the visible ones, ``[batch, units]``."""
+        """Sample the hidden units given the visible ones, ``[batch, units]``."""
         odds = self.hidden_logits(rows)
         uniform = tf.random.stateless_uniform(tf.shape(odds), seed)
         return tf.cast(uniform < tf.sigmoid(odds), tf.float32)
 
     def sample_visible(self, hidden: Any, seed: Any) -> Any:
-        """Return random states of the visible units given hidden ones, ``[batch, width]``."""
+        """Sample the visible units given hidden ones, ``[batch, width]``."""
         logits = self.visible_logits(hidden)
         if self.visible == "gaussian":
             return logits + tf.random.stateless_normal(tf.shape(logits), seed)
@@ -81,18 +81,18 @@ class Machine:
     def divergence(self, rows: Any, chains: Any) -> Any:
         """Return F(rows) - F(chains), ``[batch]``, whose gradient is that of the log-likelihood.
 
-        That holds in expectation if the chains are samples of the model, which are constants here;
-        after k Gibbs steps from the data it is contrastive divergence (Hinton 2002).
+        This holds in expectation if the chains, which are treated as constants, are samples from
+        the model; with k Gibbs steps from the data it is contrastive divergence (Hinton 2002).
         """
         model = tf.reduce_mean(self.free_energy(tf.stop_gradient(chains)))
         return self.free_energy(rows) - model
 
     def pseudo_likelihood(self, rows: Any, places: Any) -> Any:
-        """Estimate the sum of log p(v_i | all others) of bernoulli units, ``[batch]``.
+        """Estimate the pseudo-likelihood, the sum of log p(v_i | all other v), ``[batch]``.
 
         Args:
             rows: visible states, ``[batch, width]``.
-            places: the units i to compute, int ``[batch, k]``; their mean stands for all.
+            places: the units i to evaluate, int ``[batch, k]``; their mean estimates that of all.
         """
         width = self.kernel.shape[0]
         chosen = tf.gather(rows, places, batch_dims=1)  # [batch, k]
@@ -121,7 +121,7 @@ class RBM(keras.Model):  # type: ignore[misc]
 
     Args:
         units: number of hidden units.
-        visible: kind of the visible units: bernoulli, gaussian or softmax.
+        visible: type of the visible units: bernoulli, gaussian or softmax.
         levels: categories of a softmax unit.
         scale: divisor of the inputs, such as 255 for uint8 images.
         seed: seed of the initial weights.
@@ -169,7 +169,7 @@ class RBM(keras.Model):  # type: ignore[misc]
 
     @property
     def machine(self) -> Machine:
-        """The weights and the equations."""
+        """The ``Machine`` with the current weights."""
         (dense,) = self.torso.denses
         return Machine(dense.kernel, self.visible_bias, dense.bias, self.visible, self.levels)
 

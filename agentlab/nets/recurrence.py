@@ -13,11 +13,31 @@ the product of the last ``h`` and the recurrent kernel. A cell computes the new 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import tensorflow as tf
 
+from agentlab.errors import AgentlabError
+
 State = tuple[Any, ...]  # (h,) or (h, c), float32 [batch, units] each
+_UNROLLED = ContextVar("unrolled", default=False)
+
+
+@contextmanager
+def unrolled() -> Iterator[None]:
+    """Trace ``recur`` within as a fixed number of steps, without a loop and without gradients.
+
+    Other runtimes can run that form: converters support neither custom gradients nor loops over
+    arrays of tensors.
+    """
+    token = _UNROLLED.set(True)
+    try:
+        yield
+    finally:
+        _UNROLLED.reset(token)
 
 
 def _sigmoid_gradient(y: Any, dy: Any) -> Any:
@@ -185,7 +205,12 @@ def recur(
 
     Returns:
         The outputs ``[time, batch, units]`` in the dtype of ``x``, and the final state.
+
+    Raises:
+        AgentlabError: within ``unrolled``, if the number of steps is not fixed.
     """
+    if _UNROLLED.get():
+        return _forward(cell, x, kernel, extra, state, keep, mask)
     dtype, exact = x.dtype, kernel.dtype
     steps, units = tf.shape(x)[0], kernel.shape[0]
 
@@ -259,3 +284,20 @@ def recur(
 
     outputs, *last = loop(x, kernel, extra, *state)
     return outputs, tuple(last)
+
+
+def _forward(
+    cell: Cell, x: Any, kernel: Any, extra: Any, state: State, keep: Any, mask: Any
+) -> tuple[Any, State]:
+    """Compute what ``recur`` does in a fixed number of steps; see ``unrolled``."""
+    if x.shape[0] is None:
+        raise AgentlabError("the network is recurrent and needs a fixed number of time steps")
+    cast_kernel, outputs = tf.cast(kernel, x.dtype), []  # [units, gates * units]
+    for t in range(x.shape[0]):
+        old = state if keep is None else tuple(s * keep[t] for s in state)
+        r = tf.cast(tf.cast(old[0], x.dtype) @ cast_kernel, kernel.dtype)
+        state, _ = cell.forward(tf.cast(x[t], kernel.dtype), r, old, extra)
+        if mask is not None:
+            state = tuple(tf.where(mask[t], n, o) for n, o in zip(state, old, strict=True))
+        outputs.append(tf.cast(state[0], x.dtype))
+    return tf.stack(outputs), state

@@ -34,8 +34,8 @@ class SpectralNorm(keras.layers.Layer):  # type: ignore[misc]
         """Create the weights for inputs of ``input_shape``, with the batch dimension."""
         self.layer.build(input_shape)
         columns = int(self.layer.kernel.shape[-1])
-        # Equal numbers, not random ones, so that no seed is needed; no right singular vector of
-        # a random kernel is orthogonal to them.
+        # A constant vector instead of a random one needs no seed; no right singular vector of a
+        # random kernel is orthogonal to it.
         self.vector = self.add_weight(
             name="vector",
             shape=(columns,),

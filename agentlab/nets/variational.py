@@ -14,9 +14,9 @@ from agentlab.nets.mirroring import mirror
 
 @keras.saving.register_keras_serializable("agentlab")
 class Sampling(keras.layers.Layer):  # type: ignore[misc]
-    """Samples from normal distributions so that gradients reach their parameters.
+    """Samples from normal distributions with gradients to their parameters.
 
-    Kingma and Welling 2014, section 2.4, the reparameterization trick.
+    This is the reparameterization trick (Kingma and Welling 2014, section 2.4).
 
     Input shape: means ``[batch, n]``, log variances ``[batch, n]`` and a seed, int32 ``[2]``; equal
     seeds give equal noise.
@@ -27,28 +27,29 @@ class Sampling(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def call(self, means: Any, log_variances: Any, seed: Any) -> Any:
-        """Return ``means`` plus noise of the variances."""
+        """Return ``means`` plus noise with the given variances."""
         noise = tf.random.stateless_normal(tf.shape(means), seed, dtype=means.dtype)
         return means + tf.exp(0.5 * log_variances) * noise
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class Variational(keras.Model):  # type: ignore[misc]
-    """A torso, means and log variances of latent variables, and a decoder that mirrors the torso.
+    """A variational autoencoder: a torso, a Gaussian over latent variables, and a decoder.
 
     Input shape: that of the torso.
-    Output shape: ``[batch, *shape]``: the logits or means of the inputs, for the latent means;
-    float32 even if the torso computes in 16 bits.
+    Output shape: ``[batch, *shape]``: the logits or means of the inputs, decoded from the latent
+    means; float32 even under mixed precision.
 
     Args:
         torso: a built torso.
         shape: the shape of one input.
         latent_dim: number of latent variables.
-        decoder: a Keras model from latent variables to outputs; ``None`` mirrors the torso.
+        decoder: a Keras model from latent variables to outputs; ``None`` for one that mirrors the
+            torso.
         seed: seed of the initial weights.
 
     Attributes:
-        code: ``latent_dim``, as of ``EncoderDecoder``.
+        code: ``latent_dim``, for consistency with ``EncoderDecoder``.
         log_scale: the logarithm of the standard deviation of Gaussian outputs, a learned scalar.
 
     Raises:
@@ -87,7 +88,7 @@ class Variational(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the outputs for the latent means of ``inputs``, ``[batch, *shape]``."""
+        """Return the outputs decoded from the latent means of ``inputs``, ``[batch, *shape]``."""
         return self.decode(self.encode(inputs, training), training)
 
     def distribution(self, inputs: Any, training: bool = False) -> tuple[Any, Any]:
@@ -106,7 +107,7 @@ class Variational(keras.Model):  # type: ignore[misc]
 
     @property
     def first_dense(self) -> Any:
-        """The first dense layer, if the torso has none: that of the statistics."""
+        """The first dense layer, if the torso has none: the layer of means and log variances."""
         return self.statistics
 
     def get_config(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def as_pixels(images: Array, symmetric: bool = False) -> npt.NDArray[np.uint8]:
     Args:
         images: ``[n, height, width]`` or ``[n, height, width, channels]``: uint8, or floats, each
             of which is scaled to its own range. Unless there are 3 channels, their mean is shown.
-        symmetric: whether 0 becomes mid-gray, as for weights.
+        symmetric: whether 0 becomes mid-gray, as for weights; the largest 2 percent are cut off.
 
     >>> as_pixels(np.array([[[0.0, 2.0]]]))[0, 0, :, 0].tolist()
     [0, 255]
@@ -41,7 +41,8 @@ def as_pixels(images: Array, symmetric: bool = False) -> npt.NDArray[np.uint8]:
     axes = (1, 2, 3)
     high, low = images.max(axes, keepdims=True), images.min(axes, keepdims=True)
     if symmetric:
-        high = np.maximum(high, -low)
+        # Weights of pixels that hardly ever vary can be large without meaning.
+        high = np.quantile(np.abs(images), 0.98, axis=axes, keepdims=True)
         low = -high
     scaled = (images - low) / np.maximum(high - low, 1e-12)
     pixels: npt.NDArray[np.uint8] = np.rint(scaled * 255).clip(0, 255).astype(np.uint8)

@@ -126,6 +126,8 @@ def _write_labels(axes: Axes, places: Array, names: list[str], hit: Array, color
     apart = np.array([1.6, 5.5]) * max(height, width) / 30  # of rows and of columns
     taken: list[Array] = []
     for unit in np.flatnonzero(hit):
+        if not apart[1] / 2 - 1 <= places[unit][1] <= width - apart[1] / 2:
+            continue  # the label would be cut off
         gaps = [np.abs(places[unit] - other) / apart for other in taken]
         if len(taken) < MAX_TEXTS and all(gap.max() >= 1 for gap in gaps):
             taken.append(places[unit])

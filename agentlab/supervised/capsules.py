@@ -137,7 +137,10 @@ class CapsuleClassifier(Classifier):
 
     def infer(self, outputs: Any) -> dict[str, Any]:
         """Return ``probabilities`` ``[n, classes]`` and ``classes``, int32 indices ``[n]``."""
-        classes = keras.ops.cast(keras.ops.argmax(outputs, -1), "int32")
+        # Imported here because it loads Keras.
+        from agentlab.nets.inference import most_likely
+
+        classes = most_likely(outputs)
         return {"probabilities": outputs / keras.ops.sum(outputs, -1, True), "classes": classes}
 
     def capsules(self, x: Any) -> Array:

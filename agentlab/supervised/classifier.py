@@ -157,7 +157,10 @@ class Classifier(ScikitLearn, FeatureTrainer):
 
     def infer(self, outputs: Any) -> dict[str, Any]:
         """Return ``probabilities`` ``[n, classes]`` and ``classes``, int32 indices ``[n]``."""
-        classes = keras.ops.cast(keras.ops.argmax(outputs, -1), "int32")
+        # Imported here because it loads Keras.
+        from agentlab.nets.inference import most_likely
+
+        classes = most_likely(outputs)
         return {"probabilities": keras.ops.softmax(outputs), "classes": classes}
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Trainers and estimators for learning without labels.
+"""Trainers and estimators for unsupervised learning.
 
 ::
 
@@ -6,7 +6,7 @@
 
     autoencoder = Autoencoder(hidden=(256,), code=32, epochs=20).fit(images)
     codes = autoencoder.encode(images)
-    pictures = autoencoder.decode(codes)
+    reconstructions = autoencoder.decode(codes)
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ESTIMATORS = Registry(
 
 
 def is_unsupervised(trainer: str) -> bool:
-    """Return whether the trainer or estimator of this name learns without labels."""
+    """Return whether the trainer or estimator of this name is unsupervised."""
     return trainer in TRAINERS or trainer in ESTIMATORS
 
 

@@ -10,53 +10,54 @@ from agentlab.training.optimizers import compiled_apply
 
 AdversarialLoss = Literal["non-saturating", "wasserstein", "hinge"]
 METRICS = ("discriminator_loss", "generator_loss", "real_accuracy", "generated_accuracy")
-LARGEST = 30.0  # of a logit in the ratio of two gradients, which float32 represents up to e^87
+LARGEST = 30.0  # maximum logit in the ratio of two gradients; float32 represents up to e^87
 
 
 def discriminator_loss(loss: AdversarialLoss, real: Any, generated: Any, smoothing: float) -> Any:
-    """Return what the discriminator minimizes.
+    """Return the discriminator's loss.
 
     Args:
         loss: ``non-saturating`` (Goodfellow et al. 2014), ``wasserstein`` (Arjovsky et al. 2017) or
             ``hinge`` (Lim & Ye 2017).
         real: logits of real inputs, ``[b]``.
         generated: logits of generated inputs, ``[b]``.
-        smoothing: how far the target of real inputs is below 1; of ``non-saturating`` only.
+        smoothing: one-sided label smoothing: real inputs have the target 1 - smoothing; only for
+            ``non-saturating``.
     """
     if loss == "wasserstein":
         return tf.reduce_mean(generated) - tf.reduce_mean(real)
     if loss == "hinge":
         missed = tf.reduce_mean(tf.nn.relu(1 - real))
         return missed + tf.reduce_mean(tf.nn.relu(1 + generated))
-    # -log sigmoid(x) = softplus(-x), which has no logarithm of 0.
+    # -log sigmoid(x) = softplus(-x), which avoids log(0).
     right = (1 - smoothing) * tf.nn.softplus(-real) + smoothing * tf.nn.softplus(real)
     return tf.reduce_mean(right) + tf.reduce_mean(tf.nn.softplus(generated))
 
 
 def generator_loss(loss: AdversarialLoss, generated: Any) -> Any:
-    """Return what the generator minimizes, from the logits of generated inputs, ``[b]``."""
+    """Return the generator's loss, from the logits of generated inputs, ``[b]``."""
     if loss == "non-saturating":
         return tf.reduce_mean(tf.nn.softplus(-generated))
     return -tf.reduce_mean(generated)
 
 
 class AdversarialStep:
-    """One compiled step of both networks, or of one of them.
+    """A compiled training step of both networks, or of one of them.
 
-    Both networks learn from one evaluation of the discriminator, with the weights before the step.
+    Both networks are updated from one forward pass of the discriminator, before either update.
     For each example, the gradient of the generator's loss with respect to the generated input is a
-    multiple of that of the discriminator's loss, so that one backward pass serves both.
+    multiple of that of the discriminator's loss, so that one backward pass gives both.
 
     Args:
         generator, discriminator: the networks.
         optimizers: of the generator and of the discriminator.
-        scaled: turns network inputs into what the generator makes.
+        scaled: scales network inputs to the range of the generator's outputs.
         loss: see ``discriminator_loss``.
         smoothing: see ``discriminator_loss``.
-        gradient_penalty: weight of the gradient penalty (Gulrajani et al. 2017) of ``wasserstein``.
+        gradient_penalty: weight of the gradient penalty of ``wasserstein`` (Gulrajani et al. 2017).
         max_grad_norm: maximum global norm of the gradients of each network.
         spec: TensorSpec of network inputs.
-        seed: seed of the random points of the gradient penalty.
+        seed: seed of the random interpolation in the gradient penalty.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class AdversarialStep:
         with tf.GradientTape(persistent=self._loss == "hinge") as judged:
             judged.watch(generated)
             lost, fooled, metrics, logits = self._judged(inputs, generated)
-        if self._loss == "hinge":  # its gradient is 0 for some examples, whose ratio is unknown
+        if self._loss == "hinge":  # its gradient can be 0, which leaves the ratio undefined
             own = judged.gradient(lost, self._variables[1])
             upstream = judged.gradient(fooled, generated)
         else:
@@ -145,7 +146,7 @@ class AdversarialStep:
         real_logits, logits = tf.split(both, 2)
         lost = discriminator_loss(self._loss, real_logits, logits, self._smoothing)
         fooled = generator_loss(self._loss, logits)
-        # The outputs of a critic have no natural threshold: take the middle.
+        # A critic's outputs have no natural threshold, so use their mean.
         threshold = tf.reduce_mean(both) if self._loss == "wasserstein" else 0.0
         right = [real_logits > threshold, logits < threshold]
         found = [tf.reduce_mean(tf.cast(part, tf.float32)) for part in right]
@@ -162,7 +163,7 @@ class AdversarialStep:
         return -tf.exp(-tf.clip_by_value(logits, -LARGEST, LARGEST))
 
     def _steepness(self, real: Any, generated: Any) -> Any:
-        """Return the mean squared difference of the norm of the critic's gradient from 1."""
+        """Return the gradient penalty: the mean of (norm of the critic's gradient - 1)^2."""
         size = tf.shape(real)[0]
         seed = tf.stack([self._seed, tf.cast(self._steps, tf.int32)])
         shape = [size, *[1] * (len(real.shape) - 1)]

@@ -27,34 +27,34 @@ class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
     """Hyperparameters of ``autoencoder``."""
 
     hidden: tuple[int, ...] = override(TorsoChoice, "hidden", (128,))
-    code: int | None = option(32, "size of the code; none for the torso's features", ge=1)
+    code: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
     code_activation: str = option("linear", "activation of the code, a Keras name")
-    tied: bool = option(False, "share the encoder's transposed kernels with the decoder (mlp)")
+    tied: bool = option(False, "tie the decoder's kernels to the encoder's, transposed (mlp only)")
     loss: Literal["mse", "bce"] = option(
         "mse", "squared error, or binary cross-entropy of the pixels of images"
     )
-    noise: Noise = option("none", "noise that is added to the inputs, anew in each batch")
+    noise: Noise = option("none", "noise added to the inputs, drawn for each batch")
     noise_level: float = option(
-        0.3, "standard deviation of gaussian noise, else the fraction of changed values", gt=0
+        0.3, "standard deviation of gaussian noise, else the fraction of corrupted values", gt=0
     )
     rho: float | None = option(
-        None, "mean activation of the code to enforce (sparsity); none for no sparsity", gt=0, lt=1
+        None, "target mean activation of the code (sparsity); none for no penalty", gt=0, lt=1
     )
     sparsity_weight: float = option(
         0.1, "weight of the KL divergence from rho, summed over the code, per input value", ge=0
     )
     pretrain_epochs: int = option(
-        0, "epochs of greedy training of each layer, before all are trained together", ge=0
+        0, "epochs of greedy pretraining per layer, before all are trained together", ge=0
     )
 
     def check(self) -> None:
-        """Raise ``InvalidArgument`` if an option is out of bounds or contradicts another."""
+        """Raise ``InvalidArgument`` if an option is out of bounds or conflicts with another."""
         super().check()
         check_activation(self.code_activation)
         if self.noise not in ("none", "gaussian") and self.noise_level > 1:
             raise InvalidArgument(
                 f"noise_level={self.noise_level} of {self.noise} noise must be at most 1: it is "
-                "the fraction of changed values"
+                "the fraction of corrupted values"
             )
         if self.rho is not None and self.code_activation != "sigmoid":
             raise InvalidArgument(
@@ -66,16 +66,16 @@ class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
 class Autoencoder(Reconstructing):
     """Minimizes the error of ``decode(encode(x))``, with noise or sparsity if configured.
 
-    ``rho`` adds the KL divergence between a mean activation of rho and that of each unit of the
-    code over a batch (Ng 2011, "Sparse autoencoder"); ``noise`` reconstructs clean inputs from
-    noisy ones (Vincent et al. 2010); ``pretrain_epochs`` trains the layers one after another first
-    (Bengio et al. 2007).
+    ``rho`` adds the KL divergence between rho and the mean activation of each code unit over a
+    batch (Ng 2011, "Sparse autoencoder"); ``noise`` trains it to reconstruct
+    clean inputs from noisy ones (Vincent et al. 2010); ``pretrain_epochs`` pretrains the layers
+    greedily, one at a time (Bengio et al. 2007).
     """
 
     name = "autoencoder"
     Config: ClassVar[type] = AutoencoderConfig
     config: AutoencoderConfig
-    _layer: int | None = None  # the layer that is trained greedily, or None for all
+    _layer: int | None = None  # the layer that is being pretrained, or None for all
 
     def build(self, data: Batches) -> None:
         """Build the torso that the configuration names, the code and the mirrored decoder."""
@@ -99,8 +99,8 @@ class Autoencoder(Reconstructing):
             raise AgentlabError("the net must be an agentlab.nets.autoencoder.EncoderDecoder")
         if self.net.code > size and config.noise == "none" and config.rho is None:
             raise InvalidArgument(
-                f"code={self.net.code} is larger than an input of {size} values, which the network "
-                "would copy; choose a smaller code, or set noise or rho"
+                f"code={self.net.code} is larger than an input of {size} values, so the network "
+                "could just copy it; choose a smaller code, or set noise or rho"
             )
         if config.pretrain_epochs and not self.net.depth:
             raise InvalidArgument(
@@ -109,12 +109,10 @@ class Autoencoder(Reconstructing):
             )
         if not self.pixels and (config.loss == "bce" or config.noise == "salt_and_pepper"):
             name = "loss='bce'" if config.loss == "bce" else "noise='salt_and_pepper'"
-            raise InvalidArgument(
-                f"{name} needs images of uint8 pixels, but the inputs are numbers"
-            )
+            raise InvalidArgument(f"{name} needs uint8 images, but the inputs are numeric rows")
 
     def stages(self) -> Sequence[Stage]:
-        """Return one stage for each layer if it is pretrained, and one for all layers."""
+        """Return one stage per layer for pretraining, if any, and one for all layers."""
         config = self.config
         if not config.pretrain_epochs:
             return [Stage("train", config.epochs)]
@@ -131,7 +129,7 @@ class Autoencoder(Reconstructing):
         super().begin_stage(stage, updates, example, ragged)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` and ``mse`` of each example ``[b]``; metrics of noise and sparsity."""
+        """Return ``loss`` and ``mse`` of each example ``[b]``, and noise and sparsity metrics."""
         config, inputs = self.config, self.scaled(batch.inputs)  # [b, ...]
         if training and self._layer is not None:
             return self._layer_losses(inputs, self._layer)
@@ -153,7 +151,7 @@ class Autoencoder(Reconstructing):
         return found
 
     def _layer_losses(self, inputs: Any, number: int) -> dict[str, Any]:
-        """Return the squared error of the layer that is trained greedily, ``[b]``."""
+        """Return the squared error of the layer that is being pretrained, ``[b]``."""
         wanted, outputs = self.net.layer_reconstruction(
             inputs, number, lambda x: self.corrupted(x, True)
         )
@@ -163,7 +161,7 @@ class Autoencoder(Reconstructing):
         return {"loss": error, "mse": error}
 
     def _sparsity(self, codes: Any, weights: Any, inputs: Any) -> Any:
-        """Return the weighted KL divergence of the mean activations in a batch from rho."""
+        """Return the weighted KL divergence between rho and the mean activations in a batch."""
         rho = self.config.rho
         assert rho is not None
         share = weights / tf.maximum(tf.reduce_sum(weights), 1e-9)
@@ -174,7 +172,7 @@ class Autoencoder(Reconstructing):
         return self.config.sparsity_weight * tf.reduce_sum(divergence) / size
 
     def corrupted(self, inputs: Any, training: bool) -> Any:
-        """Return scaled inputs with noise: new in each update, always the same in evaluations."""
+        """Return scaled inputs with noise: new for each update, fixed in evaluation."""
         if self.config.noise == "none":
             return inputs
         # The seed depends on the number of updates, so that a resumed run has the same noise.
@@ -183,7 +181,7 @@ class Autoencoder(Reconstructing):
         return corrupt(inputs, self.config.noise, self.config.noise_level, seed, self.pixels)
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return the means, with PSNR (dB) of images before and after denoising."""
+        """Return the means, and for images the PSNR (dB) before and after denoising."""
         if self.pixels and self.config.noise != "none" and "noisy_mse" in means:
             psnr = {
                 "psnr": -10 * math.log10(max(means["mse"], 1e-12)),

@@ -1,4 +1,4 @@
-"""``BiasBaseline``: ratings predicted by the mean, the user's bias and the item's bias."""
+"""``BiasBaseline``: ratings predicted from the mean, the user's bias and the item's bias."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BiasBaseline:
 
     Args:
         users, items: numbers of users and items.
-        penalty: number of ratings by which each bias is shrunk towards 0.
+        penalty: L2 penalty that shrinks each bias toward 0, as a number of ratings.
 
     >>> baseline = BiasBaseline(2, 2, penalty=0.0)
     >>> baseline.fit(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 3.0, 2.0]))
@@ -69,7 +69,7 @@ class BiasBaseline:
 
 
 class KnownRatings:
-    """The ratings of the training, as indices: what is known and must not be recommended.
+    """The training ratings as indices: rated items are never recommended.
 
     Attributes:
         users, items, levels: int32 ``[n]``.

@@ -1,4 +1,4 @@
-"""Search for the code whose image is most like a given one, in all of it or in a known part."""
+"""Search for the code whose image is closest to a given image, or to the known part of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agentlab.lazy import tf
 
 STEPS, RATE = 200, 0.1  # of Adam
 STARTS = 4  # random codes from which the search starts
-PRIOR = 0.01  # weight of the logits by which the discriminator finds an image unreal
+PRIOR = 0.01  # weight of the generator's loss, which keeps the images realistic
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -20,10 +20,9 @@ def make_search(generator: Any, discriminator: Any) -> Any:
         discriminator: of the same GAN.
 
     Returns:
-        A function of the images ``[b, ...]``, as the generator makes them; of ``known``, 1 where
-        they are known and else 0, of a shape that broadcasts to theirs; of the first codes
-        ``[b, latent_dim]``; and of the number of steps. It returns codes ``[b, latent_dim]`` and
-        the final losses ``[b]``.
+        A function of images ``[b, ...]`` in the range of the generator's outputs; a mask ``known``
+        (1 where known, else 0) that broadcasts to their shape; initial codes ``[b, latent_dim]``;
+        and the number of steps. It returns codes ``[b, latent_dim]`` and the final losses ``[b]``.
     """
 
     def losses(codes: Any, images: Any, known: Any) -> Any:

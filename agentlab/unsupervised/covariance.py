@@ -1,4 +1,4 @@
-"""The directions of the largest variance, from blocks of rows or from few rows."""
+"""Principal components, from blocks of rows or from a few rows in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Analysis(NamedTuple):
 
     Attributes:
         mean: float64 ``[inputs]``.
-        components: directions by decreasing variance, ``[k, inputs]``.
+        components: directions in order of decreasing variance, ``[k, inputs]``.
         variances: along the components, ``[k]``.
         column_variances: ``[inputs]``.
     """
@@ -27,7 +27,7 @@ class Analysis(NamedTuple):
 
 
 def diagonalize(blocks: Iterable[Array], largest: int | None = None) -> Analysis:
-    """Analyze more rows than columns, whose covariance matrix is accumulated block by block.
+    """Analyze data with more rows than columns: accumulate the covariance matrix over blocks.
 
     Args:
         blocks: float64 ``[b, inputs]``.
@@ -40,7 +40,7 @@ def diagonalize(blocks: Iterable[Array], largest: int | None = None) -> Analysis
     product: Any = None
     count = 0
     for block in blocks:
-        shift = block.mean(0) if shift is None else shift  # a large mean would cancel digits
+        shift = block.mean(0) if shift is None else shift  # a large mean would lose precision
         block = block - shift
         total, count = total + block.sum(0), count + len(block)
         product = blas.dsyrk(1.0, block.T, c=product, beta=1.0, overwrite_c=product is not None)
@@ -53,7 +53,7 @@ def diagonalize(blocks: Iterable[Array], largest: int | None = None) -> Analysis
 
 
 def decompose(rows: Array) -> Analysis:
-    """Analyze no more rows than columns, by scikit-learn's singular value decomposition."""
+    """Analyze data with at most as many rows as columns, by scikit-learn's SVD."""
     from sklearn import decomposition
 
     variance = rows.var(0, ddof=1)

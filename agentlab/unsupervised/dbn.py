@@ -1,4 +1,4 @@
-"""``DBN``: deep belief networks, pretrained layer by layer."""
+"""``DBN``: deep belief networks with greedy layer-wise pretraining."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ class DBNConfig(Standardization, Optimization):
 
     hidden: tuple[int, ...] = option((500, 250), "units of each layer", ge=1)
     visible: Literal["bernoulli", "gaussian"] = option(
-        "bernoulli", "kind of the inputs: values from 0 to 1, or real numbers"
+        "bernoulli", "type of the visible units: values from 0 to 1, or real numbers"
     )
     pretrain_epochs: int = option(
         10, "epochs of contrastive divergence for each layer; 0 for no pretraining", ge=0
     )
     pretrain_learning_rate: float = option(2e-3, "peak learning rate of the pretraining", gt=0)
-    dropout: float = option(0.0, "dropout rate of the features under the classes", ge=0, lt=1)
+    dropout: float = option(0.0, "dropout rate before the output layer", ge=0, lt=1)
     batch_size: int = override(Optimization, "batch_size", 100)
     schedule: ScheduleName = override(Optimization, "schedule", "linear")
     standardize: bool = option(
-        False, "scale rows of numbers to mean 0 and standard deviation 1; for gaussian inputs"
+        False, "scale numeric columns to mean 0 and standard deviation 1; for gaussian inputs"
     )
 
 
 class DBN(DBNOutputs):
-    """A stack of RBMs, trained greedily, and then a classifier that starts from their weights.
+    """A stack of RBMs, pretrained greedily and then fine-tuned as a classifier.
 
     Each layer of the network is the hidden layer of an RBM whose visible units are the layer below
-    (Hinton, Osindero & Teh 2006). The classifier shares these variables, so that nothing has to be
+    (Hinton, Osindero & Teh 2006). The classifier shares the RBMs' variables, so nothing is
     copied. Without labels, training ends after the RBMs.
 
     Attributes:
@@ -66,7 +66,7 @@ class DBN(DBNOutputs):
     name = "dbn"
     Config: ClassVar[type] = DBNConfig
     config: DBNConfig
-    _layer: int | None = None  # the layer that is trained as an RBM
+    _layer: int | None = None  # the layer that is being trained as an RBM
     _train: Batches | None = None
 
     def fit(
@@ -84,12 +84,12 @@ class DBN(DBNOutputs):
         """Pretrain the layers and, with labels, train the classifier.
 
         Args:
-            x: inputs ``[n, ...]``: images or rows of numbers; or ``Batches`` of inputs and class
+            x: inputs ``[n, ...]``: images or numeric rows; or ``Batches`` of inputs and class
                 indices.
             y: labels ``[n]``; ``None`` for no classifier.
-            unlabeled: more inputs without labels, for the pretraining. An epoch then has as many
-                batches as there are in both, and the classifier passes over its examples several
-                times in each.
+            unlabeled: more inputs, without labels, for pretraining. An epoch then has as many
+                batches as both together, so that the classifier sees its labeled examples
+                several times per epoch.
             classes: names of the classes, if ``y`` is class indices or ``x`` is ``Batches``.
             validation_data: ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
@@ -170,7 +170,7 @@ class DBN(DBNOutputs):
 
     @property
     def uses_xla(self) -> bool:
-        """XLA draws random numbers slowly on a CPU."""
+        """False, since XLA generates random numbers slowly on CPUs."""
         return False
 
     def stages(self) -> Sequence[Stage]:
@@ -194,7 +194,7 @@ class DBN(DBNOutputs):
         super().begin_stage(stage, updates, example, ragged)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` and, of the classifier, ``accuracy`` of each example, ``[b]``."""
+        """Return ``loss`` and, for the classifier, ``accuracy`` of each example, ``[b]``."""
         if self._layer is not None or not self.classes:
             layer = len(self.config.hidden) - 1 if self._layer is None else self._layer
             return self._divergence(batch.inputs, layer, training)
@@ -204,7 +204,7 @@ class DBN(DBNOutputs):
         return {"loss": loss, "accuracy": tf.argmax(logits, -1, tf.int32) == targets}
 
     def _divergence(self, inputs: Any, layer: int, training: bool) -> dict[str, Any]:
-        """Return the squared error of one layer's reconstructions, and CD-1 as the objective."""
+        """Return a layer's squared reconstruction error, and the CD-1 objective."""
         machine = self.net.machine(layer)
         rows = tf.stop_gradient(self.net.below(inputs, layer))  # [b, width]
         step = tf.cast(self.optimizer.iterations, tf.int32) if training else -1
@@ -216,7 +216,7 @@ class DBN(DBNOutputs):
         return found
 
     def test_step(self, batch: Batch) -> Mapping[str, Any]:
-        """Return means over a batch without training, of what the current stage minimizes."""
+        """Return the metrics of a batch in the current stage, without training."""
         step: TestStep = self.compiled(("test_step", self._layer), lambda: TestStep(self))
         return step(batch)
 
@@ -227,11 +227,11 @@ class DBN(DBNOutputs):
         if is_batches(x):
             return self.evaluate_batches(x)
         if self.classes and y is None:
-            raise InvalidArgument("y=None must be the labels of x, which the net classifies")
+            raise InvalidArgument("y=None must be the labels of x, since the net is a classifier")
         return self.evaluate_batches(self._examples(x, y if self.classes else None))
 
     def score(self, *data: Any) -> float:
-        """Return the accuracy, or without classes the negative error of reconstructions."""
+        """Return the accuracy, or without classes the negative reconstruction error."""
         metrics = self.evaluate(*data)
         return metrics.get("accuracy", -metrics["loss"])
 
@@ -252,5 +252,5 @@ class DBN(DBNOutputs):
 
 
 def _weights_of(layer: int) -> Any:
-    """Return a predicate of the paths of one RBM's weights."""
+    """Return a predicate that selects one RBM's weights by path."""
     return lambda path: f"/dense_{layer}/" in path or f"/visible_{layer}/" in path

@@ -1,4 +1,4 @@
-"""What a trained ``DBN`` returns: classes, features, reconstructions, plots and an export."""
+"""Outputs of a trained ``DBN``: classes, features, reconstructions, plots and the export."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class DBNOutputs(Reconstructing):
         return ["prediction", *(f"probability_{name}" for name in names)], rows
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot what the base does and, with labels, the confusion matrix."""
+        """Return the plots of the base class and, with labels, a confusion matrix."""
         from agentlab.plots.matrices import confusion_matrix
 
         drawn = super().plots(x, y)
@@ -105,6 +105,7 @@ class DBNOutputs(Reconstructing):
         if not self.classes:
             return keras.Model(raw, {"codes": Codes(self.net)(inputs)}, name=self.name)
         logits = keras.ops.cast(self.net(inputs), "float32")
-        best = keras.ops.cast(keras.ops.argmax(logits, -1), "int32")
-        outputs = {"probabilities": keras.ops.softmax(logits), "classes": best}
+        from agentlab.nets.inference import most_likely
+
+        outputs = {"probabilities": keras.ops.softmax(logits), "classes": most_likely(logits)}
         return keras.Model(raw, outputs, name=self.name)

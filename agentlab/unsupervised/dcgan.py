@@ -1,4 +1,4 @@
-"""``DCGAN``: a GAN of strided convolutions for images."""
+"""``DCGAN``: a GAN with strided convolutions, for images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from agentlab.unsupervised.gan_options import GANOptions
 class DCGANConfig(GANOptions):
     """Hyperparameters of ``dcgan``."""
 
-    filters: int = option(64, "channels next to the image in both nets", ge=1)
+    filters: int = option(64, "channels of the layer closest to the image in both nets", ge=1)
     learning_rate: float = override(Optimization, "learning_rate", 2e-4)
 
 
 class DCGAN(GAN):
-    """A GAN of strided convolutions (Radford et al. 2016).
+    """A GAN with strided convolutions (Radford et al. 2016).
 
     Height and width must be 4, 5, 6 or 7 times the same power of 2, such as 28, 48 or 64 pixels.
     """
@@ -30,7 +30,7 @@ class DCGAN(GAN):
     Config: ClassVar[type] = DCGANConfig
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise ``InvalidArgument`` for a size that a DCGAN cannot make."""
+        """Raise ``InvalidArgument`` for a size that a DCGAN cannot generate."""
         from agentlab.nets.generators import dcgan_depth
 
         dcgan_depth(shape)

@@ -31,8 +31,8 @@ from agentlab.unsupervised.judge import Judge
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHOWN = 64  # samples in a picture
-SCALE = 2  # of the pictures
+SHOWN = 64  # samples in an image grid
+SCALE = 2  # by which image grids are enlarged
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class GANConfig(GANOptions):
 class GAN(Generating):
     """Two networks trained against each other (Goodfellow et al. 2014).
 
-    The generator makes inputs from random codes; the discriminator tells them from real ones. With
-    validation data, the epoch with the lowest Frechet distance is selected: see
-    ``agentlab.unsupervised.gan_scores``.
+    The generator maps random codes (latent vectors) to inputs; the discriminator classifies inputs
+    as real or generated. With validation data, the epoch with the lowest Frechet distance is
+    selected: see ``agentlab.unsupervised.gan_scores``.
 
     Attributes:
         generator, discriminator: the networks.
-        judge: the network of a ``Judge`` of the training images, in whose features samples are
-            scored; ``None`` for rows of numbers.
-        scores: scores samples beside real inputs; ``None`` before ``fit``.
+        judge: the network of a ``Judge``, a classifier of the training images in whose feature
+            space samples are scored; ``None`` for numeric rows.
+        scores: compares samples with real inputs; ``None`` before ``fit``.
     """
 
     name = "gan"
@@ -87,7 +87,7 @@ class GAN(Generating):
         """Train on inputs.
 
         Args:
-            x: inputs ``[n, ...]``: images, or rows of numbers; or ``Batches``.
+            x: inputs ``[n, ...]``: images or numeric rows; or ``Batches``.
             y: labels ``[n]`` with which the judge of images is trained; ``None`` for none.
             validation_data: see ``UnlabeledTrainer.fit``.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
@@ -126,7 +126,7 @@ class GAN(Generating):
         return super().train(data, validation, run, quiet, callbacks)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise ``InvalidArgument`` for inputs that the networks cannot make: there are none."""
+        """Raise ``InvalidArgument`` for a shape that the generator cannot produce; here, none."""
 
     def build(self, data: Batches) -> None:
         """Build both networks."""
@@ -160,9 +160,13 @@ class GAN(Generating):
 
     @property
     def judge(self) -> Any:
-        """The judge's network; ``None`` for rows of numbers."""
+        """The judge's network; ``None`` for numeric rows."""
         judge = None if self.scores is None else self.scores.judge
         return None if judge is None else judge.net
+
+    def on_train_start(self) -> None:
+        """Start the random codes anew, so that a second ``fit`` equals the first."""
+        self.rng = np.random.default_rng(self.seed)
 
     def begin_stage(self, stage: Stage, updates: int, example: Batch, ragged: bool) -> None:
         """Create the optimizers and the compiled step."""
@@ -199,13 +203,13 @@ class GAN(Generating):
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong in the last epochs, in words."""
+        """Warnings about the last epochs, one sentence each."""
         judge = None if self.scores is None else self.scores.judge
         count = 0 if judge is None else len(judge.classes)
         return gan_warnings(self.history, self.config.loss, count)
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Log a picture of samples, whose codes are the same in each epoch."""
+        """Log a grid of samples, from the same codes in each epoch."""
         if (
             run is not None
             and self.generator.shape[-1] in (1, 3)
@@ -215,11 +219,11 @@ class GAN(Generating):
         return {}
 
     def evaluate_batches(self, batches: Batches) -> dict[str, float]:
-        """Return the scores of samples beside held-out inputs, and what the discriminator says.
+        """Return the scores of samples against held-out inputs, and ``real_accuracy``.
 
-        ``real_accuracy`` is the fraction of held-out inputs that the discriminator finds real; if
-        it is much lower than in training, the discriminator has learned the training inputs by
-        heart. The codes of the samples are always the same.
+        ``real_accuracy`` is the fraction of held-out inputs that the discriminator classifies as
+        real; if it is much lower than in training, the discriminator has overfitted. The samples
+        always have the same codes.
         """
         self.check_fitted()
         if self.scores is None or not self.scores.count:
@@ -236,11 +240,11 @@ class GAN(Generating):
         return score_lines(self, self.batches(x))
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot samples, and images on the way from one code to another."""
+        """Plot samples, and interpolations between codes."""
         return gan_plots(self)
 
     def restore(self, state: Any) -> None:
-        """Restore a state returned by ``state``; constant learning rates are those configured."""
+        """Restore a state returned by ``state``; constant learning rates come from ``config``."""
         super().restore(state)
         config = self.config
         rates = (config.learning_rate, config.discriminator_learning_rate or config.learning_rate)
@@ -250,7 +254,7 @@ class GAN(Generating):
                 optimizer.learning_rate = rate
 
     def specification(self) -> dict[str, Any]:
-        """Return what the base does, and what the judge was trained on."""
+        """Return the specification of the base class, and that of the judge."""
         judge = None if self.scores is None else self.scores.judge
         about = None if judge is None else [judge.classes, judge.trained_on]
         return {**super().specification(), "judge": about}

@@ -14,31 +14,31 @@ from agentlab.unsupervised.adversarial import AdversarialLoss
 class GANOptions(Optimization):
     """Options of all GANs."""
 
-    latent_dim: int = option(100, "size of the random codes", ge=1)
+    latent_dim: int = option(100, "size of the random codes (latent vectors)", ge=1)
     loss: AdversarialLoss = option("non-saturating", "loss of both networks")
     gradient_penalty: float = option(
-        10.0, "weight of the gradient penalty; of loss wasserstein only", ge=0
+        10.0, "weight of the gradient penalty; only for loss wasserstein", ge=0
     )
     spectral_norm: bool = option(
-        False, "normalize the discriminator's kernels (Miyato et al. 2018)"
+        False, "spectral normalization of the discriminator (Miyato et al. 2018)"
     )
     label_smoothing: float = option(
-        0.0, "how far the discriminator's target for real inputs is below 1", ge=0, lt=1
+        0.0, "one-sided label smoothing: real inputs have the target 1 minus this", ge=0, lt=1
     )
     generator_steps: int = option(1, "updates of the generator per batch", ge=1)
     discriminator_steps: int = option(
-        1, "batches on which the discriminator is trained per update of the generator", ge=1
+        1, "discriminator updates, one batch each, per generator update", ge=1
     )
     discriminator_learning_rate: float | None = option(
-        None, "the discriminator's peak learning rate; none for learning_rate", gt=0
+        None, "peak learning rate of the discriminator; none for learning_rate", gt=0
     )
-    beta_1: float = option(0.5, "decay of the mean gradient in adam", ge=0, lt=1)
+    beta_1: float = option(0.5, "exponential decay rate of Adam's first moment", ge=0, lt=1)
     scored_samples: int = option(
-        5000, "samples to score on validation data after each epoch; 0 for no scores", ge=0
+        5000, "samples to score against validation data after each epoch; 0 for none", ge=0
     )
 
     def check(self) -> None:
-        """Raise ``InvalidArgument`` if an option is out of bounds or contradicts another."""
+        """Raise ``InvalidArgument`` if an option is out of bounds or conflicts with another."""
         super().check()
         if self.generator_steps > 1 and self.discriminator_steps > 1:
             raise InvalidArgument(

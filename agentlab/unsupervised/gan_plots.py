@@ -19,24 +19,24 @@ SCORED = ("frechet", "kernel", "precision", "recall")
 
 
 def gan_plots(gan: GAN) -> dict[str, Figure]:
-    """Return plots of samples, and of images on the way between two codes; none of numbers."""
+    """Return plots of samples and of interpolations between codes; none for numeric rows."""
     shape = gan.generator.shape
     if len(shape) != 3 or shape[-1] not in (1, 3):
         return {}
     ends = gan.codes(2 * ROWS, np.random.default_rng(0)).reshape(2, ROWS, -1)
     way = np.concatenate([between(start, end, COLUMNS) for start, end in ends.swapaxes(0, 1)])
     return {
-        "samples": image_sheet(gan.sample(SHOWN), "samples of random codes"),
-        "interpolations": image_sheet(gan.decode(way), "from one code to another", COLUMNS),
+        "samples": image_sheet(gan.sample(SHOWN), "samples from random codes"),
+        "interpolations": image_sheet(gan.decode(way), "interpolations between codes", COLUMNS),
     }
 
 
 def between(first: Any, second: Any, count: int) -> Any:
-    """Return codes on the great circle from one code to another, ``[count, latent_dim]``.
+    """Interpolate two codes along a great circle (slerp), ``[count, latent_dim]``.
 
-    Points on the straight line would be shorter than normally distributed codes.
+    On a straight line, codes would have smaller norms than normally distributed ones.
 
-    >>> between(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).round(2).tolist()
+    >>> between(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).astype(float).round(2).tolist()
     [[2.0, 0.0], [1.41, 1.41], [0.0, 2.0]]
     """
     lengths = np.linalg.norm(first), np.linalg.norm(second)
@@ -49,7 +49,7 @@ def between(first: Any, second: Any, count: int) -> Any:
 
 
 def score_lines(gan: GAN, held_out: Batches) -> list[str]:
-    """Return the scores of samples and of real inputs side by side, and all warnings."""
+    """Return a table of the scores of samples and of real inputs, and all warnings."""
     found = gan.evaluate_batches(held_out)
     if not found:
         return list(gan.warnings)
@@ -62,6 +62,6 @@ def score_lines(gan: GAN, held_out: Batches) -> list[str]:
     judge = gan.scores.judge
     if judge is not None and judge.classes:
         shares = judge.shares(gan.sample(gan.scores.count))
-        lines.append("share of each class in the samples, by the judge")
+        lines.append("fraction of samples in each class, as predicted by the judge")
         lines.append("   ".join(f"{name} {share:.1%}" for name, share in shares.items()))
     return [*lines, *gan.scores.describe(), *gan.warnings]

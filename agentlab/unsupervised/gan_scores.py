@@ -1,4 +1,4 @@
-"""``Scores``: the samples of a GAN scored beside real inputs, in the features of a judge."""
+"""``Scores``: the samples of a GAN compared with real inputs, in the features of a judge."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from agentlab.errors import InvalidArgument
 from agentlab.unsupervised.judge import Judge, judge_of
 from agentlab.unsupervised.sample_scores import sample_scores
 
-GATHERED = 60_000  # training inputs that the judge is trained on
-BYTES = 1 << 29  # and their size in memory
-FEWEST = 2  # real inputs to score samples beside
+GATHERED = 60_000  # maximum number of training inputs for the judge
+BYTES = 1 << 29  # and their maximum size in memory
+FEWEST = 2  # real inputs to compare samples with
 
 
 class Scores:
-    """Scores generated inputs beside real ones.
+    """Compares generated inputs with real ones.
 
-    Images are compared in the features of a judge, rows of numbers directly.
+    Images are compared in the feature space of a judge, numeric rows directly.
 
     Args:
-        judge: the judge of images; ``None`` for rows of numbers.
+        judge: the judge of images; ``None`` for numeric rows.
         count: number of samples to score; 0 for no scores.
-        real: training inputs ``[n, ...]``, whose scores are the floor that samples can reach;
-            ``None`` for no floor.
+        real: training inputs ``[n, ...]``, whose scores are the best that samples can reach;
+            ``None`` for none.
     """
 
     def __init__(self, judge: Judge | None, count: int, real: Array | None = None) -> None:
@@ -38,13 +38,13 @@ class Scores:
 
     @classmethod
     def fit(cls, data: Batches, labels: Array | None, count: int, seed: int, quiet: bool) -> Self:
-        """Train or load a judge of the training inputs.
+        """Train a judge on the training inputs, or load it from the cache.
 
         Args:
             data: the training data.
-            labels: the class of each input, in the order of ``data``; ``None`` for their targets.
+            labels: the class of each input, in the order of ``data``; ``None`` for its targets.
             count: number of samples to score; 0 for no judge and no scores.
-            seed: chooses the training inputs whose scores are the floor.
+            seed: selects the training inputs to score for reference.
             quiet: show no progress.
         """
         if not count:
@@ -56,16 +56,16 @@ class Scores:
         return cls(judge, count, inputs[np.sort(order)])
 
     def of(self, held_out: Batches, make: Callable[[int], Array]) -> dict[str, float]:
-        """Return the scores of samples beside held-out inputs, by name.
+        """Return the scores of samples against held-out inputs, by name.
 
         Args:
             held_out: the data, of which the first ``count`` inputs are used.
-            make: returns a number of generated inputs.
+            make: returns the given number of generated inputs.
 
         Returns:
-            See ``sample_scores``; for a judge of classes also the smallest share of a class in the
-            samples, and ``classes``, the exponential of the entropy of all shares. ``real_frechet``
-            and so on are those of training inputs.
+            See ``sample_scores``; if the judge has classes, also ``smallest_class``, the fraction
+            of samples in the rarest class, and ``classes``, the exponential of the entropy of the
+            class fractions. ``real_frechet`` and so on are the scores of training inputs.
 
         Raises:
             InvalidArgument: if there are fewer than 2 held-out inputs.
@@ -92,7 +92,7 @@ class Scores:
         return {**scores, **self._floor(wanted)}
 
     def _floor(self, wanted: Array) -> dict[str, float]:
-        """Return the scores of as many training inputs, which need to be computed only once."""
+        """Return the scores of equally many training inputs, computed only once."""
         if self._real is None:
             return {}
         key = hash(wanted.tobytes())
@@ -108,7 +108,7 @@ class Scores:
         return np.asarray(inputs.reshape(len(inputs), -1), np.float32)
 
     def describe(self) -> list[str]:
-        """Return a line on what the judge was trained on, if there is one."""
+        """Return a line that describes the judge's training, if there is a judge."""
         if self.judge is None:
             return []
         about: dict[str, Any] = self.judge.trained_on
@@ -116,12 +116,12 @@ class Scores:
         what = classes if isinstance(classes, str) else f"{len(classes)} classes"
         return [
             f"judge: trained on {about['images']:,} images of {what}, "
-            f"accuracy {about['accuracy']:.4f} on images held out"
+            f"accuracy {about['accuracy']:.4f} on held-out images"
         ]
 
 
 def _gathered(data: Batches) -> tuple[Array, Array]:
-    """Return the inputs and targets of the training data, as many as fit into memory."""
+    """Return training inputs and targets, up to ``GATHERED`` examples and ``BYTES``."""
     inputs, targets, size = [], [], 0
     for batch in data.epoch(256):
         assert isinstance(batch.inputs, np.ndarray)

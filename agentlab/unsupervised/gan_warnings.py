@@ -1,4 +1,4 @@
-"""Warnings in words when the training of a GAN goes wrong."""
+"""Warnings about failures of GAN training."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tqdm import tqdm
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 
-WON = 0.99  # accuracy of a discriminator that the generator no longer deceives
+WON = 0.99  # accuracy of a discriminator that the generator can no longer fool
 ALIKE = 0.35  # diversity of collapsed samples, see ``sample_scores.diversity``
-FEW = 0.5  # share of the classes that collapsed samples cover
-EPOCHS = 3  # in a row that a condition must hold, since the first epochs of good runs can look bad
+FEW = 0.5  # fraction of the classes that collapsed samples cover
+EPOCHS = 3  # consecutive epochs that a condition must hold, since good runs can look bad early on
 
-DISCRIMINATOR_WINS = "the discriminator wins"
+DISCRIMINATOR_WINS = "the discriminator overpowers the generator"
 SAMPLES_COLLAPSE = "the samples collapse"
 
 
 def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int = 0) -> list[str]:
-    """Return what went wrong in the last three epochs, a sentence each.
+    """Return warnings about the last three epochs, one sentence each.
 
     Args:
         history: the metrics of each epoch.
-        loss: the option ``loss``; a critic of ``wasserstein`` is meant to win.
-        classes: number of classes that a judge knows; 0 without.
+        loss: the option ``loss``; the critic of ``wasserstein`` is meant to be strong.
+        classes: number of the judge's classes; 0 for none.
 
     >>> row = {"train/real_accuracy": 1.0, "train/generated_accuracy": 0.995}
-    >>> gan_warnings([row, row, row], "hinge")[0][:22]
-    'the discriminator wins'
+    >>> gan_warnings([row, row, row], "hinge")[0][:42]
+    'the discriminator overpowers the generator'
     >>> gan_warnings([row], "hinge")
     []
     """
@@ -42,15 +42,15 @@ def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int
     if loss != "wasserstein" and all(row.get(name, 0) >= WON for row in rows for name in names):
         found.append(
             f"{DISCRIMINATOR_WINS}: for {EPOCHS} epochs it recognized {last[names[0]]:.1%} of the "
-            f"real and {last[names[1]]:.1%} of the generated inputs, so that the generator can "
-            "learn little; lower --discriminator-learning-rate, raise --generator-steps or "
+            f"real and {last[names[1]]:.1%} of the generated inputs, which leaves the generator "
+            "little to learn from; lower --discriminator-learning-rate, raise --generator-steps or "
             "--label-smoothing, or use --loss wasserstein"
         )
     diversity, covered = "validation/diversity", "validation/classes"
     alike = all(row.get(diversity, 1) < ALIKE for row in rows)
     few = classes > 0 and all(row.get(covered, classes) < FEW * classes for row in rows)
     if alike or few:
-        what = f"differ {last[diversity]:.0%} as much as real inputs"
+        what = f"have {last[diversity]:.0%} of the diversity of real inputs"
         if few:
             what = f"cover {last[covered]:.1f} of {classes} classes and {what}"
         found.append(
@@ -61,7 +61,7 @@ def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int
 
 
 class Watch(Callback):
-    """Prints the warnings of a GAN once each, and writes them to TensorBoard.
+    """Prints each warning of a GAN once, and writes it to TensorBoard.
 
     Args:
         gan: the GAN in training.

@@ -1,4 +1,4 @@
-"""What a trained GAN can do: make examples of codes, and find codes of examples."""
+"""Methods of a trained GAN: generate examples from codes, and find codes of examples."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Generating(UnlabeledTrainer):
     """A trainer with a generator and a discriminator.
 
     Attributes:
-        generator: a network from codes to what ``scaled`` returns.
-        discriminator: a network from what ``scaled`` returns to logits ``[b]``.
+        generator: a network from codes to inputs in the range of ``scaled``.
+        discriminator: a network from the outputs of ``scaled`` to logits ``[b]``.
     """
 
     config: Any
@@ -30,11 +30,11 @@ class Generating(UnlabeledTrainer):
         return rng.standard_normal((n, self.config.latent_dim), np.float32)
 
     def outputs_of(self, codes: Array) -> Array:
-        """Return what the generator makes of codes: pixels from 0 to 1, or numbers."""
+        """Return the generator's outputs for codes: pixels from 0 to 1, or real numbers."""
         return self.in_blocks("generate", lambda c: self.generator(c, training=False), codes)
 
     def as_inputs(self, outputs: Array) -> Array:
-        """Return generated outputs as inputs of the networks, which are uint8 for pixels."""
+        """Return the generator's outputs as network inputs, uint8 for pixels."""
         return self.raw(outputs) if self.pixels else outputs
 
     def logits_of(self, inputs: Array) -> Array:
@@ -47,13 +47,13 @@ class Generating(UnlabeledTrainer):
         """Return ``n`` generated examples, in the units of the raw inputs.
 
         Args:
-            n: how many.
+            n: number of examples.
             seed: of their codes; equal seeds give equal codes.
         """
         return self.decode(self.codes(n, np.random.default_rng(seed)))
 
     def decode(self, codes: Any) -> Array:
-        """Return what the generator makes of codes, in the units of the raw inputs.
+        """Return the examples generated from codes, in the units of the raw inputs.
 
         Args:
             codes: float ``[n, latent_dim]``.
@@ -77,7 +77,7 @@ class Generating(UnlabeledTrainer):
         return np.asarray(0.5 + 0.5 * np.tanh(self.logits_of(inputs) / 2), np.float32)
 
     def encode(self, x: Any, seed: int = 0) -> Array:
-        """Return codes of which the generator makes something like ``x``, by gradient descent.
+        """Return codes whose generated examples are close to ``x``, found by gradient descent.
 
         Args:
             x: raw inputs ``[n, ...]``.
@@ -93,16 +93,16 @@ class Generating(UnlabeledTrainer):
         return self.decode(self.encode(x))
 
     def inpaint(self, x: Any, mask: Any, steps: int = STEPS, seed: int = 0) -> Array:
-        """Return inputs whose masked part is that of the most similar generated inputs.
+        """Return inputs with the masked part replaced by that of the closest generated inputs.
 
         Args:
             x: raw inputs ``[n, ...]``.
             mask: true where values are to be replaced, ``[n, ...]`` or the shape of one input.
-            steps: of the search for codes.
+            steps: number of gradient steps of the search for codes.
             seed: of the codes that the search starts from.
 
         Returns:
-            As ``x``, where the mask is false, and generated values elsewhere.
+            ``x`` where the mask is false, and generated values elsewhere.
         """
         inputs, shape = self.inputs_of(x), self.generator.shape
         hidden = np.asarray(mask, bool)
@@ -119,7 +119,7 @@ class Generating(UnlabeledTrainer):
         return np.where(hidden, made, self.raw(np.asarray(self.scaled(inputs))))
 
     def _search(self, inputs: Array, known: Array, steps: int, seed: int) -> Array:
-        """Return the best codes for inputs, of searches from several starts."""
+        """Return the best codes for inputs, from several random starts."""
         self.check_fitted()
         search = self.compiled("search", lambda: make_search(self.generator, self.discriminator))
         rng, best, lowest = np.random.default_rng(seed), None, None

@@ -1,4 +1,4 @@
-"""``Judge``: a small classifier, trained by ourselves, in whose features samples are scored."""
+"""``Judge``: a small classifier whose features are used to score samples, like Inception in FID."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from agentlab.lazy import tf
 from agentlab.nets import make_net
 from agentlab.training.examples import applied
 from agentlab.training.optimization import Optimization
+from agentlab.training.optimizers import ScheduleName
 from agentlab.training.trainer import Trainer
 
 FOLDER, VERSION = "judges", 1
@@ -32,18 +33,18 @@ class JudgeConfig(Optimization):
     epochs: int = override(Optimization, "epochs", 6)
     batch_size: int = override(Optimization, "batch_size", 128)
     learning_rate: float = override(Optimization, "learning_rate", 2e-3)
-    schedule: str = override(Optimization, "schedule", "cosine")  # type: ignore[assignment]
+    schedule: ScheduleName = override(Optimization, "schedule", "cosine")
 
 
 class Judge(Trainer):
-    """A classifier of images, or of how far an image is turned if there are no labels.
+    """A classifier of images by label or, without labels, by rotation.
 
-    Without labels, it learns to tell by which multiple of 90 degrees an image was turned (Gidaris
-    et al. 2018), or whether it was turned upside down if it is not square.
+    Without labels, it learns to predict by which multiple of 90 degrees an image was rotated
+    (Gidaris et al. 2018), or whether by 180 degrees if it is not square.
 
     Attributes:
         classes: names of the classes; empty without labels.
-        trained_on: number of images, their classes, and the accuracy on images held out.
+        trained_on: number of images, their classes, and the accuracy on held-out images.
     """
 
     name = "judge"
@@ -81,7 +82,7 @@ class Judge(Trainer):
         return self._in_blocks("features", lambda x: self.net.torso(x), images)
 
     def shares(self, images: Array) -> dict[str, float]:
-        """Return which fraction of images is assigned to each class; empty without labels."""
+        """Return the fraction of images assigned to each class; empty without labels."""
         if not self.classes:
             return {}
         chosen = self._in_blocks("chosen", lambda x: tf.argmax(self.net(x), -1), images)
@@ -97,7 +98,7 @@ class Judge(Trainer):
         return np.concatenate(parts)
 
     def specification(self) -> dict[str, Any]:
-        """Return what the base does, the classes, and what it was trained on."""
+        """Return the specification of the base class, the classes and ``trained_on``."""
         return {
             **super().specification(),
             "classes": self.classes,
@@ -116,7 +117,7 @@ class Judge(Trainer):
 
 
 def judge_of(images: Array, labels: Array | None, quiet: bool = False) -> Judge:
-    """Return a judge trained on ``images``, from the cache folder if it was trained before.
+    """Return a judge trained on ``images``, loaded from the cache if it was trained before.
 
     Args:
         images: network inputs, ``[n, height, width, channels]``.
@@ -138,7 +139,7 @@ def judge_of(images: Array, labels: Array | None, quiet: bool = False) -> Judge:
         folder.parent.mkdir(parents=True, exist_ok=True)
         judge.save(folder)
     except (OSError, AgentlabError):
-        pass  # the cache cannot be written to: it is trained again next time
+        pass  # the cache cannot be written; the judge will be trained again next time
     return judge
 
 
@@ -156,7 +157,7 @@ def _train(images: Array, numbers: Array | None, classes: list[str], quiet: bool
     if not quiet:
         import sys
 
-        print("training the judge, which is then cached", file=sys.stderr, flush=True)
+        print("training a classifier to score samples; it is cached", file=sys.stderr, flush=True)
     judge.fit(train, validation_data=rest, quiet=quiet)
     judge.trained_on = {
         "images": len(order),
@@ -167,12 +168,12 @@ def _train(images: Array, numbers: Array | None, classes: list[str], quiet: bool
 
 
 def _turns(shape: tuple[int, ...]) -> int:
-    """Return in how many ways images are turned: 4, or 2 if they are not square."""
+    """Return the number of rotations: 4, or 2 if the images are not square."""
     return 4 if shape[0] == shape[1] else 2
 
 
 def _digest(images: Array, numbers: Array | None, classes: list[str]) -> str:
-    """Return the name of a judge's folder: a checksum of what it is trained on."""
+    """Return the name of a judge's folder: a checksum of its training data."""
     found = hashlib.sha256(f"{VERSION} {images.shape} {images.dtype} {classes}".encode())
     found.update(np.ascontiguousarray(images).tobytes())
     if numbers is not None:

@@ -1,4 +1,4 @@
-"""``KMeans``: clusters around means."""
+"""``KMeans``: k-means clustering."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from agentlab.unsupervised.som import nearest
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-JUDGED = 2000  # rows whose silhouette is computed, which takes memory for each pair
-SAMPLED = 200  # rows of each block that the first centers are found on
+JUDGED = 2000  # rows for the silhouette, which needs memory for each pair
+SAMPLED = 200  # rows of each block that are used for the initial centers
 ELBOW = 10  # the largest number of clusters in the elbow plot
 
 
@@ -31,21 +31,21 @@ class KMeansConfig(Options):
     """Hyperparameters of ``kmeans``."""
 
     n_clusters: int = option(8, "number of clusters", ge=1)
-    n_init: int = option(10, "initializations, of which the best is kept", ge=1)
+    n_init: int = option(10, "number of initializations, of which the best is kept", ge=1)
     max_iter: int = option(300, "maximum number of passes over the data", ge=1)
     batch_size: int | None = option(
         None, "rows per mini-batch; none for all rows, which must fit into memory", ge=1
     )
     standardize: bool = option(
-        False, "scale rows of numbers to mean 0 and standard deviation 1 before clustering"
+        False, "scale numeric columns to mean 0 and standard deviation 1 before clustering"
     )
 
 
 class KMeans(RowEstimator):
-    """Clusters around means, found by scikit-learn.
+    """K-means clustering, by scikit-learn.
 
     Attributes:
-        cluster_centers_: float64 ``[n_clusters, inputs]``, in the space of the rows.
+        cluster_centers_: float64 ``[n_clusters, inputs]``, in the space of the preprocessed rows.
         inertia_: sum of the squared distances of the training rows to their centers.
 
     >>> kmeans = KMeans(n_clusters=2).fit([[0.0], [1.0], [9.0], [10.0]])
@@ -70,19 +70,19 @@ class KMeans(RowEstimator):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Find the clusters.
+        """Fit the clusters.
 
         Args:
-            x: numbers ``[n, ...]``, images or named columns, or ``Batches``, which are streamed if
-                ``batch_size`` is given.
+            x: numeric ``[n, ...]``, images or named columns, or ``Batches``, which are streamed if
+                ``batch_size`` is set.
             y: ignored, for consistency with other ``fit`` methods.
-            validation_data: ``(x, y)`` or ``Batches`` to compute further metrics on.
+            validation_data: ``(x, y)`` or ``Batches`` for validation metrics.
             run: saves the metrics.
-            quiet: ignored, since nothing is shown.
+            quiet: ignored, since there is no progress bar.
             callbacks: called with the metrics.
 
         Raises:
-            InvalidArgument: for more clusters than rows, or than rows that differ.
+            InvalidArgument: for more clusters than rows, or than distinct rows.
         """
         rows, clusters = self.prepare(x, self.config.standardize), self.config.n_clusters
         if clusters > rows:
@@ -116,9 +116,9 @@ class KMeans(RowEstimator):
         return np.asarray(_found(rows, self.config.n_clusters, self.config, self.seed)[0])
 
     def _streamed(self, x: Any) -> Array:
-        """Update centers by one mini-batch after another, until a pass improves them no more.
+        """Update centers by mini-batches, until a pass over the data no longer improves them.
 
-        They start from the clusters of rows from all over the data, which may be sorted.
+        The initial centers come from rows sampled across all the data, which may be sorted.
         """
         from sklearn.cluster import MiniBatchKMeans
 
@@ -128,7 +128,7 @@ class KMeans(RowEstimator):
         )
         centers, _ = _found(sample, config.n_clusters, replace(config, batch_size=None), self.seed)
         size, before = max(config.batch_size or 1, config.n_clusters), np.inf
-        # Sorted rows would make it move the clusters that a batch lacks into those that it has.
+        # With sorted rows, it would move clusters missing from a batch into those that it contains.
         options = {"init": centers, "n_init": 1, "reassignment_ratio": 0.0}
         model = MiniBatchKMeans(config.n_clusters, random_state=self.seed, **options)
         for _ in range(config.max_iter):
@@ -197,7 +197,7 @@ class KMeans(RowEstimator):
         return -self.evaluate(x)["loss"]
 
     def layer(self) -> Any:
-        """Return the transform as a frozen Keras layer of preprocessed inputs, for any network."""
+        """Return the transform as a frozen Keras layer on preprocessed inputs, for any network."""
         from agentlab.nets.fitted import distances_to
 
         self.check_fitted()
@@ -223,7 +223,7 @@ class KMeans(RowEstimator):
         return ["cluster", "distance"], [[str(k), f"{distance:.6g}"] for k, distance in found]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot the elbow, the silhouette of each example, the clusters, and centers of images."""
+        """Plot the elbow curve, silhouettes, clusters and, for images, the centers."""
         from agentlab.plots import clusters
         from agentlab.plots.images import image_sheet
 
@@ -239,17 +239,17 @@ class KMeans(RowEstimator):
         if some.shape[1] > 1:
             drawn["clusters"] = clusters.cluster_scatter(some, best, self.cluster_centers_)
         if self.is_image:
-            drawn["centers"] = image_sheet(self.raw(self.cluster_centers_), "centers of clusters")
+            drawn["centers"] = image_sheet(self.raw(self.cluster_centers_), "cluster centers")
         return drawn
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
-        """Return some held-out examples, their clusters and images."""
+        """Return some held-out examples, their clusters, and thumbnails for images."""
         first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
         return self.rows(first), self.predict(first), first if self.is_image else None
 
 
 def one_thread() -> Any:
-    """Return a context in which scikit-learn sums in one thread, hence always in the same order."""
+    """Return a context that limits scikit-learn to one thread, for reproducible sums."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, "openmp")

@@ -12,12 +12,12 @@ Topology = Literal["rectangle", "hexagon", "torus"]
 
 
 class Lattice:
-    """Units on ``rows`` times ``columns`` places of a plane, or of a torus.
+    """Units at ``rows`` times ``columns`` positions on a plane or a torus.
 
     Args:
         topology: ``rectangle``, where a unit has 8 neighbors; ``hexagon``, where every other row is
-            shifted by half a unit and a unit has 6 neighbors; ``torus``, a rectangle whose opposite
-            sides meet.
+            shifted by half a unit and a unit has 6 neighbors; ``torus``, a rectangle with periodic
+            boundaries.
         rows, columns: the size.
 
     >>> Lattice("torus", 4, 5).neighbors(0, 19)
@@ -68,7 +68,7 @@ class Lattice:
         return bool(near) if np.ndim(near) == 0 else np.asarray(near)
 
     def pairs(self) -> Array:
-        """Return all pairs of neighbors, indices ``[n, 2]``, the smaller one first."""
+        """Return all pairs of neighbors, indices ``[n, 2]``, the smaller index first."""
         found = []
         for unit in range(self.units):
             later = np.arange(unit + 1, self.units)

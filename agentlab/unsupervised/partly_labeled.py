@@ -1,4 +1,4 @@
-"""Data of which some examples have labels, for ``DBN``."""
+"""Partially labeled data, for ``DBN``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from agentlab.runs import derive_seed
 
 
 class PartlyLabeled:
-    """Labeled examples and others; after ``labeled_only`` is set, batches of the first alone.
+    """Labeled and unlabeled examples; with ``labeled_only`` set, batches of labeled ones only.
 
-    An epoch always has as many batches as there are in both together.
+    An epoch always has as many batches as both together.
 
     Args:
         labeled: the examples with labels.
-        more: the other ones.
+        more: the unlabeled examples.
     """
 
     ragged = False
@@ -37,7 +37,7 @@ class PartlyLabeled:
         return self._all.count(batch)
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Iterate over all examples, or several times over the labeled ones; see ``Batches``."""
+        """Iterate over all examples, or repeatedly over the labeled ones; see ``Batches``."""
         if not self.labeled_only:
             yield from self._all.epoch(batch, seed)
             return
@@ -66,12 +66,12 @@ def class_numbers(y: Any, classes: Sequence[Any], indexed: bool) -> Array:
     labels = np.asarray(y).tolist()
     strange = next((label for label in labels if label not in numbers), None)
     if strange is not None:
-        raise InvalidArgument(f"y contains {strange!r}, which is not a class of the training")
+        raise InvalidArgument(f"y contains {strange!r}, which is not a class of the training data")
     return np.array([numbers[label] for label in labels], np.int32)
 
 
 def distinct_classes(y: Any, names: Sequence[Any] | None) -> list[Any]:
-    """Return the classes: ``names`` if given, else the distinct labels; none without labels.
+    """Return the classes: ``names`` if given, else the distinct labels; empty without labels.
 
     Raises:
         InvalidArgument: for only one class.
@@ -88,7 +88,7 @@ def split_examples(x: Any, y: Array | None, fraction: float, seed: int) -> tuple
 
     Args:
         x: inputs ``[n, ...]``.
-        y: labels ``[n]``; ``None`` for none, then the validation data are inputs alone.
+        y: labels ``[n]``; ``None`` for none, so that the validation data are inputs only.
         fraction: fraction of the examples to split off.
         seed: seeds the split.
     """

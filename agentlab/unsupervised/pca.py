@@ -28,7 +28,7 @@ from agentlab.unsupervised.rows import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_INPUTS = 16_384  # columns, whose covariance matrix takes 2 GB
+MAX_INPUTS = 16_384  # columns; their covariance matrix takes 2 GB
 SHOWN = 10  # reconstructed examples in a plot
 WEIGHTS = 100  # components that are shown as images
 
@@ -42,7 +42,7 @@ class PCAConfig(Options):
     )
     whiten: bool = option(False, "scale each component to variance 1")
     standardize: bool = option(
-        False, "scale rows of numbers to mean 0 and standard deviation 1 before the analysis"
+        False, "scale numeric columns to mean 0 and standard deviation 1 before the analysis"
     )
 
     def check(self) -> None:
@@ -55,14 +55,14 @@ class PCAConfig(Options):
 
 
 class PCA(RowEstimator):
-    """The orthogonal directions of the largest variance, equal to those of scikit-learn.
+    """Principal component analysis, with the same components as scikit-learn's.
 
     With more rows than columns, the covariance matrix is accumulated block by block in float64, so
     the data may be larger than memory; otherwise scikit-learn decomposes the centered rows.
 
     Attributes:
-        components_: the directions by decreasing variance, float64 ``[components, inputs]``; the
-            largest entry of each is positive.
+        components_: directions in order of decreasing variance, float64 ``[components, inputs]``;
+            the entry of largest magnitude of each is positive.
         mean_: float64 ``[inputs]``.
         explained_variance_: variance along each component, ``[components]``.
         explained_variance_ratio_: likewise, as fractions of the total variance.
@@ -97,17 +97,17 @@ class PCA(RowEstimator):
         """Compute the components.
 
         Args:
-            x: numbers ``[n, ...]``, images or named columns, or ``Batches``; an array may be mapped
-                from a file, ``np.load(path, mmap_mode="r")``.
+            x: numeric ``[n, ...]``, images or named columns, or ``Batches``; an array may be
+                memory-mapped, ``np.load(path, mmap_mode="r")``.
             y: ignored, for consistency with other ``fit`` methods.
-            validation_data: ``(x, y)`` or ``Batches`` to compute further metrics on.
+            validation_data: ``(x, y)`` or ``Batches`` for validation metrics.
             run: saves the metrics.
-            quiet: ignored, since nothing is shown.
+            quiet: ignored, since there is no progress bar.
             callbacks: called with the metrics.
 
         Raises:
-            InvalidArgument: for more components than rows or columns, or than columns that are not
-                constant.
+            InvalidArgument: for more components than rows or columns, or than non-constant
+                columns.
         """
         rows = self.prepare(x, self.config.standardize)
         inputs = math.prod(size or 1 for size in self.fitted_preprocessor.input_shape)
@@ -138,7 +138,7 @@ class PCA(RowEstimator):
         return self.log([metrics], run, callbacks)
 
     def _analyze(self, found: Analysis) -> Array:
-        """Keep what was found, and return the variance of each column."""
+        """Store the fitted components, and return the variance of each column."""
         self.mean_, self.components_ = found.mean, found.components
         self.explained_variance_ = found.variances
         total = max(float(found.column_variances.sum()), 1e-300)
@@ -156,7 +156,7 @@ class PCA(RowEstimator):
         if isinstance(asked, int) and asked > varying:
             raise InvalidArgument(
                 f"n_components={wanted} must be at most {varying}, since {say_columns(constant)} "
-                "of x is constant and has no variance to explain"
+                f"of x {'are' if len(constant) > 1 else 'is'} constant"
             )
         warn_constant(constant)
 
@@ -188,7 +188,7 @@ class PCA(RowEstimator):
         return self.transform(x)
 
     def decode(self, codes: Any) -> Array:
-        """Return inputs of given coordinates, in the units of the raw inputs, ``[n, ...]``."""
+        """Return the inputs with the given coordinates, in the raw inputs' units, ``[n, ...]``."""
         self.check_fitted()
         codes = np.asarray(codes, np.float64)
         if codes.ndim != 2 or codes.shape[1] != len(self.components_):
@@ -216,7 +216,7 @@ class PCA(RowEstimator):
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """Return ``loss``, the mean squared error of reconstructions, and ``explained_variance``.
 
-        The latter is the fraction of the squared distances to ``mean_`` that is reconstructed.
+        The latter is 1 minus the squared error over the squared distances to ``mean_``.
         """
         self.check_fitted()
         left = total = size = 0.0
@@ -231,7 +231,7 @@ class PCA(RowEstimator):
         return self.evaluate(x)["explained_variance"]
 
     def layer(self) -> Any:
-        """Return the transform as a frozen Keras layer of preprocessed inputs, for any network.
+        """Return the transform as a frozen Keras layer on preprocessed inputs, for any network.
 
         ``keras.Sequential([pca.layer(), net])`` trains ``net`` on the components; float32.
         """

@@ -1,4 +1,4 @@
-"""``RatingsRBM``: recommendations by a restricted Boltzmann machine of ratings."""
+"""``RatingsRBM``: recommendations by a restricted Boltzmann machine for ratings."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class RatingsRBMConfig(Optimization):
 
     units: int = option(100, "number of hidden units", ge=1)
     by: Literal["item", "user"] = option(
-        "item", "what the cases are: items with a unit for each user, or users with one per item"
+        "item", "what a training case is: an item (one unit per user) or a user (one per item)"
     )
     prior: bool = option(
-        True, "learn the difference from the bias baseline instead of the ratings themselves"
+        True, "learn the deviation from the bias baseline instead of the ratings themselves"
     )
-    conditional: bool = option(False, "let the hidden units see which ratings exist")
-    cd_steps: int = option(1, "Gibbs steps of each update", ge=1)
+    conditional: bool = option(False, "let the hidden units depend on which ratings exist")
+    cd_steps: int = option(1, "Gibbs steps per update", ge=1)
     penalty: float = option(
-        5.0, "number of ratings by which the biases of the baseline are shrunk towards 0", ge=0
+        5.0, "L2 penalty of the baseline's biases, as a number of ratings", ge=0
     )
     epochs: int = override(Optimization, "epochs", 20)
     optimizer: str = override(Optimization, "optimizer", "sgd")
@@ -51,13 +51,13 @@ class RatingsRBMConfig(Optimization):
 class RatingsRBM(Recommending, Trainer):
     """Predicts ratings from a user's or an item's other ratings (Salakhutdinov et al. 2007).
 
-    Missing ratings are left out, never taken as zeros. Reports, beside its own error, that of the
-    bias baseline and of a blend of both, whose weight is chosen on the validation part.
+    Missing ratings are ignored, not treated as zeros. Also reports the error of the bias baseline
+    and of a blend of both, whose weight is chosen on the validation split.
 
     Attributes:
-        users, items: the ids, as texts.
+        users, items: the ids, as strings.
         titles: titles of items by id.
-        values: the ratings that exist, in increasing order.
+        values: the distinct ratings, in increasing order.
         blend: weight of the RBM in the blend with the baseline.
     """
 
@@ -81,7 +81,7 @@ class RatingsRBM(Recommending, Trainer):
         """Train on ratings.
 
         Args:
-            x: the user and the item of each rating, numbers or texts, ``[n, 2]``.
+            x: the user and the item of each rating, numbers or strings, ``[n, 2]``.
             y: the ratings ``[n]``, of at most 20 different values.
             titles: titles of items by id, for recommendations.
             validation_data: ``(x, y)``; ``None`` holds out the fraction ``validation_split``.
@@ -90,8 +90,7 @@ class RatingsRBM(Recommending, Trainer):
             callbacks: called during training.
 
         Raises:
-            InvalidArgument: for data of another form, a single user or item, or ratings that are
-                given twice.
+            InvalidArgument: for malformed data, a single user or item, or duplicate ratings.
         """
         if y is None:
             raise InvalidArgument("y=None must be the ratings of the users and items in x")
@@ -119,7 +118,7 @@ class RatingsRBM(Recommending, Trainer):
         check_size(len(self.users), len(self.items))
 
     def _remember(self, x: Array, y: Array) -> None:
-        """Keep the training ratings as indices, and fit the baseline on them."""
+        """Store the training ratings as indices, and fit the baseline on them."""
         users, items = self.indices(x)
         cells = users.astype(np.int64) * len(self.items) + items
         order = np.sort(cells)
@@ -136,7 +135,7 @@ class RatingsRBM(Recommending, Trainer):
         self._levels = self.known.matrix(len(self.users), len(self.items), self.by_item)
 
     def _cases(self, users: Array, items: Array, levels: Array) -> Arrays:
-        """Return cases: what is known, what to predict, and how many ratings that is."""
+        """Return cases: the known ratings, those to predict, and the number of the latter."""
         wanted = np.full(self._levels.shape, -1, np.int8)
         cases, units = (items, users) if self.by_item else (users, items)
         wanted[cases, units] = levels
@@ -145,17 +144,17 @@ class RatingsRBM(Recommending, Trainer):
         return Arrays(self._levels[some], wanted[some], counts)
 
     def _held_out(self, x: Any, y: Any) -> Batches | None:
-        """Return held-out ratings of known users and items, to the nearest level, as cases."""
+        """Return the held-out ratings of known users and items, rounded to levels, as cases."""
         x, y = check_ratings(x, y)
         users, items = self.indices(x)
         both = (users >= 0) & (items >= 0)
         if not both.any():
-            raise InvalidArgument("the validation ratings are all of unknown users or items")
+            raise InvalidArgument("no validation rating has a known user and a known item")
         nearest = np.abs(y[both, None] - np.array(self.values)).argmin(1)
         return self._cases(users[both], items[both], nearest)
 
     def build(self, data: Batches) -> None:
-        """Build the network, with the biases of the baseline."""
+        """Build the network, with the baseline's biases."""
         from agentlab.nets.ratings import RatingsNet
 
         config, shape = self.config, self._levels.shape
@@ -176,11 +175,11 @@ class RatingsRBM(Recommending, Trainer):
 
     @property
     def uses_xla(self) -> bool:
-        """XLA draws random numbers slowly on a CPU."""
+        """False, since XLA generates random numbers slowly on CPUs."""
         return False
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss``, the mean squared error of each case's wanted ratings, ``[b]``."""
+        """Return ``loss``, the mean squared error of each case's target ratings, ``[b]``."""
         net = self.net
         rows, mask, machine = net.machine(batch.inputs)  # [b, units * values]
         hidden = tf.sigmoid(machine.hidden_logits(rows))
@@ -195,14 +194,14 @@ class RatingsRBM(Recommending, Trainer):
             divergence = machine.free_energy(rows) - machine.free_energy(
                 tf.stop_gradient(self._samples(machine, rows, mask))
             )
-            # Weights are numbers of ratings, for the metrics; in the objective all cases count
-            # alike.
+            # Metrics weight cases by their number of ratings; in the objective all cases have the
+            # same weight.
             cases, ratings = tf.cast(tf.shape(count)[0], tf.float32), tf.reduce_sum(batch.weights)
             found["objective"] = divergence * ratings / (cases * count)
         return found
 
     def _samples(self, machine: Any, rows: Any, mask: Any) -> Any:
-        """Return the visible states after some Gibbs steps; missing ones stay missing."""
+        """Return the visible states after ``cd_steps`` Gibbs steps; missing ones stay missing."""
         states, step = rows, tf.cast(self.optimizer.iterations, tf.int32)
         for i in range(self.config.cd_steps):
             hidden = machine.sample_hidden(states, tf.stack([self.seed + i, step]))
@@ -214,7 +213,7 @@ class RatingsRBM(Recommending, Trainer):
         return self.values[0], self.values[-1]
 
     def reduce_metrics(self, means: dict[str, float]) -> dict[str, float]:
-        """Return the means, and the root of the mean squared error as ``rmse``."""
+        """Return the means, and the root mean squared error as ``rmse``."""
         return {**means, "rmse": float(np.sqrt(means["loss"]))}
 
     def _best_blend(self, validation: Any) -> float:
@@ -256,7 +255,7 @@ class RatingsRBM(Recommending, Trainer):
         return -self.evaluate(*data)["rmse"]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot predicted against true ratings, and items by their hidden units."""
+        """Plot predicted against true ratings, and the cases' hidden features."""
         from agentlab.plots.predictions import residuals
 
         x, y = check_ratings(x, y)
@@ -273,8 +272,8 @@ class RatingsRBM(Recommending, Trainer):
     def inference_model(self) -> Any:
         """Return a Keras model from levels ``[n, units]`` to all expected ratings.
 
-        Its input is that of the network: the index of each rating in ``values``, or -1 if it is
-        missing; the units are the users (or items) in their order. Its output is ``ratings``.
+        Its input is the network's: the index of each rating in ``values``, or -1 if it is missing;
+        the units are the users (or items) in their order. Its output is ``ratings``.
         """
         self.check_fitted()
         raw = keras.Input((self.levels().shape[1],), dtype="int32", name="levels")

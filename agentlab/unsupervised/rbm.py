@@ -21,7 +21,7 @@ from agentlab.unsupervised.reconstructing import Reconstructing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PLACES = 16  # visible units of each example whose pseudo-likelihood is computed
+PLACES = 16  # visible units per example that the pseudo-likelihood is estimated on
 SAMPLES = 64  # samples in a plot
 
 
@@ -32,13 +32,13 @@ class RBMConfig(Standardization, Optimization):
     units: int = option(100, "number of hidden units", ge=1)
     visible: Literal["bernoulli", "gaussian", "softmax"] = option(
         "bernoulli",
-        "kind of the visible units: values from 0 to 1, real numbers, or categories 0, 1, ...",
+        "type of the visible units: values from 0 to 1, real numbers, or categories 0, 1, ...",
     )
     levels: int = option(2, "number of categories of softmax units", ge=2)
-    cd_steps: int = option(1, "Gibbs steps of each update", ge=1)
+    cd_steps: int = option(1, "Gibbs steps per update", ge=1)
     persistent: bool = option(
         False,
-        "continue the chains of the last update (Tieleman 2008) instead of starting from data",
+        "persistent contrastive divergence (Tieleman 2008): continue the previous chains",
     )
     chains: int = option(100, "number of persistent chains", ge=1)
     batch_size: int = override(Optimization, "batch_size", 100)
@@ -47,17 +47,17 @@ class RBMConfig(Standardization, Optimization):
     learning_rate: float = override(Optimization, "learning_rate", 0.1)
     schedule: ScheduleName = override(Optimization, "schedule", "linear")
     standardize: bool = option(
-        False, "scale rows of numbers to mean 0 and standard deviation 1; for gaussian units"
+        False, "scale numeric columns to mean 0 and standard deviation 1; for gaussian units"
     )
 
 
 class RBM(Reconstructing):
-    """Maximizes the likelihood approximately, by contrastive divergence.
+    """A restricted Boltzmann machine, trained by contrastive divergence.
 
-    The chains start from the data in each update (CD-k, Hinton 2002) or, with ``persistent``, from
-    where the last update left them (stochastic maximum likelihood). Values between 0 and 1 are
-    probabilities of bernoulli units, which are sampled anew in each update. The held-out
-    pseudo-likelihood of bernoulli units selects the best epoch.
+    The chains start from the data in each update (CD-k, Hinton 2002) or, with ``persistent``,
+    continue from the previous update (PCD, also called stochastic maximum likelihood). For
+    bernoulli units, values between 0 and 1 are probabilities, which are sampled in each update, and
+    the held-out pseudo-likelihood selects the best epoch.
     """
 
     name = "rbm"
@@ -67,7 +67,7 @@ class RBM(Reconstructing):
     chains: list[Any]
 
     def build(self, data: Batches) -> None:
-        """Build the network, with visible biases that fit the means of the data."""
+        """Build the network, with visible biases initialized from the means of the data."""
         from agentlab.nets import rbm
 
         config = self.config
@@ -83,7 +83,7 @@ class RBM(Reconstructing):
             self.net.visible_bias.assign(odds)
 
     def _mean(self, data: Batches) -> Array:
-        """Return the mean of each visible state; probabilities keep away from 0 and 1."""
+        """Return the mean of each visible state; probabilities are clipped away from 0 and 1."""
         total: Any = 0.0
         for batch in data.epoch(1024):
             inputs = np.asarray(batch.inputs)
@@ -122,18 +122,18 @@ class RBM(Reconstructing):
         self.monitor = ("pseudo_likelihood", "max") if bernoulli else ("loss", "min")
 
     def training_only(self) -> Collection[str]:
-        """Return the components that are in checkpoints but not saved."""
+        """Return the components that only checkpoints contain, not saved trainers."""
         return {*super().training_only(), "chains"}
 
     @property
     def uses_xla(self) -> bool:
-        """XLA draws random numbers slowly on a CPU."""
+        """False, since XLA generates random numbers slowly on CPUs."""
         return False
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss``, the squared error of reconstructions, of each example ``[b]``.
+        """Return ``loss``, the squared reconstruction error of each example, ``[b]``.
 
-        For bernoulli units, evaluations also return ``pseudo_likelihood`` (nats).
+        For bernoulli units, evaluation also returns ``pseudo_likelihood`` (nats).
         """
         machine, rows = self.net.machine, self.net.rows(batch.inputs)  # [b, width]
         means = machine.means(
@@ -151,14 +151,14 @@ class RBM(Reconstructing):
         return found
 
     def _binary(self, rows: Any) -> Any:
-        """Return bernoulli units sampled anew in each update; other kinds as they are."""
+        """Return sampled states of bernoulli units; other types are returned unchanged."""
         if self.config.visible != "bernoulli":
             return rows
         seed = tf.stack([self.seed - 1, tf.cast(self.optimizer.iterations, tf.int32)])
         return tf.cast(tf.random.stateless_uniform(tf.shape(rows), seed) < rows, tf.float32)
 
     def present(self, rows: Any) -> Any:
-        """Return 1 for visible states ``[b, width]`` that are there and 0 for missing ones."""
+        """Return 1 for visible states ``[b, width]`` that are known and 0 for missing ones."""
         if self.config.visible != "softmax":
             return 1.0
         units = tf.reshape(rows, (tf.shape(rows)[0], -1, self.config.levels))
@@ -166,7 +166,7 @@ class RBM(Reconstructing):
         return tf.reshape(there, tf.shape(rows))
 
     def _samples(self, rows: Any) -> Any:
-        """Return states of the visible units after some Gibbs steps, ``[b or chains, width]``."""
+        """Return visible states after ``cd_steps`` Gibbs steps, ``[b or chains, width]``."""
         machine, config = self.net.machine, self.config
         step = tf.cast(self.optimizer.iterations, tf.int32)
         states = self.chains[0] if config.persistent else rows
@@ -199,6 +199,7 @@ class RBM(Reconstructing):
     def inference_model(self) -> Any:
         """Return a Keras model from raw inputs to ``codes`` and ``reconstructions``."""
         from agentlab.nets.autoencoder import Codes
+        from agentlab.nets.inference import most_likely
 
         self.check_fitted()
         assert self.preprocessor is not None
@@ -208,7 +209,7 @@ class RBM(Reconstructing):
         if self.config.visible == "bernoulli":
             outputs = keras.ops.sigmoid(outputs)
         elif self.config.visible == "softmax":
-            outputs = keras.ops.argmax(outputs, -1)
+            outputs = most_likely(outputs)
         codes = Codes(self.net)(inputs)
         return keras.Model(raw, {"codes": codes, "reconstructions": outputs}, name=self.name)
 
@@ -222,7 +223,7 @@ class RBM(Reconstructing):
         return self.encode(x)
 
     def sample(self, n: int, seed: int = 0, steps: int = 1000) -> Array:
-        """Return ``n`` samples in the units of the raw inputs, after Gibbs steps.
+        """Return ``n`` samples by Gibbs sampling, in the units of the raw inputs.
 
         Args:
             n: number of samples.
@@ -242,7 +243,7 @@ class RBM(Reconstructing):
         return self.raw(tf.function(run)(tf.constant(start, tf.float32)).numpy())
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot reconstructions, weights as images, codes, and samples of images."""
+        """Plot reconstructions, weights as images, codes and, for images, samples."""
         from agentlab.plots.images import image_sheet
 
         drawn = super().plots(x, y)

@@ -13,8 +13,8 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.training.presented import Table
 from agentlab.unsupervised.bias_baseline import BiasBaseline, KnownRatings
 
-BLOCK = 256  # cases that are computed at once
-RIDGE = 20.0  # penalty of a new user's weights of the hidden units, if the cases are items
+BLOCK = 256  # cases per forward pass
+RIDGE = 20.0  # L2 penalty of a new user's weights on the hidden units, if the cases are items
 Ranking = list[tuple[str, str, float]]  # id, title and predicted rating
 
 
@@ -51,7 +51,7 @@ class Recommending:
         """Return the indices of users and items, int32 ``[n]``; -1 for unknown ones.
 
         Args:
-            x: ids as texts, ``[n, 2]``.
+            x: ids as strings, ``[n, 2]``.
         """
         found = []
         for side, names in enumerate((self.users, self.items)):
@@ -62,7 +62,7 @@ class Recommending:
     def predict(self, x: Any) -> Array:
         """Return the expected ratings of users and items, float64 ``[n]``.
 
-        For a user or an item that had no ratings in training, it is that of the bias baseline.
+        For users or items without training ratings, it falls back to the bias baseline.
 
         Args:
             x: the user and the item of each rating, ``[n, 2]``.
@@ -83,7 +83,7 @@ class Recommending:
         return clipped
 
     def recommend(self, user: Any, top: int = 10) -> Ranking:
-        """Return the items with the highest predictions for a user, never those already rated.
+        """Return the unrated items with the highest predicted ratings for a user.
 
         Args:
             user: the user's id.
@@ -107,9 +107,9 @@ class Recommending:
         return self._top(self.predict(pairs), rated, top)
 
     def recommend_for(self, rated: Mapping[str, float], top: int = 10) -> Ranking:
-        """Return items for a new user without training.
+        """Return recommended items for a new user, without retraining.
 
-        If cases are users, the new user is another case. If cases are items, the user's weights of
+        If cases are users, the new user is one more case. If cases are items, the user's weights on
         the hidden units are fitted to the given ratings by ridge regression.
 
         Args:
@@ -117,7 +117,7 @@ class Recommending:
             top: number of items.
 
         Raises:
-            InvalidArgument: for no rated item that is known.
+            InvalidArgument: if no rated item is known.
         """
         self.check_fitted()  # type: ignore[attr-defined]
         given = {str(ids([item])[0]): float(value) for item, value in rated.items()}
@@ -138,7 +138,7 @@ class Recommending:
         return self._top(predicted.clip(low, high), places, top)
 
     def _new_user(self, places: Array, ratings: Array) -> Array:
-        """Return predictions of all items for a new user with some ratings, ``[items]``."""
+        """Return the predicted ratings of all items for a new user, ``[items]``."""
         if not self.by_item:
             levels = np.full((1, len(self.items)), -1, np.int8)
             levels[0, places] = np.abs(ratings[:, None] - np.array(self.values)).argmin(1)
@@ -166,7 +166,7 @@ class Recommending:
         ]
 
     def read(self, source: str, encoding: str | None = None) -> Array:
-        """Return users and items of a CSV file with the columns user and item, ``[n, 2]``."""
+        """Return users and items from a CSV file with the columns user and item, ``[n, 2]``."""
         return read_ratings(source, encoding, ratings=False).x
 
     def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
@@ -177,7 +177,7 @@ class Recommending:
         return header, [[user, item, f"{rating:.4f}"] for (user, item), rating in rows]
 
     def rated_in(self, source: str, encoding: str | None = None) -> dict[str, float]:
-        """Return the ratings by item in a CSV file with the columns item and rating.
+        """Return the ratings by item from a CSV file with the columns item and rating.
 
         Raises:
             AgentlabError: if the file has ratings of several users.

@@ -1,4 +1,4 @@
-"""What autoencoders and VAEs share: codes, reconstructions, anomaly scores and pictures."""
+"""The base of models that reconstruct: codes, reconstructions, anomaly scores and plots."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class Reconstructing(UnlabeledTrainer):
     """A trainer whose network has ``encode`` and ``decode``.
 
     Attributes:
-        error_quantiles: 201 quantiles of the anomaly scores of the held-out part.
+        error_quantiles: 201 quantiles of the anomaly scores of held-out data.
     """
 
     error_quantiles: Array | None = None
 
     @abstractmethod
     def scores_of(self, inputs: Array) -> Array:
-        """Return a score for each of some network inputs, float32 ``[n]``."""
+        """Return the anomaly scores of network inputs, float32 ``[n]``."""
 
     def anomaly_scores(self, x: Any) -> Array:
-        """Return a score for each raw input, float32 ``[n]``; higher means less like the data."""
+        """Return the anomaly scores of raw inputs, float32 ``[n]``; higher is more anomalous."""
         return self.scores_of(self.inputs_of(x))
 
     def outputs_for(self, inputs: Any) -> Any:
-        """Return the reconstructions of network inputs: pixels from 0 to 1, or numbers."""
+        """Return the reconstructions of network inputs: pixels from 0 to 1, or real numbers."""
         return self.finished(self.net(inputs, training=False))
 
     def finished(self, outputs: Any) -> Any:
-        """Return what the network's outputs mean: pixels from 0 to 1, or numbers."""
+        """Apply the final activation to the network's outputs: pixels from 0 to 1, or numbers."""
         outputs = tf.cast(outputs, tf.float32)
         return tf.sigmoid(outputs) if self.pixels else outputs
 
@@ -70,7 +70,7 @@ class Reconstructing(UnlabeledTrainer):
         return tf.cast(self.net.encode(inputs), tf.float32)
 
     def decode(self, codes: Any) -> Array:
-        """Return the inputs that codes ``[n, code]`` stand for, in the units of the raw inputs.
+        """Return the inputs decoded from codes ``[n, code]``, in the units of the raw inputs.
 
         Raises:
             InvalidArgument: for codes of another size.
@@ -102,7 +102,7 @@ class Reconstructing(UnlabeledTrainer):
         return header, [[f"{value:.6g}" for value in row] for row in codes]
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        """Log a picture of some held-out inputs and their reconstructions."""
+        """Log an image of some held-out inputs and their reconstructions."""
         if run is not None and is_image(self.watched):
             rows = list(self.image_rows(self.watched).values())
             log_frame(run, "reconstructions", epoch, image_grid(np.concatenate(rows), SHOWN, 2))
@@ -134,7 +134,7 @@ class Reconstructing(UnlabeledTrainer):
         return drawn
 
     def _first_kernels(self, shape: tuple[int, ...]) -> Array | None:
-        """Return the kernels of the units that see the whole image, ``[units, *shape]``."""
+        """Return the kernels of the first dense layer as images, ``[units, *shape]``."""
         from agentlab.nets.mlp import MLP
 
         torso = self.net.torso
@@ -144,7 +144,7 @@ class Reconstructing(UnlabeledTrainer):
         return np.asarray(first.kernel).T.reshape(-1, *shape)[:WEIGHTS]
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
-        """Return the codes of some held-out examples, their labels and images."""
+        """Return the codes of some held-out examples, their labels, and thumbnails for images."""
         inputs = np.asarray(next(iter(self.batches(x).epoch(PROJECTED))).inputs)
         labels = [""] * len(inputs) if y is None else np.asarray(y)[: len(inputs)].tolist()
         return (
@@ -168,7 +168,7 @@ class Reconstructing(UnlabeledTrainer):
         return keras.Model(raw, {"codes": codes, "reconstructions": outputs}, name=self.name)
 
     def specification(self) -> dict[str, Any]:
-        """Return what the base does, and quantiles of the anomaly scores of held-out inputs."""
+        """Return the specification of the base class, and ``error_quantiles``."""
         if self._held is not None:
             batches = islice(self._held.epoch(BLOCK), SCORED // BLOCK)
             scores = [self.scores_of(np.asarray(batch.inputs)) for batch in batches]
@@ -188,12 +188,12 @@ class Reconstructing(UnlabeledTrainer):
 
 
 def is_image(inputs: Any) -> bool:
-    """Return whether network inputs are uint8 images, which can be drawn."""
+    """Return whether network inputs are uint8 images, which can be plotted."""
     return isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim > 2
 
 
 def two_dimensions(points: Array) -> Array:
-    """Return points ``[n, d]`` in two dimensions: their first two principal components if d > 2."""
+    """Return points ``[n, d]`` in two dimensions: the first two principal components if d > 2."""
     if points.shape[1] == 2:
         return points
     centered = points - points.mean(0)

@@ -1,4 +1,4 @@
-"""``RowEstimator``: shared by PCA, k-means and self-organizing maps, which take rows of numbers."""
+"""``RowEstimator``: the base of PCA, k-means and self-organizing maps, which take numeric rows."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MAX_NAMED = 5  # constant columns that a message lists
 
 
 class RowEstimator(Presented, Estimator):
-    """An estimator of rows of numbers, which are read in blocks and may exceed the memory.
+    """An estimator on numeric rows, which are read in blocks and may be larger than memory.
 
     Attributes:
-        preprocessor: turns raw inputs into rows.
-        history: the metrics of the fit, one row per iteration that is logged.
+        preprocessor: converts raw inputs to rows.
+        history: the metrics during ``fit``, one row per logged iteration.
     """
 
     interrupted = False
@@ -44,12 +44,12 @@ class RowEstimator(Presented, Estimator):
         """Fit the preprocessor on the training inputs, and return the number of rows.
 
         Args:
-            x: numbers ``[n, ...]``, images or named columns, or ``Batches`` of network inputs. An
-                array may be mapped from a file that is larger than memory.
+            x: numeric ``[n, ...]``, images or named columns, or ``Batches`` of network inputs. An
+                array may be memory-mapped and larger than memory.
             standardize: whether to scale each column to mean 0 and standard deviation 1.
 
         Raises:
-            InvalidArgument: for no rows, or with ``standardize`` for columns that are constant.
+            InvalidArgument: for no rows, or with ``standardize`` for constant columns.
         """
         if is_batches(x):
             if self.preprocessor is None:
@@ -64,7 +64,7 @@ class RowEstimator(Presented, Estimator):
 
     @property
     def fitted_preprocessor(self) -> Preprocessor:
-        """The preprocessor; an error before ``fit``."""
+        """The preprocessor; raises an error before ``fit``."""
         if self.preprocessor is None:
             self.check_fitted()
         assert self.preprocessor is not None
@@ -90,7 +90,7 @@ class RowEstimator(Presented, Estimator):
         fitted = self.fitted_preprocessor
         if not isinstance(fitted, Numbers):
             return self._flat(fitted.transform(x))
-        x = as_numbers(x)  # in float64, as scikit-learn does, where transform returns float32
+        x = as_numbers(x)  # in float64, like scikit-learn; transform would return float32
         check_shape(x.shape, fitted.shape)
         rows: Array = x.astype(np.float64).reshape(len(x), -1)
         return rows if fitted.std is None else (rows - fitted.mean) / fitted.std
@@ -101,7 +101,7 @@ class RowEstimator(Presented, Estimator):
         return flat
 
     def raw(self, rows: Array) -> Array:
-        """Return rows in the units and the shape of raw inputs: uint8 pixels, or numbers."""
+        """Return rows in the units and shape of the raw inputs: uint8 pixels, or numbers."""
         fitted = self.fitted_preprocessor
         if isinstance(fitted, Numbers) and fitted.mean is not None:
             rows = rows * fitted.std + fitted.mean
@@ -119,12 +119,12 @@ class RowEstimator(Presented, Estimator):
     def log(
         self, rows: Sequence[Mapping[str, float]], run: Run | None, callbacks: Sequence[Callback]
     ) -> Self:
-        """Keep and log rows of metrics, and return ``self``; fitting again replaces them."""
+        """Store and log rows of metrics, and return ``self``; refitting replaces them."""
         self.history = [dict(row) for row in rows]
         told = Callbacks(callbacks)
         told.on_start(self, run)
         if run is not None:
-            run.rewind(None)  # fitting again is faster than loading
+            run.rewind(None)  # refitting is faster than loading
         for number, row in enumerate(self.history, 1):
             if run is not None:
                 run.log(number, row, {})
@@ -133,7 +133,7 @@ class RowEstimator(Presented, Estimator):
         return self
 
     def labels_of(self, x: Any, y: Any, limit: int) -> Any:
-        """Return the labels of the first examples, for plots: those given, or their numbers."""
+        """Return the labels of the first examples, for plots: ``y``, or their indices."""
         return np.arange(limit) if y is None or is_batches(x) else np.asarray(y)[:limit]
 
     def specification(self) -> dict[str, Any]:
@@ -175,8 +175,8 @@ def _of_array(x: Array, standardize: bool) -> Preprocessor:
         return Numbers(x.shape[1:])
     if len(constant):
         raise InvalidArgument(
-            f"{say_columns(constant)} of x cannot be standardized because all its values are "
-            "equal; leave it out, or pass standardize=False"
+            f"{say_columns(constant)} of x cannot be standardized, being constant; leave out "
+            "constant columns, or pass standardize=False"
         )
     return Numbers(x.shape[1:], mean, spread)
 
@@ -189,16 +189,16 @@ def say_columns(columns: Array) -> str:
 
 
 def warn_constant(columns: Array) -> None:
-    """Warn that columns are constant and therefore add nothing."""
+    """Warn that columns are constant and therefore carry no information."""
     warnings.warn(
-        f"{say_columns(columns)} of x {'are' if len(columns) > 1 else 'is'} constant and adds "
-        "nothing",
+        f"{say_columns(columns)} of x {'are' if len(columns) > 1 else 'is'} constant, without any "
+        "variance to explain",
         stacklevel=3,
     )
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
-    """Return the mean and the standard deviation of each column, merged block by block.
+    """Return the mean and standard deviation of each column, merged over blocks.
 
     Source: Chan, Golub & LeVeque 1979.
     """

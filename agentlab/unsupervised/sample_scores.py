@@ -1,4 +1,4 @@
-"""Scores of generated samples: how their features are distributed beside those of real ones."""
+"""Scores of generated samples: the distribution of their features against real examples'."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from agentlab.data.batches import Array
 
-NEIGHBORS = 3  # whose distance is the radius of a real example (Kynkaanniemi et al. 2019)
+NEIGHBORS = 3  # k: the k-th neighbor's distance is an example's radius (Kynkaanniemi et al. 2019)
 MOST = 2000  # examples for the scores that compare all pairs
 
 
 def frechet_distance(real: Array, generated: Array) -> float:
-    """Return the Frechet distance of two normal distributions (Heusel et al. 2017).
+    """Return the Frechet distance between two normal distributions (Heusel et al. 2017).
 
     Args:
         real: features, float ``[n, d]``.
@@ -38,8 +38,8 @@ def frechet_distance(real: Array, generated: Array) -> float:
 def kernel_distance(real: Array, generated: Array) -> float:
     """Return the unbiased squared maximum mean discrepancy (Binkowski et al. 2018).
 
-    The kernel is ``(x y / d + 1)^3``. It is 0 on average for equal distributions, so that it can be
-    slightly negative.
+    The kernel is ``(x y / d + 1)^3``. The expected value for equal distributions is 0, so that it
+    can be slightly negative.
 
     Args:
         real: features, float ``[n, d]``, of which the first 2,000 are used.
@@ -52,10 +52,10 @@ def kernel_distance(real: Array, generated: Array) -> float:
 
 
 def precision_recall(real: Array, generated: Array) -> tuple[float, float]:
-    """Return which fraction of samples look real, and of real examples can be generated.
+    """Return precision and recall: the fractions of realistic samples, and of covered examples.
 
-    An example is covered if it is nearer to one of the others than that one's third neighbor
-    (Kynkaanniemi et al. 2019).
+    A sample is realistic (and a real example covered) if it is closer to some example of the other
+    set than that example's third-nearest neighbor (Kynkaanniemi et al. 2019).
 
     Args:
         real: features, float ``[n, d]``, of which the first 2,000 are used.
@@ -75,9 +75,9 @@ def precision_recall(real: Array, generated: Array) -> tuple[float, float]:
 
 
 def diversity(real: Array, generated: Array) -> float:
-    """Return the mean distance of two samples divided by that of two real examples.
+    """Return the mean distance between samples divided by that between real examples.
 
-    It is near 1 for a good generator, and near 0 for one whose samples are all alike.
+    It is near 1 for a good generator, and near 0 after mode collapse.
     """
     spread = [
         float(np.sqrt(_squared_distances(part[: len(part) // 2], part[len(part) // 2 :])).mean())
@@ -87,7 +87,7 @@ def diversity(real: Array, generated: Array) -> float:
 
 
 def sample_scores(real: Array, generated: Array) -> dict[str, float]:
-    """Return all scores of generated features beside real ones, by name."""
+    """Return all scores of generated features against real ones, by name."""
     precision, recall = precision_recall(real, generated)
     return {
         "frechet": frechet_distance(real, generated),
@@ -99,7 +99,7 @@ def sample_scores(real: Array, generated: Array) -> dict[str, float]:
 
 
 def _root(matrix: Array) -> Array:
-    """Return the square root of a symmetric positive matrix."""
+    """Return the square root of a symmetric positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
 
@@ -109,7 +109,7 @@ def _kernel(x: Array, y: Array) -> Array:
 
 
 def _radius(x: Array) -> Array:
-    """Return the squared distance of each example from its third neighbor, ``[n]``."""
+    """Return the squared distance of each example to its third-nearest neighbor, ``[n]``."""
     k = min(NEIGHBORS, len(x) - 1)
     return np.asarray(np.partition(_squared_distances(x, x), k, axis=1)[:, k])  # itself is first
 

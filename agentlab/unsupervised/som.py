@@ -30,16 +30,17 @@ class SOMConfig(Options):
     rows: int = option(10, "rows of units", ge=1)
     columns: int = option(10, "columns of units", ge=1)
     topology: Topology = option("rectangle", "arrangement of the units")
-    epochs: int = option(60, "passes over the data, each of which moves all units", ge=1)
+    epochs: int = option(60, "passes over the data, with one batch update of all units each", ge=1)
     sigma: float | None = option(
-        None, "first radius of the neighborhood, in units; none for half of the longer side", gt=0
+        None, "initial neighborhood radius, in units; none for half of the longer side", gt=0
     )
-    sigma_end: float = option(0.58, "last radius of the neighborhood, in units", gt=0)
+    sigma_end: float = option(0.58, "final neighborhood radius, in units", gt=0)
     init: Literal["pca", "sample"] = option(
-        "pca", "initial weights: the plane of the two largest components, or random examples"
+        "pca",
+        "initial weights: the plane of the first two principal components, or random examples",
     )
     standardize: bool = option(
-        False, "scale rows of numbers to mean 0 and standard deviation 1 before training"
+        False, "scale numeric columns to mean 0 and standard deviation 1 before training"
     )
 
     def check(self) -> None:
@@ -51,14 +52,14 @@ class SOMConfig(Options):
 
 
 class SOM(RowEstimator):
-    """A lattice of units, trained by the batch rule (Kohonen 2013, section 4).
+    """A self-organizing map, trained by the batch algorithm (Kohonen 2013, section 4).
 
     In each epoch, every unit moves to the mean of all examples, weighted by the neighborhood of the
-    best-matching unit of each example. The result depends on the order of the examples only by
-    rounding, and there is no learning rate. The radius shrinks exponentially.
+    best-matching unit of each example. Apart from rounding, the result does not depend on
+    the order of the examples. There is no learning rate. The radius decays exponentially.
 
     Attributes:
-        weights_: the units in the space of the rows, float32 ``[rows * columns, inputs]``.
+        weights_: weight vectors of the units, float32 ``[rows * columns, inputs]``.
 
     >>> x = [[0.0, 0.0], [0.2, 0.0], [9.0, 1.0]]
     >>> som = SOM(rows=1, columns=2, epochs=20).fit(x, quiet=True)
@@ -85,7 +86,7 @@ class SOM(RowEstimator):
         """Train the map.
 
         Args:
-            x: numbers ``[n, ...]``, images or named columns, or ``Batches``.
+            x: numeric ``[n, ...]``, images or named columns, or ``Batches``.
             y: ignored, for consistency with other ``fit`` methods.
             validation_data: ``(x, y)`` or ``Batches``, whose quantization error is logged too.
             run: saves the metrics of each epoch.
@@ -130,7 +131,7 @@ class SOM(RowEstimator):
         spread = 1.7 * values[:2] / np.sqrt(len(some))  # a uniform density ends at 1.73 deviations
         lengths = self.lattice.places.max(0)
         centered = 2 * self.lattice.places / np.maximum(lengths, 1e-9) - (lengths > 0)
-        order = np.argsort(-lengths, kind="stable")[: len(spread)]  # the longer side gets more
+        order = np.argsort(-lengths, kind="stable")[: len(spread)]  # first component: longer side
         plane = centered[:, order] * spread @ directions[: len(order)]
         return np.asarray(mean + plane, np.float32)
 
@@ -148,14 +149,14 @@ class SOM(RowEstimator):
                 sums[:, column] += np.bincount(best, values, units)
         smoothed = self.lattice.smooth(sums, sigma)
         total = smoothed[:, -1:]
-        # A unit too far from all examples for float32 stays where it is.
+        # A unit whose neighborhood weights underflow in float32 keeps its weights.
         moved = smoothed[:, :-1] / np.where(total > 0, total, 1)
         self.weights_ = np.where(total > 0, moved, weights).astype(np.float32)
         return distance / float(sums[:, -1].sum())
 
     @cached_property
     def lattice(self) -> Lattice:
-        """The arrangement of the units."""
+        """The lattice of the units."""
         return Lattice(self.config.topology, self.config.rows, self.config.columns)
 
     def predict(self, x: Any) -> Array:
@@ -164,7 +165,7 @@ class SOM(RowEstimator):
         return np.concatenate([nearest(rows, self.weights_)[0] for rows in self.blocks(x)])
 
     def transform(self, x: Any) -> Array:
-        """Return the place of each example's best-matching unit, float64 ``[n, 2]``."""
+        """Return the position of each example's best-matching unit, float64 ``[n, 2]``."""
         return np.asarray(self.lattice.places[self.predict(x)])
 
     def encode(self, x: Any) -> Array:
@@ -252,7 +253,7 @@ def nearest(rows: Array, centers: Array, without: Array | None = None) -> tuple[
         centers: ``[k, inputs]``.
         without: a center to leave out for each row, indices ``[n]``.
     """
-    # Relative to a center in the middle, because large numbers would cancel digits.
+    # Relative to the mean of the centers, because large numbers would lose precision.
     middle = centers.mean(0)
     rows, centers = rows - middle, centers - middle
     closeness = rows @ (2 * centers.T) - np.square(centers).sum(1)  # |row|^2 - distance^2

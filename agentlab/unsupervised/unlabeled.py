@@ -1,4 +1,4 @@
-"""The base of trainers that learn from inputs without labels."""
+"""The base of unsupervised trainers."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from agentlab.training.callbacks import Callback
 from agentlab.training.examples import applied, is_batches
 from agentlab.training.trainer import Trainer
 
-SHOWN = 10  # examples in the pictures of a run
-BLOCK = 256  # examples that are computed at once
+SHOWN = 10  # examples in the images of a run
+BLOCK = 256  # examples per forward pass
 
 
 class UnlabeledTrainer(Trainer):
-    """A trainer on inputs ``[n, ...]`` without labels.
+    """A trainer on unlabeled inputs ``[n, ...]``.
 
-    ``preprocessor`` turns raw inputs into the network's; it is fitted on the training split unless
-    it was set before. uint8 images become pixels from 0 to 1, numbers are standardized.
+    ``preprocessor`` converts raw inputs to network inputs; it is fitted on the training split
+    unless it was set before. uint8 images are scaled to the range 0 to 1, numbers are standardized.
 
     Attributes:
-        watched: some of the held-out inputs, for pictures; of the training inputs without any.
+        watched: some held-out inputs to plot; training inputs if there are none.
     """
 
     watched: Array
     _held: Batches | None = None
-    _makes_preprocessor = False  # whether the last fit made it
+    _makes_preprocessor = False  # whether the last fit created it
 
     def fit(
         self,
@@ -50,7 +50,7 @@ class UnlabeledTrainer(Trainer):
         """Train on inputs.
 
         Args:
-            x: inputs ``[n, ...]``: images, rows of numbers, or named columns; or ``Batches``.
+            x: inputs ``[n, ...]``: images, numeric rows, or named columns; or ``Batches``.
             y: ignored; for consistency with other ``fit`` methods.
             validation_data: inputs, ``(x, y)`` or ``Batches``; ``None`` holds out the fraction
                 ``validation_split`` of the training data.
@@ -115,7 +115,7 @@ class UnlabeledTrainer(Trainer):
 
     @property
     def pixels(self) -> bool:
-        """Whether inputs are images of pixels from 0 to 1, after scaling."""
+        """Whether inputs are images, with pixels from 0 to 1 after scaling."""
         return self.preprocessor is not None and self.preprocessor.dtype == "uint8"
 
     def scaled(self, inputs: Any) -> Any:
@@ -143,14 +143,14 @@ class UnlabeledTrainer(Trainer):
         if takes in ("sequences", "ids"):
             raise InvalidArgument(
                 f"net={config.net!r} takes {takes}, which cannot be reconstructed; choose a net "
-                "for numbers or images"
+                "for vectors or images"
             )
         if config.net == "mlp":
             arguments = {"hidden": config.hidden, "activation": config.activation}
         if takes == "images" or self.preprocessor.scale != 1:
             arguments["scale"] = self.preprocessor.scale
         if "dropout" in inspect.signature(torso_class(config.net).__init__).parameters:
-            arguments["dropout"] = 0.0  # codes are better without
+            arguments["dropout"] = 0.0  # dropout makes codes worse
         shape = self.input_shape(data)
         return make_torso(config.net, shape, name="torso", seed=self.seed, **arguments)
 
@@ -164,7 +164,7 @@ class UnlabeledTrainer(Trainer):
         return self.evaluate_batches(self.batches(x))
 
     def in_blocks(self, name: str, function: Callable[[Any], Any], inputs: Array) -> Array:
-        """Return ``function(inputs)``, compiled and computed some examples at a time.
+        """Return ``function(inputs)``, compiled and applied in blocks of ``BLOCK`` examples.
 
         Args:
             name: of the compiled function.

@@ -23,8 +23,8 @@ from agentlab.unsupervised.reconstructing import Reconstructing, is_image
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWN = 64  # samples in a picture
-MANIFOLD = 20  # images on a side of the picture of a two-dimensional latent space
+DRAWN = 64  # samples in an image grid
+MANIFOLD = 20  # images per side of the grid over a two-dimensional latent space
 LOG_2_PI = math.log(2 * math.pi)
 AT_ONCE = 10_000  # decoded samples of the importance-sampled likelihood
 
@@ -42,19 +42,19 @@ class VAEConfig(Standardization, TorsoChoice, Optimization):
         1.0, "weight of the KL divergence in the objective (Higgins et al. 2017)", ge=0
     )
     binarize: bool = option(
-        False, "draw each pixel anew as 0 or 1, with its gray level as the probability of 1"
+        False, "sample each pixel as 0 or 1, with its intensity as the probability of 1"
     )
     likelihood_samples: int = option(
-        0, "samples of the importance-sampled likelihood of the test data; 0 for none", ge=0
+        0, "importance samples for the log-likelihood of the test data; 0 for none", ge=0
     )
 
 
 class VAE(Reconstructing):
     """Maximizes the evidence lower bound, ELBO (Kingma & Welling 2014).
 
-    With a standard normal prior, a diagonal Gaussian encoder, and Bernoulli pixels or Gaussian
-    numbers with one learned standard deviation. ``loss`` is the negative ELBO in nats, whatever
-    ``beta`` is.
+    It has a standard normal prior, a diagonal Gaussian encoder, and Bernoulli outputs or Gaussian
+    outputs with one learned standard deviation. ``loss`` is the negative ELBO in nats, regardless
+    of ``beta``.
     """
 
     name = "vae"
@@ -85,7 +85,7 @@ class VAE(Reconstructing):
             )
         if not self.pixels and (config.binarize or config.likelihood == "bernoulli"):
             name = "binarize=True" if config.binarize else "likelihood='bernoulli'"
-            raise InvalidArgument(f"{name} needs images of uint8 pixels; the inputs are numbers")
+            raise InvalidArgument(f"{name} needs uint8 images; the inputs are numeric rows")
 
     @property
     def bernoulli(self) -> bool:
@@ -94,7 +94,7 @@ class VAE(Reconstructing):
         return self.pixels if likelihood == "auto" else likelihood == "bernoulli"
 
     def finished(self, outputs: Any) -> Any:
-        """Return the means of the inputs' distributions."""
+        """Return the means of the output distributions."""
         outputs = tf.cast(outputs, tf.float32)
         return tf.sigmoid(outputs) if self.bernoulli else outputs
 
@@ -105,7 +105,7 @@ class VAE(Reconstructing):
         return self.bounds(batch.inputs, count, training)
 
     def bounds(self, inputs: Any, count: Any, training: bool = False) -> dict[str, Any]:
-        """Return the parts of the negative ELBO for one sample of the latent variables.
+        """Return the terms of the negative ELBO for one sample of the latent variables.
 
         Args:
             inputs: network inputs ``[b, ...]``.
@@ -208,7 +208,7 @@ class VAE(Reconstructing):
         return self.in_blocks("scores", bound, inputs)
 
     def sample(self, n: int, seed: int = 0) -> Array:
-        """Return ``n`` samples of the model: the means of inputs, in the units of the raw inputs.
+        """Return ``n`` samples: decoded means for latent samples, in the units of the raw inputs.
 
         Args:
             n: number of samples.
@@ -225,7 +225,7 @@ class VAE(Reconstructing):
         return super().epoch_end(epoch, run)
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot what an autoencoder does, samples, and the manifold of two latent variables."""
+        """Return an autoencoder's plots, samples and, for two latent variables, the manifold."""
         drawn = super().plots(x, y)
         if is_image(self.watched):
             drawn["samples"] = image_sheet(self.sample(DRAWN, self.seed), "samples")
@@ -235,7 +235,7 @@ class VAE(Reconstructing):
         return drawn
 
     def manifold(self, side: int = MANIFOLD) -> Array:
-        """Return inputs for a grid of two latent variables, ``[side * side, ...]`` by rows.
+        """Return images decoded on a grid of two latent variables, ``[side * side, ...]`` by row.
 
         The grid is evenly spaced in probability under the prior (Kingma & Welling 2014, figure 4).
         """

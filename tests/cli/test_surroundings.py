@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentlab import cli
 from agentlab.cli import main
 from agentlab.cli.streams import ERRORS, Output, prepare_streams
 from agentlab.errors import AgentlabError
@@ -168,3 +169,15 @@ def test_the_encoding_error_handler_is_registered():
     with pytest.raises(UnicodeDecodeError):
         b"\xff".decode("ascii", ERRORS)
     assert codecs.lookup_error(ERRORS)
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(call, monkeypatch):
+    def command(words):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr(cli, "_run", command)
+    before = signal.getsignal(signal.SIGTERM)
+    result = call("train")
+    assert (result.code, result.err) == (130, "\nagentlab: interrupted; nothing was saved\n")
+    assert signal.getsignal(signal.SIGTERM) is before

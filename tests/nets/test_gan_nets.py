@@ -87,7 +87,7 @@ def test_sizes_that_a_dcgan_cannot_make_are_refused_in_one_sentence(size):
     if size == (28, 28):
         assert dcgan_depth(size) == 2
         return
-    with pytest.raises(InvalidArgument, match="a DCGAN cannot make inputs of the size .*28, 32"):
+    with pytest.raises(InvalidArgument, match="a DCGAN cannot generate images of size .*28, 32"):
         dcgan_depth(size)
 
 

@@ -25,7 +25,7 @@ WITH_PRESETS = (
     "sac",
     "td3",
 )
-MAPS = {"map_name", "desc"}  # arguments of environments that set another map
+MAPS = {"map_name", "desc"}  # environment arguments that select another map
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Preset:
     automatic: bool = True
 
     def for_arguments(self, env_kwargs: Mapping[str, Any] | None) -> Preset:
-        """Return the preset for an environment made with arguments.
+        """Return the preset for an environment made with the given arguments.
 
-        If they set another map, ``grid`` is left out, the size of the environment's own map.
+        If they select another map, ``grid``, the size of the default map, is left out.
 
         >>> Preset("lake", {"grid": (4, 4)}).for_arguments({"map_name": "8x8"}).config
         {}

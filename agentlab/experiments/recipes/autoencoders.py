@@ -14,6 +14,7 @@ RECIPES = [
         MNIST,
         "autoencoder",
         {**SHARED, "hidden": (), "code": 256, "code_activation": "relu", "epochs": 8},
+        "mse 0.0016",
         source="Gulli and Kapoor 2017, chapter 8, with cross-entropy and a schedule",
     ),
     Recipe(
@@ -32,6 +33,7 @@ RECIPES = [
             "learning_rate": 1.5e-2,
             "epochs": 12,
         },
+        "mse 0.0080 at a mean activation of 0.024",
         source="Gulli and Kapoor 2017, chapter 8; Ng 2011, Sparse autoencoder",
     ),
     Recipe(

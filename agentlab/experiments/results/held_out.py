@@ -1,0 +1,122 @@
+"""Examples on which an exported network is compared with the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentlab.data.column_tensors import signature_names
+from agentlab.deploy.signature import TensorInfo, Tensors
+from agentlab.errors import AgentlabError
+from agentlab.experiments.trainer_run import TrainerPlan
+from agentlab.runs import Run
+from agentlab.runs.config_file import CONFIG
+
+EXAMPLES = 2_000  # at most
+RANDOM = 64
+VOCABULARY = 10  # random ids are smaller
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs ``[n, ...]`` by name, with the true classes if there are any.
+
+    Attributes:
+        inputs: the inputs.
+        classes: the indices of the true classes ``[n]``, or ``None``.
+        source: where they are from, in words.
+    """
+
+    inputs: Tensors
+    classes: Any
+    source: str
+
+
+def held_out_examples(
+    learner: Any, path: Path, infos: Sequence[TensorInfo], preprocessed: bool
+) -> Examples:
+    """Return examples of the test split of a run; random ones if it has none or none that fit.
+
+    Args:
+        learner: the run's trainer or estimator.
+        path: the run's folder.
+        infos: the inputs of the exported network.
+        preprocessed: whether they are inputs of the network, without preprocessing.
+    """
+    try:
+        if (path / CONFIG).exists() and len(infos) == 1:
+            data = TrainerPlan.from_json(Run.open(path).config).load_data()
+            return _of_split(learner, data.test, infos[0], preprocessed)
+    except (AgentlabError, OSError, TypeError, ValueError, AttributeError):
+        pass  # the data are elsewhere, or of another form than arrays
+    preprocessor = getattr(learner, "preprocessor", None)
+    size = getattr(preprocessor, "size", VOCABULARY)
+    ids = min(VOCABULARY, size) if isinstance(size, int) else VOCABULARY
+    return random_examples(infos, None if preprocessed else preprocessor, ids)
+
+
+def _of_split(
+    learner: Any, test: tuple[Any, ...], info: TensorInfo, preprocessed: bool
+) -> Examples:
+    """Return the examples of a test split.
+
+    Raises:
+        AgentlabError, TypeError, ValueError, AttributeError: if they are of another form.
+    """
+    batch = next(iter(learner.held_out(*test).epoch(EXAMPLES)))
+    inputs = np.asarray(batch.inputs)
+    if not preprocessed and len(test) == 2:
+        inputs = np.asarray(test[0][: len(inputs)])
+    elif not preprocessed and info.dtype != "uint8":
+        raise ValueError("the raw inputs are not known")
+    fits = inputs.ndim == len(info.shape) and all(
+        size in (None, found) for size, found in zip(info.shape, inputs.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"inputs of the shape {inputs.shape}")
+    classes = np.asarray(batch.targets)
+    is_classes = getattr(learner, "classes", None) is not None and classes.ndim == 1
+    return Examples(
+        {info.name: inputs.astype(info.dtype)},
+        classes if is_classes and classes.dtype.kind in "iu" else None,
+        f"{len(inputs):,} examples of the test split",
+    )
+
+
+def random_examples(
+    infos: Sequence[TensorInfo], preprocessor: Any = None, ids: int = VOCABULARY
+) -> Examples:
+    """Return random inputs: normal numbers, bytes, small ids and empty texts.
+
+    Args:
+        infos: the inputs.
+        preprocessor: the preprocessor of raw inputs, whose means and deviations numbers have.
+        ids: the number of different ids.
+    """
+    rng, inputs = np.random.default_rng(0), {}
+    scales = _scales(preprocessor)
+    for info in infos:
+        shape = (RANDOM, *(10 if size is None else size for size in info.shape[1:]))
+        if info.dtype == "string":
+            inputs[info.name] = np.full(shape, "", object)
+        elif info.dtype == "uint8":
+            inputs[info.name] = rng.integers(0, 256, shape).astype(np.uint8)
+        elif info.dtype.startswith("int"):
+            inputs[info.name] = rng.integers(0, ids, shape).astype(info.dtype)
+        else:
+            mean, deviation = scales.get(info.name, (0.0, 1.0))
+            inputs[info.name] = (mean + deviation * rng.normal(size=shape)).astype(info.dtype)
+    return Examples(inputs, None, f"{RANDOM} random examples")
+
+
+def _scales(preprocessor: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the mean and deviation of raw numbers, by the names of the inputs."""
+    if getattr(preprocessor, "mean", None) is not None:
+        return {"inputs": (preprocessor.mean, preprocessor.std)}
+    columns = [c for c in getattr(preprocessor, "columns", ()) if c.kind == "number"]
+    names = signature_names(list(getattr(preprocessor, "types", ())))
+    return {names[c.name]: (c.mean, c.deviation) for c in columns if c.name in names}
