@@ -97,7 +97,7 @@ def path_of(entry: str | HasPath) -> str:
 
 
 # The registries of each kind of learner, which resolve the ``name`` in ``learner.json``. They are
-# strings, since this module must not import the packages of higher layers.
+# strings, since this module must not import packages of higher layers.
 KINDS = {
     "agent": ("agentlab.agents:ALGORITHMS",),
     "trainer": ("agentlab.supervised:TRAINERS", "agentlab.unsupervised:TRAINERS"),
@@ -127,7 +127,7 @@ def trainer_class(name: str) -> Any:
 
 
 def merged(what: str, *registries: Registry[str]) -> Registry[str]:
-    """Return a registry of the entries of several; ``what`` is as for ``Registry``."""
+    """Return a registry with the entries of several; ``what`` is as for ``Registry``."""
     parts = [(name, registry[name]) for registry in registries for name in registry]
     first = registries[0].other_names if registries else {}
     return Registry(what, dict(parts), first)

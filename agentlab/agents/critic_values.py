@@ -37,7 +37,7 @@ class CriticValue(Protocol):
 
 
 class Minimum:
-    """Clipped double Q: each critic predicts the mean; the minimum is used (Fujimoto et al. 2018)."""
+    """Clipped double Q-learning: the minimum of the critics is used (Fujimoto et al. 2018)."""
 
     outputs = 1
 

@@ -38,7 +38,7 @@ COMMANDS = {
     "anomaly": "compute the anomaly scores of inputs",
     "export": "write a trained network to a LiteRT, ONNX or SavedModel file",
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
-    "doctor": "show devices and versions, and test that training works here",
+    "doctor": "show devices and versions, and test that training works",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
     "envs": "list the ids of all environments",

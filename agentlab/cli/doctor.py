@@ -15,7 +15,7 @@ from agentlab.errors import printable
 from agentlab.lazy import keras, tf
 from agentlab.runs.provenance import provenance
 
-DESCRIPTION = "Show devices and versions, and test that training works here."
+DESCRIPTION = "Show devices and versions, and test that training works."
 OPTIONAL = ("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx", "fastapi", "mujoco", "box2d-py")
 SIZE = 256  # of the matrices and batches that are timed
 

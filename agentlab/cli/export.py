@@ -15,12 +15,12 @@ from agentlab.experiments.results.export import Export, Figures, export
 from agentlab.lazy import without_banners
 
 DESCRIPTION = """Export the agent or trainer of RUN to a LiteRT, ONNX or SavedModel file, with its
-preprocessing. The file is run by its own runtime and compared with the original."""
+preprocessing. The file is run in its target runtime and compared with the original."""
 
 
 @dataclass(frozen=True)
 class ExportOptions(Options):
-    """How to export."""
+    """Options of the export."""
 
     format: Format = option(
         "litert", "litert (.tflite; phones, small devices), onnx, or savedmodel (TensorFlow)"
@@ -32,9 +32,9 @@ class ExportOptions(Options):
     )
     out: str | None = option(None, "folder to write; none for one named after the run")
     overwrite: bool = option(False, "replace an earlier export in --out")
-    episodes: int = option(100, "episodes of an agent before and after; 0 for none", ge=0)
+    episodes: int = option(100, "episodes to evaluate an agent before and after; 0 for none", ge=0)
     time_steps: int | None = option(
-        None, "time steps of a recurrent network whose inputs can have any", ge=1, le=10_000
+        None, "time steps of a recurrent network with inputs of variable length", ge=1, le=10_000
     )
 
 

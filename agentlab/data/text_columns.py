@@ -26,8 +26,8 @@ from agentlab.errors import AgentlabError
 
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
-COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not a number in a file
-SAMPLED = 100  # texts of each chunk that are looked at beyond those that are counted
+COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not counted as a number
+SAMPLED = 100  # texts per chunk that are inspected beyond those that are counted
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
 

@@ -1,4 +1,4 @@
-"""``model.json``: what a program or a person must know of an exported file."""
+"""``model.json``: the description of an exported file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running what may crash in a process of its own."""
+"""Running code that may crash in a separate process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINUTES = 30  # after which a process has failed
 
 
 def run_child(command: Sequence[str], failure: str) -> None:
-    """Run a command in a process of its own, which may crash.
+    """Run a command that may crash in a separate process.
 
     Args:
         command: the program and its arguments.

@@ -84,7 +84,7 @@ def convert(folder: str, out: str, format: str, quantize: str) -> None:
     """
     try:
         (_to_litert if format == "litert" else _to_onnx)(folder, out, quantize)
-    except Exception as error:  # converters raise anything
+    except Exception as error:  # converters raise any exception
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         what = next((line for line in lines if "error:" in line), lines[0] if lines else "")
         raise AgentlabError(
@@ -141,7 +141,7 @@ def _rename(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    """Convert in a process of its own, with the arguments of ``convert``."""
+    """Convert in a separate process, with the arguments of ``convert``."""
     try:
         convert(*arguments)
     except AgentlabError as error:

@@ -1,4 +1,4 @@
-"""Exported files, run by their own runtime on one thread."""
+"""Exported files, run in their target runtime on one thread."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SavedModel(Exported):
     format = "savedmodel"
 
     def __init__(self, path: Path) -> None:
-        self._loaded = tf.saved_model.load(str(path))  # it owns the variables
+        self._loaded = tf.saved_model.load(str(path))  # keeps the variables alive
         self._run = self._loaded.signatures["serving_default"]
         specs = self._run.structured_input_signature[1]
         self.inputs = [self._info(name, spec) for name, spec in specs.items()]
@@ -107,7 +107,7 @@ class SavedModel(Exported):
 
 
 def open_file(path: Path | str) -> Exported:
-    """Open an exported file with its own runtime.
+    """Open an exported file in its target runtime.
 
     Args:
         path: a ``.tflite`` or ``.onnx`` file, or the folder of a SavedModel.
@@ -130,7 +130,7 @@ def open_file(path: Path | str) -> Exported:
     check_packages(format)
     try:
         opened: Exported = runtime(path)
-    except Exception as error:  # runtimes raise anything
+    except Exception as error:  # runtimes raise any exception
         what = " ".join(str(error).split())[:300]
         raise AgentlabError(f"{path} is not readable by {format}: {what}") from error
     return opened

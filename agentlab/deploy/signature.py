@@ -115,7 +115,7 @@ def _inputs(model: Any, time_steps: int | None) -> list[TensorInfo]:
     is_open = any(None in each.shape[1:] for each in model.inputs)
     if time_steps is not None and not is_open:
         raise InvalidArgument(
-            f"time_steps={time_steps} has no use: all axes of the inputs have fixed sizes, "
+            f"time_steps={time_steps} has no effect: all axes of the inputs have fixed sizes, "
             f"{shapes_text(infos)}"
         )
     return infos
@@ -137,7 +137,7 @@ def _after_preprocessing(model: Any) -> Any:
     layers = [layer for layer in model.layers if isinstance(layer, kinds)]
     output = layers[-1].output if layers else None
     if output is None or output.dtype == "string":
-        raise AgentlabError("the network takes texts, which only the format savedmodel supports")
+        raise AgentlabError("the network takes strings, which only the format savedmodel supports")
     part = keras.Model(output, model.output)
     ids = str(output.dtype).startswith("int")
     inputs = keras.Input(output.shape[1:], dtype="int32" if ids else output.dtype, name="inputs")

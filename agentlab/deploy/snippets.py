@@ -24,7 +24,7 @@ SIGNATURE = "serving_default"
 
 @dataclass(frozen=True)
 class Described:
-    """What a program must know of an exported file.
+    """The description of an exported file that the programs need.
 
     Attributes:
         file: its name.
@@ -98,7 +98,7 @@ def _python(file: Described) -> str:
         for i in file.inputs
     )
     after = "".join(
-        f'inputs["{name}"] = outputs["{new}"]  # the memory, for the next call\n'
+        f'inputs["{name}"] = outputs["{new}"]  # the recurrent state, for the next call\n'
         for name, new in file.state.items()
     )
     return (

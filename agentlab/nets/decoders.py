@@ -1,4 +1,4 @@
-"""Decoders: networks from codes back to rows of numbers or images."""
+"""Decoders: networks from codes to vectors or images."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Map = tuple[int, int, int]  # height, width, channels
 
 
 def torso_blocks(torso: Any) -> list[list[Any]]:
-    """Return the layers of a torso in blocks, each of which ends where the size changes.
+    """Return the layers of a torso in blocks, each ending where the spatial size changes.
 
     Raises:
         InvalidArgument: for a torso of sequences.
@@ -37,12 +37,12 @@ def torso_blocks(torso: Any) -> list[list[Any]]:
         return [block for block in blocks if block]
     raise InvalidArgument(
         f"the net {type(torso).__name__} takes sequences, and no decoder mirrors it; choose a net "
-        "for numbers or images, or pass a decoder"
+        "for vectors or images, or pass a decoder"
     )
 
 
 def feature_maps(torso: Any, input_shape: Sequence[int]) -> list[Map]:
-    """Return the shapes of a torso's feature maps where their size changes, largest first."""
+    """Return the shapes of a torso's feature maps where the size changes, largest first."""
     shape = image_shape((None, *input_shape))
     found: list[Map] = []
     for layer in (layer for block in torso_blocks(torso) for layer in block):
@@ -69,9 +69,9 @@ def mirror(
     """Build the decoder that mirrors a torso followed by a code layer.
 
     Args:
-        torso: a built torso for numbers or images.
+        torso: a built torso for vectors or images.
         input_shape: the shape of one input of the torso.
-        code: size of the codes; ``None`` if they are the torso's features.
+        code: size of the codes; ``None`` if the codes are the torso's features.
         tied: share the kernels of an ``MLP``.
         seed: seed of the initial weights.
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 Doubles = npt.NDArray[np.float64]
-REPETITIONS = 2_000  # of the bootstrap
+REPETITIONS = 2_000  # bootstrap resamples
 CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """An estimate, and the ends of its bootstrap interval; arrays of the same shape, or numbers."""
+    """An estimate and the bounds of its bootstrap interval; arrays of equal shape, or numbers."""
 
     estimate: Doubles
     low: Doubles
@@ -22,10 +22,10 @@ class Interval(NamedTuple):
 
 
 def interquartile_mean(scores: Doubles) -> Doubles:
-    """Return the mean over the first axis of what remains without the lowest and highest quarter.
+    """Return the mean over the first axis after discarding the lowest and highest quarters.
 
-    A quarter is rounded down to whole scores, as in ``scipy.stats.trim_mean(scores, 0.25)``: of
-    fewer than four, all are kept.
+    A quarter is rounded down to whole scores, as in ``scipy.stats.trim_mean(scores, 0.25)``:
+    fewer than four scores are all kept.
 
     >>> float(interquartile_mean(np.array([0.0, 1.0, 2.0, 3.0, 100.0])))
     2.0
@@ -38,15 +38,15 @@ def interquartile_mean(scores: Doubles) -> Doubles:
 def bootstrap_interval(strata: Sequence[Doubles], seed: int = 0) -> Interval:
     """Return the interquartile mean of all scores, and its stratified bootstrap interval.
 
-    Runs are drawn with replacement within each stratum, and the interval lies between the
-    percentiles of the means of these draws: the uncertainty of a result over other seeds.
+    Runs are drawn with replacement within each stratum, and the bounds are percentiles of
+    the means of these resamples: the uncertainty over seeds.
 
     Args:
         strata: scores of the runs in each task, ``[runs, ...]``; all with the same other axes.
-        seed: seeds the draws.
+        seed: seed of the resampling.
 
     Returns:
-        An ``Interval`` of 95 %; its ends are the estimate itself if each task has a single run.
+        A 95 % ``Interval``; its bounds equal the estimate if each task has a single run.
     """
     rng = np.random.default_rng(seed)
     means = []

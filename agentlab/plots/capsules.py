@@ -1,4 +1,4 @@
-"""Plots of what the decoder of a capsule network reconstructs."""
+"""Plots of a capsule network's reconstructions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 def tiled(images: Array) -> Array:
-    """Return a grid of images as one image, with a white line between neighbors.
+    """Tile images into one image, with white lines between them.
 
     Args:
         images: from 0 to 1, ``[rows, columns, height, width, channels]``.
@@ -51,7 +51,7 @@ def reconstruction_panel(images: Array, rebuilt: Array, names: Sequence[str]) ->
 
 
 def pair_panel(images: Array, first: Array, second: Array, names: Sequence[str]) -> Figure:
-    """Plot images of pairs above the reconstructions of the first and of the second of each pair.
+    """Plot overlapping images above the reconstructions of the first and second of each pair.
 
     Args:
         images: from 0 to 1, ``[n, height, width, channels]``.
@@ -83,7 +83,7 @@ def dimension_panel(varied: Array, names: Sequence[str], offsets: Array) -> Figu
     Args:
         varied: from 0 to 1, ``[examples, dimensions, offsets, height, width, channels]``.
         names: the class of each example.
-        offsets: what is added to the dimension in each column.
+        offsets: the value added to the dimension in each column.
 
     >>> figure = dimension_panel(np.zeros((2, 4, 3, 8, 8, 1)), ["5", "7"], np.array([-0.2, 0, 0.2]))
     >>> [axes.get_title() for axes in figure.axes]

@@ -1,4 +1,4 @@
-"""Plots of clusters: the elbow, silhouettes, and clusters of points.
+"""Plots of clusters: elbow curve, silhouettes, and scatter plots.
 
 Each function returns a matplotlib ``Figure`` in the style of ``agentlab.plots.style``.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
-MAX_CLUSTERS = 40  # clusters that get a label
+MAX_CLUSTERS = 40  # clusters with a label
 
 
 def elbow(counts: Sequence[int], losses: Sequence[float], chosen: int) -> Figure:
@@ -25,8 +25,8 @@ def elbow(counts: Sequence[int], losses: Sequence[float], chosen: int) -> Figure
 
     Args:
         counts: numbers of clusters.
-        losses: mean squared distance to the nearest center, for each number.
-        chosen: the number of clusters that is used, which is marked.
+        losses: mean squared distance to the nearest center, for each count.
+        chosen: the number of clusters in use, which is marked.
 
     >>> elbow([1, 2, 3], [9.0, 1.0, 0.8], 2).axes[0].get_xlabel()
     'clusters'

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
-MAX_BARS = 60  # components that get a bar
+MAX_BARS = 60  # components with a bar
 MAX_POINTS = 5000
-MAX_CLASSES = 20  # labels that get a color
+MAX_CLASSES = 20  # labels with a color
 
 
 def explained_variance(ratios: Array) -> Figure:
-    """Plot the fraction of the variance that each component explains, and their sum.
+    """Plot the fraction of the variance that each component explains, and the cumulative sum.
 
     Args:
         ratios: fractions of the total variance, ``[components]``.
@@ -34,9 +34,9 @@ def explained_variance(ratios: Array) -> Figure:
     figure = new_figure(7, 4)
     axes: Any = figure.add_subplot()
     numbers = np.arange(1, len(ratios) + 1)
-    axes.bar(numbers[:MAX_BARS], ratios[:MAX_BARS], color=LINE, label="of one component")
+    axes.bar(numbers[:MAX_BARS], ratios[:MAX_BARS], color=LINE, label="single component")
     axes.plot(numbers, total, color=CONTRAST, lw=1.8, marker="o" if len(ratios) < 10 else "",
-              label="of all up to it")  # fmt: skip
+              label="cumulative")  # fmt: skip
     noun = "component explains" if len(ratios) == 1 else "components explain"
     title = f"{len(ratios):,} {noun} {total[-1]:.1%} of the variance"
     tidy(axes, title, "component", "fraction of the variance")

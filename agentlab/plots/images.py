@@ -21,8 +21,8 @@ def as_pixels(images: Array, symmetric: bool = False) -> npt.NDArray[np.uint8]:
     """Return images as uint8 ``[n, height, width, 3]``.
 
     Args:
-        images: ``[n, height, width]`` or ``[n, height, width, channels]``: uint8, or floats, each
-            of which is scaled to its own range. Unless there are 3 channels, their mean is shown.
+        images: ``[n, height, width]`` or ``[n, height, width, channels]``: uint8, or floats,
+            scaled to the range of each image. Unless there are 3 channels, their mean is shown.
         symmetric: whether 0 becomes mid-gray, as for weights; the largest 2 percent are cut off.
 
     >>> as_pixels(np.array([[[0.0, 2.0]]]))[0, 0, :, 0].tolist()
@@ -50,12 +50,12 @@ def as_pixels(images: Array, symmetric: bool = False) -> npt.NDArray[np.uint8]:
 
 
 def image_grid(images: Array, columns: int | None = None, scale: int = 1) -> Array:
-    """Return images side by side as one image, uint8 ``[height, width, 3]``.
+    """Tile images into one image, uint8 ``[height, width, 3]``.
 
     Args:
         images: as for ``as_pixels``.
         columns: images per row; ``None`` for about as many columns as rows.
-        scale: by which factor the images are enlarged.
+        scale: factor by which the images are enlarged.
 
     >>> image_grid(np.zeros((5, 28, 28), np.uint8), columns=5).shape
     (32, 152, 3)
@@ -78,7 +78,7 @@ def labeled_rows(rows: Sequence[Array], labels: Sequence[str], title: str = "") 
     """Plot rows of images below each other, each with a label.
 
     Args:
-        rows: for each row, images as for ``as_pixels``; all rows have the same number.
+        rows: for each row, images as for ``as_pixels``; the same number in all rows.
         labels: the label of each row.
         title: the title of the figure.
     """

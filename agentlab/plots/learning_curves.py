@@ -1,4 +1,4 @@
-"""Learning curves of several agents in one plot, each with the interval of its runs."""
+"""Learning curves of several agents in one plot, with confidence intervals over their runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from agentlab.plots.aggregates import Doubles, Interval
 from agentlab.plots.style import INK, new_figure, plain, save_figure, tidy
 
-# Okabe & Ito 2008: distinguishable for people with any kind of color vision.
+# Okabe & Ito 2008: a palette that is safe for color blindness.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MAX_LABEL = 60  # characters
 
@@ -35,7 +35,7 @@ class Curve:
 
 
 def plot_learning_curves(curves: Sequence[Curve], path: Path) -> Path:
-    """Draw curves, one subplot for each environment, and save the figure as a PNG.
+    """Plot curves, one subplot per environment, and save the figure as a PNG file.
 
     Raises:
         AgentlabError: if the file cannot be written.

@@ -1,4 +1,4 @@
-"""Plots of self-organizing maps: values, labels and colors of units on their lattice.
+"""Plots of self-organizing maps: values, labels and colors of units on the lattice.
 
 Each function returns a matplotlib ``Figure`` in the style of ``agentlab.plots.style``.
 """
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
-MAX_CLASSES = 20  # labels that get a color; more are written as texts
-MAX_TEXTS = 80  # texts on a map
+MAX_CLASSES = 20  # labels with a color; if there are more, they are written on the map
+MAX_TEXTS = 80  # labels written on a map
 EMPTY = "#f0f0f0"
 
 
 def cell_map(values: Array, places: Array, title: str) -> Figure:
-    """Plot a number for each unit, such as a U-matrix.
+    """Plot one value per unit, such as a U-matrix.
 
     Args:
         values: ``[units]``.
-        places: of the units, ``[units, 2]``: row and column; odd rows of hexagons are shifted.
-        title: what the numbers are.
+        places: positions of the units, ``[units, 2]``: row and column; odd rows of hexagons are
+            shifted.
+        title: name of the values.
 
     >>> figure = cell_map(np.arange(2.0), np.array([[0, 0], [0, 1]]), "hits")
     >>> figure.axes[1].get_ylim()
@@ -63,7 +64,7 @@ def color_map(colors: Array, places: Array) -> Figure:
 def label_map(units: Array, labels: Any, places: Array, colors: Array | None = None) -> Figure:
     """Plot the most frequent label of the examples on each unit.
 
-    Up to 20 distinct labels get colors and a legend; of more, some are written on the map.
+    Up to 20 distinct labels have colors and a legend; otherwise, some are written on the map.
 
     Args:
         units: the unit of each example, an index ``[n]``.
@@ -108,7 +109,7 @@ def _new_map(places: Array, title: str, room: float = 0.2) -> tuple[Figure, Axes
 
 
 def _draw_cells(axes: Axes, places: Array, colors: Any) -> None:
-    """Draw a cell for each unit: squares, or hexagons if rows are closer than columns."""
+    """Draw one cell per unit: squares, or hexagons if rows are closer than columns."""
     from matplotlib.collections import PolyCollection
 
     hexagon = bool((places % 1).any())
@@ -123,7 +124,7 @@ def _draw_cells(axes: Axes, places: Array, colors: Any) -> None:
 def _write_labels(axes: Axes, places: Array, names: list[str], hit: Array, colors: Array) -> None:
     """Write labels on units that are far enough from each other."""
     height, width = places.max(0) + 1
-    apart = np.array([1.6, 5.5]) * max(height, width) / 30  # of rows and of columns
+    apart = np.array([1.6, 5.5]) * max(height, width) / 30  # minimum distance in rows and columns
     taken: list[Array] = []
     for unit in np.flatnonzero(hit):
         if not apart[1] / 2 - 1 <= places[unit][1] <= width - apart[1] / 2:

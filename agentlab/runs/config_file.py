@@ -55,7 +55,7 @@ def _copies(folder: Path) -> str:
 def write_config(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """Write ``config.json`` atomically, and return the content as it will be read.
 
-    The file also holds a checksum of the content, so that a change is noticed.
+    The file also contains a checksum of the content, so that edits are detected.
 
     Raises:
         OSError: if the file cannot be written.

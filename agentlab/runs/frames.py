@@ -1,4 +1,4 @@
-"""Images that a run logs over time, such as samples after each epoch, and their animation."""
+"""Images that a run logs over time, such as samples after each epoch, and animations of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentlab.runs.video import open_video
 
 FRAMES = "frames"
 SECONDS = 0.2  # per frame of an animation
-MOST = 120  # frames in an animation; of more, evenly spaced ones are shown
+MOST = 120  # maximum frames in an animation; more are subsampled evenly
 
 
 def log_frame(run: Run, tag: str, step: int, image: npt.NDArray[np.uint8]) -> None:
@@ -22,7 +22,7 @@ def log_frame(run: Run, tag: str, step: int, image: npt.NDArray[np.uint8]) -> No
     Args:
         run: the run.
         tag: name of the series, such as ``"samples"``.
-        step: epoch; a frame of the same step is replaced.
+        step: epoch; an existing frame of the same step is replaced.
         image: uint8 ``[height, width, 3]``.
     """
     import imageio.v2
@@ -36,7 +36,7 @@ def log_frame(run: Run, tag: str, step: int, image: npt.NDArray[np.uint8]) -> No
 
 
 def animate(path: Path) -> list[Path]:
-    """Write an animated GIF of each series of frames in a run's folder, to its ``plots``.
+    """Write each series of frames in a run's folder as an animated GIF to its ``plots`` folder.
 
     Args:
         path: the run's folder.

@@ -48,7 +48,7 @@ class Run:
 
     Attributes:
         path: the folder.
-        config, edited: content of ``config.json``; whether it was changed by hand or damaged.
+        config, edited: content of ``config.json``; whether it was edited or damaged.
         keep: number of checkpoints that are kept.
         checkpoints: their folder.
 
@@ -122,7 +122,7 @@ class Run:
         return run
 
     def place(self) -> Path:
-        """Return the folder, found again if it was renamed; raise if it was deleted."""
+        """Return the folder, located again if it was renamed; raise an error if it was deleted."""
         with self._writing():
             return self.path
 

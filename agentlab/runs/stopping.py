@@ -20,9 +20,9 @@ class Stop(threading.Event):
     """An event that a signal sets.
 
     Attributes:
-        interruptible: whether an environment is being stepped, or a callback runs, such as an
-            evaluation. If it still does ``PATIENCE`` seconds after the signal, ``Hung`` is raised
-            there.
+        interruptible: whether an environment is being stepped, or a callback such as an evaluation
+            is running. If it has not returned ``PATIENCE`` seconds after the signal, ``Hung`` is
+            raised in it.
     """
 
     interruptible = False

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PRESENT, ABSENT, DOWN = 0.9, 0.1, 0.5  # m+, m- and lambda of equation 4 of the paper
 VARIED = np.linspace(-0.25, 0.25, 11, dtype=np.float32)  # as in figure 4 of the paper
-SHOWN = 3  # images of which each dimension is varied
+SHOWN = 3  # images for which each capsule dimension is varied
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class CapsuleOptions(Optimization):
 
     filters: int = option(256, "output channels of the first convolution", ge=1)
     channels: int = option(32, "channels of primary capsules", ge=1)
-    primary_dimension: int = option(8, "length of the primary capsules' vectors", ge=1)
-    dimension: int = option(16, "length of the class capsules' vectors", ge=1)
+    primary_dimension: int = option(8, "dimension of the primary capsules", ge=1)
+    dimension: int = option(16, "dimension of the class capsules", ge=1)
     kernel_size: int = option(9, "side of the square kernels of both convolutions", ge=1)
     iterations: int = option(3, "routing iterations", ge=1)
     decoder: tuple[int, ...] = option((512, 1024), "units of the decoder's hidden layers", ge=1)
@@ -50,10 +50,10 @@ class CapsuleConfig(CapsuleOptions):
 
 
 class CapsuleClassifier(Classifier):
-    """Minimizes the margin loss of capsule lengths and the error of a reconstruction.
+    """Minimizes the margin loss of capsule lengths plus a reconstruction loss.
 
-    Sabour, Frosst & Hinton 2017, "Dynamic routing between capsules". In training, the capsule of
-    the label is decoded; ``reconstruct`` decodes that of the predicted class.
+    Sabour, Frosst & Hinton 2017, "Dynamic routing between capsules". In training, the decoder
+    gets the capsule of the label; in ``reconstruct``, that of the predicted class.
     """
 
     name = "capsules"
@@ -92,7 +92,7 @@ class CapsuleClassifier(Classifier):
             ) from error
 
     def check_net(self, data: Batches) -> None:
-        """Raise ``AgentlabError`` for a network that is not a ``CapsNet`` of the classes."""
+        """Raise ``AgentlabError`` unless the network is a ``CapsNet`` with the right classes."""
         if not hasattr(self.net, "capsules"):
             raise AgentlabError("the net must be an agentlab.nets.capsnet.CapsNet")
         FeatureTrainer.check_net(self, data)
@@ -113,7 +113,7 @@ class CapsuleClassifier(Classifier):
         return shift_pixels(inputs, seed, self.config.shift_pixels)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss``, ``accuracy`` and the two parts of the loss of each example, ``[b]``."""
+        """Return ``loss``, ``accuracy`` and the two terms of the loss of each example, ``[b]``."""
         from agentlab.nets.capsules import lengths
 
         images = self.shifted(batch.inputs, training)  # [b, h, w, channels]
@@ -159,7 +159,7 @@ class CapsuleClassifier(Classifier):
 
         Args:
             x: raw images.
-            classes: indices of the classes, int ``[n]``; ``None`` for those predicted.
+            classes: indices of the classes, int ``[n]``; ``None`` for the predicted ones.
         """
         capsules = self.capsules(x)
         chosen = np.linalg.norm(capsules, axis=-1).argmax(-1) if classes is None else classes
@@ -174,7 +174,7 @@ class CapsuleClassifier(Classifier):
         return np.asarray(step(tf.constant(capsules), tf.constant(classes)))
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot what ``Classifier`` plots, and reconstructions with each dimension varied."""
+        """Return the plots of ``Classifier``, and reconstructions with each dimension varied."""
         from agentlab.plots.capsules import dimension_panel, reconstruction_panel
 
         first = next(iter(self.held_out(x, y).epoch(10)))

@@ -101,11 +101,11 @@ class FeatureTrainer(Trainer):
 
         Args:
             x: inputs as of ``fit``.
-            standardize: whether to scale rows of numbers.
+            standardize: whether to standardize numeric columns.
         """
         takes = None
         if not self.given_net:
-            torso_class(self.config.net)  # so that an unknown name is refused first
+            torso_class(self.config.net)  # so that an unknown name raises an error first
             takes = TORSOS[self.config.net].takes
         return make_preprocessor(
             x,

@@ -1,4 +1,4 @@
-"""``OverlappingCapsules``: a capsule network that names both of two overlapping images."""
+"""``OverlappingCapsules``: a capsule network that recognizes two overlapping images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OverlappingConfig(CapsuleOptions):
 
 
 class OverlappingCapsules(CapsuleClassifier):
-    """Learns to name both of two overlapping images, and to reconstruct each alone.
+    """Recognizes both of two overlapping images, and reconstructs each separately.
 
     Sabour, Frosst & Hinton 2017, section 6 (MultiMNIST). It is trained on single images, from which
     ``OverlappingImages`` makes pairs, new ones in each epoch.
@@ -71,14 +71,14 @@ class OverlappingCapsules(CapsuleClassifier):
             AgentlabError: if there is only one class, or if x, y and the net do not match.
         """
         if is_batches(x):
-            raise InvalidArgument("x is Batches, but must be arrays, of which pairs are made")
+            raise InvalidArgument("x is Batches, but must be arrays, from which pairs are made")
         self._named = classes is not None
         self.classes = distinct_labels(y) if classes is None else np.asarray(classes).tolist()
         train, held_out = self.prepare(x, y, validation_data)
         return self.train(train, held_out, run, quiet, callbacks)
 
     def fit_preprocessor(self, x: Any, standardize: bool) -> Preprocessor:
-        """Return a preprocessor of images of pairs, which are larger than single ones."""
+        """Return a preprocessor for overlapping images, which are larger than single ones."""
         single, extra = Images.fit(x), 2 * self.config.shift_pixels
         return replace(single, height=single.height + extra, width=single.width + extra)
 
@@ -93,7 +93,7 @@ class OverlappingCapsules(CapsuleClassifier):
         return OverlappingImages(single.transform(x), targets, self.config.shift_pixels, self.seed)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
-        """Return ``loss`` and its parts, and whether both labels are right, ``[b]``."""
+        """Return ``loss``, its terms, and ``accuracy``, 1 if both labels are correct, ``[b]``."""
         from agentlab.nets.capsules import lengths
 
         labels, alone = batch.targets  # [b, 2], [b, 2, h, w, channels]
@@ -119,7 +119,7 @@ class OverlappingCapsules(CapsuleClassifier):
         }
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
-        """Return metrics on fixed pairs of single images; ``accuracy`` needs both labels right."""
+        """Return metrics on fixed pairs of single images; ``accuracy`` requires both labels."""
         return self.evaluate_batches(self.held_out(x, y))
 
     def predict_proba(self, x: Any) -> Array:
@@ -127,7 +127,7 @@ class OverlappingCapsules(CapsuleClassifier):
         return self.outputs_of(x)
 
     def predict(self, x: Any) -> Array:
-        """Return the two labels of images of pairs, the surer one first, ``[n, 2]``."""
+        """Return the two labels of overlapping images, the more confident one first, ``[n, 2]``."""
         best = np.argsort(-self.outputs_of(x), axis=-1, kind="stable")[:, :2]
         return np.asarray(np.asarray(self.classes)[best])
 
@@ -137,7 +137,7 @@ class OverlappingCapsules(CapsuleClassifier):
         return {"probabilities": outputs, "classes": classes}
 
     def report(self, x: Any, y: Any = None) -> list[str]:
-        """Return nothing: there is no confusion matrix of pairs."""
+        """Return an empty report: there is no confusion matrix for pairs."""
         return []
 
     def tabulate(self, source: str, *, encoding: str | None = None, **options: Any) -> Table:
@@ -155,7 +155,7 @@ class OverlappingCapsules(CapsuleClassifier):
         return [f"{row[0]} and {row[1]}" for row in self.tabulate(source, **options)[1]]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot pairs, and each of the two as it is reconstructed from the capsule of its label."""
+        """Plot overlapping images, and the reconstructions of both from their labels' capsules."""
         from agentlab.plots.capsules import pair_panel
 
         first = next(iter(self.held_out(x, y).epoch(SHOWN)))
@@ -166,5 +166,5 @@ class OverlappingCapsules(CapsuleClassifier):
         return {"reconstructions": pair_panel(inputs / self.net.scale, one, other, names)}
 
     def projection(self, *data: Any) -> None:
-        """Return nothing: the points of pairs have no single label."""
+        """Return ``None``: overlapping images have no single label."""
         return None

@@ -124,7 +124,7 @@ def points() -> Examples:
 
 
 def ratings() -> Examples:
-    """Return ratings from 1 to 5 of 12 items by 16 users, who are of two tastes."""
+    """Return ratings from 1 to 5 of 12 items by 16 users with two kinds of taste."""
     rng = np.random.default_rng(7)
     user, item = (part.ravel() for part in np.meshgrid(np.arange(16), np.arange(12)))
     y = 3 + 1.5 * (-1) ** (user + item) + rng.normal(0, 0.5, len(user))

@@ -34,7 +34,7 @@ class Callback:
         """Called after each step of all environments, and after ``on_metrics``; agents only.
 
         If it has not returned 5 seconds after Ctrl-C or SIGTERM, it is interrupted, and a resumed
-        run begins with calling it again.
+        run starts by calling it again.
 
         Args:
             step: number of steps so far, summed over the environments.

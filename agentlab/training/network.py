@@ -1,4 +1,4 @@
-"""Groups of options of trainers that build a network by name."""
+"""Option groups for trainers that build a network by name."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ class Network(TorsoChoice):
 
 @dataclass(frozen=True)
 class Standardization(Options):
-    """Whether numbers are standardized."""
+    """Option to standardize numeric columns."""
 
-    standardize: bool = option(True, "scale rows of numbers to mean 0 and standard deviation 1")
+    standardize: bool = option(True, "scale numeric columns to mean 0 and standard deviation 1")

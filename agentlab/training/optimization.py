@@ -55,7 +55,7 @@ class Optimization(Options):
         Args:
             updates: length of the learning rate schedule.
             learning_rate: peak learning rate; ``None`` for the configured one.
-            arguments: further arguments of the optimizer's class.
+            arguments: further arguments of the optimizer.
 
         Raises:
             AgentlabError: for an optimizer that does not exist or does not support momentum, or a

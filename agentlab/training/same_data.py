@@ -1,4 +1,4 @@
-"""Whether a resumed run of a trainer has the data that it was started with."""
+"""Checking that a resumed run of a trainer has the data that it was started with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SHOWN = 60  # characters of a value that are shown
 
 
 def check_same_data(trainer: Any, folder: Path, batches: Any, per_epoch: int) -> None:
-    """Check that the data of a resumed run are those of its checkpoint.
+    """Check that the data of a resumed run match its checkpoint.
 
-    Compared are the number of batches in an epoch, and what the trainer has learned from the data
-    before training, such as columns, classes and vocabularies.
+    It compares the number of batches per epoch, and what was inferred from the data before
+    training, such as columns, classes and vocabularies.
 
     Args:
         trainer: the trainer, built for the current data.
@@ -25,7 +25,7 @@ def check_same_data(trainer: Any, folder: Path, batches: Any, per_epoch: int) ->
         per_epoch: the number of batches in an epoch now.
 
     Raises:
-        AgentlabError: if they differ; the message says in what.
+        AgentlabError: if they differ; the message describes the first difference.
     """
     before, now = read_description(folder)["specification"], trainer.specification()
     told = [
@@ -43,7 +43,7 @@ def check_same_data(trainer: Any, folder: Path, batches: Any, per_epoch: int) ->
 
 
 def difference(name: str, before: Any, now: Any) -> str:
-    """Describe where two JSON values differ first.
+    """Describe the first difference between two JSON values.
 
     >>> difference("classes", ["cat", "dog"], ["cat", "emu"])
     "classes 1 was 'dog' and is 'emu'"

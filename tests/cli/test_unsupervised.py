@@ -28,7 +28,7 @@ def trained(tmp_path_factory):
     return root
 
 
-def test_a_run_without_labels_leaves_metrics_pictures_and_an_animation(trained):
+def test_an_unsupervised_run_writes_metrics_images_and_an_animation(trained):
     run = trained / "runs" / "digits"
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -161,7 +161,7 @@ def test_texts_are_replaced_by_ids_where_a_format_has_none(tmp_path):
     ids = classifier.preprocessor.transform(texts[:2])
     given = open_file(result.file)({"inputs": ids})["probabilities"]
     np.testing.assert_allclose(given, classifier.predict_proba(texts[:2]), atol=1e-5)
-    assert any("has no texts" in note for note in result.notes)
+    assert any("has no strings" in note for note in result.notes)
     raw = export(tmp_path / "saved", tmp_path / "raw", "savedmodel")
     given = open_file(raw.file)({"inputs": np.array(texts[:2])})["probabilities"]
     np.testing.assert_allclose(given, classifier.predict_proba(texts[:2]), atol=1e-5)

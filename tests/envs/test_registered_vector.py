@@ -101,7 +101,7 @@ def test_only_the_plain_environment_is_stepped_by_its_vectorized_form():
             assert type(envs) is RegisteredVector, id
 
 
-def test_an_action_that_is_not_one_names_the_environment():
+def test_an_invalid_action_names_the_environment():
     fast, _ = make_pair()
     fast.reset(seed=0)
     with pytest.raises(AgentlabError, match="CartPole-v1.*step"):

@@ -61,7 +61,7 @@ def test_routing_is_procedure_1_of_the_paper_for_each_example(iterations):
     np.testing.assert_allclose(found, outputs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_prediction_does_not_depend_on_its_batch_mates():
+def test_a_prediction_does_not_depend_on_the_rest_of_the_batch():
     net, x = small(), images(5)
     together = np.asarray(net(x))
     for i in range(5):

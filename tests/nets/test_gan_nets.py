@@ -83,7 +83,7 @@ def test_discriminators_survive_a_round_trip_through_a_keras_file(spectral_norm,
 
 
 @pytest.mark.parametrize("size", [(28, 28), (30, 30), (7, 7), (28, 56), (5,), (0, 0), (3000, 3000)])
-def test_sizes_that_a_dcgan_cannot_make_are_refused_in_one_sentence(size):
+def test_sizes_that_a_dcgan_cannot_generate_are_refused_in_one_sentence(size):
     if size == (28, 28):
         assert dcgan_depth(size) == 2
         return
@@ -91,7 +91,7 @@ def test_sizes_that_a_dcgan_cannot_make_are_refused_in_one_sentence(size):
         dcgan_depth(size)
 
 
-def test_oblong_images_can_be_made_if_both_sides_are_multiples_of_one_power_of_2():
+def test_oblong_images_can_be_generated_if_both_sides_are_multiples_of_one_power_of_2():
     assert dcgan_depth((32, 48)) == 3  # 4 and 6 times 8
     assert GENERATORS.load("dcgan")(4, (32, 48, 3), 2)(np.zeros((1, 4))).shape == (1, 32, 48, 3)
 

@@ -47,7 +47,7 @@ def test_it_learns_and_predicts_labels(fitted):
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
 
 
-def test_a_prediction_does_not_change_with_its_batch_mates(fitted):
+def test_a_prediction_does_not_depend_on_the_rest_of_the_batch(fitted):
     alone = fitted.predict_proba(BARS[:1])
     mates = RNG.integers(0, 256, (9, 6, 6), dtype=np.uint8)
     among = fitted.predict_proba(np.concatenate([BARS[:1], mates]))
@@ -87,7 +87,7 @@ def test_other_nets_and_kernels_too_large_are_refused():
         CapsuleClassifier(epochs=1).fit(BARS, NAMES, quiet=True)
 
 
-def test_both_of_two_overlapping_images_are_named(overlapping):
+def test_both_overlapping_images_are_recognized(overlapping):
     assert overlapping.score(BARS, NAMES) > 0.45  # a third by chance
     images = np.zeros((1, 8, 8), np.uint8)
     images[0, 2, 1:7] = images[0, 6, 1:7] = 255

@@ -57,7 +57,7 @@ def test_no_warning_is_given_for_a_good_run(good):
         assert not gan_warnings(good.history[:end], good.config.loss)
 
 
-def test_warnings_are_given_in_words_for_a_run_broken_on_purpose(capsys, tmp_path):
+def test_a_deliberately_broken_run_gets_warnings(capsys, tmp_path):
     options = {**SMALL, "learning_rate": 1e-9, "discriminator_learning_rate": 0.02}
     run = Run.create(tmp_path, "run", {})
     gan = GAN(epochs=6, **options).fit(POINTS + 9, run=run)
@@ -79,7 +79,7 @@ def test_collapsed_samples_are_named():
     assert not gan_warnings([few, few, row], "hinge", 10)
 
 
-def test_a_critic_of_wasserstein_may_win():
+def test_a_strong_wasserstein_critic_gets_no_warning():
     row = {"train/real_accuracy": 1.0, "train/generated_accuracy": 1.0}
     assert gan_warnings([row] * 3, "non-saturating")
     assert not gan_warnings([row] * 3, "wasserstein")
@@ -102,7 +102,7 @@ def test_samples_are_images_like_the_raw_ones_and_depend_on_the_seed(drawn):
     np.testing.assert_allclose(exported * 255, gan.decode(codes), atol=0.51)
 
 
-def test_scores_stand_beside_those_of_real_images(drawn):
+def test_scores_are_reported_next_to_those_of_real_images(drawn):
     gan, _ = drawn
     scores = gan.evaluate(IMAGES, LABELS)
     assert {"frechet", "kernel", "precision", "recall", "real_frechet"} <= set(scores)
@@ -144,7 +144,7 @@ def test_codes_of_another_size_are_refused(good):
         good.decode(np.zeros((2, 3)))
 
 
-def test_the_way_between_codes_keeps_their_length():
+def test_interpolated_codes_keep_their_norm():
     a, b = RNG.normal(size=(2, 50))
     way = between(a, b * np.linalg.norm(a) / np.linalg.norm(b), 9)
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), np.linalg.norm(a), rtol=1e-5)
@@ -207,7 +207,7 @@ def test_a_judge_is_trained_once_and_then_read_from_the_cache(tmp_path, monkeypa
     assert sum(again.shares(images).values()) == pytest.approx(1)
 
 
-def test_a_judge_without_labels_learns_how_images_are_turned(tmp_path, monkeypatch):
+def test_a_judge_without_labels_learns_rotations(tmp_path, monkeypatch):
     monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path))
     ramp = np.arange(0, 240, 30)[None, :, None, None] + RNG.integers(0, 9, (40, 8, 8, 1))
     judge = judge_of(ramp.astype(np.uint8), None, quiet=True)

@@ -63,7 +63,7 @@ def test_streams_and_files_give_the_components_of_arrays(tmp_path):
         assert_same(ours, decomposition.PCA(3).fit(x), x)
 
 
-def test_the_layer_stands_before_any_network_and_is_not_trained():
+def test_the_layer_can_precede_any_network_and_is_not_trained():
     import keras
 
     pca = PCA(n_components=2).fit(IRIS)

@@ -1,4 +1,4 @@
-"""Exporting a trained learner to a file for other runtimes, with proof that it is the same."""
+"""Exporting a trained learner to a file for other runtimes, and comparing both."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from agentlab.runs.config_file import CONFIG
 from agentlab.runs.files import replacing_folder, reporting, write_text
 
 ENVS = 8  # stepped at once
-WORSE = 0.05  # a loss of this fraction of the return is reported
+WORSE = 0.05  # a drop of the return by this fraction is reported
 TOLERANCE = {"none": 1e-4, "fp16": np.inf, "dynamic": np.inf}  # largest difference
 
 
@@ -130,7 +130,7 @@ def export(
             )
         if traced.preprocessed:
             notes.append(
-                f"{format} has no texts: the inputs are the network's, as `preprocessor` in {CARD} "
+                f"{format} has no strings: inputs are the network's, as `preprocessor` in {CARD} "
                 "makes them"
             )
         about = Described(file.name, format, traced.inputs, traced.outputs, traced.state)
@@ -150,7 +150,7 @@ def export(
 
 
 def _details(learner: Any) -> dict[str, Any]:
-    """Return what the card says of a learner's data: classes, normalizers, the environment."""
+    """Return the card's details on a learner: classes, normalizers, the environment."""
     details: dict[str, Any] = {}
     if getattr(learner, "classes", None):
         details["classes"] = [str(each) for each in learner.classes]
