@@ -27,6 +27,7 @@ from agentlab.data.csv_form import (
     read_header,
     reading,
 )
+from agentlab.data.kept_frame import serves, texts_only
 from agentlab.data.number_forms import NumberForm
 from agentlab.errors import AgentlabError
 
@@ -162,7 +163,7 @@ class CSVFiles:
             AgentlabError: for text in a column of numbers, a row that is longer than the header,
                 or a file that is damaged or not UTF-8.
         """
-        if self._small is not None and _serves(self._small, types):
+        if self._small is not None and serves(self._small, types):
             yield Chunk(self._small, self, 0, 0)
             return
         whole = len(types) == len(self.names)
@@ -170,7 +171,7 @@ class CSVFiles:
             first = 0
             for frame in self._frames(file, types):
                 if len(self.paths) == 1 and len(frame) < self.rows and not first:
-                    self._small = _texts_only(frame) if whole else self._small
+                    self._small = texts_only(frame) if whole else self._small
                 yield Chunk(frame, self, file, first)
                 first += len(frame)
 
@@ -267,29 +268,6 @@ class CSVFiles:
         lines = (line for line, row in self._rows(file) if any(row[width:]))
         place = f"{self.paths[file]}, row {next(lines, 1)}"
         return AgentlabError(f"{place} has more cells than the header")
-
-
-def _texts_only(frame: Any) -> Any:
-    """Return a copy without columns in which pandas converted strings such as ``true``."""
-    import pandas as pd
-
-    converted = [
-        name
-        for name, cells in frame.items()
-        if cells.dtype == object
-        and pd.api.types.infer_dtype(cells, skipna=True).startswith(("boolean", "mixed"))
-    ]
-    return frame.drop(columns=converted).copy()
-
-
-def _serves(frame: Any, types: Mapping[str, type | None]) -> bool:
-    """Return whether a frame has the columns and dtypes that a reader requests."""
-    kinds = {name: dtype.kind for name, dtype in frame.dtypes.items()}
-    wanted = {float: "iuf", str: "OUTS"}
-    return all(
-        name in kinds and (type is None or kinds[name] in wanted[type])
-        for name, type in types.items()
-    )
 
 
 def _next_whole(reader: Any) -> Any:
