@@ -251,7 +251,7 @@ def test_invalid_arguments_raise_an_error_of_one_line(tmp_path, target, options,
 
 def test_too_many_classes(tmp_path):
     path = write(tmp_path, "a,y\n" + "".join(f"{i % 7},{i}\n" for i in range(2000)))
-    with pytest.raises(AgentlabError, match="more than 1,000 distinct values, .*'regression'"):
+    with pytest.raises(AgentlabError, match="more than 1,000 distinct values, .*--task regression"):
         Table(path, "y", "classification")
     assert Table(path, "y").task == "regression"
 
