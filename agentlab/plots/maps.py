@@ -32,8 +32,8 @@ def cell_map(values: Array, places: Array, title: str) -> Figure:
         title: name of the values.
 
     >>> figure = cell_map(np.arange(2.0), np.array([[0, 0], [0, 1]]), "hits")
-    >>> figure.axes[1].get_ylim()
-    (0.0, 1.0)
+    >>> [float(limit) for limit in figure.axes[1].get_ylim()]
+    [0.0, 1.0]
     """
     import matplotlib
     from matplotlib.cm import ScalarMappable

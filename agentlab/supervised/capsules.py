@@ -119,7 +119,7 @@ class CapsuleClassifier(Classifier):
         images = self.shifted(batch.inputs, training)  # [b, h, w, channels]
         capsules = self.net.capsules(images)  # [b, classes, dimension]
         found = lengths(capsules)  # [b, classes]
-        margin = margin_loss(found, tf.one_hot(batch.targets, self.units))
+        margin = margin_loss(found, tf.one_hot(batch.targets, found.shape[1]))
         rebuilt = self.net.reconstruct(capsules, batch.targets)
         squared = tf.square(rebuilt - self.net.pixels_of(images))  # [b, h, w, channels]
         return {

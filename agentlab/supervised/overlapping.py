@@ -99,7 +99,7 @@ class OverlappingCapsules(CapsuleClassifier):
         labels, alone = batch.targets  # [b, 2], [b, 2, h, w, channels]
         capsules = self.net.capsules(batch.inputs)  # [b, classes, dimension]
         found = lengths(capsules)  # [b, classes]
-        margin = margin_loss(found, tf.reduce_max(tf.one_hot(labels, self.units), axis=1))
+        margin = margin_loss(found, tf.reduce_max(tf.one_hot(labels, found.shape[1]), axis=1))
         squared = tf.add_n(
             [
                 tf.square(

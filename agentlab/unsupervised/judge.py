@@ -159,6 +159,11 @@ def _train(images: Array, numbers: Array | None, classes: list[str], quiet: bool
 
         print("training a classifier to score samples; it is cached", file=sys.stderr, flush=True)
     judge.fit(train, validation_data=rest, quiet=quiet)
+    # Without the state of dropout, a judge that was just trained equals a loaded one.
+    net = type(judge.net).from_config({**judge.net.get_config(), "dropout": 0.0})
+    net.build((None, *images.shape[1:]))
+    net.set_weights([v.numpy() for v in judge.net.variables if "seed_generator" not in v.path])
+    judge.net = net
     judge.trained_on = {
         "images": len(order),
         "classes": classes or f"{_turns(images.shape[1:])} rotations",

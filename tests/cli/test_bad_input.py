@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agentlab.cli import COMMANDS
+
 TRAIN = "train --env CartPole-v1 --algo random"
 
 
@@ -56,7 +58,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("check-env", ["ID is missing"]),
         ("check-env Nope-v0", ["Nope-v0"]),
         ("trian", ["did you mean train?"]),
-        ("fly", ["choose from train, play, fit, predict, tune, nets, envs, check-env"]),
+        ("fly", [f"choose from {', '.join(COMMANDS)}"]),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(refused, words, parts):

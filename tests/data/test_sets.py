@@ -31,6 +31,10 @@ def no_network(monkeypatch, tmp_path_factory):
     )
 
 
+PACKAGED, BY_HAND = ("iris", "colors"), ("fer2013",)
+DOWNLOADED = [name for name in SETS if name not in PACKAGED + BY_HAND]
+
+
 def become_the_original(monkeypatch, path, url=None):
     files = dict(originals.FILES)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -63,7 +67,7 @@ def write_lines(path, *lines):
     return path
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", DOWNLOADED)
 def test_without_network_and_copy_the_error_has_one_line(name):
     with pytest.raises(AgentlabError) as told:
         load(name)
@@ -76,10 +80,22 @@ def test_without_network_and_copy_the_error_has_one_line(name):
     assert ("--stand-in" in sentence) == (name in ("mnist", "boston", "shakespeare", "sunspots"))
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", DOWNLOADED)
 def test_the_error_for_a_folder_without_copies_names_the_searched_files(name, tmp_path):
     with pytest.raises(AgentlabError, match=r"^data_dir='.*' must contain .* or in a subfolder "):
         load(name, tmp_path)
+
+
+@pytest.mark.parametrize("folder", [None, "."])
+def test_a_set_that_cannot_be_downloaded_says_where_it_comes_from(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AgentlabError, match="fer2013 must be downloaded manually from kaggle.com"):
+        load("fer2013", folder)
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_sets_of_installed_packages_need_no_download(name):
+    assert len(load(name).train[0])
 
 
 def test_the_error_for_a_missing_folder_names_it():

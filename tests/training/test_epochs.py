@@ -291,7 +291,7 @@ def test_data_that_give_fewer_batches_than_they_say_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "rows", "says"),
     [
-        ({}, 32, "an epoch had 5 batches and now has 4"),
+        ({}, 32, "the data have changed since the run was started"),
         ({"optimizer": "sgd"}, 40, "does not match this network"),
     ],
 )
@@ -332,13 +332,14 @@ def test_memory_stays_flat_over_epochs(tmp_path: Path) -> None:
 
     class Watched(Regressor):
         def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-            gc.collect()
-            objects.append(len(gc.get_objects()))
+            if epoch in (10, 40):  # the collection is slow if many tests ran before
+                gc.collect()
+                objects.append(len(gc.get_objects()))
             pages.append(int(MEMORY.read_text().split()[1]))
             return {}
 
     Watched(linear(), epochs=40, batch_size=8).fit(ROWS, SUMS, run=run, quiet=True)
     assert len(pages) == 40
     # An epoch keeps its row of metrics; a graph has thousands of objects, and arrays have pages.
-    assert objects[-1] - objects[9] < 1_000
+    assert objects[1] - objects[0] < 1_000
     assert (pages[-1] - pages[9]) * resource.getpagesize() < 16_000_000

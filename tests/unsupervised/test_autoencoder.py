@@ -119,7 +119,11 @@ def test_layers_are_trained_one_after_another_and_then_together():
         ({"code": 65}, DIGITS, "code=65 is larger than an input of 64 values"),
         ({"noise_level": 1.5, "noise": "masking"}, DIGITS, "noise_level=1.5 of masking noise must"),
         ({"rho": 0.1}, DIGITS, "code_activation='linear' must be 'sigmoid' if rho is given"),
-        ({"loss": "bce"}, DIGITS.reshape(-1, 64) / 7, "loss='bce' needs images of uint8 pixels"),
+        (
+            {"loss": "bce"},
+            DIGITS.reshape(-1, 64) / 7,
+            "loss='bce' needs uint8 images, but the inputs are numeric rows",
+        ),
         ({"net": "lstm"}, DIGITS, "net='lstm' takes sequences, which cannot be reconstructed"),
         ({"net": "lenet", "pretrain_epochs": 1}, DIGITS, "needs a net whose layers are mirrored"),
         ({}, ["a", "b"], "x contains texts; it must be images or numbers"),

@@ -74,7 +74,9 @@ def test_collapsed_samples_are_named():
     row = {"validation/diversity": 0.9, "validation/classes": 9.0}
     assert not gan_warnings([row] * 3, "hinge", 10)
     alike, few = {**row, "validation/diversity": 0.2}, {**row, "validation/classes": 1.5}
-    assert "differ 20% as much" in gan_warnings([row, *[alike] * 3], "hinge", 10)[0]
+    assert (
+        "20% of the diversity of real inputs" in gan_warnings([row, *[alike] * 3], "hinge", 10)[0]
+    )
     assert "cover 1.5 of 10 classes" in gan_warnings([few] * 3, "wasserstein", 10)[0]
     assert not gan_warnings([few, few, row], "hinge", 10)
 
@@ -165,7 +167,7 @@ def test_contradictory_options_are_refused(options, says):
 
 
 def test_images_of_a_size_that_a_dcgan_cannot_make_are_refused():
-    with pytest.raises(InvalidArgument, match="of the size 30x30: .*pass --size 32"):
+    with pytest.raises(InvalidArgument, match="of size 30x30: .*pass --size 32"):
         DCGAN(scored_samples=0).fit(np.zeros((20, 30, 30), np.uint8), quiet=True)
 
 

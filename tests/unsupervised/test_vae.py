@@ -72,7 +72,7 @@ def test_numbers_get_a_gaussian_likelihood_with_a_learned_deviation():
 @pytest.mark.parametrize(
     ("options", "x", "says"),
     [
-        ({"binarize": True}, DIGITS.reshape(-1, 64) / 7, "binarize=True needs images"),
+        ({"binarize": True}, DIGITS.reshape(-1, 64) / 7, "binarize=True needs"),
         ({"likelihood": "bernoulli"}, DIGITS.reshape(-1, 64) / 7, "likelihood='bernoulli' needs"),
         ({"latent_dim": 65}, DIGITS, "latent_dim=65 is larger than an input of 64 values"),
     ],
