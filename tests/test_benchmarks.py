@@ -157,6 +157,7 @@ def test_work_that_ends_too_early_gives_no_rate(steady):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pins processes to CPUs")
+@pytest.mark.slow
 def test_stepping_pong_is_measured_on_one_core(compare):
     line = compare.ROWS[0].measurements[1]
     result = compare.measure(line, 0.5, compare.available_cpus(), Path(sys.executable))
@@ -231,6 +232,7 @@ def test_every_row_has_valid_flags(learning):
         assert find_recipe(work.flags.split()[1])
 
 
+@pytest.mark.slow
 def test_the_replay_benchmark_measures_every_kind(monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     assert importlib.import_module("replay").main(["--capacity", "400"]) == 0

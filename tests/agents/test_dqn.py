@@ -21,6 +21,16 @@ SMALL = {
     "epsilon_steps": 500,
     "learning_rate": 0.01,
 }
+BFLOAT16 = {"precision": "bfloat16"}
+FORMS: list[dict] = [
+    {},
+    {"double": True, "dueling": True},
+    {"n_step": 3, "prioritized": True},
+    {"noisy": True},
+    {"distribution": "c51", "v_min": 0.0, "v_max": 20.0},
+    {"distribution": "quantile", "n_atoms": 11},
+    {"tau": 0.05, "target_update_interval": 4, "epsilon_schedule": "exponential"},
+]
 SIX = {
     "double": True,
     "dueling": True,
@@ -152,15 +162,9 @@ def test_noise_changes_actions_values_only_while_exploring():
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        {"double": True, "dueling": True},
-        {"n_step": 3, "prioritized": True},
-        {"noisy": True},
-        {"distribution": "c51", "v_min": 0.0, "v_max": 20.0},
-        {"distribution": "quantile", "n_atoms": 11},
-        {"tau": 0.05, "target_update_interval": 4, "epsilon_schedule": "exponential"},
         {"overlap": False, "train_freq": 16, "gradient_steps": 4},
         SIX,
+        *(pytest.param(options, marks=pytest.mark.slow) for options in FORMS),
     ],
     ids=str,
 )
@@ -171,7 +175,9 @@ def test_every_form_of_the_algorithm_learns_which_action_pays(options):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"precision": "bfloat16"}, SIX], ids=["plain", "bfloat16", "all six"]
+    "options",
+    [{}, *(pytest.param(options, marks=pytest.mark.slow) for options in (BFLOAT16, SIX))],
+    ids=["plain", "bfloat16", "all six"],
 )
 def test_it_learns_from_images(options):
     agent, envs = dqn(
@@ -319,9 +325,8 @@ def test_a_resumed_run_with_a_compressed_buffer_equals_an_unbroken_one_bit_for_b
     assert metrics[0] == metrics[1]
 
 
-@pytest.mark.parametrize("options", [{}, SIX], ids=["plain", "all six"])
-def test_a_loss_that_is_no_number_stops_the_run(options):
-    agent, envs = dqn(Sign, **options)
+def test_a_loss_that_is_no_number_stops_the_run():
+    agent, envs = dqn(Sign)
     agent.net.variables[0].assign(np.full(agent.net.variables[0].shape, np.nan))
     with pytest.raises(AgentlabError, match="training diverged at step .* is nan"):
         agentlab.train(agent, envs, 400, quiet=True)

@@ -91,6 +91,7 @@ def test_dropout_leaves_out_a_fraction_and_keeps_the_mean():
     ],
     ids=["tqc", "droq"],
 )
+@pytest.mark.slow
 def test_the_variants_learn(options):
     agent, envs = make_sac(learning_rate=0.01, train_freq=8, gradient_steps=8, **options)
     agentlab.train(agent, envs, 1200, quiet=True)

@@ -25,7 +25,15 @@ def start(words, folder, shell="", **environ):
     command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, SCRIPT, *words.split()]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environ, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environ,
+        stdout=pipe,
+        stderr=pipe,
+        # Tests that run in the background would pass on that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_any_text_can_be_printed_in_any_encoding(monkeypatch):

@@ -182,6 +182,7 @@ def test_agents_are_judged_by_the_evaluation_at_the_end(call, faked):
     assert all("--no-video" in call and call[-2:] == ["--workers", "0"] for call in calls)
 
 
+@pytest.mark.slow
 def test_real_trials_are_runs_of_their_own(call, tmp_path):
     rng = np.random.default_rng(0)
     rows = [f"{a:.3f},{b:.3f},{a + 2 * b:.3f}" for a, b in rng.normal(size=(60, 2))]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 ROWS, COLUMNS, MEMORY_BUDGET = 1_000_000, 24, 4_000_000
 
@@ -32,6 +33,7 @@ print(json.dumps([peak() - before, len(table.columns.inputs), kind, sizes, r2]))
 """
 
 
+@pytest.mark.slow
 def test_a_million_rows_are_streamed_in_little_memory(tmp_path):
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(10_000, COLUMNS))

@@ -202,6 +202,7 @@ def test_json_lines_are_read_by_name(tmp_path):
         columns.read(write(tmp_path, '{"a": 1\n', "new.jsonl"))
 
 
+@pytest.mark.slow
 def test_forty_thousand_columns_are_read_in_seconds(tmp_path):
     rng = np.random.default_rng(0)
     n = 40_000
@@ -225,6 +226,7 @@ def test_durations_and_dates_of_a_dataframe_are_not_nanoseconds():
     assert columns.columns[1].mean == pytest.approx(1.5 * 86_400)
 
 
+@pytest.mark.slow
 def test_thousands_of_columns_of_texts_are_read_in_seconds(tmp_path):
     rng = np.random.default_rng(0)
     n = 3_000

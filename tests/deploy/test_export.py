@@ -95,7 +95,7 @@ def test_a_recurrent_network_for_any_length_needs_time_steps(tmp_path):
     with pytest.raises(AgentlabError, match="pass time_steps"):
         trace(model)
     assert trace(model, time_steps=7).inputs[0].shape == (None, 7, 3)
-    with pytest.raises(AgentlabError, match="time_steps=7 has no use"):
+    with pytest.raises(AgentlabError, match="time_steps=7 has no effect"):
         trace(make_model("mlp", (4,)), time_steps=7)
 
 

@@ -116,5 +116,5 @@ def test_gradients_are_right_with_one_iteration():
 
 def test_images_too_small_for_two_convolutions_are_refused():
     net = CapsNet(3, filters=4)
-    with pytest.raises(ValueError, match="must be 17 pixels wide and high"):
+    with pytest.raises(ValueError, match="must be at least 17 pixels wide and high"):
         net.build((None, 16, 28, 1))

@@ -7,7 +7,6 @@ import pytest
 from agentlab.errors import AgentlabError
 from agentlab.nets.headed import Headed
 from agentlab.nets.rnn import RNN
-from agentlab.runs import Run
 from agentlab.supervised import LanguageModel
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 120
@@ -85,19 +84,6 @@ def test_unknown_characters_have_a_loss_but_are_never_generated(model: LanguageM
         model.evaluate("the cät sat on the mat. " * 4)["loss"] > model.evaluate(TEXT[:96])["loss"]
     )
     assert "\ufffd" not in model.generate("é", 200, temperature=5.0)
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path) -> None:
-    texts = {}
-    for name, parts in (("whole", (3,)), ("parts", (1, 3))):
-        for epochs in parts:
-            path = tmp_path / name
-            run = Run.open(path) if path.exists() else Run.create(tmp_path, name, {})
-            with run:
-                model = LanguageModel(epochs=epochs, schedule="constant", **SMALL)
-                model.fit(TEXT, run=run, quiet=True)
-        texts[name] = (tmp_path / name / "metrics.csv").read_text(), model.generate("the ", 50)
-    assert texts["whole"] == texts["parts"]
 
 
 def test_invalid_arguments_raise_an_error_of_one_line(model: LanguageModel) -> None:

@@ -1,8 +1,6 @@
 """Translator: number words in reverse order, from one language to another."""
 
 import math
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -121,28 +119,6 @@ def test_every_net_trains_translates_and_is_loaded(net: str, tmp_path: Path) -> 
     assert loaded.target_tokenizer is not loaded.preprocessor
     assert loaded.predict(TEST[0]) == translator.predict(TEST[0])
     assert bool(translator.plots(*TEST)) == (net != "none")
-
-
-class Stopped(Translator):
-    """Is stopped by Ctrl-C after its first epoch."""
-
-    def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
-        os.kill(os.getpid(), signal.SIGINT)
-        return super().epoch_end(epoch, run)
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    options = {**SMALL, "epochs": 2, "units": 8, "embedding": 8, "dropout": 0.3}
-    whole, half = (Run.create(tmp_path, name, {}) for name in ("whole", "half"))
-    with whole:
-        Translator("luong", **options).fit(*TRAIN, run=whole, quiet=True)
-    with half:
-        stopped = Stopped("luong", **options).fit(*TRAIN, run=half, quiet=True)
-    assert stopped.interrupted and len(stopped.history) == 1
-    with Run.open(half.path) as again:
-        Translator("luong", **options).fit(*TRAIN, run=again, quiet=True)
-    metrics = [(run.path / "metrics.csv").read_bytes() for run in (whole, half)]
-    assert metrics[0] == metrics[1]
 
 
 def test_translations_are_logged_with_the_metrics(tmp_path: Path) -> None:
