@@ -5,18 +5,13 @@ The data are noise of the shape of MNIST, which does not affect the speed.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from metered import FOREVER, measure_fit, measure_keras_fit
 from steady import Meter, serve
 
 BATCH, LATENT, RATE, BETA = 64, 100, 2e-4, 0.5
-FOREVER = 10**6  # epochs
-
-
-class Measured(Exception):
-    """Stops training when the measurement is over."""
 
 
 def dcgan(meter: Meter) -> None:
@@ -24,17 +19,7 @@ def dcgan(meter: Meter) -> None:
     from agentlab.unsupervised import DCGAN
 
     gan = DCGAN(batch_size=BATCH, epochs=FOREVER, validation_split=0.0, scored_samples=0)
-    train_step = gan.train_step
-
-    def step_and_count(batch: Any) -> Any:
-        means = train_step(batch)
-        if meter.tick(len(batch.weights)):
-            raise Measured
-        return means
-
-    gan.train_step = step_and_count  # type: ignore[method-assign]
-    with suppress(Measured):
-        gan.fit(_images(), quiet=True)
+    measure_fit(meter, gan, _images())
 
 
 def dcgan_keras(meter: Meter) -> None:
@@ -78,22 +63,10 @@ def dcgan_keras(meter: Meter) -> None:
                 mean.update_state(value)
             return {mean.name: mean.result() for mean in self.means}
 
-    class Metered(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, number: int, logs: Any = None) -> None:
-            if meter.tick(BATCH):
-                raise Measured
-
     keras.utils.set_random_seed(0)
     plain = Plain()
     plain.compile()
-    with suppress(Measured):
-        plain.fit(
-            _images()[..., None],
-            batch_size=BATCH,
-            epochs=FOREVER,
-            verbose=0,
-            callbacks=[Metered()],
-        )
+    measure_keras_fit(meter, plain, _images()[..., None], batch=BATCH)
 
 
 def _images() -> Any:

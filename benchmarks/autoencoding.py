@@ -5,18 +5,13 @@ The data are noise of the shape of MNIST, which does not affect the speed.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from metered import FOREVER, measure_fit, measure_keras_fit
 from steady import Meter, serve
 
 BATCH, HIDDEN, LATENT, CODE, RATE = 128, 500, 20, 256, 2e-3
-FOREVER = 10**6  # epochs
-
-
-class Measured(Exception):
-    """Stops training when the measurement is over."""
 
 
 def autoencoder(meter: Meter) -> None:
@@ -114,31 +109,15 @@ def _measure(meter: Meter, cls: Any, **options: Any) -> None:
     trainer = cls(
         batch_size=BATCH, learning_rate=RATE, epochs=FOREVER, validation_split=0.0, **options
     )
-    train_step = trainer.train_step
-
-    def step_and_count(batch: Any) -> Any:
-        means = train_step(batch)
-        if meter.tick(len(batch.weights)):
-            raise Measured
-        return means
-
-    trainer.train_step = step_and_count
-    with suppress(Measured):
-        trainer.fit(_images(), quiet=True)
+    measure_fit(meter, trainer, _images())
 
 
 def _measure_keras(meter: Meter, net: Any) -> None:
     import keras
 
-    class Metered(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, number: int, logs: Any = None) -> None:
-            if meter.tick(BATCH):
-                raise Measured
-
     keras.utils.set_random_seed(0)
     net.compile(keras.optimizers.Adam(RATE))
-    with suppress(Measured):
-        net.fit(_images(), batch_size=BATCH, epochs=FOREVER, verbose=0, callbacks=[Metered()])
+    measure_keras_fit(meter, net, _images(), batch=BATCH)
 
 
 def _images() -> Any:

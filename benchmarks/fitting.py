@@ -6,10 +6,10 @@ The data are noise of the same shape as the real data, which does not affect the
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from metered import FOREVER, measure_fit, measure_keras_fit
 from steady import Meter, serve
 
 import agentlab
@@ -17,11 +17,6 @@ import agentlab
 IMAGES = 128  # per batch
 STREAMS, LENGTH, CHARACTERS, UNITS = 32, 64, 65, 512
 PAIRS, TOKENS, SUBWORDS, WIDTH = 64, 16, 6000, 256
-FOREVER = 10**6  # epochs
-
-
-class Measured(Exception):
-    """Stops training when the measurement is over."""
 
 
 def digits(meter: Meter) -> None:
@@ -127,21 +122,11 @@ def _sentences() -> tuple[Any, Any]:
 
 def _measure(meter: Meter, trainer: Any, data: tuple[Any, ...]) -> None:
     """Fit ``trainer`` in a run, as the command does, and count examples or tokens."""
-    train_step = trainer.train_step
-
-    def step_and_count(batch: Any) -> Any:
-        means = train_step(batch)
-        if meter.tick(batch.weights.size):
-            raise Measured
-        return means
-
-    trainer.train_step = step_and_count
     with (
         tempfile.TemporaryDirectory() as folder,
         agentlab.Run.create(folder, "benchmark", {}) as run,
-        suppress(Measured),
     ):
-        trainer.fit(*data, run=run, quiet=True)
+        measure_fit(meter, trainer, *data, run=run)
 
 
 def _measure_keras(
@@ -150,16 +135,10 @@ def _measure_keras(
     """Fit ``net`` with Keras, with Adam and the same metrics as agentlab."""
     import keras
 
-    class Metered(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, number: int, logs: Any = None) -> None:
-            if meter.tick(batch * steps):
-                raise Measured
-
     keras.utils.set_random_seed(0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     net.compile(keras.optimizers.Adam(1e-3, **options), loss, metrics=["accuracy"])
-    with suppress(Measured):
-        net.fit(x, y, batch, FOREVER, verbose=0, callbacks=[Metered()])
+    measure_keras_fit(meter, net, x, y, batch=batch, steps=steps)
 
 
 if __name__ == "__main__":

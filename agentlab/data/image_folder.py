@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from agentlab.data.batches import Arrays, Batch, Batches, split_indices
+from agentlab.data.batches import Batches, split_indices
 from agentlab.data.image_files import (
     SUFFIXES,
-    Header,
     files_below,
     find_images,
-    for_each,
-    read_header,
-    read_levels,
-    say_unreadable,
 )
 from agentlab.data.image_parts import find_parts, images_by_class
-from agentlab.data.images import Images
-from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
+from agentlab.data.image_splits import (
+    count_resized,
+    cropped_size,
+    fit_images,
+    in_batches,
+    readable_headers,
+)
+from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, say_sizes
 from agentlab.errors import AgentlabError
-
-SIDE = 128  # pixels to which the longer side of large images is reduced by default
 
 
 class ImageFolder:
@@ -83,26 +80,18 @@ class ImageFolder:
         examples = [[(p, label) for p, label in part if p in headers] for part in examples]
         if not examples[0]:
             raise AgentlabError(f"the folder {folders[0]} has no readable image")
-        deep = [p for p, _ in examples[0] if headers[p].deep]
-        first = cropped_size(headers[examples[0][0][0]].shape, crop)
-        shape = reduced_size(first) if size is None else as_pair(size)
-        gray = all(headers[p].gray for p, _ in examples[0])
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
+        files = [[p for p, _ in part] for part in examples]
+        self.preprocessor = fit_images(files[0], headers, size, crop)
+        first = cropped_size(headers[files[0][0]].shape, crop)
+        shape = (self.preprocessor.height, self.preprocessor.width)
         self._reduced_from = first if size is None and shape != first else None
-        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
+        self._resized = count_resized(headers, self.preprocessor)
         self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
         self._sizes = [len(part) for part in examples]
-        area = shape[0] * shape[1] * self.preprocessor.channels
-        kept = choose_kept([n * area for n in self._sizes], memory_budget)
-        batches: list[Batches | None] = []
-        for number, part in enumerate(examples):
-            paths = [path for path, _ in part]
-            labels = np.array([label for _, label in part], np.int32)
-            if number in kept:
-                batches.append(Arrays(self.preprocessor.decode(paths), labels))
-            else:
-                batches.append(DecodedImages(self.preprocessor, paths, labels) if part else None)
-        train, self.validation, self.test = batches
+        labels = [np.array([label for _, label in part], np.int32) for part in examples]
+        train, self.validation, self.test = in_batches(
+            self.preprocessor, files, labels, memory_budget
+        )
         assert train is not None
         self.train: Batches = train
 
@@ -137,32 +126,6 @@ class ImageFolder:
         if self._skipped:
             lines.append(f"skipped: {self._skipped:,} files without an image suffix")
         return "\n".join(lines)
-
-
-class DecodedImages:
-    """``Batches`` of images that are decoded in each epoch."""
-
-    ragged = False
-
-    def __init__(
-        self, preprocessor: Images, paths: list[Path], labels: npt.NDArray[np.int32]
-    ) -> None:
-        self.size = len(paths)
-        self._preprocessor, self._paths, self.targets = preprocessor, paths, labels
-
-    def count(self, batch: int) -> int:
-        """Return the number of batches per epoch."""
-        return -(-self.size // batch)
-
-    def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
-        """Iterate over all images once; see ``Batches``."""
-        order = np.arange(self.size)
-        if seed is not None:
-            order = np.random.default_rng(seed).permutation(self.size)
-        for start in range(0, self.size, batch):
-            chosen = order[start : start + batch]
-            images = self._preprocessor.decode([self._paths[i] for i in chosen])
-            yield Batch(images, self.targets[chosen], np.ones(len(chosen), np.float32))
 
 
 def _split(
@@ -217,49 +180,3 @@ def _is_unlabeled(folder: Path | None) -> bool:
     if folder is None or any(entry.is_dir() for entry in folder.iterdir()):
         return False
     return bool(find_images(folder))
-
-
-def readable_headers(
-    examples: list[list[tuple[Path, int]]], skip: bool
-) -> tuple[dict[Path, Header], list[Path]]:
-    """Return the headers of the images that can be read, and the other files.
-
-    Args:
-        examples: the files of each split, with their classes.
-        skip: whether to leave out files that cannot be read.
-
-    Raises:
-        AgentlabError: for files that cannot be read, unless they are skipped.
-    """
-    headers: dict[Path, Header] = {}
-
-    def read(path: Path) -> None:
-        headers[path] = read_header(path)
-
-    bad = for_each([path for part in examples for path, _ in part], read)
-    if bad and not skip:
-        raise AgentlabError(
-            f"{say_unreadable([error for _, error in bad])}; correct them, or pass "
-            "--skip-unreadable to leave them out"
-        )
-    return headers, [path for path, _ in bad]
-
-
-def cropped_size(shape: tuple[int, int], crop: int | None) -> tuple[int, int]:
-    """Return the height and width of an image of this ``shape`` after cropping."""
-    return shape if crop is None else (min(crop, shape[0]), min(crop, shape[1]))
-
-
-def reduced_size(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return a height and width with at most ``SIDE`` pixels on the longer side.
-
-    >>> reduced_size((3024, 4032)), reduced_size((28, 28))
-    ((96, 128), (28, 28))
-    """
-    factor = min(1.0, SIDE / max(shape))
-    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
-
-
-def as_pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Return a height and width from one size for both, or from both."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])

@@ -6,18 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from agentlab.data.batches import Arrays, Batches, split_indices
-from agentlab.data.image_files import SUFFIXES, find_images, read_levels
-from agentlab.data.image_folder import (
-    DecodedImages,
-    as_pair,
-    cropped_size,
-    readable_headers,
-    reduced_size,
-)
+from agentlab.data.batches import Batches, split_indices
+from agentlab.data.image_files import SUFFIXES, find_images
 from agentlab.data.image_parts import find_parts
-from agentlab.data.images import Images
-from agentlab.data.splits import MEMORY_BUDGET, check_fractions, choose_kept, say_sizes
+from agentlab.data.image_splits import count_resized, fit_images, in_batches, readable_headers
+from agentlab.data.splits import MEMORY_BUDGET, check_fractions, say_sizes
 from agentlab.errors import AgentlabError
 
 
@@ -67,25 +60,13 @@ class UnlabeledImages:
         files = [[file for file in part if file in headers] for part in files]
         if not files[0]:
             raise AgentlabError(f"the folder {path} has no readable image")
-        first = cropped_size(headers[files[0][0]].shape, crop)
-        shape = reduced_size(first) if size is None else as_pair(size)
-        gray = all(headers[file].gray for file in files[0])
-        deep = [file for file in files[0] if headers[file].deep]
-        self.preprocessor = Images(*shape, 1 if gray else 3, levels=read_levels(deep), crop=crop)
-        self._resized = sum(cropped_size(h.shape, crop) != shape for h in headers.values())
+        self.preprocessor = fit_images(files[0], headers, size, crop)
+        self._resized = count_resized(headers, self.preprocessor)
         self._sizes = [len(part) for part in files]
-        area = shape[0] * shape[1] * self.preprocessor.channels
-        kept = choose_kept([n * area for n in self._sizes], memory_budget)
-        batches: list[Batches | None] = []
-        for number, part in enumerate(files):
-            nothing = np.zeros(len(part), np.int32)
-            if not part:
-                batches.append(None)
-            elif number in kept:
-                batches.append(Arrays(self.preprocessor.decode(part), nothing))
-            else:
-                batches.append(DecodedImages(self.preprocessor, part, nothing))
-        train, self.validation, self.test = batches
+        labels = [np.zeros(n, np.int32) for n in self._sizes]
+        train, self.validation, self.test = in_batches(
+            self.preprocessor, files, labels, memory_budget
+        )
         assert train is not None
         self.train: Batches = train
 

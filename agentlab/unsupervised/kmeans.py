@@ -11,11 +11,10 @@ import numpy as np
 from agentlab.config import Options, option
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
-from agentlab.lazy import keras
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
-from agentlab.unsupervised.rows import PROJECTED, RowEstimator, validation_rows
+from agentlab.unsupervised.rows import RowEstimator
 from agentlab.unsupervised.som import nearest
 
 if TYPE_CHECKING:
@@ -95,14 +94,7 @@ class KMeans(RowEstimator):
         centers = self._streamed(x) if streamed else self._in_memory(self.rows(x))
         self.inertia_ = sum(float(nearest(block, centers)[1].sum()) for block in self.blocks(x))
         self.cluster_centers_ = centers
-        parts = {"train": x, "validation": validation_rows(validation_data)}
-        metrics = {
-            f"{part}/{name}": value
-            for part, held in parts.items()
-            if held is not None
-            for name, value in self.evaluate(held).items()
-        }
-        return self.log([metrics], run, callbacks)
+        return self.log_evaluation(x, validation_data, run, callbacks)
 
     def _in_memory(self, rows: Array) -> Array:
         distinct = (
@@ -209,11 +201,7 @@ class KMeans(RowEstimator):
 
         It also returns ``distances``, float32 ``[n, n_clusters]``.
         """
-        fitted = self.fitted_preprocessor
-        raw = fitted.inference_inputs()
-        found = self.layer()(fitted.inference(raw))
-        best = keras.ops.cast(keras.ops.argmin(found, -1), "int32")
-        return keras.Model(raw, {"predictions": best, "distances": found}, name=self.name)
+        return self.nearest_model(self.layer())
 
     def tabulate(
         self, source: str, *, encoding: str | None = None, **options: Any
@@ -244,7 +232,7 @@ class KMeans(RowEstimator):
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
         """Return some held-out examples, their clusters, and thumbnails for images."""
-        first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+        first = self.first_inputs(x)
         return self.rows(first), self.predict(first), first if self.is_image else None
 
 

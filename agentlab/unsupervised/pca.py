@@ -18,10 +18,8 @@ from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
 from agentlab.unsupervised.covariance import Analysis, decompose, diagonalize
 from agentlab.unsupervised.rows import (
-    PROJECTED,
     RowEstimator,
     say_columns,
-    validation_rows,
     warn_constant,
 )
 
@@ -128,14 +126,7 @@ class PCA(RowEstimator):
             variance = self._analyze(decompose(self.rows(x)))
         self._check_constant(variance, wanted)
         self._keep(self._count(wanted))
-        parts = {"train": x, "validation": validation_rows(validation_data)}
-        metrics = {
-            f"{part}/{name}": value
-            for part, held in parts.items()
-            if held is not None
-            for name, value in self.evaluate(held).items()
-        }
-        return self.log([metrics], run, callbacks)
+        return self.log_evaluation(x, validation_data, run, callbacks)
 
     def _analyze(self, found: Analysis) -> Array:
         """Store the fitted components, and return the variance of each column."""
@@ -282,6 +273,6 @@ class PCA(RowEstimator):
 
     def projection(self, x: Any, y: Any = None) -> tuple[Array, Any, Array | None]:
         """Return the coordinates of some held-out examples, their labels and images."""
-        first: Any = next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+        first = self.first_inputs(x)
         codes = self.transform(first)
         return codes, self.labels_of(x, y, len(codes)), first if self.is_image else None

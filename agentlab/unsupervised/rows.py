@@ -15,6 +15,7 @@ from agentlab.data.numbers import Numbers
 from agentlab.data.raw_inputs import as_numbers, check_shape
 from agentlab.errors import InvalidArgument
 from agentlab.estimator import Estimator
+from agentlab.lazy import keras
 from agentlab.runs import Run
 from agentlab.training.callbacks import Callback, Callbacks
 from agentlab.training.examples import is_batches
@@ -116,6 +117,10 @@ class RowEstimator(Presented, Estimator):
         """Whether the raw inputs are images."""
         return self.fitted_preprocessor.dtype == "uint8"
 
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
+        """Return the metrics of raw inputs or ``Batches``; a subclass defines them."""
+        raise NotImplementedError
+
     def log(
         self, rows: Sequence[Mapping[str, float]], run: Run | None, callbacks: Sequence[Callback]
     ) -> Self:
@@ -131,6 +136,35 @@ class RowEstimator(Presented, Estimator):
             told.on_metrics(number, row)
         told.on_end()
         return self
+
+    def log_evaluation(
+        self, x: Any, validation_data: Any, run: Run | None, callbacks: Sequence[Callback]
+    ) -> Self:
+        """Log the metrics of the training and validation inputs as one row; return ``self``."""
+        parts = {"train": x, "validation": validation_rows(validation_data)}
+        metrics = {
+            f"{part}/{name}": value
+            for part, inputs in parts.items()
+            if inputs is not None
+            for name, value in self.evaluate(inputs).items()
+        }
+        return self.log([metrics], run, callbacks)
+
+    def first_inputs(self, x: Any) -> Any:
+        """Return the first raw inputs, or those of ``Batches``, for TensorBoard's projector."""
+        return next(iter(x.epoch(PROJECTED))).inputs if is_batches(x) else x[:PROJECTED]
+
+    def nearest_model(self, layer: Any) -> Any:
+        """Return a Keras model from raw inputs to the nearest center or unit, and the distances.
+
+        Args:
+            layer: a layer from preprocessed inputs to distances, ``[n, centers]``.
+        """
+        fitted = self.fitted_preprocessor
+        raw = fitted.inference_inputs()
+        found = layer(fitted.inference(raw))
+        best = keras.ops.cast(keras.ops.argmin(found, -1), "int32")
+        return keras.Model(raw, {"predictions": best, "distances": found}, name=self.name)
 
     def labels_of(self, x: Any, y: Any, limit: int) -> Any:
         """Return the labels of the first examples, for plots: ``y``, or their indices."""

@@ -12,7 +12,6 @@ import numpy as np
 from agentlab.config import Options, option
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import keras
 from agentlab.runs import Progress, Run
 from agentlab.training.callbacks import Callback
 from agentlab.training.examples import is_batches
@@ -212,11 +211,8 @@ class SOM(RowEstimator):
 
         fitted = self.fitted_preprocessor
         self.check_fitted()
-        raw = fitted.inference_inputs()
         layer = distances_to(self.weights_, fitted.input_shape, fitted.scale, name="units")
-        found = layer(fitted.inference(raw))
-        best = keras.ops.cast(keras.ops.argmin(found, -1), "int32")
-        return keras.Model(raw, {"predictions": best, "distances": found}, name=self.name)
+        return self.nearest_model(layer)
 
     def tabulate(
         self, source: str, *, encoding: str | None = None, **options: Any
