@@ -11,8 +11,14 @@ RECIPES = [
         "mnist",
         MNIST,
         "gan",
-        {"hidden": (512, 512), "epochs": 40, "batch_size": 128, "label_smoothing": 0.1},
-        source="Goodfellow et al. 2014; Adam as in Radford et al. 2016",
+        {
+            "epochs": 30,
+            "batch_size": 64,
+            "learning_rate": 5e-4,
+            "loss": "hinge",
+            "spectral_norm": True,
+        },
+        source="Goodfellow et al. 2014; loss and normalization of Miyato et al. 2018",
     ),
     Recipe(
         "mnist-dcgan",
@@ -20,7 +26,7 @@ RECIPES = [
         "mnist",
         MNIST,
         "dcgan",
-        {"epochs": 20, "batch_size": 64},
+        {"epochs": 10, "batch_size": 64},
         source="Radford, Metz and Chintala 2016",
     ),
     Recipe(
