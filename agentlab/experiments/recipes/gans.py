@@ -26,7 +26,7 @@ RECIPES = [
         "mnist",
         MNIST,
         "dcgan",
-        {"epochs": 10, "batch_size": 64},
+        {"epochs": 6, "batch_size": 64},
         source="Radford, Metz and Chintala 2016",
     ),
     Recipe(
