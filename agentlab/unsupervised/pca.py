@@ -126,7 +126,11 @@ class PCA(RowEstimator):
             variance = self._analyze(decompose(self.rows(x)))
         self._check_constant(variance, wanted)
         self._keep(self._count(wanted))
-        return self.log_evaluation(x, validation_data, run, callbacks)
+        # The variance of the components determines the metrics, without another pass over x.
+        kept = float(self.explained_variance_ratio_.sum())
+        loss = max(1 - kept, 0.0) * float(variance.sum()) * (rows - 1) / rows / inputs
+        metrics = {"loss": loss, "explained_variance": kept}
+        return self.log_evaluation(metrics, validation_data, run, callbacks)
 
     def _analyze(self, found: Analysis) -> Array:
         """Store the fitted components, and return the variance of each column."""
