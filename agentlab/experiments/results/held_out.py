@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agentlab.data.column_tensors import signature_names
+from agentlab.deploy.samples import VOCABULARY, random_inputs
 from agentlab.deploy.signature import TensorInfo, Tensors
 from agentlab.errors import AgentlabError
 from agentlab.experiments.trainer_run import TrainerPlan
@@ -18,7 +19,6 @@ from agentlab.runs.config_file import CONFIG
 
 EXAMPLES = 2_000  # at most
 RANDOM = 64
-VOCABULARY = 10  # random ids are smaller
 
 
 @dataclass(frozen=True)
@@ -90,26 +90,14 @@ def _of_split(
 def random_examples(
     infos: Sequence[TensorInfo], preprocessor: Any = None, ids: int = VOCABULARY
 ) -> Examples:
-    """Return random inputs: normal numbers, bytes, small ids and empty texts.
+    """Return random inputs; see ``random_inputs``.
 
     Args:
         infos: the inputs.
         preprocessor: the preprocessor of raw inputs, whose means and deviations numbers have.
         ids: the number of different ids.
     """
-    rng, inputs = np.random.default_rng(0), {}
-    scales = _scales(preprocessor)
-    for info in infos:
-        shape = (RANDOM, *(10 if size is None else size for size in info.shape[1:]))
-        if info.dtype == "string":
-            inputs[info.name] = np.full(shape, "", object)
-        elif info.dtype == "uint8":
-            inputs[info.name] = rng.integers(0, 256, shape).astype(np.uint8)
-        elif info.dtype.startswith("int"):
-            inputs[info.name] = rng.integers(0, ids, shape).astype(info.dtype)
-        else:
-            mean, deviation = scales.get(info.name, (0.0, 1.0))
-            inputs[info.name] = (mean + deviation * rng.normal(size=shape)).astype(info.dtype)
+    inputs = random_inputs(infos, RANDOM, ids, _scales(preprocessor))
     return Examples(inputs, None, f"{RANDOM} random examples")
 
 
