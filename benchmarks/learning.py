@@ -3,7 +3,8 @@
     python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
 Finished runs are skipped, interrupted runs are resumed, and missing runs are trained, one after
-another, each with the command shown in the tables. ``--write`` only writes the tables.
+another, each with the command shown in the tables. ``--write`` only writes the tables. A page
+none of whose runs is in the folder stays as it is.
 """
 
 from __future__ import annotations
@@ -53,13 +54,14 @@ def main(words: list[str] | None = None) -> int:
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
                 shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
-    for name, text in (
-        ("learning", page),
-        ("supervised", supervised_page),
-        ("unsupervised", unsupervised_page),
+    for name, works, text in (
+        ("learning", WORKS, page),
+        ("supervised", FITS, supervised_page),
+        ("unsupervised", UNSUPERVISED, unsupervised_page),
     ):
-        (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
-        print(f"wrote {DOCS / name}.md")
+        if any(finished(work, options.runs) for work in works):
+            (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
+            print(f"wrote {DOCS / name}.md")
     return 0
 
 

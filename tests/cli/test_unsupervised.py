@@ -8,9 +8,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from agentlab.cli import main
+from agentlab.cli.fit import UNLABELED, make_parser
+from agentlab.cli.flags import default_values
 from agentlab.errors import AgentlabError
 from agentlab.experiments.results.inpaint import fill_in, read_mask
 from agentlab.experiments.runs import open_run
+from agentlab.registry import trainer_class
 
 SHORT = "--epochs 2 --batch-size 64 --hidden 16"
 DIGITS = (load_digits().images * 15.9).astype(np.uint8)
@@ -45,6 +48,12 @@ def test_a_finished_run_can_be_continued_for_more_epochs(trained, call):
     assert (plan.trainer, plan.source.images) == ("vae", str(trained / "digits"))
     result = call(f"fit-unsupervised --resume {trained}/runs/digits --latent-dim 3")
     assert result.code == 2 and "--latent-dim 3 cannot be changed" in result.err
+
+
+def test_no_option_of_a_trainer_hides_another_flag_of_the_command():
+    for name in UNLABELED:
+        known = make_parser(name, trainer_class(name).Config, command="fit-unsupervised").fields
+        assert {"csv", *default_values(trainer_class(name).Config)} <= set(known)
 
 
 def test_each_command_writes_a_file_and_says_where(trained, call, tmp_path):

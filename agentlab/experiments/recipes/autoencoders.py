@@ -49,7 +49,7 @@ RECIPES = [
             "code_activation": "relu",
             "noise": "gaussian",
             "noise_level": 0.3,
-            "epochs": 8,
+            "epochs": 20,
         },
         source="Gulli and Kapoor 2017, chapter 8; Vincent et al. 2010",
     ),
