@@ -167,7 +167,7 @@ class CapsuleClassifier(Classifier):
         capsules = self.capsules(x)
         chosen = np.linalg.norm(capsules, axis=-1).argmax(-1) if classes is None else classes
         images = self.net.scale * self.decode_capsules(capsules, np.asarray(chosen))
-        return np.rint(images).astype(np.uint8) if self.net.scale == 255 else images
+        return np.asarray(np.rint(images).astype(np.uint8) if self.net.scale == 255 else images)
 
     def decode_capsules(self, capsules: Array, classes: Array) -> Array:
         """Return images decoded from ``capsules`` ``[n, classes, dimension]``, from 0 to 1."""

@@ -24,7 +24,7 @@ def gan_plots(gan: GAN) -> dict[str, Figure]:
     if len(shape) != 3 or shape[-1] not in (1, 3):
         return {}
     ends = gan.codes(2 * ROWS, np.random.default_rng(0)).reshape(2, ROWS, -1)
-    way = np.concatenate([gan.between(*pair, COLUMNS) for pair in ends.swapaxes(0, 1)])
+    way = np.concatenate([gan.between(a, b, COLUMNS) for a, b in ends.swapaxes(0, 1)])
     return {
         "samples": image_sheet(gan.sample(SHOWN), "samples from random codes"),
         "interpolations": image_sheet(gan.decode(way), "interpolations between codes", COLUMNS),

@@ -45,5 +45,5 @@ def interpolate(
     if hasattr(learner, "between"):
         way = learner.between(*codes, steps)
     else:
-        way = np.linspace(*codes, steps, dtype=np.float32)  # [steps, code_size]
+        way = np.linspace(codes[0], codes[1], steps, dtype=np.float32)  # [steps, code_size]
     return write_examples(out, learner.decode(way), steps)
