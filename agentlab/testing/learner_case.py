@@ -56,7 +56,7 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "autoencoder": [
         (
             "images",
-            {"hidden": (), "code": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
+            {"hidden": (), "code_size": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
         ),
     ],
     "vae": [("points", {"latent_dim": 2})],

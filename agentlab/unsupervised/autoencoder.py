@@ -27,7 +27,7 @@ class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
     """Hyperparameters of ``autoencoder``."""
 
     hidden: tuple[int, ...] = override(TorsoChoice, "hidden", (128,))
-    code: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
+    code_size: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
     code_activation: str = option("linear", "activation of the code, a Keras name")
     tied: bool = option(False, "tie the decoder's kernels to the encoder's, transposed (mlp only)")
     loss: Literal["mse", "bce"] = option(
@@ -85,7 +85,7 @@ class Autoencoder(Reconstructing):
         self.net = EncoderDecoder(
             self.make_torso(data),
             shape,
-            config.code,
+            config.code_size,
             config.code_activation,
             config.tied,
             seed=self.seed,
@@ -97,10 +97,10 @@ class Autoencoder(Reconstructing):
         config, size = self.config, math.prod(self.input_shape(data))
         if not hasattr(self.net, "encode") or not hasattr(self.net, "decode"):
             raise AgentlabError("the net must be an agentlab.nets.autoencoder.EncoderDecoder")
-        if self.net.code > size and config.noise == "none" and config.rho is None:
+        if self.net.code_size > size and config.noise == "none" and config.rho is None:
             raise InvalidArgument(
-                f"code={self.net.code} is larger than an input of {size} values, so the network "
-                "could just copy it; choose a smaller code, or set noise or rho"
+                f"code_size={self.net.code_size} is larger than an input of {size} values, so the "
+                "network could just copy it; choose a smaller code, or set noise or rho"
             )
         if config.pretrain_epochs and not self.net.depth:
             raise InvalidArgument(
@@ -135,7 +135,7 @@ class Autoencoder(Reconstructing):
             return self._layer_losses(inputs, self._layer)
         noisy = self.corrupted(inputs, training)
         scale = self.preprocessor.scale if self.preprocessor else 1.0
-        codes = tf.cast(self.net.encode(noisy * scale, training), tf.float32)  # [b, code]
+        codes = tf.cast(self.net.encode(noisy * scale, training), tf.float32)  # [b, code_size]
         outputs = tf.cast(self.net.decode(codes, training), tf.float32)  # [b, ...]
         found = self.errors(inputs, outputs)
         if config.loss == "bce":
@@ -167,7 +167,7 @@ class Autoencoder(Reconstructing):
         share = weights / tf.maximum(tf.reduce_sum(weights), 1e-9)
         mean = tf.clip_by_value(tf.linalg.matvec(codes, share, transpose_a=True), 1e-6, 1 - 1e-6)
         divergence = rho * tf.math.log(rho / mean)
-        divergence += (1 - rho) * tf.math.log((1 - rho) / (1 - mean))  # [code]
+        divergence += (1 - rho) * tf.math.log((1 - rho) / (1 - mean))  # [code_size]
         size = math.prod(inputs.shape[1:])
         return self.config.sparsity_weight * tf.reduce_sum(divergence) / size
 

@@ -60,26 +60,26 @@ class Reconstructing(UnlabeledTrainer):
         return {"mse": tf.reduce_mean(tf.reshape(error, (tf.shape(error)[0], -1)), -1)}
 
     def encode(self, x: Any) -> Array:
-        """Return the codes of raw inputs, float32 ``[n, code]``."""
+        """Return the codes of raw inputs, float32 ``[n, code_size]``."""
         inputs = self.inputs_of(x)
         self.check_fitted()
         return self.in_blocks("encode", self.codes_of, inputs)
 
     def codes_of(self, inputs: Any) -> Any:
-        """Return the codes of a tensor of network inputs, ``[b, code]``."""
+        """Return the codes of a tensor of network inputs, ``[b, code_size]``."""
         return tf.cast(self.net.encode(inputs), tf.float32)
 
     def decode(self, codes: Any) -> Array:
-        """Return the inputs decoded from codes ``[n, code]``, in the units of the raw inputs.
+        """Return the inputs decoded from codes ``[n, code_size]``, in the units of the raw inputs.
 
         Raises:
             InvalidArgument: for codes of another size.
         """
         self.check_fitted()
         codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.net.code:
+        if codes.ndim != 2 or codes.shape[1] != self.net.code_size:
             raise InvalidArgument(
-                f"codes has the shape {list(codes.shape)}; it must be [n, {self.net.code}]"
+                f"codes has the shape {list(codes.shape)}; it must be [n, {self.net.code_size}]"
             )
         return self.raw(
             self.in_blocks("decode", lambda c: self.finished(self.net.decode(c)), codes)

@@ -82,7 +82,7 @@ def test_rows_of_a_csv_file_need_no_target(call, tmp_path):
         f"{a:.3f},{2 * a:.3f},{k}" for a, k in zip(rng.normal(size=80), "xy" * 40, strict=True)
     ]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,kind", *lines]))
-    words = "fit-unsupervised --csv rows.csv --target kind --epochs 2 --hidden 4 --code 1"
+    words = "fit-unsupervised --csv rows.csv --target kind --epochs 2 --hidden 4 --code-size 1"
     result = call(words)
     assert result.code == 0, result.err
     assert "reconstruct runs/rows" in result.out and "inpaint" not in result.out
@@ -113,7 +113,7 @@ def test_mistakes_are_named_in_one_sentence(refused, words, parts):
 def test_a_learner_that_cannot_do_what_a_command_needs_is_refused(trained, refused, call, tmp_path):
     from agentlab.unsupervised import Autoencoder
 
-    Autoencoder(hidden=(4,), code=2, epochs=1).fit(DIGITS[:64], quiet=True).save("saved")
+    Autoencoder(hidden=(4,), code_size=2, epochs=1).fit(DIGITS[:64], quiet=True).save("saved")
     refused("generate saved", "holds the trainer 'autoencoder', which cannot generate examples")
 
 
