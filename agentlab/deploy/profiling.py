@@ -153,9 +153,7 @@ def _time(call: Callable[[], Any], calls: int) -> float:
     return 1_000 * (time.perf_counter() - start) / calls
 
 
-def _profile(
-    events: Any, calls: int, call_ms: float, plain_ms: float, runtime: str
-) -> Profile:
+def _profile(events: Any, calls: int, call_ms: float, plain_ms: float, runtime: str) -> Profile:
     """Sum events (kind, milliseconds, bytes) of several calls by kind."""
     costs: dict[str, Cost] = {}
     for kind, ms, memory in events:
