@@ -22,7 +22,7 @@ from agentlab.experiments.paths import absolute
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
 from agentlab.experiments.source import FILES, Source
-from agentlab.experiments.trainer_run import Fitting
+from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.training_data import choose_trainer
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
