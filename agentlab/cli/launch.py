@@ -55,10 +55,7 @@ def check_command(command: list[str], wanted: Processes) -> None:
         return  # the run knows its strategy
     expected = "ps" if wanted.ps else "multiworker"
     pairs = zip(command, [*command[1:], ""], strict=True)
-    if (
-        f"--strategy={expected}" not in command
-        and ("--strategy", expected) not in {*pairs}
-    ):
+    if f"--strategy={expected}" not in command and ("--strategy", expected) not in {*pairs}:
         raise AgentlabError(
             f"the command after -- needs --strategy {expected}, since launch starts "
             + ("parameter servers" if wanted.ps else "no parameter servers (--ps)")
