@@ -44,6 +44,14 @@ UNSUPERVISED = (
         plot="weights.png",
     ),
     _Row(
+        "mnist-sparse-autoencoder-005",
+        "--recipe mnist-sparse-autoencoder --rho 0.05",
+        1,
+        "mse",
+        "0.006",
+        plot="weights.png",
+    ),
+    _Row(
         "mnist-denoising",
         "--recipe mnist-denoising",
         1,

@@ -62,6 +62,7 @@ class Run:
     """
 
     keep = 3
+    follows = False  # whether another process writes the run; see ``FollowingRun``
 
     def __init__(self, path: Path, config: dict[str, Any], edited: bool = False) -> None:
         self.path, self.config, self.edited = path, config, edited

@@ -21,6 +21,8 @@ from agentlab.training.stages import Stage
 from agentlab.unsupervised.corruption import Noise, corrupt
 from agentlab.unsupervised.reconstructing import Reconstructing
 
+DARK = 0.01  # the least mean square of an image's pixels that its error is divided by
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
@@ -191,10 +193,17 @@ class Autoencoder(Reconstructing):
         return means
 
     def scores_of(self, inputs: Array) -> Array:
-        """Return the squared error of each input's reconstruction, float32 ``[n]``."""
+        """Return the squared error of each input's reconstruction, float32 ``[n]``.
+
+        For images it is divided by the mean square of the pixels, since the error of an image grows
+        with what is drawn in it: digits of thick strokes would look less familiar than other
+        characters of thin ones.
+        """
 
         def errors(inputs: Any) -> Any:
-            return self.errors(self.scaled(inputs), self.net(inputs, training=False))["mse"]
+            clean = self.scaled(inputs)
+            error = self.errors(clean, self.net(inputs, training=False))["mse"]
+            return error / tf.maximum(_mean(tf.square(clean)), DARK) if self.pixels else error
 
         return self.in_blocks("errors", errors, inputs)
 

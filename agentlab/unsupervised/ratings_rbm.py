@@ -260,11 +260,11 @@ class RatingsRBM(Recommending, Trainer):
         return -self.evaluate(*data)["rmse"]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot predicted against true ratings, and the cases' hidden features."""
-        from agentlab.plots.predictions import residuals
+        """Plot the distribution of the predicted ratings for each true rating."""
+        from agentlab.plots.predictions import predicted_ratings
 
         x, y = check_ratings(x, y)
-        return {"ratings": residuals(y, self.predict(x), "rating")}
+        return {"ratings": predicted_ratings(y, self.predict(x))}
 
     def inference_model(self) -> Any:
         """Return a Keras model from levels ``[n, units]`` to all expected ratings.

@@ -85,6 +85,7 @@ def test_rows_of_a_csv_file_need_no_target(call, tmp_path):
     words = "fit-unsupervised --csv rows.csv --target kind --epochs 2 --hidden 4 --code-size 1"
     result = call(words)
     assert result.code == 0, result.err
+    assert "reconstruct runs/rows" in result.out and "inpaint" not in result.out
     assert call("encode runs/rows rows.csv --out codes.csv").code == 0
     with (tmp_path / "codes.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 80
