@@ -15,11 +15,13 @@ mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
 minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
 minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
 deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
+serve = ["fastapi>=0.115", "uvicorn>=0.30", "httptools>=0.6"]  # httptools parses requests in C
 test = [
     *compress,
     *box2d,
     *mujoco,
     *deploy,
+    *serve,
     "pytest>=8",
     "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
@@ -68,6 +70,7 @@ setup(
         "minigrid": minigrid,
         "minatar": minatar,
         "deploy": deploy,
+        "serve": serve,
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },

@@ -37,6 +37,7 @@ COMMANDS = {
     "recommend": "recommend items to a user",
     "anomaly": "compute the anomaly scores of inputs",
     "export": "write a trained network to a LiteRT, ONNX or SavedModel file",
+    "serve": "serve exported models over HTTP",
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
     "doctor": "show devices and versions, and test that training works",
     "launch": "run `fit` in several processes",

@@ -1,7 +1,8 @@
-"""The optional packages of export."""
+"""The optional packages of export and serving."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 from agentlab.errors import AgentlabError
@@ -14,13 +15,24 @@ NEEDED = {  # modules by format, and the packages that contain them
 
 
 def check_packages(format: str) -> None:
-    """Raise ``AgentlabError`` if a package is missing.
+    """Raise ``AgentlabError`` if a package of a format is missing.
 
     Args:
         format: a key of ``NEEDED``.
     """
-    missing = [package for module, package in NEEDED[format].items() if find_spec(module) is None]
+    check_modules(f"format={format!r}", NEEDED[format], "deploy")
+
+
+def check_modules(what: str, packages: Mapping[str, str], extra: str) -> None:
+    """Raise ``AgentlabError`` if a module is missing, with the line that installs it.
+
+    Args:
+        what: what needs the modules.
+        packages: the packages that contain them, by module.
+        extra: the extra of agentlab that installs them.
+    """
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
         raise AgentlabError(
-            f"format={format!r} needs {', '.join(missing)}: run `pip install 'agentlab[deploy]'`"
+            f"{what} needs {', '.join(missing)}: run `pip install 'agentlab[{extra}]'`"
         )

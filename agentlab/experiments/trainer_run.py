@@ -213,7 +213,7 @@ class _TrainerTraining:
             report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
-        if trainer.history:
+        if len(trainer.history) > 1:  # a single point is no curve
             report("plot", plot_history(run.place()))
         for name, figure in trainer.plots(*data.test).items():
             report("plot", _draw(figure, run, name, len(trainer.history)))
