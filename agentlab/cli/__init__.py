@@ -39,6 +39,7 @@ COMMANDS = {
     "export": "write a trained network to a LiteRT, ONNX or SavedModel file",
     "serve": "serve exported models over HTTP",
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
+    "profile": "show the time and memory of each operation of a network",
     "doctor": "show devices and versions, and test that training works",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
