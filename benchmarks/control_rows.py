@@ -8,7 +8,7 @@ from measurements import Measurement, Ratio, Row
 
 CHEETAH, CARTPOLE = "HalfCheetah-v5", "CartPole-v1"
 NETS = {"policy_kwargs": {"net_arch": [256, 256]}}
-OFF_POLICY = {"batch_size": 256, "learning_starts": 1000, "buffer_size": 100_000}
+OFF_POLICY = {"batch_size": 256, "learning_starts": 256, "buffer_size": 100_000}
 OUR_OFF_POLICY = {**OFF_POLICY, "hidden": (256, 256), "train_freq": 8, "gradient_steps": 8}
 # 8 environments of 256 steps make 32 minibatches of 64.
 PPO = {"learning_rate": 3e-4, "n_epochs": 10, "gae_lambda": 0.95, "gamma": 0.99}

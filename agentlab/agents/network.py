@@ -57,9 +57,14 @@ def make_agent_torso(
 
 
 def make_q_network(
-    options: QNetworkOptions, encoding: Encoding, actions: int, n_outputs: int, seed: int
+    options: QNetworkOptions,
+    encoding: Encoding,
+    actions: int,
+    n_outputs: int,
+    seed: int,
+    cosines: int = 0,
 ) -> Any:
-    """Build a ``QNetwork``; with dueling or noisy heads, these contain the last hidden layer.
+    """Build a ``QNetwork``; heads that are not one dense layer contain the last hidden layer.
 
     Args:
         options: the network's options.
@@ -67,9 +72,10 @@ def make_q_network(
         actions: number of actions.
         n_outputs: number of outputs per action.
         seed: seeds the initial weights.
+        cosines: number of cosines that embed a fraction (IQN); 0 for none.
     """
     arguments: dict[str, Any] = {}
-    streams, hidden = options.dueling or options.noisy, 0
+    streams, hidden = options.dueling or options.noisy or cosines > 0, 0
     if options.precision == "bfloat16":
         arguments["dtype"] = "mixed_bfloat16"
     if streams and options.net == "mlp":
@@ -86,6 +92,7 @@ def make_q_network(
         options.dueling,
         options.noisy,
         seed=seed + 200,
+        cosines=cosines,
         name="net",
     )
 

@@ -41,6 +41,8 @@ COMMANDS = {
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
     "profile": "show the time and memory of each operation of a network",
     "doctor": "show devices and versions, and test that training works",
+    "launch": "run `fit` in several processes",
+    "cloud": "write a Dockerfile or a job file for a cluster or a cloud",
     "tune": "search for hyperparameters of `fit` or `train`",
     "nets": "list all networks, or summarize or draw one",
     "envs": "list the ids of all environments",

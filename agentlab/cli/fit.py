@@ -13,16 +13,14 @@ from agentlab.cli.next_commands import next_commands
 from agentlab.cli.report import print_settings, show, show_run
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument, printable
+from agentlab.experiments.distribution import open_to_train
+from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import Recipe, find_recipe, recipes_of
 from agentlab.experiments.resume_or_start import resume_or_start
 from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.trainer_result import TrainerResult
-from agentlab.experiments.trainer_run import (
-    Fitting,
-    TrainerPlan,
-    cross_validate,
-)
+from agentlab.experiments.trainer_run import TrainerPlan, cross_validate
 from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
@@ -195,7 +193,7 @@ def named_trainer(recipe: Recipe | None, source: Source, trainer: str | None) ->
 
 def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
     """Resume the run that ``--resume`` names, with its own settings."""
-    with Run.open(given["resume"], writing=True) as record:
+    with open_to_train(given["resume"]) as record:
         if kind_of(record) == "agent":
             raise AgentlabError(
                 f"run={str(record.path)!r} trains an agent; resume it with "
@@ -243,7 +241,7 @@ def _conclude(result: TrainerResult, command: str) -> int:
         again = f"{program(command)} --resume {path}"
         print(printable(f"stopped in epoch {result.epochs + 1} and saved; resume with: {again}"))
         return 130
-    for name, line in next_commands(result.path):
+    for name, line in next_commands(result.path) if result.saved else ():
         show(name, line)
     return 0
 

@@ -35,7 +35,9 @@ DESCRIPTION = "Train an agent, or resume a run."
 class Choice:
     """Options of the run itself."""
 
-    env: str | None = option(None, "environment: an id from `agentlab envs`, gym:ID or module:ID")
+    env: str | None = option(
+        None, "environment: an id from `agentlab envs`, gym:ID, module:ID or module:Class"
+    )
     algo: str | None = option(None, "name of an algorithm, or module:Class for a custom one")
     preset: str = option(
         "auto", "preset of defaults; auto for the environment's, none for no preset"

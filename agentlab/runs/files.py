@@ -18,7 +18,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +47,20 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     (Path(folder) / "notes.txt").read_text()
     'done'
     """
-    temporary, file = create_beside(path)
-    file.close()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield temporary
-        sync(temporary)
-        os.replace(temporary, path)
+        temporary, file = create_beside(path)
+        file.close()
+        try:
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            with suppress(FileNotFoundError):  # by descriptor, as the folder may have been renamed
+                os.unlink(temporary.name, dir_fd=folder)
+        os.fsync(folder)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        os.close(folder)
 
 
 @contextmanager

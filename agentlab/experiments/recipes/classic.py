@@ -37,7 +37,7 @@ RECIPES = [
         "colors",
         "949 rows, 3 columns",
         "som",
-        {"rows": 30, "columns": 30},
+        {"map_rows": 30, "map_columns": 30},
         "quantization error 0.030, topographic error 0.028",
     ),
     Recipe(
