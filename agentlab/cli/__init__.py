@@ -39,6 +39,7 @@ COMMANDS = {
     "export": "write a trained network to a LiteRT, ONNX or SavedModel file",
     "serve": "serve exported models over HTTP",
     "summarize": "show the layers, operations, parameters and FLOPs of a network",
+    "profile": "show the time and memory of each operation of a network",
     "doctor": "show devices and versions, and test that training works",
     "launch": "run `fit` in several processes",
     "cloud": "write a Dockerfile or a job file for a cluster or a cloud",

@@ -17,6 +17,7 @@ from agentlab.experiments.distribution import open_to_train
 from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import Recipe, find_recipe, recipes_of
+from agentlab.experiments.resume_or_start import resume_or_start
 from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import TrainerPlan, cross_validate
@@ -25,6 +26,7 @@ from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
 from agentlab.runs import Run
+from agentlab.training.tracking import Service, trackers
 from agentlab.unsupervised import ESTIMATORS, TRAINERS, is_unsupervised
 
 DESCRIPTION = """Train a network with a recipe (--list shows all recipes), or on your own data
@@ -45,6 +47,10 @@ class Choice(Options):
     name: str | None = option(None, "name of the run's folder; none for the name of the data")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    resume_or_start: bool = option(
+        False, "resume the run if its folder exists, else start it; for clusters that repeat jobs"
+    )
+    track: Service | None = option(None, "send metrics to wandb or mlflow; none for neither")
     accept_edits: bool = option(
         False, "resume even if settings that cannot be changed were edited in config.json"
     )
@@ -108,12 +114,14 @@ def run(words: list[str], unsupervised: bool = False) -> int:
         _announce(plan, origins)
         cross_validate(plan, choice.folds, choice.runs_dir, choice.name, report=show)
         return 0
-    result = start(
+    begin = resume_or_start if choice.resume_or_start else start
+    result = begin(
         plan,
         choice.runs_dir,
         choice.name,
         on_start=lambda record: _announce(plan, origins, record),
         report=show,
+        callbacks=trackers(choice.track),
     )
     return _conclude(result, command)
 
@@ -200,6 +208,8 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             return 0
         del given["resume"]
         accept = given.pop("accept_edits", False)
+        given.pop("resume_or_start", None)
+        tracking = trackers(given.pop("track", None))
         plan = stored.resumed_with(given)
         plan.source.check_exists()
         plan = plan.with_data(plan.load_data())
@@ -209,6 +219,7 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             accept_edits=accept,
             on_start=lambda record: _announce(plan, dict.fromkeys(given, "flag"), record),
             report=show,
+            callbacks=tracking,
         )
         return _conclude(result, command)
 

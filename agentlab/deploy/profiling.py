@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentlab.deploy.operations import BOOKKEEPING
 from agentlab.deploy.packages import check_packages
 from agentlab.deploy.runtimes import open_file
 from agentlab.deploy.samples import random_inputs
 from agentlab.deploy.signature import Traced
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, text_of
 from agentlab.lazy import LazyModule, tf
 
-xplane: Any = LazyModule("tensorflow.tsl.profiler.protobuf.xplane_pb2")
+constants: Any = LazyModule("tensorflow.python.framework.convert_to_constants")
+LABEL = re.compile(r".* = (\w+)\(.*\).*", re.DOTALL)  # such as: dense/MatMul = MatMul(x, w)
 WARM_UP = 3  # calls before those that are measured
 OTHER = "(between operations)"
 
@@ -93,9 +95,6 @@ def profile_file(path: Path | str, batch: int = 1, calls: int = 50) -> Profile:
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-        for _ in range(WARM_UP):
-            session.run(None, inputs)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))
         session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
@@ -115,32 +114,43 @@ def profile_file(path: Path | str, batch: int = 1, calls: int = 50) -> Profile:
 
 
 def profile_model(traced: Traced, batch: int = 1, calls: int = 50) -> Profile:
-    """Profile a network in TensorFlow, its operations one after the other.
+    """Profile a network in TensorFlow, on one thread.
 
     Args:
         traced: the network.
         batch: number of random examples in a call.
         calls: number of calls.
+
+    Raises:
+        AgentlabError: for a network that TensorFlow cannot profile, such as one with strings.
     """
-    inputs = {k: tf.constant(v) for k, v in random_inputs(traced.inputs, batch).items()}
-    serve = traced.module.serve
-    # One after the other, since the times of operations that overlap do not add up to the call's.
-    call = tf.function(
-        lambda **tensors: serve(**tensors),
-        autograph=False,
-        experimental_attributes={"executor_type": "SINGLE_THREADED_EXECUTOR"},
-    ).get_concrete_function(**inputs)
-    plain = _time(lambda: call(**inputs), calls)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.profiler.experimental.start(folder)
-        try:
-            took = _time(lambda: call(**inputs), calls)
-        finally:
-            tf.profiler.experimental.stop()
-        found = list(_tensorflow_events(Path(folder)))
-    sizes = {op.name: sum(map(_bytes, op.outputs)) for op in _operations(call.graph)}
-    costs = ((kind, ms, batch * sizes.get(name, 0)) for name, kind, ms in found)
-    return _profile(costs, calls + WARM_UP, took, plain, "TensorFlow")
+    v1 = tf.compat.v1
+    given = random_inputs(traced.inputs, batch)
+    try:
+        frozen = constants.convert_variables_to_constants_v2(traced.module.serve)
+    except Exception as error:  # whatever TensorFlow raises for its lookup tables
+        raise AgentlabError(f"the network cannot be profiled: {text_of(error)[:200]}") from error
+    names = {each.name.split(":")[0]: each.name for each in frozen.inputs}
+    feed = {names[name]: value for name, value in given.items()}
+    # A session on one thread, since times of operations that overlap do not sum to the call's.
+    config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    config.use_per_session_threads = True
+    options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
+    stats: list[Any] = []
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen.graph.as_graph_def(), name="")
+        fetched = [each.name for each in frozen.outputs]
+        with v1.Session(graph=graph, config=config) as session:
+
+            def call() -> None:
+                metadata = v1.RunMetadata()
+                session.run(fetched, feed, options, metadata)
+                stats.append(metadata.step_stats)
+
+            plain = _time(lambda: session.run(fetched, feed), calls)
+            took = _time(call, calls)
+    found = (event for each in stats[WARM_UP:] for event in _tensorflow_events(each))
+    return _profile(found, calls, took, plain, "TensorFlow")
 
 
 def _time(call: Callable[[], Any], calls: int) -> float:
@@ -166,30 +176,13 @@ def _profile(events: Any, calls: int, call_ms: float, plain_ms: float, runtime: 
     return Profile([*ordered, Cost(OTHER, 0, rest)], call_ms, plain_ms, runtime)
 
 
-def _tensorflow_events(folder: Path) -> Iterator[tuple[str, str, float]]:
-    """Yield name, kind and milliseconds of each operation in a trace of TensorFlow."""
-    for path in folder.rglob("*.xplane.pb"):
-        space = xplane.XSpace.FromString(path.read_bytes())
-        for plane in space.planes:
-            names = {key: each.name for key, each in plane.event_metadata.items()}
-            for line in plane.lines:
-                for event in line.events:
-                    name, _, kind = names[event.metadata_id].rpartition(":")
-                    if name and kind.isidentifier():
-                        yield name, kind, event.duration_ps / 1e9
-
-
-def _operations(graph: Any) -> Iterator[Any]:
-    """Yield the operations of a graph and of the functions that it calls."""
-    yield from graph.get_operations()
-    for function in graph.as_graph_def().library.function:
-        found = graph._get_function(function.signature.name)
-        if found is not None:
-            yield from found.graph.get_operations()
-
-
-def _bytes(tensor: Any) -> int:
-    """Return the size of a tensor for one example."""
-    if tensor.shape.rank is None or not tensor.dtype.size:
-        return 0
-    return int(math.prod(size or 1 for size in tensor.shape.as_list()) * tensor.dtype.size)
+def _tensorflow_events(stats: Any) -> Iterator[tuple[str, float, int]]:
+    """Yield kind, milliseconds and bytes of the outputs of each operation of a call."""
+    for device in stats.dev_stats:
+        for node in device.node_stats:
+            label = LABEL.fullmatch(node.timeline_label)
+            if label is None or label[1] in BOOKKEEPING:
+                continue
+            ns = node.op_end_rel_nanos - node.op_start_rel_nanos
+            sizes = (each.tensor_description.allocation_description for each in node.output)
+            yield label[1], ns / 1e6, sum(size.requested_bytes for size in sizes)

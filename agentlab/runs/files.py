@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -209,6 +210,15 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def folder_name(name: str) -> str:
+    """Return the name of a run's folder: characters that are unsafe in file names become ``-``.
+
+    >>> folder_name("ALE/Pong v5")
+    'ALE-Pong-v5'
+    """
+    return re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
 
 
 def make_numbered_folder(root: Path, name: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.checkpoint_folder import CheckpointFolder
 from agentlab.runs.config_file import CONFIG, read_config, write_config
 from agentlab.runs.files import (
+    folder_name,
     make_numbered_folder,
     remove_temporaries,
     replacing_folder,
@@ -89,7 +89,7 @@ class Run:
             InvalidArgument: for a name without letters or digits.
             AgentlabError: if the folder cannot be written.
         """
-        name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
+        name = folder_name(name)
         if not name:
             raise InvalidArgument("the name of a run is empty; use letters or digits")
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):

@@ -15,6 +15,7 @@ from agentlab.errors import AgentlabError
 # A runtime may compute a row of a batch by other instructions than a single row, with other
 # roundings. Only these sizes of batches are run, so that their results can be compared once.
 SIZES = (1, 4, 16)
+COMPARED = 32  # rows that are compared
 SHIFTS = (0, 1, 3, 6, 13)  # rows by which batches are shifted to compare a row at several places
 
 
@@ -70,11 +71,11 @@ class RowRunner:
     def _exact_sizes(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the first choice of sizes with which a row's result does not depend on others."""
         largest = sizes[-1]
-        rows = random_inputs(self.inputs, 2 * largest)
+        rows = random_inputs(self.inputs, COMPARED)
         for choice in (sizes, (largest,), (1,)):
             alone = [
                 self._run({k: v[i : i + 1] for k, v in rows.items()}, choice)
-                for i in range(2 * largest)
+                for i in range(COMPARED)
             ]
             expected = {name: np.concatenate([a[name] for a in alone]) for name in alone[0]}
             if all(

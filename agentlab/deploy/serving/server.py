@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agentlab.deploy.packages import check_modules
 from agentlab.deploy.serving.store import Store
 from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import check_modules
 
 MODULES = {"fastapi": "fastapi", "uvicorn": "uvicorn"}  # the packages that contain them
 

@@ -15,11 +15,13 @@ import numpy as np
 from agentlab.deploy.card import read_card
 from agentlab.deploy.measuring import size_of
 from agentlab.deploy.samples import random_inputs
-from agentlab.deploy.serving.batching import ROWS, Batcher
+from agentlab.deploy.serving.batching import Batcher
 from agentlab.deploy.serving.rows import RowRunner
 from agentlab.deploy.signature import TensorInfo, Tensors
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import is_inside
+
+CHECKED = 16  # rows that are run before a version is used
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Version:
 
     def _check(self) -> None:
         """Run it once more, as requests will, so that the first one is as fast as the others."""
-        outputs = self._runner(random_inputs(self.inputs, ROWS // 16))
+        outputs = self._runner(random_inputs(self.inputs, CHECKED))
         for info in self.outputs:
             value = outputs[info.name]
             if value.dtype.kind == "f" and np.isnan(value).any():
