@@ -83,7 +83,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if given.get("list"):
         print(_overview(command, unsupervised))
         return 0
-    if "resume" in given:
+    if given.get("resume") is not None:
         return _resume(words, given, command)
     recipe, source = named_data(given, unsupervised)
     if recipe is None and source.own is None:
