@@ -7,8 +7,9 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from agentlab.errors import AgentlabError
@@ -50,6 +51,21 @@ def _check_backend() -> None:
         raise AgentlabError(
             f"Keras was imported with the backend {backend!r}, but agentlab needs 'tensorflow': "
             "import agentlab before keras, or set KERAS_BACKEND=tensorflow"
+        )
+
+
+def check_modules(what: str, packages: Mapping[str, str], extra: str) -> None:
+    """Raise ``AgentlabError`` if an optional module is missing, with the line that installs it.
+
+    Args:
+        what: what needs the modules.
+        packages: the packages that contain them, by module.
+        extra: the extra of agentlab that installs them.
+    """
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
+    if missing:
+        raise AgentlabError(
+            f"{what} needs {', '.join(missing)}: run `pip install 'agentlab[{extra}]'`"
         )
 
 

@@ -18,7 +18,7 @@ def autoencoder(meter: Meter) -> None:
     """Train the network of the recipe mnist-autoencoder; a step is an image."""
     from agentlab.unsupervised import Autoencoder
 
-    options = {"hidden": (), "code": CODE, "code_activation": "relu", "loss": "bce"}
+    options = {"hidden": (), "code_size": CODE, "code_activation": "relu", "loss": "bce"}
     _measure(meter, Autoencoder, **options)
 
 

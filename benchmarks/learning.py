@@ -3,7 +3,8 @@
     python benchmarks/learning.py [--only NAME ...] [--runs FOLDER] [--data-dir FOLDER] [--write]
 
 Finished runs are skipped, interrupted runs are resumed, and missing runs are trained, one after
-another, each with the command shown in the tables. ``--write`` only writes the tables.
+another, each with the command shown in the tables. ``--write`` only writes the tables. A page
+none of whose runs is in the folder stays as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ DOCS = ROOT / "docs"
 UNITS = [
     "`mse` is the mean squared error of pixels from 0 to 1; `psnr` is in dB, next to that of the",
     "noisy images; the `loss` of a VAE is the negative ELBO and `nll` the importance-sampled",
-    "negative log-likelihood, in nats per image.",
+    "negative log-likelihood, in nats per image. `frechet`, `kernel`, `precision` and `recall`",
+    "compare samples with test images by the features of a classifier of the training images;",
+    "`real_frechet` and so on are the same scores of training images. `rarest_class` is the",
+    "fraction of samples in the rarest class.",
 ]
 
 
@@ -53,13 +57,14 @@ def main(words: list[str] | None = None) -> int:
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
                 shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
-    for name, text in (
-        ("learning", page),
-        ("supervised", supervised_page),
-        ("unsupervised", unsupervised_page),
+    for name, works, text in (
+        ("learning", WORKS, page),
+        ("supervised", FITS, supervised_page),
+        ("unsupervised", UNSUPERVISED, unsupervised_page),
     ):
-        (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
-        print(f"wrote {DOCS / name}.md")
+        if any(finished(work, options.runs) for work in works):
+            (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
+            print(f"wrote {DOCS / name}.md")
     return 0
 
 
@@ -107,16 +112,20 @@ def page(runs: Path) -> str:
 def supervised_page(runs: Path) -> str:
     """Return the table of supervised networks in Markdown."""
     more = ["With `--folds 10` they are means over the folds of a cross-validation."]
-    return fits_page("Results of supervised learning", FITS, more, runs)
+    return fits_page("Results of supervised learning", "supervised.md", FITS, more, runs)
 
 
 def unsupervised_page(runs: Path) -> str:
     """Return the table of unsupervised learning in Markdown."""
-    return fits_page("Results of unsupervised learning", UNSUPERVISED, UNITS, runs)
+    title = "Results of unsupervised learning"
+    return fits_page(title, "unsupervised.md", UNSUPERVISED, UNITS, runs)
 
 
-def fits_page(title: str, works: Sequence[Fit], more: list[str], runs: Path) -> str:
-    """Return a page in Markdown with a table of recipes."""
+def fits_page(title: str, file: str, works: Sequence[Fit], more: list[str], runs: Path) -> str:
+    """Return a page in Markdown with a table of recipes.
+
+    The rows whose runs are not in the folder ``runs`` are copied from the previous page.
+    """
     lines = [
         f"# {title}",
         "",
@@ -128,15 +137,27 @@ def fits_page(title: str, works: Sequence[Fit], more: list[str], runs: Path) -> 
         "| flags | seeds | test | target | Gulli and Kapoor 2017 | epochs | minutes | machine |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    done = [work for work in works if finished(work, runs)]
-    lines += [fit_row(work, finished(work, runs)) for work in done]
-    lines += ["", "Data sets:", ""]
-    for work in done:
-        notes = json.loads((finished(work, runs)[0] / work.result).read_text())["data"]
-        lines += [f"- `{work.flags}`: {'; '.join(map(without_path, notes))}"]
+    rows, notes = [], []
+    for work in works:
+        if paths := finished(work, runs):
+            data = json.loads((paths[0] / work.result).read_text())["data"]
+            rows.append(fit_row(work, paths))
+            notes.append(f"- `{work.flags}`: {'; '.join(map(without_path, data))}")
+        else:
+            rows.append(previous(file, f"| `{work.flags}` |"))
+            notes.append(previous(file, f"- `{work.flags}`: "))
+    lines += [*filter(None, rows), "", "Data sets:", "", *filter(None, notes)]
+    done = [work for work, row in zip(works, rows, strict=True) if row]
     drawn = [work for work in done if (DOCS / plot_of(work)).exists()]
     lines += [f"\n`{work.flags}`\n\n![results]({plot_of(work)})" for work in drawn]
     return "\n".join(lines) + "\n"
+
+
+def previous(file: str, start: str) -> str:
+    """Return the line of a page in ``DOCS`` with this start; empty if there is none."""
+    page = DOCS / file
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    return next((line for line in lines if line.startswith(start)), "")
 
 
 def without_path(note: str) -> str:

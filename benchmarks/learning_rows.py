@@ -145,4 +145,21 @@ FITS = (
     Fit("forecast", "--recipe forecast", 3, "ratio", "compared with the naive forecast"),
     Fit("siamese-mnist", "--recipe siamese-mnist", 3, "knn_accuracy", "0.97", plot="embedding.png"),
     Fit("perceptron", "--recipe perceptron", 1, "accuracy", "1", "learns"),
+    Fit(
+        "mnist-capsule-quarter",
+        "--recipe mnist-capsule-quarter --epochs 4",
+        1,
+        "accuracy",
+        "0.993",
+        "0.985",
+        plot="capsule_dimensions.png",
+    ),
+    Fit(
+        "multimnist-capsule",
+        "--recipe multimnist-capsule --epochs 2",
+        1,
+        "accuracy",
+        "",
+        plot="reconstructions.png",
+    ),
 )

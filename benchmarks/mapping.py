@@ -14,7 +14,7 @@ def som(meter: Meter) -> None:
 
     x, _ = load("colors", quiet=True).train
     while True:
-        SOM(rows=SIDE, columns=SIDE).fit(x, quiet=True)
+        SOM(map_rows=SIDE, map_columns=SIDE).fit(x, quiet=True)
         if meter.tick(1):
             return
 

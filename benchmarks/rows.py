@@ -195,7 +195,7 @@ ROWS = (
     ),
     Row(
         "dcgan",
-        "training the recipe's networks (28x28 images, Adam, batch 64); a step is an image",
+        "training networks with 64 filters (28x28 images, Adam, batch 64); a step is an image",
         (
             Measurement("agentlab fit", "adversarial.py", "dcgan"),
             Measurement("Keras train_step", "adversarial.py", "dcgan_keras"),

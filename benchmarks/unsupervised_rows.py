@@ -7,6 +7,22 @@ from functools import partial
 from learning_rows import Fit
 
 _Row = partial(Fit, script="train_unsupervised.py")
+DIMENSIONS = (2, 5, 10, 20)  # of the latent space, with beta 1
+BETAS = (0.5, 4)  # with 20 latent dimensions
+
+
+def _vae(flags: str, plot: str) -> Fit:
+    """Return the row of a short run of mnist-vae with other settings."""
+    name = "mnist-vae" + flags.replace("--", "-").replace(" ", "-")
+    return _Row(
+        name,
+        f"--recipe mnist-vae --epochs 3 --likelihood-samples 0 {flags}",
+        1,
+        "loss",
+        "",
+        plot=plot,
+    )
+
 
 UNSUPERVISED = (
     _Row(
@@ -28,6 +44,14 @@ UNSUPERVISED = (
         plot="weights.png",
     ),
     _Row(
+        "mnist-sparse-autoencoder-005",
+        "--recipe mnist-sparse-autoencoder --rho 0.05",
+        1,
+        "mse",
+        "0.006",
+        plot="weights.png",
+    ),
+    _Row(
         "mnist-denoising",
         "--recipe mnist-denoising",
         1,
@@ -36,11 +60,19 @@ UNSUPERVISED = (
         plot="reconstructions.png",
     ),
     _Row(
+        "mnist-denoising-half",
+        "--recipe mnist-denoising --noise-level 0.5 --epochs 8",
+        1,
+        "psnr",
+        "19.3",
+        plot="reconstructions.png",
+    ),
+    _Row(
         "mnist-conv-denoising",
         "--recipe mnist-conv-denoising",
         1,
         "psnr",
-        "19.3",
+        "1 above the row before",
         plot="reconstructions.png",
     ),
     _Row("mnist-stacked", "--recipe mnist-stacked", 1, "mse", "0.006", plot="codes.png"),
@@ -52,7 +84,9 @@ UNSUPERVISED = (
         "without pretraining",
         plot="codes.png",
     ),
-    _Row("mnist-vae", "--recipe mnist-vae", 1, "loss", "96", plot="samples.png"),
+    _Row("mnist-vae", "--recipe mnist-vae", 1, "loss", "96, nll 92", plot="samples.png"),
+    *(_vae(f"--latent-dim {n}", "manifold.png" if n == 2 else "samples.png") for n in DIMENSIONS),
+    *(_vae(f"--beta {beta}", "samples.png") for beta in BETAS),
     _Row("mnist-pca", "--recipe mnist-pca", 1, "explained_variance", "0.95", plot="components.png"),
     _Row("faces-pca", "--recipe faces-pca", 1, "loss", "", plot="components.png"),
     _Row("iris-kmeans", "--recipe iris-kmeans", 1, "adjusted_rand", "0.73", plot="clusters.png"),

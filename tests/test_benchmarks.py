@@ -220,6 +220,15 @@ def test_the_page_of_supervised_networks_is_written_from_the_runs(learning, monk
     assert cells[1:3] == ["2", "accuracy 0.92 ± 0.014, loss 0.25 ± 0"]
     assert cells[5:] == ["30", "1.5", "a machine, 2 CPUs"]
     assert "10,000 images" in page and "img/mnist-logistic.png" in page
+    (tmp_path / "runs" / "mnist-logistic-0").rename(tmp_path / "runs" / "perceptron-0")
+    (tmp_path / "runs" / "mnist-logistic-1").rename(tmp_path / "runs" / "mnist-mlp-0")
+    assert learning.main(["--write", "--runs", str(tmp_path / "runs")]) == 0
+    longer = (tmp_path / "docs" / "supervised.md").read_text().splitlines()
+    # The row of a run that is not in this folder is kept.
+    flags = [line.split("`")[1] for line in longer if line.startswith("| `")]
+    names = ["mnist-logistic", "mnist-mlp", "perceptron"]
+    assert flags == [f"--recipe {name}" for name in names]
+    assert set(page.splitlines()) <= set(longer)
 
 
 def test_every_row_has_valid_flags(learning):

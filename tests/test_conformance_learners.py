@@ -8,7 +8,7 @@ from agentlab.testing.learners import estimator_checks, trainer_checks
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """Keep the judges of GANs out of the user's cache."""
+    """Keep the feature classifiers of GANs out of the user's cache."""
     monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path_factory.getbasetemp() / "data"))
 
 

@@ -22,6 +22,7 @@ class BoundedActions:
 
     Attributes:
         size: number of components of an action.
+        shape, dtype: of an action in [-1, 1].
 
     Args:
         space: the action space.
@@ -44,6 +45,7 @@ class BoundedActions:
             )
         self.space = space
         self.size = int(np.prod(self.space.shape))
+        self.shape, self.dtype = (self.size,), "float32"
         low, high = (
             np.asarray(bound, np.float64).ravel() for bound in (self.space.low, self.space.high)
         )

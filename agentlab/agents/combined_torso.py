@@ -12,6 +12,7 @@ from agentlab.envs.parts import has_channels_first
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule
 from agentlab.nets import TORSOS, make_torso
+from agentlab.training.replicas import current_replicas
 
 combined: Any = LazyModule("agentlab.nets.combined")
 
@@ -23,8 +24,11 @@ def has_images(options: NetworkOptions, encoding: Encoding) -> bool:
 
 
 def uses_xla(options: NetworkOptions, encoding: Encoding) -> bool:
-    """Return whether to compile with XLA, which makes convolutions slower on a CPU."""
-    return options.xla and not has_images(options, encoding)
+    """Return whether to compile with XLA, which makes convolutions slower on a CPU.
+
+    It does not compile updates that are split among replicas.
+    """
+    return options.xla and not has_images(options, encoding) and current_replicas() is None
 
 
 def check_channels(options: NetworkOptions, encoding: Encoding) -> None:

@@ -202,5 +202,5 @@ class DDPG(Agent):
         return actor_model(
             self.net,
             self.encoding,
-            lambda outputs: self.bounds.to_env_tensor(tf.tanh(outputs)),
+            lambda outputs, _: self.bounds.to_env_tensor(tf.tanh(outputs)),
         )

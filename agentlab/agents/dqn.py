@@ -74,14 +74,17 @@ class DQN(Agent):
         self.distribution = config.make_distribution()
         self.first_action, self.n_actions = int(space.start), int(space.n)
         shape = (self.n_actions, self.distribution.n_outputs)
-        self.net = make_q_network(config, self.encoding, *shape, self.seed)
+        self.net = make_q_network(
+            config, self.encoding, *shape, self.seed, self.distribution.cosines
+        )
+        self.stochastic = config.noisy or self.distribution.cosines > 0
         self.minibatches = QMinibatches(
             self.encoding,
             self.return_normalizer,
             self.first_action,
             shape,
             config.batch_size,
-            config.noisy,
+            self.stochastic,
         )
         self.target_net = copies.clone(self.net)
         self.update_target = copies.make_target_update(self.target_net, self.net)
@@ -166,7 +169,7 @@ class DQN(Agent):
         outputs = self._outputs(net, batch.observations, seed)  # [b, actions, n_outputs]
         current = tf.gather(outputs, batch.actions, batch_dims=1)  # [b, n_outputs]
         next_outputs = batch.next_outputs  # [b, actions, n_outputs]
-        if self.config.noisy:
+        if self.stochastic:
             next_outputs = self._outputs(self.target_net, next_observations, seed + [1, 0])
         choosing = next_outputs
         if self.config.double:
@@ -175,8 +178,9 @@ class DQN(Agent):
         next_q_values = masked_tensor(self.distribution.means(choosing), next_mask)
         next_actions = tf.argmax(next_q_values, axis=1)  # [b]
         following = tf.stop_gradient(tf.gather(next_outputs, next_actions, batch_dims=1))
+        fractions = net.fractions(self.config.batch_size, seed) if net.cosines else None
         losses, errors = self.distribution.loss(
-            current, following, batch.returns, batch.discounts
+            current, following, batch.returns, batch.discounts, fractions
         )  # [b]
         loss = tf.reduce_mean(batch.weights * losses)
         q_values = tf.reduce_mean(self.distribution.means(current))
@@ -199,15 +203,15 @@ class DQN(Agent):
         return metrics
 
     def _precompute_targets(self, batches: QMinibatch) -> QMinibatch:
-        """Evaluate the target network on all minibatches, unless each update draws new noise."""
-        if self.config.noisy:
+        """Evaluate the target network on all minibatches, unless its outputs are random."""
+        if self.stochastic:
             return batches
         return batches._replace(next_outputs=self._target_outputs(batches.next_observations))
 
     def _outputs(self, net: Any, observations: Any, seed: Any) -> Any:
         """Return a network's outputs for stored observations, ``[b, actions, n_outputs]``."""
         inputs = self.encoding.from_stored(observations)
-        return net.call(inputs, seed if self.config.noisy else None)
+        return net.call(inputs, seed if self.stochastic else None)
 
     # Saving
 

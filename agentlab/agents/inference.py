@@ -29,17 +29,19 @@ def q_model(
     return nets.inference_model(net, _observations(encoding), outputs)
 
 
-def actor_model(net: Any, encoding: Encoding, to_actions: Callable[[Any], Any]) -> Any:
+def actor_model(net: Any, encoding: Encoding, to_actions: Callable[[Any, Any], Any]) -> Any:
     """Return a model from observations to ``actions``, for a network that is only a policy.
 
     Args:
         net: the network.
         encoding: the encoding of the observations.
-        to_actions: function from the network's outputs to the environment's actions.
+        to_actions: function from the network's outputs, and the action mask or ``None``, to the
+            environment's actions.
     """
 
     def outputs(observations: Any) -> dict[str, Any]:
-        return {"actions": to_actions(net.call(encoding.tensor(observations)))}
+        found = net.call(encoding.tensor(observations))
+        return {"actions": to_actions(found, _mask(encoding, observations))}
 
     return nets.inference_model(net, _observations(encoding), outputs)
 

@@ -16,7 +16,9 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.network_options import NetworkOptions
 from agentlab.agents.noise import NoiseOptions
 from agentlab.agents.replay_options import ReplayOptions
+from agentlab.agents.soft_policies import IndexedActions
 from agentlab.config import option, override
+from agentlab.envs.parts import mask_size
 from agentlab.envs.vector import Step
 from agentlab.lazy import tf
 from agentlab.replay import ReplayBuffer
@@ -46,12 +48,14 @@ class Minibatch(NamedTuple):
 
     Attributes:
         observations: as the replay buffer stores them; see ``Encoding.stored``.
-        actions: in [-1, 1], ``[b, size]``.
+        actions: in [-1, 1], float32 ``[b, size]``; of discrete ones the indices, int32 ``[b]``.
         returns: sums of ``n_step`` rewards, ``[b]``.
         next_observations: the observations to bootstrap from.
         discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
         noise: arrays of standard normal numbers, ``[b, size]`` each.
         seed: seed for dropout, int32 ``[2]``; ``()`` without dropout.
+        mask, next_mask: the actions allowed in the observations and the next ones, bool
+            ``[b, actions]``; ``()`` without action masks.
     """
 
     observations: Any
@@ -61,6 +65,8 @@ class Minibatch(NamedTuple):
     discounts: Any
     noise: tuple[Any, ...] = ()
     seed: Any = ()
+    mask: Any = ()
+    next_mask: Any = ()
 
 
 class Experience:
@@ -72,7 +78,7 @@ class Experience:
     Args:
         agent: the agent; its configuration contains ``OffPolicyOptions``.
         encoding: the encoding of its observations.
-        bounds: the bounds of its actions.
+        actions: converts its actions to those of ``Minibatch``.
         noises: number of arrays in ``Minibatch.noise``.
         seeded: whether minibatches have a seed.
     """
@@ -81,11 +87,11 @@ class Experience:
         self,
         agent: Agent,
         encoding: Encoding,
-        bounds: BoundedActions,
+        actions: BoundedActions | IndexedActions,
         noises: int,
         seeded: bool = False,
     ) -> None:
-        self.agent, self.encoding, self.bounds, self.noises = agent, encoding, bounds, noises
+        self.agent, self.encoding, self.actions, self.noises = agent, encoding, actions, noises
         self.seeded = seeded
         self.config: OffPolicyOptions = agent.config
         self.return_normalizer = self.config.make_return_normalizer(agent, self.config.gamma)
@@ -145,25 +151,37 @@ class Experience:
         drawn = self.replay.sample(updates * config.batch_size, rng)
         fields: Any = (
             self.encoding.stored(drawn.observations),
-            self.bounds.from_env(drawn.actions),
+            self.actions.from_env(drawn.actions),
             self.return_normalizer(drawn.returns, math.inf),
             self.encoding.stored(drawn.next_observations),
             drawn.discounts,
         )
         leading = (updates, config.batch_size)
-        noise = rng.standard_normal((self.noises, *leading, self.bounds.size), "float32")
-        reshaped = [field.reshape(*leading, *field.shape[1:]) for field in fields]
+        noise = rng.standard_normal((self.noises, *leading, self.actions.size), "float32")
+        masks: list[Any] = []
+        if self.encoding.masks:
+            both = (drawn.observations, drawn.next_observations)
+            masks = [self.encoding.mask(observations, acting=False) for observations in both]
+        reshaped, masks = (
+            [field.reshape(*leading, *field.shape[1:]) for field in group]
+            for group in (fields, masks)
+        )
         seeds: Any = rng.integers(2**30, size=(updates, 2), dtype=np.int32) if self.seeded else ()
-        return Minibatch._make([*reshaped, tuple(noise), seeds])
+        return Minibatch(*reshaped, tuple(noise), seeds, *masks)
 
     def spec(self) -> Minibatch:
         """Return the TensorSpecs of one minibatch."""
         batch = self.config.batch_size
         observations, scalars = self.encoding.stored_spec(batch), tf.TensorSpec((batch,))
-        actions = tf.TensorSpec((batch, self.bounds.size))
-        noise, seed = (actions,) * self.noises, tf.TensorSpec((2,), tf.int32)
-        seeds = seed if self.seeded else ()
-        return Minibatch(observations, actions, scalars, observations, scalars, noise, seeds)
+        actions = tf.TensorSpec((batch, *self.actions.shape), self.actions.dtype)
+        noise = (tf.TensorSpec((batch, self.actions.size)),) * self.noises
+        seeds = tf.TensorSpec((2,), tf.int32) if self.seeded else ()
+        masks: list[Any] = []
+        if self.encoding.masks:
+            masks = [tf.TensorSpec((batch, mask_size(self.agent.action_space)), tf.bool)] * 2
+        return Minibatch(
+            observations, actions, scalars, observations, scalars, noise, seeds, *masks
+        )
 
     def cut(self, envs: Any) -> None:
         """Truncate the unfinished episodes of some environments; bool ``[num_envs]``."""

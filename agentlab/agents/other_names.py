@@ -31,6 +31,7 @@ OTHER_NAMES = {
     "prioritizeddqn": "use dqn with --prioritized",
     "c51": "use dqn with --distribution c51",
     "qrdqn": "use dqn with --distribution quantile",
+    "iqn": "use dqn with --distribution iqn",
     "qlearning": "use q_table, or q_linear for observations that are not discrete",
     "tabular": "use q_table",
     "sarsa": "use q_table with --method sarsa",

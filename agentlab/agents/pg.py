@@ -28,6 +28,7 @@ from agentlab.envs.vector import Array, Step
 from agentlab.lazy import tf
 from agentlab.training.background import BackgroundLearner
 from agentlab.training.optimizers import OptimizerOptions
+from agentlab.training.replicas import current_replicas
 from agentlab.training.update import Loss, make_update
 
 METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
@@ -82,7 +83,8 @@ class PolicyGradient(Agent):
         encoding = self.encoding = Encoding(self.observation_space, config.normalize_observations)
         self.return_normalizer = config.make_return_normalizer(self, config.gamma)
         policy = self.policy = make_policy(self.action_space)
-        self.sparse = encoding.sparse and config.net == "mlp"
+        whole = current_replicas() is None  # sparse rows cannot be split
+        self.sparse = encoding.sparse and config.net == "mlp" and whole
         self.net = make_policy_network(config, encoding, policy, config.shared_torso, self.seed)
         self.optimizer = config.make_optimizer()
         self.optimizer.build(self.net.trainable_variables)

@@ -25,8 +25,8 @@ class QMinibatch(NamedTuple):
         weights: importance weights of the losses, ``[b]``.
         next_mask: the actions allowed next, bool ``[b, actions]``, where there are action masks.
         next_outputs: the target network's outputs for ``next_observations``,
-            ``[b, actions, n_outputs]``, unless they depend on noise.
-        seed: seed of the networks' noise, int32 ``[2]``.
+            ``[b, actions, n_outputs]``, unless they depend on a seed.
+        seed: seed of the networks' noise or fractions, int32 ``[2]``.
     """
 
     observations: Any
@@ -49,7 +49,7 @@ class QMinibatches:
         first_action: the smallest action of the environment.
         outputs: actions and outputs per action of the network.
         batch_size: transitions per minibatch.
-        noisy: whether the network is noisy.
+        stochastic: whether the network's outputs depend on a seed.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class QMinibatches:
         first_action: int,
         outputs: tuple[int, int],
         batch_size: int,
-        noisy: bool,
+        stochastic: bool,
     ) -> None:
         self.encoding, self.return_normalizer = encoding, return_normalizer
         self.first_action, self.outputs = first_action, outputs
-        self.batch_size, self.noisy = batch_size, noisy
+        self.batch_size, self.stochastic = batch_size, stochastic
 
     def __call__(self, sampled: Batch, updates: int) -> QMinibatch:
         """Return sampled transitions as minibatches, arrays ``[updates, b, ...]``."""
@@ -94,6 +94,6 @@ class QMinibatches:
             discounts=floats,
             weights=floats,
             next_mask=mask if self.encoding.masks else (),
-            next_outputs=() if self.noisy else tf.TensorSpec((*leading, actions, n_outputs)),
+            next_outputs=() if self.stochastic else tf.TensorSpec((*leading, actions, n_outputs)),
             seed=tf.TensorSpec((None, 2), tf.int32),
         )

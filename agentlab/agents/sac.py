@@ -1,4 +1,4 @@
-"""Soft actor-critic for continuous actions, optionally with the critics of TQC or DroQ."""
+"""Soft actor-critic for continuous or discrete actions, with the critics of TQC or DroQ."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.headed_actors import make_headed_actor
 from agentlab.agents.agent import Agent
-from agentlab.agents.bounded_actions import (
-    BoundedActions,
-    sample_squashed,
-    split_outputs,
-    squashed_gaussian,
-    uniform,
-)
 from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.critic_values import CriticOptions
 from agentlab.agents.encoders import ENCODED_SPACES
@@ -26,8 +19,9 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
 from agentlab.agents.network import make_actor_network, make_critics
 from agentlab.agents.network_options import set_up_tensorflow
-from agentlab.agents.noise import ActionNoise
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
+from agentlab.agents.soft_policies import make_soft_policy
+from agentlab.agents.state_dependent_noise import SDEOptions
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import LazyModule, keras, tf
@@ -48,7 +42,7 @@ METRICS = (
 
 
 @dataclass(frozen=True)
-class SACConfig(OffPolicyOptions, CriticOptions):
+class SACConfig(OffPolicyOptions, CriticOptions, SDEOptions):
     """Hyperparameters of ``sac``; the defaults are those of the paper."""
 
     learning_rate: float = override(OffPolicyOptions, "learning_rate", 3e-4)
@@ -59,22 +53,22 @@ class SACConfig(OffPolicyOptions, CriticOptions):
     target_entropy: float | Literal["auto"] = option(
         "auto",
         "entropy to reach by learning ent_coef, with actions in [-1, 1]; auto for minus the "
-        "number of action components",
+        "number of action components, or 0.98 log(n) for n discrete actions",
     )
 
 
 class SAC(Agent):
     """Maximizes return plus entropy, with two critics (Haarnoja et al. 2018, algorithm 1).
 
-    The policy is a Gaussian squashed by tanh. All minibatches due after a step run in one compiled
-    call, in the background.
+    The policy is a Gaussian squashed by tanh, or a softmax over discrete actions. All minibatches
+    due after a step run in one compiled call, in the background.
     """
 
     name = "sac"
     Config: ClassVar[type] = SACConfig
     config: SACConfig
     observation_spaces = ENCODED_SPACES
-    action_spaces = (gymnasium.spaces.Box,)
+    action_spaces = (gymnasium.spaces.Box, gymnasium.spaces.Discrete)
     learned = ("critics", "target_critics", "log_ent_coef")
 
     def build(self) -> None:
@@ -82,17 +76,23 @@ class SAC(Agent):
         set_up_tensorflow(config)
         self.encoding = Encoding(self.observation_space, config.normalize_observations)
         xla = uses_xla(config, self.encoding)
-        self.bounds = BoundedActions(self.action_space, self.name)
-        size = self.bounds.size
-        self.net = make_actor_network(config, self.encoding, 2 * size, self.seed)
+        self.policy = make_soft_policy(self.action_space, self.name, config)
+        self.net = make_actor_network(
+            config,
+            self.encoding,
+            self.policy.outputs,
+            self.seed,
+            config.log_std_init if config.use_sde else None,
+        )
         self.value = config.make_value()
+        size = self.policy.actions.size
         self.critics = make_critics(
             config,
             self.encoding,
             size,
             config.n_critics,
             self.seed,
-            outputs=self.value.outputs,
+            outputs=self.value.outputs if size else self.policy.outputs,
             dropout=config.dropout,
             layer_norm=config.layer_norm,
         )
@@ -101,9 +101,11 @@ class SAC(Agent):
         self.log_ent_coef = keras.Variable(
             np.log(np.float32(config.ent_coef_start)), name="log_ent_coef"
         )
-        self.target_entropy = -size if config.target_entropy == "auto" else config.target_entropy
-        self.noise = ActionNoise(config.noise_type, size)
-        self.experience = Experience(self, self.encoding, self.bounds, 2, config.dropout > 0)
+        automatic = config.target_entropy == "auto"
+        self.target_entropy = self.policy.target_entropy if automatic else config.target_entropy
+        self.experience = Experience(
+            self, self.encoding, self.policy.actions, self.policy.noises, config.dropout > 0
+        )
         self.background = BackgroundLearner(self.name)
         self.actor = make_headed_actor(self.net, self.encoding)
 
@@ -141,15 +143,13 @@ class SAC(Agent):
     # Acting
 
     def act(self, observations: Array, explore: bool = True) -> Array:
-        outputs = self.actor(self.encoding(observations))
+        inputs, mask = self.encoding(observations), self.encoding.mask(observations)
         if not explore:
-            return self.bounds.to_env(np.tanh(split_outputs(outputs)[0]))
-        noise = self.noise(len(observations), self.rng)
-        learning = self.experience.learning
-        return self.bounds.to_env(sample_squashed(outputs, noise) if learning else uniform(noise))
+            return self.policy.best(self.actor(inputs), mask)
+        return self.policy.explore(self.actor, inputs, mask, self.experience.learning, self.rng)
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        self.noise.reset(episode_starts)
+        self.policy.reset(episode_starts)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         self.reset(envs)
@@ -163,26 +163,32 @@ class SAC(Agent):
 
     def critic_loss(self, batch: Minibatch) -> Loss:
         """Return the loss of the critics (equations 5 and 6)."""
-        next_noise, _ = batch.noise
         observations = self.encoding.from_stored(batch.observations)
         next_observations = self.encoding.from_stored(batch.next_observations)
-        next_actions, next_log_probs = squashed_gaussian(
-            self.net.call(next_observations), next_noise
-        )
         seeds = self._seeds(batch)
-        next_q = self.target_critics.call(next_observations, next_actions, seed=seeds[0])
-        q = self.critics.call(observations, batch.actions, seed=seeds[1])  # [n, b] or [n, b, k]
+        next_q, next_log_probs = self.policy.evaluate(
+            lambda actions: self.target_critics.call(next_observations, actions, seed=seeds[0]),
+            self.net.call(next_observations),
+            batch.noise[0] if batch.noise else None,
+            batch.next_mask if self.encoding.masks else None,
+        )
+        q = self.policy.taken(  # [n, b] or [n, b, k]
+            lambda actions: self.critics.call(observations, actions, seed=seeds[1]), batch.actions
+        )
         bonus = -self.ent_coef * next_log_probs
         loss = self.value.loss(q, next_q, batch.returns, batch.discounts, bonus)
         return Loss(loss, {"loss": loss, "q_values": tf.reduce_mean(q)})
 
     def policy_loss(self, batch: Minibatch) -> Loss:
-        """Return the mean of ``alpha log pi(a|s) - Q(s, a)``, a sampled (equation 7)."""
-        _, noise = batch.noise
-        observations = self.encoding.from_stored(batch.observations)
-        actions, log_probs = squashed_gaussian(self.net.call(observations), noise)
-        q = self.value.value(self.critics.call(observations, actions, seed=self._seeds(batch)[2]))
-        loss = tf.reduce_mean(tf.stop_gradient(self.ent_coef) * log_probs - q)
+        """Return the mean of ``alpha log pi(a|s) - Q(s, a)`` under the policy (equation 7)."""
+        observations, seed = self.encoding.from_stored(batch.observations), self._seeds(batch)[2]
+        q, log_probs = self.policy.evaluate(
+            lambda actions: self.critics.call(observations, actions, seed=seed),
+            self.net.call(observations),
+            batch.noise[1] if batch.noise else None,
+            batch.mask if self.encoding.masks else None,
+        )
+        loss = tf.reduce_mean(tf.stop_gradient(self.ent_coef) * log_probs - self.value.value(q))
         return Loss(loss, {"loss": loss, "entropy": -tf.reduce_mean(log_probs)}, log_probs)
 
     def _seeds(self, batch: Minibatch) -> list[Any]:
@@ -236,7 +242,7 @@ class SAC(Agent):
             "critic_optimizer": self.critic_optimizer,
             "policy_optimizer": self.policy_optimizer,
             "ent_coef_optimizer": self.ent_coef_optimizer,
-            "noise": self.noise,
+            **self.policy.components,
             **self.experience.components(),
         }
 
@@ -246,8 +252,4 @@ class SAC(Agent):
 
     def inference_model(self) -> Any:
         """Return a Keras model from observations to greedy ``actions``."""
-        return actor_model(
-            self.net,
-            self.encoding,
-            lambda outputs: self.bounds.to_env_tensor(tf.tanh(split_outputs(outputs)[0])),
-        )
+        return actor_model(self.net, self.encoding, self.policy.best_tensor)

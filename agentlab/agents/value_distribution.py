@@ -13,6 +13,7 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.training.losses import huber
 
+COSINES = 64  # that embed a fraction (Dabney et al. 2018b, section 4)
 Floats = npt.NDArray[np.float32]
 
 
@@ -21,9 +22,11 @@ class ValueDistribution(Protocol):
 
     Attributes:
         n_outputs: number of outputs per action.
+        cosines: number of cosines with which the network embeds fractions; 0 without fractions.
     """
 
     n_outputs: int
+    cosines: int
 
     def expected_values(self, outputs: Floats) -> Floats:
         """Return mean returns ``[b, actions]`` of NumPy outputs ``[b, actions, n_outputs]``."""
@@ -31,7 +34,9 @@ class ValueDistribution(Protocol):
     def means(self, outputs: Any) -> Any:
         """Return mean returns ``[...]`` of tensors ``[..., n_outputs]``."""
 
-    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+    def loss(
+        self, current: Any, following: Any, returns: Any, discounts: Any, fractions: Any = None
+    ) -> tuple[Any, Any]:
         """Return the loss of predictions with respect to the target ``R + discount * Z``.
 
         Args:
@@ -39,6 +44,8 @@ class ValueDistribution(Protocol):
             following: the target network's outputs for the next actions, ``[b, n_outputs]``.
             returns: discounted n-step sums of rewards, R, ``[b]``.
             discounts: discounts of the next state's return, Z; 0 if it is terminal, ``[b]``.
+            fractions: the fractions of the quantiles ``current``, ``[b, n_outputs]``, if the
+                network embeds fractions.
 
         Returns:
             Losses and errors, ``[b]`` each; priorities are proportional to errors.
@@ -48,7 +55,7 @@ class ValueDistribution(Protocol):
 class ExpectedValue:
     """The mean return, learned with the Huber loss (Mnih et al. 2015, "Methods")."""
 
-    n_outputs = 1
+    n_outputs, cosines = 1, 0
 
     def expected_values(self, outputs: Floats) -> Floats:
         """Return the outputs themselves."""
@@ -58,7 +65,9 @@ class ExpectedValue:
         """Return the outputs themselves."""
         return tf.reduce_mean(outputs, axis=-1)
 
-    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+    def loss(
+        self, current: Any, following: Any, returns: Any, discounts: Any, fractions: Any = None
+    ) -> tuple[Any, Any]:
         """Return ``huber(Q - y)`` and ``|Q - y|`` with ``y = R + discount * Q'``."""
         target_q_values = returns + discounts * following[:, 0]
         errors = current[:, 0] - target_q_values
@@ -74,6 +83,8 @@ class Categorical:
         v_max: the largest return.
     """
 
+    cosines = 0
+
     def __init__(self, n_atoms: int, v_min: float, v_max: float) -> None:
         self.n_outputs = n_atoms
         self.support = np.linspace(v_min, v_max, n_atoms, dtype=np.float32)
@@ -88,7 +99,9 @@ class Categorical:
         """Return the means of softmax distributions."""
         return tf.reduce_sum(tf.nn.softmax(outputs) * self.support, axis=-1)
 
-    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+    def loss(
+        self, current: Any, following: Any, returns: Any, discounts: Any, fractions: Any = None
+    ) -> tuple[Any, Any]:
         """Return cross-entropies as losses and KL divergences as errors (Hessel et al. 2018).
 
         Unlike the cross-entropy, the divergence is 0 if the prediction equals the target.
@@ -100,10 +113,19 @@ class Categorical:
 
 
 class Quantile:
-    """QR-DQN: quantiles at the midpoints of ``n_atoms`` equal fractions (Dabney et al. 2018)."""
+    """Quantiles of the return, learned by quantile regression.
 
-    def __init__(self, n_atoms: int) -> None:
-        self.n_outputs = n_atoms
+    QR-DQN: at the midpoints of equal fractions (Dabney et al. 2018). IQN: at fractions that are
+    sampled for each transition, and embedded by the network (Dabney et al. 2018b, "Implicit
+    Quantile Networks for Distributional Reinforcement Learning").
+
+    Args:
+        n_atoms: number of quantiles.
+        cosines: number of cosines that embed a fraction (IQN); 0 for fixed fractions (QR-DQN).
+    """
+
+    def __init__(self, n_atoms: int, cosines: int = 0) -> None:
+        self.n_outputs, self.cosines = n_atoms, cosines
 
     def expected_values(self, outputs: Floats) -> Floats:
         """Return the means of the quantiles, in NumPy."""
@@ -113,10 +135,12 @@ class Quantile:
         """Return the means of the quantiles."""
         return tf.reduce_mean(outputs, axis=-1)
 
-    def loss(self, current: Any, following: Any, returns: Any, discounts: Any) -> tuple[Any, Any]:
+    def loss(
+        self, current: Any, following: Any, returns: Any, discounts: Any, fractions: Any = None
+    ) -> tuple[Any, Any]:
         """Return quantile regression losses, both as losses and as errors."""
         target = returns[:, None] + discounts[:, None] * following  # [b, n_atoms]
-        losses = quantile_huber(current, target)
+        losses = quantile_huber(current, target, fractions)
         return losses, losses
 
 
@@ -124,10 +148,12 @@ class Quantile:
 class DistributionOptions(Options):
     """Which statistic or distribution of the return is learned."""
 
-    distribution: Literal["expected", "c51", "quantile"] = option(
-        "expected", "learn mean returns, or their distribution by atoms (C51) or quantiles (QR-DQN)"
+    distribution: Literal["expected", "c51", "quantile", "iqn"] = option(
+        "expected",
+        "learn mean returns, or their distribution by atoms (C51), by quantiles (QR-DQN) or by "
+        "quantiles at sampled fractions (IQN)",
     )
-    n_atoms: int = option(51, "number of atoms (C51) or quantiles (QR-DQN)", ge=2)
+    n_atoms: int = option(51, "number of atoms (C51) or quantiles (QR-DQN, IQN)", ge=2)
     v_min: float = option(-10.0, "smallest return of C51's atoms")
     v_max: float = option(10.0, "largest return of C51's atoms")
 
@@ -141,7 +167,9 @@ class DistributionOptions(Options):
         """Return the value distribution that ``distribution`` names."""
         if self.distribution == "c51":
             return Categorical(self.n_atoms, self.v_min, self.v_max)
-        return Quantile(self.n_atoms) if self.distribution == "quantile" else ExpectedValue()
+        if self.distribution == "expected":
+            return ExpectedValue()
+        return Quantile(self.n_atoms, COSINES if self.distribution == "iqn" else 0)
 
 
 def categorical_target(probabilities: Any, returns: Any, discounts: Any, support: Any) -> Any:
@@ -165,15 +193,18 @@ def categorical_target(probabilities: Any, returns: Any, discounts: Any, support
     return tf.reduce_sum(tf.maximum(1 - distance, 0) * probabilities[:, None, :], axis=2)
 
 
-def quantile_huber(quantiles: Any, targets: Any) -> Any:
+def quantile_huber(quantiles: Any, targets: Any, fractions: Any = None) -> Any:
     """Return the quantile Huber loss ``[b]`` (Dabney et al. 2018, equation 10).
 
     Args:
-        quantiles: estimates at the midpoints of ``n`` equal fractions, float32 ``[b, n]``.
+        quantiles: estimates of ``n`` quantiles, float32 ``[b, n]``.
         targets: samples of the target distribution, ``[b, m]``.
+        fractions: the fractions of the quantiles, ``[b, n]``; ``None`` for the midpoints of ``n``
+            equal fractions.
     """
-    count = quantiles.shape[1]
-    midpoints = (np.arange(count, dtype=np.float32) + 0.5) / count
+    if fractions is None:
+        count = quantiles.shape[1]
+        fractions = ((np.arange(count, dtype=np.float32) + 0.5) / count)[None]
     errors = targets[:, None, :] - quantiles[:, :, None]
-    weight = tf.abs(midpoints[None, :, None] - tf.cast(errors < 0, tf.float32))
+    weight = tf.abs(fractions[:, :, None] - tf.cast(errors < 0, tf.float32))
     return tf.reduce_sum(tf.reduce_mean(weight * huber(errors), axis=2), axis=1)

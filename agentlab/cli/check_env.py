@@ -19,7 +19,9 @@ def run(words: list[str]) -> int:
         "Check that an environment follows the Gymnasium API, and report the first error.",
         words="ID",
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="environment: ID, gym:ID or module:ID")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID", help="environment: ID, gym:ID, module:ID or module:Class"
+    )
     parser.add_fields(Environment, "environment")
     given = parser.given(words)
     if "help" in given:

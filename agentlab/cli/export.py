@@ -11,7 +11,7 @@ from agentlab.config import Options, option
 from agentlab.deploy.card import CARD
 from agentlab.deploy.files import Format, Quantize, check_format
 from agentlab.errors import AgentlabError, printable
-from agentlab.experiments.results.export import Export, Figures, export
+from agentlab.experiments.results.export import Export, Figures, export, lost_return
 from agentlab.lazy import without_banners
 
 DESCRIPTION = """Export the agent or trainer of RUN to a LiteRT, ONNX or SavedModel file, with its
@@ -27,8 +27,8 @@ class ExportOptions(Options):
     )
     quantize: Quantize | None = option(
         None,
-        "LiteRT weights: none (float32), fp16, or dynamic (8 bits); without it, dynamic for "
-        "agents, else none",
+        "LiteRT: none (float32), fp16 or dynamic (weights in 8 bits), or int8 or 16x8 (activations "
+        "in 8 or 16 bits too); without it, dynamic for agents, else none",
     )
     out: str | None = option(None, "folder to write; none for one named after the run")
     overwrite: bool = option(False, "replace an earlier export in --out")
@@ -83,6 +83,9 @@ def default_quantization(folder: str, format: str) -> str:
 def table(result: Export, name: str) -> str:
     """Return the measurements before and after as a table."""
     rows = [_cells("", None), _cells("original", result.before), _cells(name, result.after)]
+    lost = lost_return(result.before, result.after)
+    remarks = ["", "", "" if lost is None else f"worse: loses {lost:.0%} of the return"]
+    rows = [[*row, remark] for row, remark in zip(rows, remarks, strict=True)]
     kept = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in kept]
     lines = []

@@ -13,20 +13,20 @@ from agentlab.cli.next_commands import next_commands
 from agentlab.cli.report import print_settings, show, show_run
 from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument, printable
+from agentlab.experiments.distribution import open_to_train
+from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.plan import fill, kind_of, resume, start
 from agentlab.experiments.recipes import Recipe, find_recipe, recipes_of
+from agentlab.experiments.resume_or_start import resume_or_start
 from agentlab.experiments.source import Source, own_defaults
 from agentlab.experiments.trainer_result import TrainerResult
-from agentlab.experiments.trainer_run import (
-    Fitting,
-    TrainerPlan,
-    cross_validate,
-)
+from agentlab.experiments.trainer_run import TrainerPlan, cross_validate
 from agentlab.experiments.training_data import choose_trainer, load_data
 from agentlab.experiments.unlabeled_data import default_trainer
 from agentlab.lazy import without_banners
 from agentlab.registry import merged, trainer_class
 from agentlab.runs import Run
+from agentlab.training.tracking import Service, trackers
 from agentlab.unsupervised import ESTIMATORS, TRAINERS, is_unsupervised
 
 DESCRIPTION = """Train a network with a recipe (--list shows all recipes), or on your own data
@@ -47,6 +47,10 @@ class Choice(Options):
     name: str | None = option(None, "name of the run's folder; none for the name of the data")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    resume_or_start: bool = option(
+        False, "resume the run if its folder exists, else start it; for clusters that repeat jobs"
+    )
+    track: Service | None = option(None, "send metrics to wandb or mlflow; none for neither")
     accept_edits: bool = option(
         False, "resume even if settings that cannot be changed were edited in config.json"
     )
@@ -79,7 +83,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if given.get("list"):
         print(_overview(command, unsupervised))
         return 0
-    if "resume" in given:
+    if given.get("resume") is not None:
         return _resume(words, given, command)
     recipe, source = named_data(given, unsupervised)
     if recipe is None and source.own is None:
@@ -110,12 +114,14 @@ def run(words: list[str], unsupervised: bool = False) -> int:
         _announce(plan, origins)
         cross_validate(plan, choice.folds, choice.runs_dir, choice.name, report=show)
         return 0
-    result = start(
+    begin = resume_or_start if choice.resume_or_start else start
+    result = begin(
         plan,
         choice.runs_dir,
         choice.name,
         on_start=lambda record: _announce(plan, origins, record),
         report=show,
+        callbacks=trackers(None if plan.run_class.follows else choice.track),
     )
     return _conclude(result, command)
 
@@ -187,7 +193,7 @@ def named_trainer(recipe: Recipe | None, source: Source, trainer: str | None) ->
 
 def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
     """Resume the run that ``--resume`` names, with its own settings."""
-    with Run.open(given["resume"], writing=True) as record:
+    with open_to_train(given["resume"]) as record:
         if kind_of(record) == "agent":
             raise AgentlabError(
                 f"run={str(record.path)!r} trains an agent; resume it with "
@@ -202,6 +208,9 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             return 0
         del given["resume"]
         accept = given.pop("accept_edits", False)
+        given.pop("resume_or_start", None)
+        track = given.pop("track", None)
+        tracking = trackers(None if record.follows else track)
         plan = stored.resumed_with(given)
         plan.source.check_exists()
         plan = plan.with_data(plan.load_data())
@@ -211,6 +220,7 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
             accept_edits=accept,
             on_start=lambda record: _announce(plan, dict.fromkeys(given, "flag"), record),
             report=show,
+            callbacks=tracking,
         )
         return _conclude(result, command)
 
@@ -232,7 +242,7 @@ def _conclude(result: TrainerResult, command: str) -> int:
         again = f"{program(command)} --resume {path}"
         print(printable(f"stopped in epoch {result.epochs + 1} and saved; resume with: {again}"))
         return 130
-    for name, line in next_commands(result.path):
+    for name, line in next_commands(result.path) if result.saved else ():
         show(name, line)
     return 0
 

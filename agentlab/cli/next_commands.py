@@ -21,16 +21,19 @@ VERBS = {
     "recommend": ("recommend", "--user ID"),
     "anomaly": ("anomaly_scores", "INPUT"),
 }
+OF_IMAGES = ("interpolate", "inpaint")  # commands that need images
 
 
 def next_commands(path: Path) -> list[tuple[str, str]]:
     """Return the names and command lines of the commands that apply to a finished run."""
-    trainer, folder = read_description(find_saved(path))["name"], shlex.quote(str(path))
+    description, folder = read_description(find_saved(path)), shlex.quote(str(path))
+    trainer = description["name"]
     if not is_unsupervised(trainer):
         return [("predict", f"{program('predict')} {folder} INPUT")]
     cls = trainer_class(trainer)
+    of_images = "images" in (description["specification"].get("preprocessor") or {})
     return [
         (verb, f"{program(verb)} {folder} {arguments}")
         for verb, (method, arguments) in VERBS.items()
-        if hasattr(cls, method)
+        if hasattr(cls, method) and (of_images or verb not in OF_IMAGES)
     ]

@@ -23,8 +23,10 @@ from agentlab.experiments.agent_run import AgentPlan
 from agentlab.experiments.agent_settings import Environment, Training
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.plan import kind_of, resume, start
+from agentlab.experiments.resume_or_start import resume_or_start
 from agentlab.experiments.settings_file import FileSettings, read_settings
 from agentlab.runs import Run
+from agentlab.training.tracking import Service, trackers
 
 DESCRIPTION = "Train an agent, or resume a run."
 
@@ -33,7 +35,9 @@ DESCRIPTION = "Train an agent, or resume a run."
 class Choice:
     """Options of the run itself."""
 
-    env: str | None = option(None, "environment: an id from `agentlab envs`, gym:ID or module:ID")
+    env: str | None = option(
+        None, "environment: an id from `agentlab envs`, gym:ID, module:ID or module:Class"
+    )
     algo: str | None = option(None, "name of an algorithm, or module:Class for a custom one")
     preset: str = option(
         "auto", "preset of defaults; auto for the environment's, none for no preset"
@@ -41,6 +45,10 @@ class Choice:
     name: str | None = option(None, "name of the run's folder; none for the names of env and algo")
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
+    resume_or_start: bool = option(
+        False, "resume the run if its folder exists, else start it; for clusters that repeat jobs"
+    )
+    track: Service | None = option(None, "send metrics to wandb or mlflow; none for neither")
     config: str | None = option(
         None, "YAML or JSON file of settings under these names, or an RL Baselines3 Zoo entry"
     )
@@ -55,11 +63,11 @@ def run(words: list[str]) -> int:
     choices = Parser(program("train"), DESCRIPTION)
     choices.add_fields(Choice, "run")
     given = choices.given_among_others(words)
-    if "resume" in given:
+    if given.get("resume") is not None:
         return _resume(words, given)
     env, algo, name = given.get("env"), given.get("algo"), given.get("preset", "auto")
     file = FileSettings(env, algo or "", None, {})
-    if "config" in given:
+    if given.get("config") is not None:
         wrappers = make_parser().given_among_others(words).get("wrapper", ())
         file = read_settings(given["config"], env, algo, wrappers)
         env, algo, name = file.env, file.algo, given.get("preset", file.preset or "none")
@@ -91,12 +99,14 @@ def run(words: list[str]) -> int:
     runs_dir, name = given.get("runs_dir", "runs"), given.get("name") or plan.default_name
 
     def train(plan: AgentPlan, name: str) -> AgentResult:
-        result: AgentResult = start(
+        begin = resume_or_start if given.get("resume_or_start") else start
+        result: AgentResult = begin(
             plan,
             runs_dir,
             name,
             on_start=lambda record: _announce(plan, record, origins),
             report=_report,
+            callbacks=trackers(given.get("track")),
         )
         return result
 
@@ -145,6 +155,8 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             return 0
         del given["resume"]
         accept = given.pop("accept_edits", False)
+        given.pop("resume_or_start", None)
+        tracking = trackers(given.pop("track", None))
         given |= {name: getattr(stored, name) for name in ("env", "algo") if name in given}
         plan = stored.resumed_with(given)
         origins = dict.fromkeys(plan.values(), "run") | dict.fromkeys(given, "flag")
@@ -154,6 +166,7 @@ def _resume(words: list[str], given: Mapping[str, Any]) -> int:
             accept_edits=accept,
             on_start=lambda record: _announce(plan, record, origins),
             report=_report,
+            callbacks=tracking,
         )
         return _conclude(plan, result, stored)
 

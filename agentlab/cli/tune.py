@@ -17,12 +17,12 @@ from agentlab.config import Options, flag_of, format_value, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.agent_settings import FILES as AGENT_FILES
 from agentlab.experiments.agent_settings import Environment, Training
+from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.foreign import is_foreign
 from agentlab.experiments.paths import absolute
 from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
 from agentlab.experiments.source import FILES, Source
-from agentlab.experiments.trainer_run import Fitting
 from agentlab.experiments.training_data import choose_trainer
 from agentlab.experiments.trials import TRIALS, Search, Task, in_words
 from agentlab.lazy import without_banners
@@ -202,9 +202,9 @@ def _train_task(words: list[str]) -> Task:
     parser.add_fields(train.Choice, "run")
     parser.add_fields(Environment, "environment")
     given = parser.given_among_others(words)
-    if "algo" not in given:
+    if given.get("algo") is None:
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
-    if "env" not in given:
+    if given.get("env") is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
     parser = train.make_parser(given["algo"])
     given = parser.given(words)

@@ -8,16 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from agentlab.deploy.child import run_child
 from agentlab.deploy.packages import check_packages
-from agentlab.deploy.signature import Traced
+from agentlab.deploy.signature import Tensors, Traced
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs.files import replacing, replacing_folder
 
 Format = Literal["litert", "onnx", "savedmodel"]
-Quantize = Literal["none", "fp16", "dynamic"]
+Quantize = Literal["none", "fp16", "dynamic", "int8", "16x8"]
+CALIBRATED = ("int8", "16x8")  # with activations in integers, whose ranges examples show
 FORMATS: dict[str, str] = {"litert": ".tflite", "onnx": ".onnx", "savedmodel": ""}
+EXAMPLES = "examples.npz"  # beside a SavedModel that is converted
 OPSET = 18  # of ONNX; ONNX Runtime 1.14 and later read it
 
 
@@ -26,7 +30,9 @@ def check_format(format: str, quantize: str) -> None:
     if format not in FORMATS:
         raise InvalidArgument(f"format={format!r} must be one of {', '.join(FORMATS)}")
     if quantize not in get_args(Quantize):
-        raise InvalidArgument(f"quantize={quantize!r} must be one of none, fp16, dynamic")
+        raise InvalidArgument(
+            f"quantize={quantize!r} must be one of {', '.join(get_args(Quantize))}"
+        )
     if quantize != "none" and format != "litert":
         raise InvalidArgument(
             f"quantize={quantize!r} needs format='litert'; {format} keeps float32 weights"
@@ -40,6 +46,7 @@ def write_file(
     format: str = "litert",
     quantize: str = "none",
     isolated: bool = True,
+    examples: Tensors | None = None,
 ) -> None:
     """Write a traced network to a file, or to a folder for a SavedModel.
 
@@ -47,20 +54,27 @@ def write_file(
         traced: the network.
         path: the file or folder; replaced if it exists.
         format: ``litert``, ``onnx`` or ``savedmodel``.
-        quantize: ``none``; or for LiteRT, ``fp16`` (weights in 16 bits) or ``dynamic`` (weights in
-            8 bits, activations quantized while running).
+        quantize: ``none``; or for LiteRT, ``fp16`` (weights in 16 bits), ``dynamic`` (weights in 8
+            bits, activations quantized while running), ``int8`` (both in 8 bits) or ``16x8``
+            (weights in 8, activations in 16 bits).
         isolated: convert in a process of its own, since a converter may crash.
+        examples: inputs ``[n, ...]`` by name, from which ``int8`` and ``16x8`` take the ranges of
+            activations.
 
     Raises:
         AgentlabError: for a network that cannot be converted, or a missing package.
     """
     check_format(format, quantize)
+    if (quantize in CALIBRATED) != (examples is not None):
+        raise InvalidArgument(f"examples are needed for {' and '.join(CALIBRATED)}, and only there")
     if format == "savedmodel":
         with replacing_folder(path) as folder:
             tf.saved_model.save(traced.module, str(folder), signatures=traced.module.serve)
         return
     with tempfile.TemporaryDirectory() as folder, replacing(path) as part:
         tf.saved_model.save(traced.module, folder, signatures=traced.module.serve)
+        if examples is not None:
+            np.savez(Path(folder, EXAMPLES), **examples)
         if isolated:
             run_child(
                 [sys.executable, "-m", __name__, folder, str(part), format, quantize],
@@ -74,7 +88,7 @@ def convert(folder: str, out: str, format: str, quantize: str) -> None:
     """Convert a SavedModel to LiteRT or ONNX.
 
     Args:
-        folder: the SavedModel.
+        folder: the SavedModel, with ``EXAMPLES`` if the quantization needs them.
         out: the file to write.
         format: ``litert`` or ``onnx``.
         quantize: as ``write_file``.
@@ -100,6 +114,17 @@ def _to_litert(folder: str, out: str, quantize: str) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "fp16":
         converter.target_spec.supported_types = [tf.float16]
+    if quantize in CALIBRATED:
+        with np.load(Path(folder, EXAMPLES)) as stored:
+            examples = {name: stored[name] for name in stored.files}
+        n = len(next(iter(examples.values())))
+        converter.representative_dataset = lambda: (
+            {name: value[i : i + 1] for name, value in examples.items()} for i in range(n)
+        )
+    if quantize == "16x8":
+        converter.target_spec.supported_ops.insert(
+            0, tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        )
     Path(out).write_bytes(converter.convert())
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from agentlab.errors import AgentlabError
+from agentlab.lazy import check_modules
 
 NEEDED = {  # modules by format, and the packages that contain them
     "litert": {"ai_edge_litert": "ai-edge-litert"},
@@ -14,13 +12,9 @@ NEEDED = {  # modules by format, and the packages that contain them
 
 
 def check_packages(format: str) -> None:
-    """Raise ``AgentlabError`` if a package is missing.
+    """Raise ``AgentlabError`` if a package of a format is missing.
 
     Args:
         format: a key of ``NEEDED``.
     """
-    missing = [package for module, package in NEEDED[format].items() if find_spec(module) is None]
-    if missing:
-        raise AgentlabError(
-            f"format={format!r} needs {', '.join(missing)}: run `pip install 'agentlab[deploy]'`"
-        )
+    check_modules(f"format={format!r}", NEEDED[format], "deploy")

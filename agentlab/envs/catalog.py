@@ -11,7 +11,7 @@ from typing import Any
 
 import ale_py
 import gymnasium
-from gymnasium.envs.registration import find_highest_version, parse_env_id
+from gymnasium.envs.registration import EnvSpec, find_highest_version, parse_env_id
 
 from agentlab.envs import old_gym
 from agentlab.envs.failures import making
@@ -42,8 +42,8 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
 
     Args:
         id: a Gymnasium id (``"CartPole-v1"``, ``"Pong-v0"``, ``"ALE/Pong-v5"``), ``"gym:ID"`` for
-            an environment of the old gym package, or ``"module:ID"`` for one that a module
-            registers on import.
+            an environment of the old gym package, ``"module:ID"`` for one that a module registers
+            on import, or ``"module:Class"`` for a class that a module defines.
         kwargs: passed to the environment's constructor, such as ``render_mode="rgb_array"``.
 
     Raises:
@@ -75,13 +75,17 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         with warnings.catch_warnings():
             # The caller chose this version deliberately.
             warnings.filterwarnings("ignore", message=".*is out of date")
-            return gymnasium.make(id, **kwargs)
+            return gymnasium.make(_unregistered_class(id) or id, **kwargs)
     except old_gym.UnknownEnv as error:
         near = f"; Gymnasium has {id[4:]!r}" if id[4:] in gymnasium.registry else ""
         near = near or _nearest(id, [f"gym:{known}" for known in error.known])
         raise InvalidArgument(f"env={id!r} is unknown to the old gym package{near}") from error
     except gymnasium.error.UnregisteredEnv as error:
-        raise InvalidArgument(f"env={id!r} is unknown{_nearest(id, gymnasium.registry)}") from error
+        hint = _nearest(id, gymnasium.registry)
+        module, _, name = id.rpartition(":")
+        if module:
+            hint = f": the module {module!r} neither registers nor defines {name!r}"
+        raise InvalidArgument(f"env={id!r} is unknown{hint}") from error
     except gymnasium.error.DeprecatedEnv as error:
         raise InvalidArgument(
             f"env={id!r} was removed from Gymnasium{_nearest(id, gymnasium.registry)}"
@@ -132,6 +136,17 @@ def _register(id: str) -> str | None:
     if package == "minatar" and "MinAtar/Breakout-v1" not in gymnasium.registry:
         imported.register_envs()
     return None
+
+
+def _unregistered_class(id: str) -> EnvSpec | None:
+    """Return the specification of ``"module:Class"``, if the module does not register that name."""
+    module, _, name = id.rpartition(":")
+    if not (module and name.isidentifier()):
+        return None
+    imported = importlib.import_module(module)
+    if name in gymnasium.registry or not callable(getattr(imported, name, None)):
+        return None
+    return EnvSpec(name, entry_point=id)
 
 
 def is_atari(id: str) -> bool:

@@ -14,6 +14,7 @@
 from agentlab.experiments.agent_result import AgentResult
 from agentlab.experiments.agent_run import AgentPlan
 from agentlab.experiments.plan import Plan, Result, resume, start
+from agentlab.experiments.resume_or_start import resume_or_start
 from agentlab.experiments.runs import open_run
 from agentlab.experiments.trainer_result import TrainerResult
 from agentlab.experiments.trainer_run import TrainerPlan, cross_validate
@@ -28,5 +29,6 @@ __all__ = [
     "cross_validate",
     "open_run",
     "resume",
+    "resume_or_start",
     "start",
 ]

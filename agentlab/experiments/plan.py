@@ -95,6 +95,11 @@ class Plan(ABC):
         """Return warnings about settings that are probably unintended."""
         return []
 
+    @property
+    def run_class(self) -> type[Run]:
+        """The class of the run in this process."""
+        return Run
+
     @abstractmethod
     def prepare(self) -> AbstractContextManager[Training]:
         """Create everything that training needs, before the run is created."""
@@ -155,14 +160,15 @@ def start(
     """
     with (
         plan.prepare() as train,
-        Run.create(runs_dir, name or plan.default_name, plan.to_json()) as run,
+        plan.run_class.create(runs_dir, name or plan.default_name, plan.to_json()) as run,
     ):
         try:
             on_start(run)
             _warn(plan, report)
             return _finish(run, train(run, report, callbacks))
         except AgentlabError:
-            if not ((run.path / "metrics.csv").exists() or run.checkpoints.folders()):
+            kept = (run.path / "metrics.csv").exists() or run.checkpoints.folders()
+            if not kept and not run.follows:
                 # Training failed before anything was learned.
                 shutil.rmtree(run.path, ignore_errors=True)
             raise

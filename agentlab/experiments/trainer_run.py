@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from agentlab import config as configs
-from agentlab.config import Options, option
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.experiments import plan as plans
 from agentlab.experiments.data_splits import TrainingData
+from agentlab.experiments.distribution import run_class, splitting
+from agentlab.experiments.fitting import Fitting
 from agentlab.experiments.plan import Plan, Report, check_names, fill, silent
 from agentlab.experiments.recipes import Recipe, find_recipe
 from agentlab.experiments.source import FILES, Source, own_defaults
@@ -25,16 +26,6 @@ from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
 from agentlab.runs import Run, seed_everything
 from agentlab.training.callbacks import Callback
-
-
-@dataclass(frozen=True)
-class Fitting(Options):
-    """Settings of training that do not depend on the trainer."""
-
-    seed: int = option(0, "random seed; runs with equal seeds have equal results", ge=0)
-    stop_at: float | None = option(
-        None, "stop once the validation metric that selects the best epoch reaches this"
-    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +53,7 @@ class TrainerPlan(Plan):
         "stop_at",
         "learning_rate",
         "max_grad_norm",
+        "strategy",
     )
 
     recipe: Recipe | None
@@ -179,9 +171,14 @@ class TrainerPlan(Plan):
         """Return the plan with ``data``, so that they are not loaded again."""
         return replace(self, data=data)
 
+    @property
+    def run_class(self) -> type[Run]:
+        return run_class(self.fitting.strategy)
+
     @contextmanager
     def prepare(self) -> Iterator[plans.Training]:
-        yield _TrainerTraining(self, self.load_data())
+        with splitting(self.fitting.strategy, self.trainer):
+            yield _TrainerTraining(self, self.load_data())
 
 
 @dataclass(frozen=True)
@@ -206,8 +203,8 @@ class _TrainerTraining:
             **data.options,
         )
         path = run.place()
-        if trainer.interrupted:
-            return TrainerResult(path, True, None, len(trainer.history))
+        if trainer.interrupted or run.follows:
+            return TrainerResult(path, trainer.interrupted, None, len(trainer.history))
         metrics = trainer.evaluate(*data.test)
         classes = trainer.report(*data.test)
         write_test(metrics, data, run.place(), report=classes)
@@ -216,7 +213,7 @@ class _TrainerTraining:
             report("" if number else "classes", line)
         saved = run.save_learner("learner", trainer.write)
         report("saved", saved)
-        if trainer.history:
+        if len(trainer.history) > 1:  # a single point is no curve
             report("plot", plot_history(run.place()))
         for name, figure in trainer.plots(*data.test).items():
             report("plot", _draw(figure, run, name, len(trainer.history)))
@@ -254,6 +251,10 @@ def cross_validate(
 
     if folds < 2:
         raise InvalidArgument(f"folds={folds} must be 2 or more")
+    if plan.fitting.strategy is not None:
+        raise InvalidArgument(
+            f"strategy={plan.fitting.strategy!r} cannot be combined with folds={folds}"
+        )
     data = plan.load_data()
     if len(data.train) != 2:
         raise AgentlabError(f"folds={folds} needs data in memory, such as those of a recipe")

@@ -118,7 +118,7 @@ def _public(source: Source, recipe: Recipe) -> TrainingData:
     if recipe.trainer in ("classifier", "dbn", "capsules", "overlapping_capsules"):
         options["classes"] = found.classes
     elif recipe.trainer == "ratings_rbm":
-        options["titles"] = found.titles
+        options |= {"titles": found.titles, "rated": found.test[0]}
     elif recipe.trainer == "forecaster":
         options["names"] = found.names
     return TrainingData(

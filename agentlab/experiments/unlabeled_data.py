@@ -125,4 +125,5 @@ def _ratings(source: Source, trainer: str, seed: int, validation: float) -> Trai
         f"{source.ratings}: {len(found.y):,} ratings of {items:,} items by {users:,} users; "
         f"{len(parts[1]):,} in the test split"
     )
-    return TrainingData(trainer, train, test, options={"titles": titles}, notes=[note])
+    options = {"titles": titles, "rated": test[0]}
+    return TrainingData(trainer, train, test, options=options, notes=[note])

@@ -24,14 +24,14 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
     Args:
         torso: a built torso.
         shape: the shape of one input.
-        code: size of the code; ``None`` to use the torso's features as the code.
+        code_size: size of the code; ``None`` to use the torso's features as the code.
         activation: activation of the code layer, a Keras name.
         tied: tie the decoder's kernels to the transposed kernels of an ``MLP``.
         decoder: a Keras model from codes to outputs; ``None`` for one that mirrors the torso.
         seed: seed of the initial weights.
 
     Attributes:
-        code: size of the code.
+        code_size: size of the code.
 
     Raises:
         InvalidArgument: for a torso that cannot be mirrored.
@@ -46,7 +46,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         self,
         torso: keras.Model,
         shape: Sequence[int],
-        code: int | None = None,
+        code_size: int | None = None,
         activation: str = "linear",
         tied: bool = False,
         decoder: keras.Model | None = None,
@@ -56,21 +56,21 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         super().__init__(autocast=False, **kwargs)  # the torso casts its inputs
         self.torso, self.shape, self.activation = torso, tuple(shape), activation
         self.tied, self.seed = tied, seed
-        self.given_code = code
+        self.given_code_size = code_size
         self.code_layer = None
-        if code is not None:
+        if code_size is not None:
             self.code_layer = keras.layers.Dense(
-                code,
+                code_size,
                 activation,
                 kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
                 name="code",
                 dtype=keras.backend.result_type(torso.compute_dtype, "float32"),
             )
             self.code_layer.build((None, torso.features))
-        self.code = torso.features if code is None else code
+        self.code_size = torso.features if code_size is None else code_size
         self.given_decoder = decoder is not None
         mirrored = None if decoder is not None else layer_seed(seed, 1000)
-        self.decoder = decoder or mirror(torso, self.shape, code, tied=tied, seed=mirrored)
+        self.decoder = decoder or mirror(torso, self.shape, code_size, tied=tied, seed=mirrored)
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -78,7 +78,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         return self.decode(self.encode(inputs, training), training)
 
     def encode(self, inputs: Any, training: bool = False) -> Any:
-        """Return the codes of ``inputs``, ``[batch, code]``."""
+        """Return the codes of ``inputs``, ``[batch, code_size]``."""
         features = self.torso(inputs, training=training)  # [batch, features]
         return features if self.code_layer is None else self.code_layer(features)
 
@@ -158,7 +158,7 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
             **super().get_config(),
             "torso": keras.saving.serialize_keras_object(self.torso),
             "shape": self.shape,
-            "code": self.given_code,
+            "code_size": self.given_code_size,
             "activation": self.activation,
             "tied": self.tied,
             "decoder": decoder,
@@ -190,7 +190,7 @@ class Codes(keras.layers.Layer):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the codes of ``inputs``, float32 ``[batch, code]``."""
+        """Return the codes of ``inputs``, float32 ``[batch, code_size]``."""
         return tf.cast(self.net.encode(inputs), tf.float32)
 
     def get_config(self) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class DeepBelief(keras.Model):  # type: ignore[misc]
         self.built = True
 
     @property
-    def code(self) -> int:
+    def code_size(self) -> int:
         """Number of units of the last layer."""
         return self.hidden[-1]
 

@@ -87,11 +87,11 @@ class TiedDense(keras.layers.Layer):  # type: ignore[misc]
 class DenseDecoder(keras.Model):  # type: ignore[misc]
     """Dense layers from codes to outputs of any shape; the last has no activation.
 
-    Input shape: ``[batch, code]``.
+    Input shape: ``[batch, code_size]``.
     Output shape: ``[batch, *shape]`` in float32, or float64 for float64 models.
 
     Args:
-        code: size of the codes.
+        code_size: size of the codes.
         shape: shape of one output.
         hidden: units of the hidden layers.
         activation: activation of the hidden layers.
@@ -107,7 +107,7 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
 
     def __init__(
         self,
-        code: int,
+        code_size: int,
         shape: Sequence[int],
         hidden: Sequence[int] = (),
         activation: str = "relu",
@@ -116,10 +116,10 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.code, self.shape, self.hidden = code, tuple(shape), tuple(hidden)
+        self.code_size, self.shape, self.hidden = code_size, tuple(shape), tuple(hidden)
         self.activation, self.tied, self.seed = activation, tied, seed
         self.denses = []
-        width, sizes = code, (*self.hidden, math.prod(self.shape))
+        width, sizes = code_size, (*self.hidden, math.prod(self.shape))
         for i, units in enumerate(sizes):
             last = i == len(sizes) - 1
             name, function = ("decoder_outputs", None) if last else (f"decoder_{i}", activation)
@@ -145,7 +145,7 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
         """Return the outputs for ``codes``.
 
         Args:
-            codes: ``[batch, code]``.
+            codes: ``[batch, code_size]``.
             kernels: if tied, the kernels of the encoder, its last one first.
         """
         outputs = codes
@@ -158,7 +158,7 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
         """Return the arguments of ``__init__``."""
         return {
             **super().get_config(),
-            "code": self.code,
+            "code_size": self.code_size,
             "shape": self.shape,
             "hidden": self.hidden,
             "activation": self.activation,
@@ -171,14 +171,14 @@ class DenseDecoder(keras.Model):  # type: ignore[misc]
 class ConvDecoder(keras.Model):  # type: ignore[misc]
     """Upsampling layers and convolutions, from codes to images.
 
-    Input shape: ``[batch, code]``, or the flattened smallest map if ``code`` is ``None``.
+    Input shape: ``[batch, code_size]``, or the flattened smallest map if ``code_size`` is ``None``.
     Output shape: ``[batch, height, width, channels]``, or ``[batch, height, width]``; in float32,
     or float64 for float64 models.
 
     Args:
         shape: shape of one image.
         maps: the shapes of the intermediate feature maps, from the smallest to the largest.
-        code: size of the codes; ``None`` if the codes are the smallest map.
+        code_size: size of the codes; ``None`` if the codes are the smallest map.
         kernel: kernel size of the convolutions.
         seed: seed of the initial weights.
 
@@ -193,17 +193,17 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         self,
         shape: Sequence[int],
         maps: Sequence[Sequence[int]],
-        code: int | None = None,
+        code_size: int | None = None,
         kernel: int = 3,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.shape, self.code, self.kernel, self.seed = tuple(shape), code, kernel, seed
+        self.shape, self.code_size, self.kernel, self.seed = tuple(shape), code_size, kernel, seed
         self.maps = [(int(h), int(w), int(n)) for h, w, n in maps]
         dtype, smallest = self.dtype_policy, self.maps[0]
         first: list[Any] = []
-        if code is not None:
+        if code_size is not None:
             start = keras.initializers.HeNormal(seed=seed)
             first = [
                 keras.layers.Dense(
@@ -214,7 +214,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
                     dtype=dtype,
                 )
             ]
-            first[0].build((None, code))
+            first[0].build((None, code_size))
         first.append(keras.layers.Reshape(smallest, name="decoder_reshape", dtype=dtype))
         height, width = self.shape[:2]
         channels = self.shape[2] if len(self.shape) == 3 else 1
@@ -240,7 +240,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
     @property
     def blocks(self) -> list[list[Any]]:
         """The layers of each block; without a code layer, reshaping is part of the first block."""
-        if self.code is not None:
+        if self.code_size is not None:
             return self.steps
         return [[*self.steps[0], *self.steps[1]], *self.steps[2:]]
 
@@ -249,7 +249,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         outputs = tf.cast(codes, self.compute_dtype)
         for block in self.steps:
             for layer in block:
-                outputs = layer(outputs)  # [batch, code], then [batch, h, w, filters]
+                outputs = layer(outputs)  # [batch, code_size], then [batch, h, w, filters]
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         return tf.reshape(tf.cast(outputs, dtype), (-1, *self.shape))
 
@@ -259,7 +259,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
             **super().get_config(),
             "shape": self.shape,
             "maps": self.maps,
-            "code": self.code,
+            "code_size": self.code_size,
             "kernel": self.kernel,
             "seed": self.seed,
         }

@@ -61,7 +61,7 @@ def feature_maps(torso: Any, input_shape: Sequence[int]) -> list[Map]:
 def mirror(
     torso: Any,
     input_shape: Sequence[int],
-    code: int | None,
+    code_size: int | None,
     *,
     tied: bool = False,
     seed: int | None = None,
@@ -71,7 +71,7 @@ def mirror(
     Args:
         torso: a built torso for vectors or images.
         input_shape: the shape of one input of the torso.
-        code: size of the codes; ``None`` if the codes are the torso's features.
+        code_size: size of the codes; ``None`` if the codes are the torso's features.
         tied: share the kernels of an ``MLP``.
         seed: seed of the initial weights.
 
@@ -80,8 +80,8 @@ def mirror(
     """
     torso_blocks(torso)  # raises InvalidArgument for sequences
     if isinstance(torso, MLP):
-        hidden = torso.hidden if code is not None else torso.hidden[:-1]
-        size = torso.features if code is None else code
+        hidden = torso.hidden if code_size is not None else torso.hidden[:-1]
+        size = torso.features if code_size is None else code_size
         activation = torso.activation
         return DenseDecoder(size, input_shape, hidden[::-1], activation, tied, seed, name="decoder")
     if tied:
@@ -92,7 +92,7 @@ def mirror(
             f"the net {type(torso).__name__} does not reduce the size of images, so no decoder "
             "mirrors it; pass a decoder"
         )
-    given = code
-    if code is None and torso.features != math.prod(maps[-1]):
+    given = code_size
+    if code_size is None and torso.features != math.prod(maps[-1]):
         given = torso.features  # it ends in a dense layer
     return ConvDecoder(input_shape, maps[::-1], given, seed=seed, name="decoder")

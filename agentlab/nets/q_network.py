@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -16,7 +17,9 @@ class QNetwork(keras.Model):  # type: ignore[misc]
 
     A single output is the Q-value of the action. Several are the logits of a categorical
     distribution over returns, or the quantiles of the distribution. With ``dueling`` the outputs
-    are ``V + A - mean A`` of two streams (Wang et al. 2016, equation 9).
+    are ``V + A - mean A`` of two streams (Wang et al. 2016, equation 9). With ``cosines`` they are
+    quantiles at any fractions: the features are multiplied by an embedding of each fraction
+    (implicit quantile networks, Dabney et al. 2018b, equation 4).
 
     Input shape: that of the torso.
     Output shape: float32 ``[batch, actions, n_atoms]``.
@@ -30,6 +33,7 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         dueling: whether to use a stream for the value and one for the advantages.
         noisy: whether the layers of the streams are ``NoisyDense``.
         seed: seed of the initial weights of the streams.
+        cosines: number of cosines that embed a fraction; 0 for outputs without fractions.
 
     >>> import numpy as np
     >>> from agentlab.nets import make_torso
@@ -48,13 +52,27 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         dueling: bool = False,
         noisy: bool = False,
         seed: int | None = None,
+        cosines: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.cosines = cosines
         self.torso, self.actions, self.n_atoms, self.hidden = torso, actions, n_atoms, hidden
         self.activation, self.dueling, self.noisy, self.seed = activation, dueling, noisy, seed
-        self.advantage = self._stream("advantage", actions * n_atoms, 0)
-        self.value = self._stream("value", n_atoms, 10) if dueling else []
+        per_action = 1 if cosines else n_atoms
+        self.advantage = self._stream("advantage", actions * per_action, 0)
+        self.value = self._stream("value", per_action, 10) if dueling else []
+        if cosines:
+            self.embedding = keras.layers.Dense(
+                torso.features,
+                "relu",
+                kernel_initializer=keras.initializers.GlorotUniform(
+                    None if seed is None else seed + 20
+                ),
+                name="fractions",
+                dtype="float32",
+            )
+            self.embedding.build((None, cosines))
         self.built = True
 
     def _stream(self, name: str, outputs: int, shift: int) -> list[keras.layers.Layer]:
@@ -84,15 +102,39 @@ class QNetwork(keras.Model):  # type: ignore[misc]
 
         Args:
             inputs: a batch of inputs of the torso.
-            seed: seed of the noise of ``NoisyDense``, int32 ``[2]``; ``None`` for no noise.
+            seed: seed of the noise of ``NoisyDense`` and of the fractions, int32 ``[2]``; ``None``
+                for no noise and for the midpoints of equal fractions.
         """
         features = self.torso.call(inputs)  # [batch, features]
-        outputs = self._run(self.advantage, features, seed, 0)  # [batch, actions * n_atoms]
-        outputs = tf.reshape(outputs, (-1, self.actions, self.n_atoms))
+        if self.cosines:  # [batch * n_atoms, features]
+            embedded = self._embed(self.fractions(tf.shape(features)[0], seed))
+            products = tf.cast(features, tf.float32)[:, None, :] * embedded
+            features = tf.reshape(products, (-1, self.torso.features))
+        outputs = self._per_action(self.advantage, features, seed, 0)  # [batch, actions, n_atoms]
         if self.dueling:
-            value = self._run(self.value, features, seed, 10)[:, None, :]  # [batch, 1, n_atoms]
+            value = self._per_action(self.value, features, seed, 10)  # [batch, 1, n_atoms]
             outputs += value - tf.reduce_mean(outputs, axis=1, keepdims=True)
         return outputs
+
+    def fractions(self, batch: Any, seed: Any) -> Any:
+        """Return the fractions that ``call`` uses, between 0 and 1, ``[batch, n_atoms]``."""
+        if seed is not None:
+            return tf.random.stateless_uniform((batch, self.n_atoms), seed + [0, 500])
+        midpoints = (tf.range(self.n_atoms, dtype=tf.float32) + 0.5) / self.n_atoms
+        return tf.tile(midpoints[None], (batch, 1))
+
+    def _embed(self, fractions: Any) -> Any:
+        """Return ``relu(sum_i cos(pi i fraction) w_i + b)``, ``[batch, n_atoms, features]``."""
+        frequencies = math.pi * tf.range(self.cosines, dtype=tf.float32)
+        return self.embedding.call(tf.cos(fractions[..., None] * frequencies))
+
+    def _per_action(self, layers: list[Any], features: Any, seed: Any, shift: int) -> Any:
+        """Return a stream's outputs, ``[batch, actions, n_atoms]``; the value has one action."""
+        outputs = self._run(layers, features, seed, shift)
+        actions = self.actions if layers is self.advantage else 1
+        if self.cosines:
+            return tf.transpose(tf.reshape(outputs, (-1, self.n_atoms, actions)), (0, 2, 1))
+        return tf.reshape(outputs, (-1, actions, self.n_atoms))
 
     def _run(self, layers: list[Any], features: Any, seed: Any, shift: int) -> Any:
         for i, layer in enumerate(layers):
@@ -115,6 +157,7 @@ class QNetwork(keras.Model):  # type: ignore[misc]
             "dueling": self.dueling,
             "noisy": self.noisy,
             "seed": self.seed,
+            "cosines": self.cosines,
         }
 
     @classmethod

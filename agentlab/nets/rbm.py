@@ -127,7 +127,7 @@ class RBM(keras.Model):  # type: ignore[misc]
         seed: seed of the initial weights.
 
     Attributes:
-        code: number of hidden units.
+        code_size: number of hidden units.
 
     >>> rbm = RBM(3)
     >>> rbm(tf.ones((8, 4))).shape
@@ -148,7 +148,7 @@ class RBM(keras.Model):  # type: ignore[misc]
         super().__init__(autocast=False, **kwargs)
         if visible not in VISIBLE:
             raise InvalidArgument(f"visible={visible!r} must be one of {', '.join(VISIBLE)}")
-        self.code, self.visible, self.levels = units, visible, levels
+        self.code_size, self.visible, self.levels = units, visible, levels
         self.scale, self.seed = scale, seed
         self.torso = MLP((units,), "sigmoid", scale, seed=seed, name="torso")
 
@@ -157,7 +157,7 @@ class RBM(keras.Model):  # type: ignore[misc]
         self.shape = tuple(int(size or 0) for size in input_shape[1:])
         width = math.prod(self.shape) * self.levels
         self.torso.build((None, width))
-        self.torso.denses[0].kernel.assign(self.kernel_start((width, self.code)))
+        self.torso.denses[0].kernel.assign(self.kernel_start((width, self.code_size)))
         self.visible_bias = self.add_weight(
             shape=(width,), initializer="zeros", name="visible_bias"
         )
@@ -199,7 +199,7 @@ class RBM(keras.Model):  # type: ignore[misc]
         """Return the arguments of ``__init__``."""
         return {
             **super().get_config(),
-            "units": self.code,
+            "units": self.code_size,
             "visible": self.visible,
             "levels": self.levels,
             "scale": self.scale,

@@ -49,7 +49,7 @@ class Variational(keras.Model):  # type: ignore[misc]
         seed: seed of the initial weights.
 
     Attributes:
-        code: ``latent_dim``, for consistency with ``EncoderDecoder``.
+        code_size: ``latent_dim``, for consistency with ``EncoderDecoder``.
         log_scale: the logarithm of the standard deviation of Gaussian outputs, a learned scalar.
 
     Raises:
@@ -72,7 +72,7 @@ class Variational(keras.Model):  # type: ignore[misc]
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # the torso casts its inputs
         self.torso, self.shape, self.latent_dim, self.seed = torso, tuple(shape), latent_dim, seed
-        self.code = latent_dim
+        self.code_size = latent_dim
         self.statistics = keras.layers.Dense(
             2 * latent_dim,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seed),

@@ -89,6 +89,42 @@ def residuals(true: Array, predicted: Array, name: str) -> Figure:
     return figure
 
 
+def predicted_ratings(true: Array, predicted: Array) -> Figure:
+    """Plot the distribution of the predicted ratings for each true rating, as a box.
+
+    Whiskers reach from the 5th to the 95th percentile.
+
+    Args:
+        true: ratings with few distinct values, ``[n]``.
+        predicted: float ``[n]``.
+    """
+    true, predicted = (np.asarray(a, np.float64).ravel() for a in (true, predicted))
+    values = np.unique(true)
+    groups = [predicted[true == value] for value in values]
+    width = 0.6 * float(np.diff(values).min()) if len(values) > 1 else 0.6
+    figure = new_figure(7, 4.6)
+    axes = figure.add_subplot()
+    axes.plot(values, values, color=INK, lw=1, label="true rating")
+    axes.boxplot(
+        groups,
+        positions=values,
+        widths=width,
+        whis=(5, 95),
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": LINE, "alpha": 0.6},
+        medianprops={"color": CONTRAST, "lw": 2},
+        manage_ticks=False,
+    )
+    axes.set_xticks(
+        values, [f"{value:g}\n{len(group):,}" for value, group in zip(values, groups, strict=True)]
+    )
+    axes.legend(frameon=False, loc="upper left", labelcolor=INK)
+    rmse = np.sqrt(np.mean(np.square(true - predicted)))
+    tidy(axes, f"RMSE {rmse:.4g}", "true rating, and the number of ratings", "predicted rating")
+    return figure
+
+
 def forecast(
     past: Array, true: Array, predicted: Array, naive: Array, names: Sequence[str] = ()
 ) -> Figure:

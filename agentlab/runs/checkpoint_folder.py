@@ -71,11 +71,7 @@ class CheckpointFolder:
         if name not in self._known and os.path.lexists(self.path / name):
             aside = set_aside(self.path / name, "is not a checkpoint of this run")
             self._told.add(aside.name)
-        try:
-            path = checkpoints.write_checkpoint(self.path, number, step, write, state)
-        except FileNotFoundError:
-            tell(f"{self.path} was deleted during training, and is written again")
-            path = checkpoints.write_checkpoint(self.path, number, step, write, state)
+        path = checkpoints.write_checkpoint(self.path, number, step, write, state)
         self._known.append(name)
         self.lost = False
         for old in self._known[:-keep]:

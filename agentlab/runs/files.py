@@ -12,12 +12,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +47,20 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     (Path(folder) / "notes.txt").read_text()
     'done'
     """
-    temporary, file = create_beside(path)
-    file.close()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield temporary
-        sync(temporary)
-        os.replace(temporary, path)
+        temporary, file = create_beside(path)
+        file.close()
+        try:
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            with suppress(FileNotFoundError):  # by descriptor, as the folder may have been renamed
+                os.unlink(temporary.name, dir_fd=folder)
+        os.fsync(folder)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        os.close(folder)
 
 
 @contextmanager
@@ -204,6 +210,15 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def folder_name(name: str) -> str:
+    """Return the name of a run's folder: characters that are unsafe in file names become ``-``.
+
+    >>> folder_name("ALE/Pong v5")
+    'ALE-Pong-v5'
+    """
+    return re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
 
 
 def make_numbered_folder(root: Path, name: str) -> Path:

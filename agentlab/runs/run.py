@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from agentlab.runs.checkpoint import Checkpoint
 from agentlab.runs.checkpoint_folder import CheckpointFolder
 from agentlab.runs.config_file import CONFIG, read_config, write_config
 from agentlab.runs.files import (
+    folder_name,
     make_numbered_folder,
     remove_temporaries,
     replacing_folder,
@@ -62,6 +62,7 @@ class Run:
     """
 
     keep = 3
+    follows = False  # whether another process writes the run; see ``FollowingRun``
 
     def __init__(self, path: Path, config: dict[str, Any], edited: bool = False) -> None:
         self.path, self.config, self.edited = path, config, edited
@@ -88,7 +89,7 @@ class Run:
             InvalidArgument: for a name without letters or digits.
             AgentlabError: if the folder cannot be written.
         """
-        name = re.sub(r"[^\w.+=-]+", "-", name).strip("-.")
+        name = folder_name(name)
         if not name:
             raise InvalidArgument("the name of a run is empty; use letters or digits")
         with reporting(f"a run cannot be made in the folder {str(root)!r}"):
@@ -162,12 +163,14 @@ class Run:
             write: called with a folder, writes the files of the learner into it.
         """
         with reporting(f"{self.path / name} cannot be written"):
-            self._acquire_lock()
-            path = self.path / name
-            with replacing_folder(path) as folder:
-                write(folder)
-                write_config(folder, self.config)
-        return path
+
+            def save() -> Path:
+                with replacing_folder(self.path / name) as folder:
+                    write(folder)
+                    write_config(folder, self.config)
+                return self.path / name
+
+            return self._saved(save)
 
     def update_config(self, changes: Mapping[str, Any]) -> None:
         """Replace some values in ``config`` and in ``config.json``."""
@@ -220,8 +223,9 @@ class Run:
                 table.copy_to(folder)
 
         with reporting(f"checkpoint {number} of {self.path} cannot be saved, older ones are kept"):
-            self._acquire_lock()
-            path = self.checkpoints.save(number, step, write_all, state, self.keep)
+            path = self._saved(
+                lambda: self.checkpoints.save(number, step, write_all, state, self.keep)
+            )
             if self._event_file is not None:
                 self._event_file.flush()
         return path
@@ -279,6 +283,20 @@ class Run:
         with reporting(f"run={str(self.path)!r} cannot be written to"):
             self._acquire_lock()
             yield
+
+    def _saved(self, save: Callable[[], Path]) -> Path:
+        """Return ``save()``, called again if a folder was renamed or deleted meanwhile."""
+        self._acquire_lock()
+        path = self.path
+        try:
+            return save()
+        except FileNotFoundError:
+            self._acquire_lock()
+            folder = self.checkpoints.path
+            if self.path == path and not folder.exists():
+                tell(f"{folder} was deleted during training, and is written again")
+            remove_temporaries(self.path)
+            return save()
 
     def _acquire_lock(self) -> None:
         """Lock this run against other writing processes until ``close`` or exit."""

@@ -29,11 +29,14 @@ class Stop(threading.Event):
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
+def stop_signals(ignored: bool = False) -> Iterator[Stop]:
     """Yield an event that the first Ctrl-C or SIGTERM sets; a second one raises an exception.
 
     A training loop checks the event between steps, so that no step is interrupted, unless an
     environment hangs.
+
+    Args:
+        ignored: ignore the first signal, because another process decides when training ends.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -44,6 +47,8 @@ def stop_signals() -> Iterator[Stop]:
         if stop.is_set():  # the second signal: do not wait for the checkpoint
             raise KeyboardInterrupt
         stop.set()
+        if ignored:
+            return
         with suppress(OSError):  # not print, which the signal may have interrupted
             os.write(2, b"\nstopping and saving; Ctrl-C again stops at once\n")
         signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.5)
@@ -56,7 +61,7 @@ def stop_signals() -> Iterator[Stop]:
     previous = {name: signal.signal(name, handle) for name in (signal.SIGINT, signal.SIGTERM)}
     previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, wake)
     try:
-        yield stop
+        yield Stop() if ignored else stop
     finally:
         if stop.is_set():
             signal.setitimer(signal.ITIMER_REAL, 0)

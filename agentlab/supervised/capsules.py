@@ -155,17 +155,21 @@ class CapsuleClassifier(Classifier):
         return np.concatenate(parts)
 
     def reconstruct(self, x: Any, classes: Any = None) -> Array:
-        """Return images decoded from the capsule of one class, float32 ``[n, h, w, channels]``.
+        """Return images decoded from the capsule of one class, ``[n, h, w, channels]``.
 
         Args:
             x: raw images.
             classes: indices of the classes, int ``[n]``; ``None`` for the predicted ones.
+
+        Returns:
+            uint8 images if those of training were, else float32 images.
         """
         capsules = self.capsules(x)
         chosen = np.linalg.norm(capsules, axis=-1).argmax(-1) if classes is None else classes
-        return self.decode(capsules, np.asarray(chosen))
+        images = self.net.scale * self.decode_capsules(capsules, np.asarray(chosen))
+        return np.asarray(np.rint(images).astype(np.uint8) if self.net.scale == 255 else images)
 
-    def decode(self, capsules: Array, classes: Array) -> Array:
+    def decode_capsules(self, capsules: Array, classes: Array) -> Array:
         """Return images decoded from ``capsules`` ``[n, classes, dimension]``, from 0 to 1."""
         self.check_fitted()
         step = self.compiled(
@@ -189,7 +193,7 @@ class CapsuleClassifier(Classifier):
             **super().plots(x, y),
             "reconstructions": reconstruction_panel(
                 images / self.net.scale,
-                self.decode(capsules, labels),
+                self.decode_capsules(capsules, labels),
                 [str(self.classes[i]) for i in labels],
             ),
             "capsule_dimensions": dimension_panel(varied, names[: len(varied)], VARIED),
@@ -202,7 +206,7 @@ class CapsuleClassifier(Classifier):
         for i in range(count):
             changed[i, :, chosen, i] += VARIED
         flat = changed.reshape(-1, *capsules.shape)
-        images = self.decode(flat, np.full(len(flat), chosen, np.int32))
+        images = self.decode_capsules(flat, np.full(len(flat), chosen, np.int32))
         return images.reshape(count, len(VARIED), *images.shape[1:])
 
 

@@ -161,7 +161,7 @@ class OverlappingCapsules(CapsuleClassifier):
         first = next(iter(self.held_out(x, y).epoch(SHOWN)))
         inputs, labels = np.asarray(first.inputs), np.asarray(first.targets[0])
         capsules = self.capsules(inputs)
-        one, other = (self.decode(capsules, labels[:, k]) for k in range(2))
+        one, other = (self.decode_capsules(capsules, labels[:, k]) for k in range(2))
         names = [f"{self.classes[a]} and {self.classes[b]}" for a, b in labels]
         return {"reconstructions": pair_panel(inputs / self.net.scale, one, other, names)}
 

@@ -46,7 +46,7 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "siamese": [("classes", {})],
     "pca": [("points", {}), ("images", {"n_components": 0.9})],
     "kmeans": [("points", {"n_clusters": 2})],
-    "som": [("points", {"rows": 3, "columns": 3})],
+    "som": [("points", {"map_rows": 3, "map_columns": 3})],
     "rbm": [
         ("images", {"units": 6, "persistent": True, "chains": 10}),
         ("points", {"units": 6, "visible": "gaussian", "cd_steps": 2, "learning_rate": 0.01}),
@@ -56,7 +56,7 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "autoencoder": [
         (
             "images",
-            {"hidden": (), "code": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
+            {"hidden": (), "code_size": 4, "noise": "masking", "pretrain_epochs": 1, "epochs": 2},
         ),
     ],
     "vae": [("points", {"latent_dim": 2})],

@@ -50,7 +50,7 @@ def train_epochs(
     progress = Progress(total, session.updates, quiet, "batches", session.phase)
     progress.update(session.updates, session.note)
     session.callbacks.on_start(trainer, run)
-    with stop_signals() as stop:
+    with stop_signals(run is not None and run.follows) as stop:
         try:
             while not session.done and not stop.is_set():
                 for batch in session.rest_of_epoch():

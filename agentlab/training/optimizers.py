@@ -135,7 +135,11 @@ def make_schedule(name: str, learning_rate: float, steps: int, warmup_steps: int
 
 
 def compiled_apply(
-    optimizer: Any, variables: list[Any], max_norm: float | None, xla: bool = True
+    optimizer: Any,
+    variables: list[Any],
+    max_norm: float | None,
+    xla: bool = True,
+    local: bool = True,
 ) -> Any:
     """Return a compiled function that clips and applies gradients, and returns their global norm.
 
@@ -147,9 +151,11 @@ def compiled_apply(
         xla: compile with XLA, which makes one pass over the weights instead of a dozen. Without
             XLA, Adam uses TensorFlow's fused kernel, which runs on all cores and is faster for
             large networks.
+        local: whether the variables are in this process; XLA and the fused kernel need that.
     """
+    xla = xla and local
     plain_adam = type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad
-    fused = plain_adam and optimizer.weight_decay is None and not xla
+    fused = plain_adam and optimizer.weight_decay is None and not xla and local
     update = _fused_adam(optimizer, len(variables)) if fused else optimizer.apply
 
     def apply(gradients: list[Any]) -> Any:

@@ -16,6 +16,8 @@ from agentlab.training.update import Loss, Update, make_update
 if TYPE_CHECKING:
     from agentlab.training.trainer import Trainer
 
+MOVING = ("/moving_mean", "/moving_variance")  # variables of batch normalization
+
 
 class LearningStep:
     """A gradient step on a trainer's ``losses`` plus L1 and L2 penalties.
@@ -40,6 +42,7 @@ class LearningStep:
                 spec=[self._spec],
                 max_grad_norm=trainer.config.max_grad_norm,
                 xla=trainer.uses_xla,
+                moving=[v for v in trainer.net.variables if v.path.endswith(MOVING)],
             )
 
         self._update = make(True, self._sums)
@@ -61,7 +64,7 @@ class LearningStep:
         minimized = found.get("objective", found["loss"])
         lost = tf.reduce_sum(minimized * weights) / tf.maximum(tf.reduce_sum(weights), 1e-9)
         lost += tf.add_n([tf.zeros(()), *self._trainer.net.losses, *self._penalties()])
-        return Loss(lost, {}, sums.of(found, weights))
+        return Loss(lost, {}, sums=sums.of(found, weights), weight=tf.reduce_sum(weights))
 
     def _penalties(self) -> list[Any]:
         """Return the L1 and L2 penalties on all kernels, without the network's own."""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from agentlab.lazy import tf
 from agentlab.training.optimizers import compiled_apply
+from agentlab.training.replicas import (
+    SplitGradients,
+    check_rows,
+    current_replicas,
+    reporting_lost_workers,
+)
 
 
 class Loss(NamedTuple):
@@ -16,11 +23,15 @@ class Loss(NamedTuple):
         loss: the scalar to minimize.
         metrics: scalars to report, by name.
         per_example: float32 ``[b]`` to return, such as TD errors for priorities.
+        sums: float32 ``[n]``, sums over the minibatch to return in place of ``per_example``.
+        weight: the sum of the weights of the examples; ``None`` if all weights are 1.
     """
 
     loss: Any
     metrics: Mapping[str, Any]
     per_example: Any = None
+    sums: Any = None
+    weight: Any = None
 
 
 class Update:
@@ -52,6 +63,7 @@ class Update:
         xla_apply: bool | None = None,
         prepare: Callable[[Any], Any] | None = None,
         stop: Callable[[Mapping[str, Any]], Any] | None = None,
+        moving: Sequence[Any] = (),
     ) -> None:
         self.metrics = (*metrics, "grad_norm")
         self._loss, self._variables, self._prepare = loss, list(variables), prepare
@@ -59,17 +71,26 @@ class Update:
         if not optimizer.built:
             optimizer.build(self._variables)
         fused = xla if xla_apply is None else xla_apply
-        self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, fused)
+        replicas, self._split = current_replicas(), None
+        if replicas is not None:
+            given = (self._gradients_of, metrics, self._variables, moving)
+            self._split = SplitGradients(replicas, *given)
+            xla = False  # it does not compile sums over devices
+        self._remote = replicas is not None and replicas.remote
+        central = replicas is not None and not replicas.compiled
+        self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, fused, not central)
         stacked = spec is not None and not isinstance(spec, list)
-        self._compiled = tf.function(
-            self._run_stacked if stacked else self._run_list,
-            None if spec is None else [spec],
-            jit_compile=xla,
-            reduce_retracing=True,
-        )
+        run = self._run_stacked if stacked else self._run_list
+        self._compiled: Callable[[Any], Any] = run
+        if not central:
+            self._compiled = tf.function(
+                run, None if spec is None else [spec], jit_compile=xla, reduce_retracing=True
+            )
         minibatch = (
             tf.nest.map_structure(_without_first_axis, spec) if stacked else spec and spec[0]
         )
+        if replicas is not None and minibatch is not None:
+            check_rows(minibatch, replicas)
         self._gradients = tf.function(
             self._gradients_alone, None if spec is None else [minibatch], reduce_retracing=True
         )
@@ -91,7 +112,8 @@ class Update:
     def tensors(self, batches: Any) -> tuple[Any, Any]:
         """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
         self.started = True
-        means, per_example = self._compiled(batches)
+        with reporting_lost_workers() if self._remote else nullcontext():
+            means, per_example = self._compiled(batches)
         self.finished = True
         return means, per_example
 
@@ -110,9 +132,13 @@ class Update:
         return self._gradients_of(batch, self._prepared(batch))[0]
 
     def _step(self, batch: Any, prepared: tuple[Any, ...]) -> tuple[Any, Any]:
-        gradients, found = self._gradients_of(batch, prepared)
-        values = [found.metrics[name] for name in self.metrics[:-1]]
-        return tf.stack([*values, self._apply(gradients)]), found.per_example
+        if self._split is not None:
+            gradients, values, kept = self._split(batch, prepared)
+        else:
+            gradients, found = self._gradients_of(batch, prepared)
+            values = [found.metrics[name] for name in self.metrics[:-1]]
+            kept = found.per_example if found.sums is None else found.sums
+        return tf.stack([*values, self._apply(gradients)]), kept
 
     def _run_list(self, batches: Any) -> tuple[Any, Any]:
         """Train on a list of minibatches, which may differ in size."""
@@ -196,6 +222,7 @@ def make_update(
     xla_apply: bool | None = None,
     prepare: Callable[[Any], Any] | None = None,
     stop: Callable[[Mapping[str, Any]], Any] | None = None,
+    moving: Sequence[Any] = (),
 ) -> Update:
     """Compile gradient descent on ``loss``; nothing is traced before the first call.
 
@@ -216,6 +243,7 @@ def make_update(
             log-probabilities.
         stop: a function of the metrics of an epoch's last minibatch; the remaining epochs are
             skipped if it returns true.
+        moving: variables that ``loss`` updates, such as moving averages; see ``SplitGradients``.
     """
     return Update(
         loss,
@@ -229,6 +257,7 @@ def make_update(
         xla_apply=xla_apply,
         prepare=prepare,
         stop=stop,
+        moving=moving,
     )
 
 

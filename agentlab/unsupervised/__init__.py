@@ -4,7 +4,7 @@
 
     from agentlab.unsupervised import Autoencoder
 
-    autoencoder = Autoencoder(hidden=(256,), code=32, epochs=20).fit(images)
+    autoencoder = Autoencoder(hidden=(256,), code_size=32, epochs=20).fit(images)
     codes = autoencoder.encode(images)
     reconstructions = autoencoder.decode(codes)
 """

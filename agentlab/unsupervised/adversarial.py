@@ -111,14 +111,14 @@ class AdversarialStep:
     def _train_both(self, inputs: Any, codes: Any) -> Any:
         with tf.GradientTape() as made:
             generated = self._generator(codes, training=True)  # [b, ...]
-        with tf.GradientTape(persistent=self._loss == "hinge") as judged:
-            judged.watch(generated)
-            lost, fooled, metrics, logits = self._judged(inputs, generated)
+        with tf.GradientTape(persistent=self._loss == "hinge") as tape:
+            tape.watch(generated)
+            lost, fooled, metrics, logits = self._losses(inputs, generated)
         if self._loss == "hinge":  # its gradient can be 0, which leaves the ratio undefined
-            own = judged.gradient(lost, self._variables[1])
-            upstream = judged.gradient(fooled, generated)
+            own = tape.gradient(lost, self._variables[1])
+            upstream = tape.gradient(fooled, generated)
         else:
-            *own, upstream = judged.gradient(lost, [*self._variables[1], generated])
+            *own, upstream = tape.gradient(lost, [*self._variables[1], generated])
             ratio = self._ratio(logits)
             upstream *= tf.reshape(ratio, (-1, *[1] * (len(generated.shape) - 1)))
         gradients = made.gradient(generated, self._variables[0], output_gradients=upstream)
@@ -129,7 +129,7 @@ class AdversarialStep:
     def _train_discriminator(self, inputs: Any, codes: Any) -> Any:
         generated = self._generator(codes, training=True)
         with tf.GradientTape() as tape:
-            lost, _, metrics, _ = self._judged(inputs, generated)
+            lost, _, metrics, _ = self._losses(inputs, generated)
         self._apply[1](tape.gradient(lost, self._variables[1]))
         return metrics
 
@@ -139,7 +139,7 @@ class AdversarialStep:
             fooled = generator_loss(self._loss, logits)
         self._apply[0](tape.gradient(fooled, self._variables[0]))
 
-    def _judged(self, inputs: Any, generated: Any) -> tuple[Any, Any, Any, Any]:
+    def _losses(self, inputs: Any, generated: Any) -> tuple[Any, Any, Any, Any]:
         """Return the losses of both networks, ``METRICS``, and the logits of generated inputs."""
         real = self._scaled(inputs)
         both = self._discriminator(tf.concat([real, generated], 0), training=True)

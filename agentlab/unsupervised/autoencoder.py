@@ -21,13 +21,15 @@ from agentlab.training.stages import Stage
 from agentlab.unsupervised.corruption import Noise, corrupt
 from agentlab.unsupervised.reconstructing import Reconstructing
 
+DARK = 0.01  # the least mean square of an image's pixels that its error is divided by
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
     """Hyperparameters of ``autoencoder``."""
 
     hidden: tuple[int, ...] = override(TorsoChoice, "hidden", (128,))
-    code: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
+    code_size: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
     code_activation: str = option("linear", "activation of the code, a Keras name")
     tied: bool = option(False, "tie the decoder's kernels to the encoder's, transposed (mlp only)")
     loss: Literal["mse", "bce"] = option(
@@ -85,7 +87,7 @@ class Autoencoder(Reconstructing):
         self.net = EncoderDecoder(
             self.make_torso(data),
             shape,
-            config.code,
+            config.code_size,
             config.code_activation,
             config.tied,
             seed=self.seed,
@@ -97,10 +99,10 @@ class Autoencoder(Reconstructing):
         config, size = self.config, math.prod(self.input_shape(data))
         if not hasattr(self.net, "encode") or not hasattr(self.net, "decode"):
             raise AgentlabError("the net must be an agentlab.nets.autoencoder.EncoderDecoder")
-        if self.net.code > size and config.noise == "none" and config.rho is None:
+        if self.net.code_size > size and config.noise == "none" and config.rho is None:
             raise InvalidArgument(
-                f"code={self.net.code} is larger than an input of {size} values, so the network "
-                "could just copy it; choose a smaller code, or set noise or rho"
+                f"code_size={self.net.code_size} is larger than an input of {size} values, so the "
+                "network could just copy it; choose a smaller code, or set noise or rho"
             )
         if config.pretrain_epochs and not self.net.depth:
             raise InvalidArgument(
@@ -135,7 +137,7 @@ class Autoencoder(Reconstructing):
             return self._layer_losses(inputs, self._layer)
         noisy = self.corrupted(inputs, training)
         scale = self.preprocessor.scale if self.preprocessor else 1.0
-        codes = tf.cast(self.net.encode(noisy * scale, training), tf.float32)  # [b, code]
+        codes = tf.cast(self.net.encode(noisy * scale, training), tf.float32)  # [b, code_size]
         outputs = tf.cast(self.net.decode(codes, training), tf.float32)  # [b, ...]
         found = self.errors(inputs, outputs)
         if config.loss == "bce":
@@ -167,7 +169,7 @@ class Autoencoder(Reconstructing):
         share = weights / tf.maximum(tf.reduce_sum(weights), 1e-9)
         mean = tf.clip_by_value(tf.linalg.matvec(codes, share, transpose_a=True), 1e-6, 1 - 1e-6)
         divergence = rho * tf.math.log(rho / mean)
-        divergence += (1 - rho) * tf.math.log((1 - rho) / (1 - mean))  # [code]
+        divergence += (1 - rho) * tf.math.log((1 - rho) / (1 - mean))  # [code_size]
         size = math.prod(inputs.shape[1:])
         return self.config.sparsity_weight * tf.reduce_sum(divergence) / size
 
@@ -191,10 +193,17 @@ class Autoencoder(Reconstructing):
         return means
 
     def scores_of(self, inputs: Array) -> Array:
-        """Return the squared error of each input's reconstruction, float32 ``[n]``."""
+        """Return the squared error of each input's reconstruction, float32 ``[n]``.
+
+        For images it is divided by the mean square of the pixels, since the error of an image grows
+        with what is drawn in it: digits of thick strokes would look less familiar than other
+        characters of thin ones.
+        """
 
         def errors(inputs: Any) -> Any:
-            return self.errors(self.scaled(inputs), self.net(inputs, training=False))["mse"]
+            clean = self.scaled(inputs)
+            error = self.errors(clean, self.net(inputs, training=False))["mse"]
+            return error / tf.maximum(_mean(tf.square(clean)), DARK) if self.pixels else error
 
         return self.in_blocks("errors", errors, inputs)
 

@@ -10,6 +10,7 @@ from agentlab.components import State
 from agentlab.data.batches import Array
 
 ROUNDS = 20
+ARRAYS = ("users", "items", "levels", "held_users", "held_items")
 
 
 class BiasBaseline:
@@ -69,14 +70,27 @@ class BiasBaseline:
 
 
 class KnownRatings:
-    """The training ratings as indices: rated items are never recommended.
+    """The training ratings as indices, and which other ratings exist.
 
     Attributes:
-        users, items, levels: int32 ``[n]``.
+        users, items, levels: the training ratings, int32 ``[n]``.
+        held_users, held_items: the users and items of held-out ratings, int32 ``[m]``.
     """
 
     def __init__(self) -> None:
         self.users = self.items = self.levels = np.zeros(0, np.int32)
+        self.held_users = self.held_items = np.zeros(0, np.int32)
+
+    def hold(self, users: Array, items: Array) -> None:
+        """Add held-out ratings, indices ``[m]``; -1 for unknown users and items."""
+        both = (users >= 0) & (items >= 0)
+        self.held_users = np.concatenate([self.held_users, users[both]])
+        self.held_items = np.concatenate([self.held_items, items[both]])
+
+    def rated_by(self, user: int) -> Array:
+        """Return the indices of all items that a user has rated, held-out ones included."""
+        held = self.held_items[self.held_users == user]
+        return np.concatenate([self.items[self.users == user], held])
 
     def matrix(self, users: int, items: int, by_item: bool) -> Array:
         """Return the levels of all ratings, int8 ``[cases, units]``; -1 if there is none.
@@ -92,9 +106,9 @@ class KnownRatings:
 
     def state(self) -> State:
         """Return the arrays."""
-        return {"users": self.users, "items": self.items, "levels": self.levels}
+        return {name: getattr(self, name) for name in ARRAYS}
 
     def restore(self, state: Any) -> None:
         """Restore a state returned by ``state``."""
-        self.users, self.items = state["users"], state["items"]
-        self.levels = state["levels"]
+        for name in ARRAYS:
+            setattr(self, name, state[name])

@@ -1,9 +1,12 @@
-"""Search for the code whose image is closest to a given image, or to the known part of one."""
+"""Codes of a GAN: the one whose image is closest to a given image, and those between two."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from agentlab.data.batches import Array
 from agentlab.lazy import tf
 
 STEPS, RATE = 200, 0.1  # of Adam
@@ -49,3 +52,20 @@ def make_search(generator: Any, discriminator: Any) -> Any:
         return codes, losses(codes, images, known)
 
     return tf.function(search, reduce_retracing=True)
+
+
+def great_circle(first: Any, second: Any, count: int) -> Array:
+    """Interpolate two codes along a great circle (slerp), ``[count, latent_dim]``.
+
+    On a straight line, codes would have smaller norms than normally distributed ones.
+
+    >>> great_circle(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).astype(float).round(2).tolist()
+    [[2.0, 0.0], [1.41, 1.41], [0.0, 2.0]]
+    """
+    lengths = np.linalg.norm(first), np.linalg.norm(second)
+    cosine = np.clip(first @ second / max(lengths[0] * lengths[1], 1e-12), -1, 1)
+    angle, parts = np.arccos(cosine), np.linspace(0, 1, count)[:, None]
+    if np.sin(angle) < 1e-6:
+        return np.asarray(first + parts * (second - first), np.float32)
+    mixed = np.sin((1 - parts) * angle) * first + np.sin(parts * angle) * second
+    return np.asarray(mixed / np.sin(angle), np.float32)

@@ -21,12 +21,12 @@ from agentlab.training.examples import batch_spec
 from agentlab.training.optimization import Optimization
 from agentlab.training.stages import Stage
 from agentlab.unsupervised.adversarial import METRICS, AdversarialStep
+from agentlab.unsupervised.feature_classifier import FeatureClassifier
 from agentlab.unsupervised.gan_options import GANOptions
 from agentlab.unsupervised.gan_plots import gan_plots, score_lines
 from agentlab.unsupervised.gan_scores import Scores
 from agentlab.unsupervised.gan_warnings import Watch, gan_warnings
 from agentlab.unsupervised.generating import Generating
-from agentlab.unsupervised.judge import Judge
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,8 +52,8 @@ class GAN(Generating):
 
     Attributes:
         generator, discriminator: the networks.
-        judge: the network of a ``Judge``, a classifier of the training images in whose feature
-            space samples are scored; ``None`` for numeric rows.
+        feature_classifier: the network of a ``FeatureClassifier`` of the training images, in whose
+            feature space samples are scored; ``None`` for numeric rows.
         scores: compares samples with real inputs; ``None`` before ``fit``.
     """
 
@@ -64,7 +64,7 @@ class GAN(Generating):
         "discriminator",
         "generator_optimizer",
         "discriminator_optimizer",
-        "judge",
+        "feature_classifier",
     )
     monitor = ("frechet", "min")
     score_metric = "frechet"
@@ -88,7 +88,7 @@ class GAN(Generating):
 
         Args:
             x: inputs ``[n, ...]``: images or numeric rows; or ``Batches``.
-            y: labels ``[n]`` with which the judge of images is trained; ``None`` for none.
+            y: labels ``[n]`` with which the feature classifier is trained; ``None`` for none.
             validation_data: see ``UnlabeledTrainer.fit``.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
@@ -116,7 +116,7 @@ class GAN(Generating):
         quiet: bool = False,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Train or load the judge, then train both networks on ``data``; called by ``fit``."""
+        """Train or load the feature classifier, then train both networks; called by ``fit``."""
         self.check_shape(self.input_shape(data))
         labels = self._labels
         if labels is not None and len(labels) != data.size:  # without those held out
@@ -159,10 +159,10 @@ class GAN(Generating):
         )
 
     @property
-    def judge(self) -> Any:
-        """The judge's network; ``None`` for numeric rows."""
-        judge = None if self.scores is None else self.scores.judge
-        return None if judge is None else judge.net
+    def feature_classifier(self) -> Any:
+        """The network of the feature classifier; ``None`` for numeric rows."""
+        classifier = None if self.scores is None else self.scores.classifier
+        return None if classifier is None else classifier.net
 
     def on_train_start(self) -> None:
         """Start the random codes anew, so that a second ``fit`` equals the first."""
@@ -204,8 +204,8 @@ class GAN(Generating):
     @property
     def warnings(self) -> list[str]:
         """Warnings about the last epochs, one sentence each."""
-        judge = None if self.scores is None else self.scores.judge
-        count = 0 if judge is None else len(judge.classes)
+        classifier = None if self.scores is None else self.scores.classifier
+        count = 0 if classifier is None else len(classifier.classes)
         return gan_warnings(self.history, self.config.loss, count)
 
     def epoch_end(self, epoch: int, run: Run | None) -> dict[str, float]:
@@ -254,21 +254,21 @@ class GAN(Generating):
                 optimizer.learning_rate = rate
 
     def specification(self) -> dict[str, Any]:
-        """Return the specification of the base class, and that of the judge."""
-        judge = None if self.scores is None else self.scores.judge
-        about = None if judge is None else [judge.classes, judge.trained_on]
-        return {**super().specification(), "judge": about}
+        """Return the specification of the base class, and that of the feature classifier."""
+        classifier = None if self.scores is None else self.scores.classifier
+        about = None if classifier is None else [classifier.classes, classifier.trained_on]
+        return {**super().specification(), "feature_classifier": about}
 
     @classmethod
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
         """Make a GAN from its ``specification``."""
-        nets = {name: model for name, model in models.items() if name != "judge"}
+        nets = {name: model for name, model in models.items() if name != "feature_classifier"}
         trainer = super().from_specification(specification, config, seed, nets)
-        judge = None
-        if specification["judge"] is not None:
-            judge = Judge(models["judge"])
-            judge.classes, judge.trained_on = specification["judge"]
-        trainer.scores = Scores(judge, config.scored_samples)
+        classifier = None
+        if specification["feature_classifier"] is not None:
+            classifier = FeatureClassifier(models["feature_classifier"])
+            classifier.classes, classifier.trained_on = specification["feature_classifier"]
+        trainer.scores = Scores(classifier, config.scored_samples)
         return trainer

@@ -1,4 +1,4 @@
-"""``Scores``: the samples of a GAN compared with real inputs, in the features of a judge."""
+"""``Scores``: the samples of a GAN compared with real inputs, by the features of a classifier."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from agentlab.data import Batches
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
-from agentlab.unsupervised.judge import Judge, judge_of
+from agentlab.unsupervised.feature_classifier import FeatureClassifier, feature_classifier_of
 from agentlab.unsupervised.sample_scores import sample_scores
 
-GATHERED = 60_000  # maximum number of training inputs for the judge
+GATHERED = 60_000  # maximum number of training inputs for the feature classifier
 BYTES = 1 << 29  # and their maximum size in memory
 FEWEST = 2  # real inputs to compare samples with
 
@@ -22,28 +22,30 @@ FEWEST = 2  # real inputs to compare samples with
 class Scores:
     """Compares generated inputs with real ones.
 
-    Images are compared in the feature space of a judge, numeric rows directly.
+    Images are compared in the feature space of a classifier, numeric rows directly.
 
     Args:
-        judge: the judge of images; ``None`` for numeric rows.
+        classifier: the feature classifier of images; ``None`` for numeric rows.
         count: number of samples to score; 0 for no scores.
         real: training inputs ``[n, ...]``, whose scores are the best that samples can reach;
             ``None`` for none.
     """
 
-    def __init__(self, judge: Judge | None, count: int, real: Array | None = None) -> None:
-        self.judge, self.count = judge, count
+    def __init__(
+        self, classifier: FeatureClassifier | None, count: int, real: Array | None = None
+    ) -> None:
+        self.classifier, self.count = classifier, count
         self._real = None if real is None else self._features(real)
         self._floors: dict[int, dict[str, float]] = {}
 
     @classmethod
     def fit(cls, data: Batches, labels: Array | None, count: int, seed: int, quiet: bool) -> Self:
-        """Train a judge on the training inputs, or load it from the cache.
+        """Train a feature classifier on the training inputs, or load it from the cache.
 
         Args:
             data: the training data.
             labels: the class of each input, in the order of ``data``; ``None`` for its targets.
-            count: number of samples to score; 0 for no judge and no scores.
+            count: number of samples to score; 0 for no classifier and no scores.
             seed: selects the training inputs to score for reference.
             quiet: show no progress.
         """
@@ -51,9 +53,9 @@ class Scores:
             return cls(None, 0)
         inputs, targets = _gathered(data)
         labels = targets if labels is None else labels[: len(inputs)]
-        judge = judge_of(inputs, labels, quiet) if inputs.ndim == 4 else None
+        classifier = feature_classifier_of(inputs, labels, quiet) if inputs.ndim == 4 else None
         order = np.random.default_rng(seed).permutation(len(inputs))[:count]
-        return cls(judge, count, inputs[np.sort(order)])
+        return cls(classifier, count, inputs[np.sort(order)])
 
     def of(self, held_out: Batches, make: Callable[[int], Array]) -> dict[str, float]:
         """Return the scores of samples against held-out inputs, by name.
@@ -63,9 +65,10 @@ class Scores:
             make: returns the given number of generated inputs.
 
         Returns:
-            See ``sample_scores``; if the judge has classes, also ``smallest_class``, the fraction
-            of samples in the rarest class, and ``classes``, the exponential of the entropy of the
-            class fractions. ``real_frechet`` and so on are the scores of training inputs.
+            See ``sample_scores``; if the classifier has classes, also ``rarest_class``, the
+            fraction of samples in the rarest class, and ``effective_classes``, the exponential of
+            the entropy of the class fractions. ``real_frechet`` and so on are the scores of
+            training inputs.
 
         Raises:
             InvalidArgument: if there are fewer than 2 held-out inputs.
@@ -84,11 +87,11 @@ class Scores:
         wanted = self._features(np.concatenate(parts))
         made = make(found)
         scores = sample_scores(wanted, self._features(made))
-        if self.judge is not None and self.judge.classes:
-            shares = np.array(list(self.judge.shares(made).values()))
-            some = shares[shares > 0]
-            scores["classes"] = math.exp(-float(some @ np.log(some)))
-            scores["smallest_class"] = float(shares.min())
+        if self.classifier is not None and self.classifier.classes:
+            fractions = np.array(list(self.classifier.class_fractions(made).values()))
+            some = fractions[fractions > 0]
+            scores["effective_classes"] = math.exp(-float(some @ np.log(some)))
+            scores["rarest_class"] = float(fractions.min())
         return {**scores, **self._floor(wanted)}
 
     def _floor(self, wanted: Array) -> dict[str, float]:
@@ -103,19 +106,19 @@ class Scores:
         return self._floors[key]
 
     def _features(self, inputs: Array) -> Array:
-        if self.judge is not None:
-            return self.judge.features(inputs)
+        if self.classifier is not None:
+            return self.classifier.features(inputs)
         return np.asarray(inputs.reshape(len(inputs), -1), np.float32)
 
     def describe(self) -> list[str]:
-        """Return a line that describes the judge's training, if there is a judge."""
-        if self.judge is None:
+        """Return a line that describes the feature classifier, if there is one."""
+        if self.classifier is None:
             return []
-        about: dict[str, Any] = self.judge.trained_on
+        about: dict[str, Any] = self.classifier.trained_on
         classes = about["classes"]
         what = classes if isinstance(classes, str) else f"{len(classes)} classes"
         return [
-            f"judge: trained on {about['images']:,} images of {what}, "
+            f"feature classifier: trained on {about['images']:,} images of {what}, "
             f"accuracy {about['accuracy']:.4f} on held-out images"
         ]
 

@@ -26,7 +26,7 @@ def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int
     Args:
         history: the metrics of each epoch.
         loss: the option ``loss``; the critic of ``wasserstein`` is meant to be strong.
-        classes: number of the judge's classes; 0 for none.
+        classes: number of classes of the feature classifier; 0 for none.
 
     >>> row = {"train/real_accuracy": 1.0, "train/generated_accuracy": 0.995}
     >>> gan_warnings([row, row, row], "hinge")[0][:42]
@@ -46,7 +46,7 @@ def gan_warnings(history: Sequence[Mapping[str, float]], loss: str, classes: int
             "little to learn from; lower --discriminator-learning-rate, raise --generator-steps or "
             "--label-smoothing, or use --loss wasserstein"
         )
-    diversity, covered = "validation/diversity", "validation/classes"
+    diversity, covered = "validation/diversity", "validation/effective_classes"
     alike = all(row.get(diversity, 1) < ALIKE for row in rows)
     few = classes > 0 and all(row.get(covered, classes) < FEW * classes for row in rows)
     if alike or few:

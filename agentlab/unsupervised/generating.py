@@ -9,7 +9,7 @@ import numpy as np
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras, tf
-from agentlab.unsupervised.code_search import STARTS, STEPS, make_search
+from agentlab.unsupervised.code_search import STARTS, STEPS, great_circle, make_search
 from agentlab.unsupervised.unlabeled import UnlabeledTrainer
 
 
@@ -87,6 +87,10 @@ class Generating(UnlabeledTrainer):
             Float32 ``[n, latent_dim]``.
         """
         return self._search(self.inputs_of(x), np.ones((1,), np.float32), STEPS, seed)
+
+    def between(self, first: Array, second: Array, count: int) -> Array:
+        """Return codes on the great circle between two codes, float32 ``[count, latent_dim]``."""
+        return great_circle(first, second, count)
 
     def reconstruct(self, x: Any) -> Array:
         """Return ``decode(encode(x))``, in the units of the raw inputs."""

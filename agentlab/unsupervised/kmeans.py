@@ -91,12 +91,11 @@ class KMeans(RowEstimator):
         streamed = self.config.batch_size is not None and (
             is_batches(x) or isinstance(x, np.memmap)
         )
-        centers = self._streamed(x) if streamed else self._in_memory(self.rows(x))
-        self.inertia_ = sum(float(nearest(block, centers)[1].sum()) for block in self.blocks(x))
-        self.cluster_centers_ = centers
-        return self.log_evaluation(x, validation_data, run, callbacks)
+        found = self._streamed(x) if streamed else self._in_memory(self.rows(x))
+        self.cluster_centers_, self.inertia_ = found
+        return self.log_evaluation(self.evaluate(x), validation_data, run, callbacks)
 
-    def _in_memory(self, rows: Array) -> Array:
+    def _in_memory(self, rows: Array) -> tuple[Array, float]:
         distinct = (
             len(np.unique(rows, axis=0)) if len(rows) <= 10 * self.config.n_clusters else None
         )
@@ -105,9 +104,9 @@ class KMeans(RowEstimator):
                 f"n_clusters={self.config.n_clusters} must be at most {distinct}, the number of "
                 "different rows of x"
             )
-        return np.asarray(_found(rows, self.config.n_clusters, self.config, self.seed)[0])
+        return _found(rows, self.config.n_clusters, self.config, self.seed)
 
-    def _streamed(self, x: Any) -> Array:
+    def _streamed(self, x: Any) -> tuple[Array, float]:
         """Update centers by mini-batches, until a pass over the data no longer improves them.
 
         The initial centers come from rows sampled across all the data, which may be sorted.
@@ -133,7 +132,7 @@ class KMeans(RowEstimator):
             if now >= before:
                 break
             centers, before = found, now
-        return centers
+        return centers, before
 
     def predict(self, x: Any) -> Array:
         """Return the index of each example's cluster, int32 ``[n]``."""

@@ -126,7 +126,11 @@ class PCA(RowEstimator):
             variance = self._analyze(decompose(self.rows(x)))
         self._check_constant(variance, wanted)
         self._keep(self._count(wanted))
-        return self.log_evaluation(x, validation_data, run, callbacks)
+        # The variance of the components determines the metrics, without another pass over x.
+        kept = float(self.explained_variance_ratio_.sum())
+        loss = max(1 - kept, 0.0) * float(variance.sum()) * (rows - 1) / rows / inputs
+        metrics = {"loss": loss, "explained_variance": kept}
+        return self.log_evaluation(metrics, validation_data, run, callbacks)
 
     def _analyze(self, found: Analysis) -> Array:
         """Store the fitted components, and return the variance of each column."""
@@ -252,7 +256,7 @@ class PCA(RowEstimator):
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the explained variance, the components, reconstructions and coordinates."""
         from agentlab.plots.components import explained_variance, scatter_3d
-        from agentlab.plots.images import as_pixels, image_sheet, labeled_rows
+        from agentlab.plots.images import as_pixels, image_sheet, labeled_rows, spread
         from agentlab.plots.predictions import embedding_scatter
 
         drawn = {"explained_variance": explained_variance(self.explained_variance_ratio_)}
@@ -267,7 +271,8 @@ class PCA(RowEstimator):
             shape = self.fitted_preprocessor.input_shape
             first = self.components_[:WEIGHTS].reshape(-1, *shape)
             drawn["components"] = image_sheet(as_pixels(first, symmetric=True), "components")
-            rows = [self.raw(self.rows(x[:SHOWN])), self.decode(codes[:SHOWN])]
+            some = spread(len(codes), SHOWN)
+            rows = [self.raw(self.rows(np.asarray(x)[some])), self.decode(codes[some])]
             drawn["reconstructions"] = labeled_rows(rows, ["input", "reconstruction"])
         return drawn
 

@@ -73,6 +73,7 @@ class RatingsRBM(Recommending, Trainer):
         y: Any = None,
         *,
         titles: Mapping[str, str] | None = None,
+        rated: Any = None,
         validation_data: Any = None,
         run: Run | None = None,
         quiet: bool = False,
@@ -84,6 +85,8 @@ class RatingsRBM(Recommending, Trainer):
             x: the user and the item of each rating, numbers or strings, ``[n, 2]``.
             y: the ratings ``[n]``, of at most 20 different values.
             titles: titles of items by id, for recommendations.
+            rated: users and items of other ratings, ``[n, 2]``, such as those of a test split,
+                which are not recommended either.
             validation_data: ``(x, y)``; ``None`` holds out the fraction ``validation_split``.
             run: saves metrics and checkpoints; training resumes from its newest checkpoint.
             quiet: show no progress.
@@ -105,6 +108,9 @@ class RatingsRBM(Recommending, Trainer):
         self.titles = dict(titles or {})
         self._check_sides()
         self._remember(x, y)
+        for pairs in (rated, None if validation_data is None else validation_data[0]):
+            if pairs is not None and len(pairs):
+                self.known.hold(*self.indices(check_ratings(pairs)[0]))
         train = self._cases(self.known.users, self.known.items, self.known.levels)
         held_out = None if validation_data is None else self._held_out(*validation_data)
         self.train(train, held_out, run, quiet, callbacks)
@@ -194,8 +200,7 @@ class RatingsRBM(Recommending, Trainer):
             divergence = machine.free_energy(rows) - machine.free_energy(
                 tf.stop_gradient(self._samples(machine, rows, mask))
             )
-            # Metrics weight cases by their number of ratings; in the objective all cases have the
-            # same weight.
+            # Metrics weight cases by their number of ratings, but the objective does not.
             cases, ratings = tf.cast(tf.shape(count)[0], tf.float32), tf.reduce_sum(batch.weights)
             found["objective"] = divergence * ratings / (cases * count)
         return found
@@ -255,19 +260,11 @@ class RatingsRBM(Recommending, Trainer):
         return -self.evaluate(*data)["rmse"]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
-        """Plot predicted against true ratings, and the cases' hidden features."""
-        from agentlab.plots.predictions import residuals
+        """Plot the distribution of the predicted ratings for each true rating."""
+        from agentlab.plots.predictions import predicted_ratings
 
         x, y = check_ratings(x, y)
-        return {"ratings": residuals(y, self.predict(x), "rating")}
-
-    def projection(self, *data: Any) -> tuple[Array, Any, Array | None]:
-        """Return the hidden units of the cases, and the titles or ids."""
-        levels = self.levels()
-        parts = np.array_split(levels, -(-len(levels) // 256))
-        hidden = np.concatenate([self.net.hidden(part).numpy() for part in parts])
-        names = [self.title(i) for i in self.items] if self.by_item else self.users
-        return hidden, names, None
+        return {"ratings": predicted_ratings(y, self.predict(x))}
 
     def inference_model(self) -> Any:
         """Return a Keras model from levels ``[n, units]`` to all expected ratings.

@@ -115,7 +115,7 @@ class RBM(Reconstructing):
             raise AgentlabError("the net must be an agentlab.nets.rbm.RBM")
         width = self.net.visible_bias.shape[0]
         count = self.config.chains if self.config.persistent else 0
-        start = np.random.default_rng(self.seed).random((count, self.net.code)) < 0.5
+        start = np.random.default_rng(self.seed).random((count, self.net.code_size)) < 0.5
         visible = self.net.machine.sample_visible(start.astype(np.float32), [self.seed, -2])
         self.chains = [tf.Variable(tf.reshape(visible, (count, width)), name="chains")]
         bernoulli = self.config.visible == "bernoulli"
@@ -239,7 +239,7 @@ class RBM(Reconstructing):
                 hidden = machine.sample_hidden(rows, tf.stack([seed, 2 * step + 1]))
             return self.finished(self.net.decode(hidden))
 
-        start = np.random.default_rng(seed).random((n, self.net.code)) < 0.5
+        start = np.random.default_rng(seed).random((n, self.net.code_size)) < 0.5
         return self.raw(tf.function(run)(tf.constant(start, tf.float32)).numpy())
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:

@@ -85,6 +85,8 @@ class Recommending:
     def recommend(self, user: Any, top: int = 10) -> Ranking:
         """Return the unrated items with the highest predicted ratings for a user.
 
+        Items of held-out ratings are rated too.
+
         Args:
             user: the user's id.
             top: number of items.
@@ -103,7 +105,7 @@ class Recommending:
                 "instead (--rated FILE)"
             )
         pairs = np.column_stack([np.full(len(self.items), name), np.array(self.items)])
-        rated = self.known.items[self.known.users == self.users.index(name)]
+        rated = self.known.rated_by(self.users.index(name))
         return self._top(self.predict(pairs), rated, top)
 
     def recommend_for(self, rated: Mapping[str, float], top: int = 10) -> Ranking:
@@ -146,13 +148,22 @@ class Recommending:
             return np.asarray(found[0])
         base = self.baseline.mean + self.baseline.item_bias
         base = base + (ratings - base[places]).sum() / (len(places) + self.baseline.penalty)
-        parts = np.array_split(self.levels(), -(-len(self.items) // BLOCK))
-        hidden = np.concatenate([np.asarray(self.net.hidden(part)) for part in parts])
-        hidden = hidden.astype(np.float64) - hidden.mean(0)
+        hidden = self._features().astype(np.float64)
+        hidden -= hidden.mean(0)
         some = hidden[places]
         square = some.T @ some + RIDGE * np.eye(some.shape[1])
         weights = np.linalg.solve(square, some.T @ (ratings - base[places]))
         return np.asarray(base + hidden @ weights)
+
+    def _features(self) -> Array:
+        """Return the hidden units of all cases, float32 ``[cases, units]``."""
+        parts = np.array_split(self.levels(), -(-len(self.levels()) // BLOCK))
+        return np.concatenate([np.asarray(self.net.hidden(part)) for part in parts])
+
+    def projection(self, *data: Any) -> tuple[Array, Any, Array | None]:
+        """Return the hidden units of the cases, and the titles or ids."""
+        names = [self.title(i) for i in self.items] if self.by_item else self.users
+        return self._features(), names, None
 
     def _top(self, predicted: Array, rated: Array, top: int) -> Ranking:
         if top < 1:

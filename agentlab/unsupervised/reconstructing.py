@@ -12,7 +12,7 @@ import numpy as np
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras, tf
-from agentlab.plots.images import as_pixels, image_grid, image_sheet, labeled_rows
+from agentlab.plots.images import as_pixels, image_grid, image_sheet, labeled_rows, spread
 from agentlab.runs import Run
 from agentlab.runs.frames import log_frame
 from agentlab.training.presented import Table
@@ -60,26 +60,26 @@ class Reconstructing(UnlabeledTrainer):
         return {"mse": tf.reduce_mean(tf.reshape(error, (tf.shape(error)[0], -1)), -1)}
 
     def encode(self, x: Any) -> Array:
-        """Return the codes of raw inputs, float32 ``[n, code]``."""
+        """Return the codes of raw inputs, float32 ``[n, code_size]``."""
         inputs = self.inputs_of(x)
         self.check_fitted()
         return self.in_blocks("encode", self.codes_of, inputs)
 
     def codes_of(self, inputs: Any) -> Any:
-        """Return the codes of a tensor of network inputs, ``[b, code]``."""
+        """Return the codes of a tensor of network inputs, ``[b, code_size]``."""
         return tf.cast(self.net.encode(inputs), tf.float32)
 
     def decode(self, codes: Any) -> Array:
-        """Return the inputs decoded from codes ``[n, code]``, in the units of the raw inputs.
+        """Return the inputs decoded from codes ``[n, code_size]``, in the units of the raw inputs.
 
         Raises:
             InvalidArgument: for codes of another size.
         """
         self.check_fitted()
         codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.net.code:
+        if codes.ndim != 2 or codes.shape[1] != self.net.code_size:
             raise InvalidArgument(
-                f"codes has the shape {list(codes.shape)}; it must be [n, {self.net.code}]"
+                f"codes has the shape {list(codes.shape)}; it must be [n, {self.net.code_size}]"
             )
         return self.raw(
             self.in_blocks("decode", lambda c: self.finished(self.net.decode(c)), codes)
@@ -120,7 +120,7 @@ class Reconstructing(UnlabeledTrainer):
         inputs = np.asarray(next(iter(self.batches(x).epoch(PLOTTED))).inputs)
         drawn: dict[str, Figure] = {}
         if is_image(inputs):
-            rows = self.image_rows(inputs[:SHOWN])
+            rows = self.image_rows(inputs[spread(len(inputs), SHOWN)])
             drawn["reconstructions"] = labeled_rows(list(rows.values()), list(rows))
             if (kernels := self._first_kernels(inputs.shape[1:])) is not None:
                 title = f"weights of the first {len(kernels)} units"

@@ -138,15 +138,19 @@ class RowEstimator(Presented, Estimator):
         return self
 
     def log_evaluation(
-        self, x: Any, validation_data: Any, run: Run | None, callbacks: Sequence[Callback]
+        self,
+        train: Mapping[str, float],
+        validation_data: Any,
+        run: Run | None,
+        callbacks: Sequence[Callback],
     ) -> Self:
-        """Log the metrics of the training and validation inputs as one row; return ``self``."""
-        parts = {"train": x, "validation": validation_rows(validation_data)}
+        """Log the metrics ``train`` and those of the validation inputs as one row."""
+        others = validation_rows(validation_data)
+        parts = {"train": train, "validation": {} if others is None else self.evaluate(others)}
         metrics = {
             f"{part}/{name}": value
-            for part, inputs in parts.items()
-            if inputs is not None
-            for name, value in self.evaluate(inputs).items()
+            for part, values in parts.items()
+            for name, value in values.items()
         }
         return self.log([metrics], run, callbacks)
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class SOMConfig(Options):
     """Hyperparameters of ``som``."""
 
-    rows: int = option(10, "rows of units", ge=1)
-    columns: int = option(10, "columns of units", ge=1)
+    map_rows: int = option(10, "rows of units", ge=1)
+    map_columns: int = option(10, "columns of units", ge=1)
     topology: Topology = option("rectangle", "arrangement of the units")
     epochs: int = option(60, "passes over the data, with one batch update of all units each", ge=1)
     sigma: float | None = option(
@@ -44,9 +44,9 @@ class SOMConfig(Options):
 
     def check(self) -> None:
         super().check()
-        if self.rows * self.columns < 2:
+        if self.map_rows * self.map_columns < 2:
             raise InvalidArgument(
-                f"rows={self.rows} times columns={self.columns} must be 2 or more"
+                f"map_rows={self.map_rows} times map_columns={self.map_columns} must be 2 or more"
             )
 
 
@@ -58,10 +58,10 @@ class SOM(RowEstimator):
     the order of the examples. There is no learning rate. The radius decays exponentially.
 
     Attributes:
-        weights_: weight vectors of the units, float32 ``[rows * columns, inputs]``.
+        weights_: weight vectors of the units, float32 ``[map_rows * map_columns, inputs]``.
 
     >>> x = [[0.0, 0.0], [0.2, 0.0], [9.0, 1.0]]
-    >>> som = SOM(rows=1, columns=2, epochs=20).fit(x, quiet=True)
+    >>> som = SOM(map_rows=1, map_columns=2, epochs=20).fit(x, quiet=True)
     >>> som.predict([[0.1, 0.0], [8.0, 1.0]]).tolist() in ([0, 1], [1, 0])
     True
     """
@@ -103,7 +103,7 @@ class SOM(RowEstimator):
         held = None if kept else [block.astype(np.float32) for block in self.blocks(x)]
         others = validation_rows(validation_data)
         self.weights_ = self._initial(x)
-        first = config.sigma or max(config.rows, config.columns) / 2
+        first = config.sigma or max(config.map_rows, config.map_columns) / 2
         rates = np.geomspace(max(first, config.sigma_end), config.sigma_end, config.epochs)
         progress = Progress(config.epochs, 0, quiet, "epochs")
         history: list[dict[str, float]] = []
@@ -156,7 +156,7 @@ class SOM(RowEstimator):
     @cached_property
     def lattice(self) -> Lattice:
         """The lattice of the units."""
-        return Lattice(self.config.topology, self.config.rows, self.config.columns)
+        return Lattice(self.config.topology, self.config.map_rows, self.config.map_columns)
 
     def predict(self, x: Any) -> Array:
         """Return the best-matching unit of each example, an index ``[n]``; rows come first."""
@@ -219,7 +219,7 @@ class SOM(RowEstimator):
     ) -> tuple[list[str], list[list[str]]]:
         """Return the row and the column of each example's unit as a table with a header."""
         units = self.predict(self.read(source, encoding))
-        places = np.column_stack(np.divmod(units, self.config.columns))
+        places = np.column_stack(np.divmod(units, self.config.map_columns))
         return ["row", "column"], [[str(row), str(column)] for row, column in places]
 
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
@@ -232,7 +232,7 @@ class SOM(RowEstimator):
         drawn, colors = {"u_matrix": u_matrix}, None
         weights = self.raw(self.weights_)
         if self.is_image:
-            drawn["weights"] = image_sheet(as_pixels(weights), "weights", self.config.columns)
+            drawn["weights"] = image_sheet(as_pixels(weights), "weights", self.config.map_columns)
         elif weights.shape[1:] == (3,) and weights.min() >= 0 and weights.max() <= 1:
             colors = weights
             drawn["colors"] = maps.color_map(colors, places)

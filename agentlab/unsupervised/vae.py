@@ -165,7 +165,8 @@ class VAE(Reconstructing):
     def log_likelihood(self, x: Any, samples: int = 200) -> Array:
         """Return the importance-sampled log likelihood of each input (nats), float32 ``[n]``.
 
-        It is a lower bound that becomes tighter with more samples (Burda et al. 2016, equation 8).
+        Its expected value is a lower bound of the log likelihood, and becomes tighter with more
+        samples (Burda et al. 2016, equation 8).
 
         Args:
             x: raw inputs.

@@ -29,6 +29,7 @@ FORMS: list[dict] = [
     {"noisy": True},
     {"distribution": "c51", "v_min": 0.0, "v_max": 20.0},
     {"distribution": "quantile", "n_atoms": 11},
+    {"distribution": "iqn", "n_atoms": 8, "double": True, "dueling": True},
     {"tau": 0.05, "target_update_interval": 4, "epsilon_schedule": "exponential"},
 ]
 SIX = {

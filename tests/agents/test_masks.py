@@ -17,6 +17,7 @@ SMALL = {
         "double": True,
         "distribution": "c51",
     },
+    "sac": {"learning_starts": 32, "buffer_size": 400, "batch_size": 16, "hidden": (8,)},
     "q_table": {"method": "expected_sarsa"},
     "q_linear": {"learning_starts": 32, "features": 4},
     "random_search": {"candidates": 2},

@@ -55,7 +55,7 @@ def same(torso, weights):
 
 def test_a_dqn_starts_from_the_encoder_of_an_autoencoder(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (48, 36, 36, 1)).astype(np.uint8)
-    encoder = Autoencoder("small_cnn", code=8, epochs=1).fit(x, quiet=True)
+    encoder = Autoencoder("small_cnn", code_size=8, epochs=1).fit(x, quiet=True)
     encoder.save(tmp_path / "encoder")
     agent, _ = make("dqn", pretrained=str(tmp_path / "encoder"))
     agent.on_train_start()

@@ -107,9 +107,26 @@ def test_quantiles_are_averaged_and_move_towards_the_bellman_target():
     np.testing.assert_allclose(errors, [2.0])
 
 
+def test_quantiles_at_sampled_fractions_are_weighted_by_them():
+    # One target, 1 + 0.5 * 2 = 2, of which the quantile 0 is below (Huber 1.5) and 4 above (1.5).
+    losses, _ = Quantile(2, cosines=4).loss(
+        tf.constant([[0.0, 4.0]]),
+        tf.constant([[2.0, 2.0]]),
+        tf.constant([1.0]),
+        tf.constant([0.5]),
+        tf.constant([[0.9, 0.2]]),
+    )
+    np.testing.assert_allclose(losses, [0.9 * 1.5 + (1 - 0.2) * 1.5], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "outputs"),
-    [("expected", ExpectedValue, 1), ("c51", Categorical, 7), ("quantile", Quantile, 7)],
+    [
+        ("expected", ExpectedValue, 1),
+        ("c51", Categorical, 7),
+        ("quantile", Quantile, 7),
+        ("iqn", Quantile, 7),
+    ],
 )
 def test_options_name_a_distribution(name, kind, outputs):
     made = DistributionOptions(distribution=name, n_atoms=7).make_distribution()

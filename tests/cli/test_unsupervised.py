@@ -8,9 +8,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from agentlab.cli import main
+from agentlab.cli.fit import UNLABELED, make_parser
+from agentlab.cli.flags import default_values
 from agentlab.errors import AgentlabError
 from agentlab.experiments.results.inpaint import fill_in, read_mask
 from agentlab.experiments.runs import open_run
+from agentlab.registry import trainer_class
 
 SHORT = "--epochs 2 --batch-size 64 --hidden 16"
 DIGITS = (load_digits().images * 15.9).astype(np.uint8)
@@ -47,6 +50,12 @@ def test_a_finished_run_can_be_continued_for_more_epochs(trained, call):
     assert result.code == 2 and "--latent-dim 3 cannot be changed" in result.err
 
 
+def test_no_option_of_a_trainer_hides_another_flag_of_the_command():
+    for name in UNLABELED:
+        known = make_parser(name, trainer_class(name).Config, command="fit-unsupervised").fields
+        assert {"csv", *default_values(trainer_class(name).Config)} <= set(known)
+
+
 def test_each_command_writes_a_file_and_says_where(trained, call, tmp_path):
     run, one, two = trained / "runs/digits", trained / "digits/000.png", trained / "digits/001.png"
     result = call(f"generate {run} --n 6")
@@ -73,9 +82,10 @@ def test_rows_of_a_csv_file_need_no_target(call, tmp_path):
         f"{a:.3f},{2 * a:.3f},{k}" for a, k in zip(rng.normal(size=80), "xy" * 40, strict=True)
     ]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,kind", *lines]))
-    words = "fit-unsupervised --csv rows.csv --target kind --epochs 2 --hidden 4 --code 1"
+    words = "fit-unsupervised --csv rows.csv --target kind --epochs 2 --hidden 4 --code-size 1"
     result = call(words)
     assert result.code == 0, result.err
+    assert "reconstruct runs/rows" in result.out and "inpaint" not in result.out
     assert call("encode runs/rows rows.csv --out codes.csv").code == 0
     with (tmp_path / "codes.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 80
@@ -103,7 +113,7 @@ def test_mistakes_are_named_in_one_sentence(refused, words, parts):
 def test_a_learner_that_cannot_do_what_a_command_needs_is_refused(trained, refused, call, tmp_path):
     from agentlab.unsupervised import Autoencoder
 
-    Autoencoder(hidden=(4,), code=2, epochs=1).fit(DIGITS[:64], quiet=True).save("saved")
+    Autoencoder(hidden=(4,), code_size=2, epochs=1).fit(DIGITS[:64], quiet=True).save("saved")
     refused("generate saved", "holds the trainer 'autoencoder', which cannot generate examples")
 
 

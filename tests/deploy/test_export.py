@@ -203,7 +203,7 @@ def test_unknown_formats_are_refused(format, quantize, part):
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setattr("agentlab.deploy.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("agentlab.lazy.find_spec", lambda name: None)
     with pytest.raises(AgentlabError, match=r"needs ai-edge-litert: run `pip install 'agentlab\["):
         check_format("litert", "none")
 

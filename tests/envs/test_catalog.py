@@ -86,6 +86,9 @@ def test_a_module_registers_its_environments(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert make_env("my_games:MyGame-v0").spec.max_episode_steps == 3
+    assert type(make_env("my_games:CartPoleEnv").unwrapped).__name__ == "CartPoleEnv"
+    with pytest.raises(AgentlabError, match="'my_games' neither registers nor defines 'Nothing'"):
+        make_env("my_games:Nothing")
 
 
 @pytest.mark.parametrize(

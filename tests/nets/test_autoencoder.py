@@ -15,13 +15,13 @@ from agentlab.nets.variational import Sampling, Variational
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1)).astype(np.uint8)
 
 
-def autoencoder(net, shape=(28, 28, 1), code=None, tied=False, **arguments):
+def autoencoder(net, shape=(28, 28, 1), code_size=None, tied=False, **arguments):
     torso = make_torso(net, shape, seed=0, **arguments)
-    return EncoderDecoder(torso, shape, code, tied=tied, seed=0)
+    return EncoderDecoder(torso, shape, code_size, tied=tied, seed=0)
 
 
 @pytest.mark.parametrize(
-    ("net", "shape", "code", "parameters"),
+    ("net", "shape", "code_size", "parameters"),
     [
         ("mlp", (784,), 256, 784 * 256 + 256 + 256 * 784 + 784),
         # three convolutions down, and four up: 16 to 32, twice 32 to 32, 32 to 1
@@ -32,11 +32,11 @@ def autoencoder(net, shape=(28, 28, 1), code=None, tied=False, **arguments):
         ("lenet", (28, 28), 16, None),
     ],
 )
-def test_a_decoder_returns_the_shape_of_the_inputs(net, shape, code, parameters):
+def test_a_decoder_returns_the_shape_of_the_inputs(net, shape, code_size, parameters):
     arguments = {"hidden": ()} if net == "mlp" else {}
-    model = autoencoder(net, shape, code, **arguments)
+    model = autoencoder(net, shape, code_size, **arguments)
     assert model(np.zeros((2, *shape), np.float32)).shape == (2, *shape)
-    assert model.encode(np.zeros((2, *shape), np.float32)).shape == (2, model.code)
+    assert model.encode(np.zeros((2, *shape), np.float32)).shape == (2, model.code_size)
     assert parameters is None or model.count_params() == parameters
 
 
@@ -72,12 +72,12 @@ def test_a_net_computes_the_same_after_saving_and_loading(tmp_path, tied):
 
 
 @pytest.mark.parametrize(
-    ("net", "code", "depth"),
+    ("net", "code_size", "depth"),
     [("mlp", 4, 3), ("mlp", 5, 1), ("pooled_cnn", None, 3), ("pooled_cnn", 4, 4)],
 )
-def test_each_layer_reconstructs_its_own_inputs(net, code, depth):
+def test_each_layer_reconstructs_its_own_inputs(net, code_size, depth):
     hidden = {"hidden": (16, 8)[: depth - 1]} if net == "mlp" else {}
-    model = autoencoder(net, code=code, **hidden)
+    model = autoencoder(net, code_size=code_size, **hidden)
     assert model.depth == depth
     x = tf.cast(IMAGES, tf.float32) / 255
     names = [name for i in range(depth) for name in model.layer_names(i)]
@@ -93,7 +93,7 @@ def test_nets_that_no_decoder_mirrors_are_refused():
     with pytest.raises(InvalidArgument, match="takes sequences, and no decoder mirrors it"):
         autoencoder("lstm", (5, 2), 3)
     with pytest.raises(InvalidArgument, match="tied=True needs net='mlp'"):
-        autoencoder("pooled_cnn", code=3, tied=True)
+        autoencoder("pooled_cnn", code_size=3, tied=True)
     assert autoencoder("resnet20", (32, 32, 3), 8).depth == 0
 
 

@@ -35,7 +35,27 @@ def test_advantages_of_a_dueling_net_do_not_move_its_mean():
     np.testing.assert_allclose(mean, features, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"dueling": True, "hidden": 16, "noisy": True}])
+def test_an_implicit_quantile_is_the_head_of_features_times_embedded_fractions():
+    net = q_network(n_atoms=4, cosines=6)
+    assert net.count_params() == (5 * 8 + 8) + (8 * 3 + 3) + (6 * 8 + 8)
+    observations = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    found, features = net.call(observations, SEED), net.torso.call(observations).numpy()
+    fractions = net.fractions(2, SEED).numpy()
+    assert fractions.shape == (2, 4) and len(set(fractions.ravel().tolist())) == 8
+    kernel, bias = (weight.numpy() for weight in net.embedding.weights)
+    for row in range(2):
+        for i in range(4):
+            cosines = np.cos(np.pi * np.arange(6) * fractions[row, i])
+            product = features[row] * np.maximum(cosines @ kernel + bias, 0)
+            expected = net.advantage[0](product[None].astype(np.float32))[0]  # an output per action
+            np.testing.assert_allclose(found[row, :, i], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(net.fractions(1, None), [[0.125, 0.375, 0.625, 0.875]])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"dueling": True, "hidden": 16, "noisy": True}, {"dueling": True, "cosines": 3}],
+)
 def test_a_net_survives_a_round_trip_through_a_keras_file(arguments, tmp_path):
     net = q_network(n_atoms=5, **arguments)
     observations = np.ones((2, 5), np.float32)

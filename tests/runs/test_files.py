@@ -69,6 +69,14 @@ def test_temporary_names_cannot_be_foreseen(folder: Path) -> None:
     assert all(len(name) > 20 for name in names)
 
 
+def test_nothing_temporary_is_left_in_a_folder_that_is_renamed_meanwhile(folder: Path) -> None:
+    moved = folder.with_name("moved")
+    with pytest.raises(FileNotFoundError), replacing(folder / "notes.txt") as temporary:
+        temporary.write_text("half")
+        folder.rename(moved)
+    assert list(moved.iterdir()) == []
+
+
 def test_a_folder_is_replaced_whole_or_not_at_all(folder: Path, victim: Path) -> None:
     with replacing_folder(folder / "agent") as temporary:
         (temporary / "weights").write_text("old")

@@ -74,6 +74,27 @@ def test_a_renamed_folder_is_found_again(run: Run, capsys: pytest.CaptureFixture
     assert run.save_checkpoint(2, 3, lambda folder: None, {}) == new / "checkpoints" / "000002"
 
 
+@pytest.mark.parametrize("what", ["checkpoint", "learner"])
+def test_a_folder_renamed_during_a_save_loses_nothing(run: Run, what: str) -> None:
+    moved, old = run.path.with_name("moved"), run.path
+
+    def write(folder: Path) -> None:
+        (folder / "weights").write_text("1")
+        if old.exists():
+            old.rename(moved)
+            (folder / "more").write_text("2")
+
+    saved = (
+        run.save_checkpoint(2, 100, write, {})
+        if what == "checkpoint"
+        else run.save_learner("learner", write)
+    )
+    assert saved.is_relative_to(moved)
+    assert (saved / "weights").read_text() == "1"
+    assert not old.exists()
+    assert list(moved.rglob(".tmp-*")) == []
+
+
 def test_deleted_checkpoints_are_reported_at_the_next_row(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

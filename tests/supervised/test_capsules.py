@@ -56,7 +56,9 @@ def test_a_prediction_does_not_depend_on_the_rest_of_the_batch(fitted):
 
 def test_reconstructions_are_of_the_predicted_class_unless_one_is_given(fitted):
     guessed = fitted.reconstruct(BARS[:3])
-    assert guessed.shape == (3, 6, 6, 1) and guessed.min() >= 0 and guessed.max() <= 1
+    assert (guessed.shape, guessed.dtype) == ((3, 6, 6, 1), "uint8")
+    decoded = fitted.decode_capsules(fitted.capsules(BARS[:3]), np.arange(3))
+    np.testing.assert_array_equal(guessed, np.rint(255 * decoded))
     np.testing.assert_array_equal(guessed, fitted.reconstruct(BARS[:3], [0, 1, 2]))
     assert not np.array_equal(guessed, fitted.reconstruct(BARS[:3], [1, 2, 0]))
 

@@ -12,7 +12,7 @@ from agentlab.unsupervised import Autoencoder
 from agentlab.unsupervised.corruption import corrupt
 
 DIGITS = (load_digits().images * 15.9).astype(np.uint8)  # [1797, 8, 8]
-SMALL = {"hidden": (), "code": 16, "epochs": 2, "batch_size": 32}
+SMALL = {"hidden": (), "code_size": 16, "epochs": 2, "batch_size": 32}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_decoding_codes_gives_the_reconstructions_and_keeps_the_raw_units(fitted
     assert codes.shape == (5, 16)
     np.testing.assert_array_equal(fitted.decode(codes), fitted.reconstruct(DIGITS[:5]))
     x = np.random.default_rng(0).normal(50, 9, (60, 3))
-    rows = Autoencoder(hidden=(), code=3, epochs=60, batch_size=8, learning_rate=0.02)
+    rows = Autoencoder(hidden=(), code_size=3, epochs=60, batch_size=8, learning_rate=0.02)
     rows.fit(x, quiet=True)
     assert np.abs(rows.reconstruct(x) - x).mean() < 2  # in the units of x, not standardized
 
@@ -79,7 +79,13 @@ def test_denoising_reports_psnr_before_and_after():
 
 
 def test_sparsity_adds_the_divergence_of_the_mean_activations():
-    options = {**SMALL, "code": 2, "code_activation": "sigmoid", "rho": 0.2, "sparsity_weight": 3}
+    options = {
+        **SMALL,
+        "code_size": 2,
+        "code_activation": "sigmoid",
+        "rho": 0.2,
+        "sparsity_weight": 3,
+    }
     trainer = Autoencoder(**options).fit(DIGITS[:64], quiet=True)
     inputs = DIGITS[:4, ..., None]
     batch = Batch(inputs, np.zeros(4, np.float32), np.ones(4, np.float32))
@@ -100,7 +106,7 @@ def test_layers_are_trained_one_after_another_and_then_together():
             kept[epoch] = {w.path: w.numpy() for w in self.net.weights}
             return {}
 
-    Watching(hidden=(12,), code=4, pretrain_epochs=1, epochs=1).fit(DIGITS[:256], quiet=True)
+    Watching(hidden=(12,), code_size=4, pretrain_epochs=1, epochs=1).fit(DIGITS[:256], quiet=True)
 
     def moved(epoch):
         return {
@@ -116,7 +122,7 @@ def test_layers_are_trained_one_after_another_and_then_together():
 @pytest.mark.parametrize(
     ("options", "x", "says"),
     [
-        ({"code": 65}, DIGITS, "code=65 is larger than an input of 64 values"),
+        ({"code_size": 65}, DIGITS, "code_size=65 is larger than an input of 64 values"),
         ({"noise_level": 1.5, "noise": "masking"}, DIGITS, "noise_level=1.5 of masking noise must"),
         ({"rho": 0.1}, DIGITS, "code_activation='linear' must be 'sigmoid' if rho is given"),
         (
@@ -135,7 +141,7 @@ def test_bad_input_is_refused_in_one_sentence(options, x, says):
 
 
 def test_a_classifier_starts_from_the_encoder(fitted, tmp_path):
-    source = Autoencoder(hidden=(20,), code=4, epochs=1).fit(DIGITS[:200], quiet=True)
+    source = Autoencoder(hidden=(20,), code_size=4, epochs=1).fit(DIGITS[:200], quiet=True)
     source.save(tmp_path / "encoder")
     y = load_digits().target
     options = {"hidden": (20,), "epochs": 1, "pretrained": str(tmp_path / "encoder")}

@@ -7,13 +7,13 @@ from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.learner import load
 from agentlab.runs import Run
 from agentlab.unsupervised import DCGAN, GAN
-from agentlab.unsupervised.gan_plots import between
+from agentlab.unsupervised.code_search import great_circle
+from agentlab.unsupervised.feature_classifier import feature_classifier_of
 from agentlab.unsupervised.gan_warnings import (
     DISCRIMINATOR_WINS,
     SAMPLES_COLLAPSE,
     gan_warnings,
 )
-from agentlab.unsupervised.judge import judge_of
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal([2, -1], [0.5, 1], (400, 2)).astype(np.float32)
@@ -71,9 +71,9 @@ def test_a_deliberately_broken_run_gets_warnings(capsys, tmp_path):
 
 
 def test_collapsed_samples_are_named():
-    row = {"validation/diversity": 0.9, "validation/classes": 9.0}
+    row = {"validation/diversity": 0.9, "validation/effective_classes": 9.0}
     assert not gan_warnings([row] * 3, "hinge", 10)
-    alike, few = {**row, "validation/diversity": 0.2}, {**row, "validation/classes": 1.5}
+    alike, few = {**row, "validation/diversity": 0.2}, {**row, "validation/effective_classes": 1.5}
     assert (
         "20% of the diversity of real inputs" in gan_warnings([row, *[alike] * 3], "hinge", 10)[0]
     )
@@ -109,12 +109,15 @@ def test_scores_are_reported_next_to_those_of_real_images(drawn):
     scores = gan.evaluate(IMAGES, LABELS)
     assert {"frechet", "kernel", "precision", "recall", "real_frechet"} <= set(scores)
     assert scores["real_frechet"] < scores["frechet"]
-    assert 1 <= scores["classes"] <= 2 and 0 <= scores["smallest_class"] <= 0.5
+    assert 1 <= scores["effective_classes"] <= 2 and 0 <= scores["rarest_class"] <= 0.5
     lines = "\n".join(gan.report(IMAGES, LABELS))
-    assert "training inputs" in lines and "judge: trained on 54 images of 2 classes" in lines
+    assert (
+        "training inputs" in lines
+        and "feature classifier: trained on 54 images of 2 classes" in lines
+    )
 
 
-def test_a_loaded_gan_keeps_its_judge(drawn, tmp_path):
+def test_a_loaded_gan_keeps_its_feature_classifier(drawn, tmp_path):
     gan, _ = drawn
     gan.save(tmp_path / "saved")
     again = load(tmp_path / "saved")
@@ -148,7 +151,7 @@ def test_codes_of_another_size_are_refused(good):
 
 def test_interpolated_codes_keep_their_norm():
     a, b = RNG.normal(size=(2, 50))
-    way = between(a, b * np.linalg.norm(a) / np.linalg.norm(b), 9)
+    way = great_circle(a, b * np.linalg.norm(a) / np.linalg.norm(b), 9)
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), np.linalg.norm(a), rtol=1e-5)
     np.testing.assert_allclose(way[0], a, rtol=1e-5)
 
@@ -196,22 +199,26 @@ def test_the_generator_is_trained_once_in_several_batches_of_the_discriminator()
     assert int(np.asarray(gan.generator_optimizer.iterations)) == 20
 
 
-def test_a_judge_is_trained_once_and_then_read_from_the_cache(tmp_path, monkeypatch):
+def test_a_feature_classifier_is_trained_once_and_then_read_from_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path))
     images = IMAGES[..., None]
-    first = judge_of(images, LABELS, quiet=True)
-    (folder,) = (tmp_path / "judges").iterdir()
+    first = feature_classifier_of(images, LABELS, quiet=True)
+    (folder,) = (tmp_path / "feature_classifiers").iterdir()
     about = json.loads((folder / "learner.json").read_text())["specification"]["trained_on"]
     assert about["images"] == 60 and about["classes"] == ["0", "1"]
-    monkeypatch.setattr("agentlab.unsupervised.judge._train", None)  # not trained again
-    again = judge_of(images, LABELS, quiet=True)
+    monkeypatch.setattr(
+        "agentlab.unsupervised.feature_classifier._train", None
+    )  # not trained again
+    again = feature_classifier_of(images, LABELS, quiet=True)
     np.testing.assert_array_equal(again.features(images), first.features(images))
-    assert sum(again.shares(images).values()) == pytest.approx(1)
+    assert sum(again.class_fractions(images).values()) == pytest.approx(1)
 
 
-def test_a_judge_without_labels_learns_rotations(tmp_path, monkeypatch):
+def test_a_feature_classifier_without_labels_learns_rotations(tmp_path, monkeypatch):
     monkeypatch.setenv("AGENTLAB_DATA", str(tmp_path))
     ramp = np.arange(0, 240, 30)[None, :, None, None] + RNG.integers(0, 9, (40, 8, 8, 1))
-    judge = judge_of(ramp.astype(np.uint8), None, quiet=True)
-    assert judge.trained_on["classes"] == "4 rotations" and not judge.shares(ramp)
-    assert judge.trained_on["accuracy"] > 0.5
+    classifier = feature_classifier_of(ramp.astype(np.uint8), None, quiet=True)
+    assert classifier.trained_on["classes"] == "4 rotations" and not classifier.class_fractions(
+        ramp
+    )
+    assert classifier.trained_on["accuracy"] > 0.5

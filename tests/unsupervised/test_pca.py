@@ -37,6 +37,8 @@ def test_it_equals_scikit_learn(rows, whiten):
     x = IRIS[:rows] if rows > 4 else IRIS[::60]
     ours = PCA(n_components=2, whiten=whiten).fit(x)
     assert_same(ours, decomposition.PCA(2, whiten=whiten).fit(x), x)
+    for name, value in ours.evaluate(x).items():  # logged without another pass over x
+        assert ours.history[-1][f"train/{name}"] == pytest.approx(value, abs=1e-9)
 
 
 def test_a_large_mean_does_not_cancel_digits():

@@ -70,6 +70,15 @@ def test_recommendations_never_contain_what_a_user_has_rated(fitted):
     assert title == f"film {item}" and 1 <= rating <= 5
 
 
+def test_held_out_ratings_are_not_recommended():
+    x, y = DATA.train
+    model = RatingsRBM(**{**OPTIONS, "epochs": 1, "validation_split": 0.2})
+    model.fit(x[:-20], y[:-20], rated=x[-20:], quiet=True)
+    for user in range(16):
+        rated = {str(item) for item in x[x[:, 0] == user, 1]}
+        assert not rated & {item for item, _, _ in model.recommend(user, top=12)}
+
+
 def test_a_new_user_gets_items_of_the_same_taste_without_training(fitted):
     before = fitted.net.get_weights()
     found = fitted.recommend_for({0: 5, 2: 5, 4: 5, 1: 1, 3: 1}, top=3)

@@ -35,7 +35,7 @@ def test_inner_units_have_eight_neighbors_or_six():
 
 def test_named_colors_reach_the_errors_of_the_documentation():
     (x, _), _ = (lambda d: (d.train, d.test))(colors(None))
-    som = SOM(rows=30, columns=30).fit(x, quiet=True)
+    som = SOM(map_rows=30, map_columns=30).fit(x, quiet=True)
     metrics = som.evaluate(x)
     assert metrics["quantization_error"] <= 0.031
     assert metrics["topographic_error"] <= 0.035
@@ -43,10 +43,10 @@ def test_named_colors_reach_the_errors_of_the_documentation():
 
 @pytest.mark.parametrize("topology", ["rectangle", "hexagon", "torus"])
 def test_training_reduces_the_error_and_repeats(topology):
-    som = SOM(rows=6, columns=5, topology=topology, epochs=20).fit(X, quiet=True)
+    som = SOM(map_rows=6, map_columns=5, topology=topology, epochs=20).fit(X, quiet=True)
     errors = [row["train/quantization_error"] for row in som.history]
     assert som.evaluate(X)["quantization_error"] < errors[0]
-    again = SOM(rows=6, columns=5, topology=topology, epochs=20).fit(X, quiet=True)
+    again = SOM(map_rows=6, map_columns=5, topology=topology, epochs=20).fit(X, quiet=True)
     np.testing.assert_array_equal(som.weights_, again.weights_)
     assert set(som.plots(X, Y)) == {"u_matrix", "labels"}
 
@@ -55,7 +55,7 @@ def test_the_u_matrix_is_high_between_two_groups():
     x = np.r_[np.zeros((30, 2)), np.ones((30, 2))] + np.random.default_rng(0).normal(
         0, 0.01, (60, 2)
     )
-    som = SOM(rows=1, columns=10).fit(x, quiet=True)
+    som = SOM(map_rows=1, map_columns=10).fit(x, quiet=True)
     gaps = som.u_matrix()[0]
     assert gaps[4:6].max() > 5 * min(gaps[0], gaps[-1])
 
@@ -65,4 +65,4 @@ def test_the_u_matrix_is_high_between_two_groups():
 )
 def test_bad_data_are_refused_in_a_sentence(x, words):
     with pytest.raises(AgentlabError, match=words):
-        SOM(rows=3, columns=3).fit(x, quiet=True)
+        SOM(map_rows=3, map_columns=3).fit(x, quiet=True)

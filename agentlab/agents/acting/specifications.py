@@ -59,6 +59,7 @@ def q_specification(net: Any) -> dict[str, Any]:
         "n_outputs": net.n_atoms,
         "activation": net.activation,
         "noisy": net.noisy,
+        "fractions": names_of(net, net.embedding.weights) if net.cosines else [],
     }
 
 

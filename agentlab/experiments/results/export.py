@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agentlab.agents.agent import Agent
-from agentlab.agents.evaluation import EVAL_STEPS, Evaluation, evaluate
+from agentlab.agents.evaluation import Evaluation
 from agentlab.deploy.card import CARD, write_card
-from agentlab.deploy.files import FORMATS, check_format, write_file
+from agentlab.deploy.files import CALIBRATED, FORMATS, check_format, write_file
 from agentlab.deploy.measuring import Difference, compare, milliseconds, size_of
 from agentlab.deploy.runtimes import Exported, open_file
 from agentlab.deploy.signature import Tensors, Traced, trace
 from agentlab.deploy.snippets import Described, snippets
 from agentlab.description import find_saved, read_description
-from agentlab.envs import make_envs
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.experiments.results.exported_agent import ExportedAgent, sampled_inputs
+from agentlab.experiments.results.calibration import calibration_inputs
+from agentlab.experiments.results.exported_agent import (
+    ENVS,
+    ExportedAgent,
+    run_episodes,
+    sampled_inputs,
+)
 from agentlab.experiments.results.held_out import Examples, held_out_examples
-from agentlab.experiments.stored_environment import stored_environment
 from agentlab.learner import load
-from agentlab.runs import Run
-from agentlab.runs.config_file import CONFIG
 from agentlab.runs.files import replacing_folder, reporting, write_text
 
-ENVS = 8  # stepped at once
 WORSE = 0.05  # a drop of the return by this fraction is reported
-TOLERANCE = {"none": 1e-4, "fp16": np.inf, "dynamic": np.inf}  # largest difference
+TOLERANCE = 1e-4  # largest difference without quantization
 
 
 @dataclass(frozen=True)
@@ -116,14 +114,15 @@ def export(
     traced = trace(learner.inference_model(), time_steps, texts=format == "savedmodel")
     with reporting(f"out={str(out)!r} cannot be written"), replacing_folder(out) as folder:
         file = folder / f"model{FORMATS[format]}"
-        write_file(traced, file, format, quantize, isolated)
+        examples = calibration_inputs(learner, path, traced) if quantize in CALIBRATED else None
+        write_file(traced, file, format, quantize, isolated, examples)
         exported = open_file(file)
         if isinstance(learner, Agent):
             notes, before, after = _agent_figures(learner, path, traced, exported, file, episodes)
         else:
             notes, before, after = _trainer_figures(learner, path, traced, exported, file)
         assert after.difference is not None
-        if not after.difference.largest <= TOLERANCE[quantize]:
+        if quantize == "none" and not after.difference.largest <= TOLERANCE:
             raise AgentlabError(
                 f"the {format} file was not written: its outputs differ from the network's by up "
                 f"to {after.difference.largest:.2g}"
@@ -218,35 +217,26 @@ def _agent_figures(
     acting = ExportedAgent(
         agent, exported, traced.inputs, traced.state, num_envs=min(ENVS, episodes)
     )
-    first, then = (_episodes(each, agent, path, episodes) for each in (agent, acting))
+    first, then = (run_episodes(each, agent, path, episodes) for each in (agent, acting))
     before, after = _figures(traced, exported, file, acting.recorded)
     before, after = _with_returns(before, first), _with_returns(after, then)
     notes = [f"compared on {len(next(iter(acting.recorded.values()))):,} observations"]
-    lost = first.mean - then.mean
-    if lost > WORSE * abs(first.mean):
+    if (lost := lost_return(before, after)) is not None:
         notes.append(
-            f"warning: the mean return fell by {lost / abs(first.mean):.0%}, so the file is worse "
-            "than the agent; choose another quantization"
+            f"warning: the mean return fell by {lost:.0%}, so the file is worse than the agent; "
+            "choose another quantization"
         )
     return notes, before, after
 
 
+def lost_return(before: Figures, after: Figures) -> float | None:
+    """Return the fraction of the mean return that an export lost; ``None`` up to 5 %."""
+    if before.mean_return is None or after.mean_return is None:
+        return None
+    lost = before.mean_return - after.mean_return
+    size = abs(before.mean_return)
+    return lost / (size or 1.0) if lost > WORSE * size else None
+
+
 def _with_returns(figures: Figures, played: Evaluation) -> Figures:
     return replace(figures, mean_return=played.mean, worst_return=float(played.returns.min()))
-
-
-def _episodes(acting: Agent, agent: Agent, path: Path, episodes: int) -> Evaluation:
-    """Run episodes in the environment of ``agent``; equal agents have equal episodes."""
-    run = Run.open(path) if (path / CONFIG).exists() else None
-    specification: Mapping[str, Any] = {"specification": {"environment": agent.environment}}
-    env, preprocessing, environment = stored_environment(run, specification)
-    envs = make_envs(
-        env,
-        min(ENVS, episodes),
-        preprocessing=preprocessing,
-        workers=0,
-        wrappers=environment.wrapper,
-        **environment.kwargs,
-    )
-    with envs:
-        return evaluate(acting, envs, episodes, max_steps=EVAL_STEPS)

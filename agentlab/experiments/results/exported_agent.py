@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.agent import Agent
+from agentlab.agents.evaluation import EVAL_STEPS, Evaluation, evaluate
 from agentlab.deploy.signature import TensorInfo, Tensors
+from agentlab.envs import make_envs
 from agentlab.envs.parts import as_parts
 from agentlab.envs.vector import Array
+from agentlab.experiments.stored_environment import stored_environment
+from agentlab.runs import Run
+from agentlab.runs.config_file import CONFIG
 
-RECORDED = 1_024  # inputs that are kept
+RECORDED = 1_024  # inputs that are kept, at most
+ENVS = 8  # stepped at once
 
 
 class ExportedAgent(Agent):
@@ -39,16 +46,24 @@ class ExportedAgent(Agent):
         self._run, self._inputs, self._next = run, inputs, dict(state)
         self._state: Tensors = {}
         self._seen: list[Tensors] = []
+        self._steps, self._every = 0, 1
 
     def act(self, observations: Array, explore: bool = True) -> Array:
         """Return the greedy actions ``[n, ...]``."""
         given = {**observation_inputs(self, self._inputs, observations), **self._state}
-        if len(self._seen) * len(observations) < RECORDED:
-            self._seen.append({name: value.copy() for name, value in given.items()})
+        self._record(given)
         outputs = self._run(given)
         self._state = {name: outputs[new] for name, new in self._next.items()}
         actions: Array = outputs["actions"].astype(self.action_space.dtype)
         return actions
+
+    def _record(self, given: Tensors) -> None:
+        """Keep the inputs of every ``_every``-th step, so that they are spread over all steps."""
+        if self._steps % self._every == 0:
+            self._seen.append({name: value.copy() for name, value in given.items()})
+            if len(self._seen) * self.num_envs > RECORDED:
+                self._seen, self._every = self._seen[::2], 2 * self._every
+        self._steps += 1
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
         for info in self._inputs:
@@ -61,7 +76,7 @@ class ExportedAgent(Agent):
 
     @property
     def recorded(self) -> Tensors:
-        """The inputs of the first steps, ``[n, ...]`` by name."""
+        """Inputs from all steps, ``[n, ...]`` by name."""
         return {name: np.concatenate([s[name] for s in self._seen]) for name in self._seen[0]}
 
 
@@ -95,3 +110,30 @@ def sampled_inputs(
         if info.name in state
     }
     return {**observation_inputs(agent, inputs, observations), **states}
+
+
+def run_episodes(
+    acting: Agent, agent: Agent, path: Path, episodes: int, seed: int = 0
+) -> Evaluation:
+    """Run episodes in the environment of ``agent``; equal agents have equal episodes.
+
+    Args:
+        acting: the agent that acts.
+        agent: the agent that was exported.
+        path: the folder of its run, if any.
+        episodes: number of episodes.
+        seed: of the episodes.
+    """
+    run = Run.open(path) if (path / CONFIG).exists() else None
+    specification: Mapping[str, Any] = {"specification": {"environment": agent.environment}}
+    env, preprocessing, environment = stored_environment(run, specification)
+    envs = make_envs(
+        env,
+        min(ENVS, episodes),
+        preprocessing=preprocessing,
+        workers=0,
+        wrappers=environment.wrapper,
+        **environment.kwargs,
+    )
+    with envs:
+        return evaluate(acting, envs, episodes, seed=seed, max_steps=EVAL_STEPS)

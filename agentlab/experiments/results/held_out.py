@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agentlab.data.column_tensors import signature_names
+from agentlab.deploy.samples import VOCABULARY, random_inputs
 from agentlab.deploy.signature import TensorInfo, Tensors
 from agentlab.errors import AgentlabError
 from agentlab.experiments.trainer_run import TrainerPlan
@@ -18,7 +19,6 @@ from agentlab.runs.config_file import CONFIG
 
 EXAMPLES = 2_000  # at most
 RANDOM = 64
-VOCABULARY = 10  # random ids are smaller
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,19 @@ def held_out_examples(
         infos: the inputs of the exported network.
         preprocessed: whether they are inputs of the network, without preprocessing.
     """
+    return split_examples(learner, path, infos, preprocessed, "test")
+
+
+def split_examples(
+    learner: Any, path: Path, infos: Sequence[TensorInfo], preprocessed: bool, split: str
+) -> Examples:
+    """Return examples of the split ``test`` or ``train``, as ``held_out_examples`` does."""
     try:
         if (path / CONFIG).exists() and len(infos) == 1:
             data = TrainerPlan.from_json(Run.open(path).config).load_data()
-            return _of_split(learner, data.test, infos[0], preprocessed)
+            examples = _of_split(learner, getattr(data, split), infos[0], preprocessed)
+            n = len(next(iter(examples.inputs.values())))
+            return replace(examples, source=f"{n:,} examples of the {split} split")
     except (AgentlabError, OSError, TypeError, ValueError, AttributeError):
         pass  # the data are elsewhere, or of another form than arrays
     preprocessor = getattr(learner, "preprocessor", None)
@@ -60,17 +69,17 @@ def held_out_examples(
 
 
 def _of_split(
-    learner: Any, test: tuple[Any, ...], info: TensorInfo, preprocessed: bool
+    learner: Any, split: tuple[Any, ...], info: TensorInfo, preprocessed: bool
 ) -> Examples:
-    """Return the examples of a test split.
+    """Return the examples of a split.
 
     Raises:
         AgentlabError, TypeError, ValueError, AttributeError: if they are of another form.
     """
-    batch = next(iter(learner.held_out(*test).epoch(EXAMPLES)))
+    batch = next(iter(learner.held_out(*split).epoch(EXAMPLES)))
     inputs = np.asarray(batch.inputs)
-    if not preprocessed and len(test) == 2:
-        inputs = np.asarray(test[0][: len(inputs)])
+    if not preprocessed and len(split) == 2:
+        inputs = np.asarray(split[0][: len(inputs)])
     elif not preprocessed and info.dtype != "uint8":
         raise ValueError("the raw inputs are not known")
     fits = inputs.ndim == len(info.shape) and all(
@@ -83,33 +92,21 @@ def _of_split(
     return Examples(
         {info.name: inputs.astype(info.dtype)},
         classes if is_classes and classes.dtype.kind in "iu" else None,
-        f"{len(inputs):,} examples of the test split",
+        "",
     )
 
 
 def random_examples(
     infos: Sequence[TensorInfo], preprocessor: Any = None, ids: int = VOCABULARY
 ) -> Examples:
-    """Return random inputs: normal numbers, bytes, small ids and empty texts.
+    """Return random inputs; see ``random_inputs``.
 
     Args:
         infos: the inputs.
         preprocessor: the preprocessor of raw inputs, whose means and deviations numbers have.
         ids: the number of different ids.
     """
-    rng, inputs = np.random.default_rng(0), {}
-    scales = _scales(preprocessor)
-    for info in infos:
-        shape = (RANDOM, *(10 if size is None else size for size in info.shape[1:]))
-        if info.dtype == "string":
-            inputs[info.name] = np.full(shape, "", object)
-        elif info.dtype == "uint8":
-            inputs[info.name] = rng.integers(0, 256, shape).astype(np.uint8)
-        elif info.dtype.startswith("int"):
-            inputs[info.name] = rng.integers(0, ids, shape).astype(info.dtype)
-        else:
-            mean, deviation = scales.get(info.name, (0.0, 1.0))
-            inputs[info.name] = (mean + deviation * rng.normal(size=shape)).astype(info.dtype)
+    inputs = random_inputs(infos, RANDOM, ids, _scales(preprocessor))
     return Examples(inputs, None, f"{RANDOM} random examples")
 
 

@@ -16,9 +16,10 @@ def interpolate(
 ) -> Path:
     """Write what a model decodes along the line between the codes of two inputs.
 
+    A learner with a method ``between``, such as a GAN, chooses another path.
+
     Args:
-        path: the folder of a run or of a saved learner with ``decode``, and ``encode`` or
-            ``project``, which finds the code of an image.
+        path: the folder of a run or of a saved learner with ``encode`` and ``decode``.
         first: an image, or a CSV file with one row.
         second: likewise.
         out: the file to write.
@@ -33,7 +34,6 @@ def interpolate(
     if steps < 2:
         raise InvalidArgument(f"steps={steps} must be 2 or more")
     learner = load_with(path, "decode", "interpolate between inputs")
-    to_code = getattr(learner, "encode", None) or learner.project
     codes = []
     for source in (first, second):
         inputs = read_inputs(learner, source)
@@ -41,6 +41,9 @@ def interpolate(
             raise AgentlabError(
                 f"{source} has {len(inputs)} examples; pass two files with one each"
             )
-        codes.append(np.asarray(to_code(inputs))[0])
-    weights = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * codes[0].ndim)
-    return write_examples(out, learner.decode(codes[0] * (1 - weights) + codes[1] * weights), steps)
+        codes.append(np.asarray(learner.encode(inputs))[0])
+    if hasattr(learner, "between"):
+        way = learner.between(*codes, steps)
+    else:
+        way = np.linspace(codes[0], codes[1], steps, dtype=np.float32)  # [steps, code_size]
+    return write_examples(out, learner.decode(way), steps)

@@ -81,7 +81,12 @@ def test_small_nets_act_in_numpy():
     assert type(make_q_actor(q_network(), ENCODING)) is NumpyQActor
 
 
-FORMS = [{}, {"dueling": True, "hidden": 4}, {"noisy": True, "n_atoms": 3}]
+FORMS = [
+    {},
+    {"dueling": True, "hidden": 4},
+    {"noisy": True, "n_atoms": 3},
+    {"cosines": 6, "n_atoms": 5, "hidden": 4, "dueling": True},
+]
 
 
 @pytest.mark.parametrize("make", [lambda net: make_q_actor(net, ENCODING), compiled])

@@ -1,4 +1,4 @@
-"""``Judge``: a small classifier whose features are used to score samples, like Inception in FID."""
+"""``FeatureClassifier``: its features are used to score samples, like those of Inception in FID."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from agentlab.training.optimization import Optimization
 from agentlab.training.optimizers import ScheduleName
 from agentlab.training.trainer import Trainer
 
-FOLDER, VERSION = "judges", 1
+FOLDER, VERSION = "feature_classifiers", 2
 MOST_CLASSES = 1000
 BLOCK = 256  # examples that are computed at once
 
 
 @dataclass(frozen=True)
-class JudgeConfig(Optimization):
-    """Hyperparameters of ``Judge``."""
+class FeatureClassifierConfig(Optimization):
+    """Hyperparameters of ``FeatureClassifier``."""
 
     epochs: int = override(Optimization, "epochs", 6)
     batch_size: int = override(Optimization, "batch_size", 128)
@@ -36,7 +36,7 @@ class JudgeConfig(Optimization):
     schedule: ScheduleName = override(Optimization, "schedule", "cosine")
 
 
-class Judge(Trainer):
+class FeatureClassifier(Trainer):
     """A classifier of images by label or, without labels, by rotation.
 
     Without labels, it learns to predict by which multiple of 90 degrees an image was rotated
@@ -47,11 +47,11 @@ class Judge(Trainer):
         trained_on: number of images, their classes, and the accuracy on held-out images.
     """
 
-    name = "judge"
-    Config: ClassVar[type] = JudgeConfig
+    name = "feature_classifier"
+    Config: ClassVar[type] = FeatureClassifierConfig
     monitor = ("accuracy", "max")
     score_metric = "accuracy"
-    config: JudgeConfig
+    config: FeatureClassifierConfig
     classes: list[str]
     trained_on: dict[str, Any]
 
@@ -81,7 +81,7 @@ class Judge(Trainer):
         """Return the features of network inputs, float32 ``[n, features]``."""
         return self._in_blocks("features", lambda x: self.net.torso(x), images)
 
-    def shares(self, images: Array) -> dict[str, float]:
+    def class_fractions(self, images: Array) -> dict[str, float]:
         """Return the fraction of images assigned to each class; empty without labels."""
         if not self.classes:
             return {}
@@ -109,15 +109,17 @@ class Judge(Trainer):
     def from_specification(
         cls, specification: Mapping[str, Any], config: Any, seed: int, models: Mapping[str, Any]
     ) -> Self:
-        """Make a judge from its ``specification``."""
-        judge = super().from_specification(specification, config, seed, models)
-        judge.classes = [str(name) for name in specification["classes"]]
-        judge.trained_on = dict(specification["trained_on"])
-        return judge
+        """Make a classifier from its ``specification``."""
+        classifier = super().from_specification(specification, config, seed, models)
+        classifier.classes = [str(name) for name in specification["classes"]]
+        classifier.trained_on = dict(specification["trained_on"])
+        return classifier
 
 
-def judge_of(images: Array, labels: Array | None, quiet: bool = False) -> Judge:
-    """Return a judge trained on ``images``, loaded from the cache if it was trained before.
+def feature_classifier_of(
+    images: Array, labels: Array | None, quiet: bool = False
+) -> FeatureClassifier:
+    """Return a classifier trained on ``images``, loaded from the cache if it was trained before.
 
     Args:
         images: network inputs, ``[n, height, width, channels]``.
@@ -132,20 +134,22 @@ def judge_of(images: Array, labels: Array | None, quiet: bool = False) -> Judge:
         numbers = np.searchsorted(classes, [str(label) for label in labels.tolist()])
     folder = cache_folder() / FOLDER / _digest(images, numbers, classes)
     try:
-        return Judge.load(folder)
+        return FeatureClassifier.load(folder)
     except AgentlabError:  # not trained yet, or damaged
-        judge = _train(images, numbers, classes, quiet)
+        classifier = _train(images, numbers, classes, quiet)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        judge.save(folder)
+        classifier.save(folder)
     except (OSError, AgentlabError):
-        pass  # the cache cannot be written; the judge will be trained again next time
-    return judge
+        pass  # the cache cannot be written; the classifier will be trained again next time
+    return classifier
 
 
-def _train(images: Array, numbers: Array | None, classes: list[str], quiet: bool) -> Judge:
-    judge = Judge(seed=0)
-    judge.classes = classes
+def _train(
+    images: Array, numbers: Array | None, classes: list[str], quiet: bool
+) -> FeatureClassifier:
+    classifier = FeatureClassifier(seed=0)
+    classifier.classes = classes
     if numbers is None:
         turns = _turns(images.shape[1:])
         step = 4 // turns
@@ -158,18 +162,18 @@ def _train(images: Array, numbers: Array | None, classes: list[str], quiet: bool
         import sys
 
         print("training a classifier to score samples; it is cached", file=sys.stderr, flush=True)
-    judge.fit(train, validation_data=rest, quiet=quiet)
-    # Without the state of dropout, a judge that was just trained equals a loaded one.
-    net = type(judge.net).from_config({**judge.net.get_config(), "dropout": 0.0})
+    classifier.fit(train, validation_data=rest, quiet=quiet)
+    # Without the state of dropout, a classifier that was just trained equals a loaded one.
+    net = type(classifier.net).from_config({**classifier.net.get_config(), "dropout": 0.0})
     net.build((None, *images.shape[1:]))
-    net.set_weights([v.numpy() for v in judge.net.variables if "seed_generator" not in v.path])
-    judge.net = net
-    judge.trained_on = {
+    net.set_weights([v.numpy() for v in classifier.net.variables if "seed_generator" not in v.path])
+    classifier.net = net
+    classifier.trained_on = {
         "images": len(order),
         "classes": classes or f"{_turns(images.shape[1:])} rotations",
-        "accuracy": judge.evaluate(rest)["accuracy"],
+        "accuracy": classifier.evaluate(rest)["accuracy"],
     }
-    return judge
+    return classifier
 
 
 def _turns(shape: tuple[int, ...]) -> int:
@@ -178,7 +182,7 @@ def _turns(shape: tuple[int, ...]) -> int:
 
 
 def _digest(images: Array, numbers: Array | None, classes: list[str]) -> str:
-    """Return the name of a judge's folder: a checksum of its training data."""
+    """Return the name of a classifier's folder: a checksum of its training data."""
     found = hashlib.sha256(f"{VERSION} {images.shape} {images.dtype} {classes}".encode())
     found.update(np.ascontiguousarray(images).tobytes())
     if numbers is not None:

@@ -1,0 +1,93 @@
+"""``agentlab cloud``: write a Dockerfile or a job file that trains in a container or a cloud."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentlab.cli import program
+from agentlab.cli.flags import Parser
+from agentlab.cli.report import show
+from agentlab.config import Options, option
+from agentlab.deploy.cloud import PLATFORMS, Job
+from agentlab.deploy.cloud.job import job_name
+from agentlab.errors import AgentlabError
+from agentlab.experiments.plan import fill
+from agentlab.runs.files import reporting
+
+DESCRIPTION = """Write a file that runs a command of agentlab on PLATFORM: docker, kubernetes,
+vertex (Google), azure or sagemaker (Amazon). The words after -- are the command:
+
+  agentlab cloud docker -- train --env CartPole --algo ppo
+
+The platform may end the job and start it again: SIGTERM saves a checkpoint, and the command resumes
+the run if there is one (--resume-or-start)."""
+
+
+@dataclass(frozen=True)
+class CloudOptions(Options):
+    """Options of the job."""
+
+    out: str | None = option(None, "file to write; none for the platform's usual name")
+    overwrite: bool = option(False, "replace the file if it exists")
+    name: str | None = option(None, "name of the job and of the run; none for one by the command")
+    image: str = option("agentlab:latest", "container image, built from the Dockerfile")
+    cpus: int = option(4, "processors", ge=1, le=1_024)
+    memory: int = option(16, "memory in GB", ge=1, le=100_000)
+    gpus: int = option(0, "GPUs", ge=0, le=64)
+    storage: str | None = option(
+        None,
+        "what keeps the runs: a volume claim (kubernetes), gs://BUCKET (vertex), an azureml:// "
+        "path (azure) or s3://BUCKET (sagemaker)",
+    )
+    machine: str | None = option(
+        None, "type of machine (vertex, sagemaker) or name of the compute cluster (azure)"
+    )
+    role: str | None = option(None, "ARN of the role that the job runs as (sagemaker)")
+    extras: tuple[str, ...] = option((), "agentlab's optional packages to install (docker)")
+
+
+def run(words: list[str]) -> int:
+    """Run the command with the command line arguments ``words`` and return the exit code."""
+    parser = Parser(program("cloud"), DESCRIPTION, words="PLATFORM [flags] -- COMMAND")
+    parser.add_argument("platform", nargs="?", help=", ".join(PLATFORMS))
+    parser.add_fields(CloudOptions, "job")
+    place = words.index("--") if "--" in words else len(words)
+    given, command = parser.given(words[:place]), words[place + 1 :]
+    if given.get("help"):
+        parser.print_help()
+        return 0
+    platform = PLATFORMS.get(given.get("platform", ""))
+    if platform is None:
+        named = given.get("platform")
+        raise AgentlabError(
+            f"PLATFORM{'' if named is None else f'={named!r}'} must be one of "
+            f"{', '.join(PLATFORMS)}"
+        )
+    options: CloudOptions = fill(CloudOptions, {}, given)
+    job = Job(
+        tuple(command),
+        job_name(command, options.name),
+        options.image,
+        options.cpus,
+        options.memory,
+        options.gpus,
+        options.storage,
+        options.machine,
+        options.role,
+        options.extras,
+    )
+    text, out = platform.write(job), Path(options.out or platform.file)
+    with reporting(f"out={str(out)!r} cannot be written"):
+        try:
+            with out.open("w" if options.overwrite else "x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise AgentlabError(
+                f"out={str(out)!r} already exists; add --overwrite, or choose another --out"
+            ) from None
+    show("wrote", out)
+    quoted = {"file": shlex.quote(str(out)), "name": job.name, "image": shlex.quote(job.image)}
+    show("use it", platform.submit.format(**quoted))
+    return 0

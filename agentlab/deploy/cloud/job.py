@@ -1,0 +1,111 @@
+"""A command of agentlab as a job that a cluster may end and start again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from agentlab.errors import AgentlabError
+
+COMMANDS = ("train", "fit", "fit-unsupervised")
+NAMED_BY = ("--recipe", "--env", "--algo", "--csv", "--images", "--text", "--series", "--pairs")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a platform is asked to run.
+
+    Attributes:
+        command: the words of the command, such as ``("train", "--env", "CartPole-v1")``.
+        name: name of the job and of the run.
+        image: the container image, which ``agentlab cloud docker`` describes.
+        cpus, memory, gpus: processors, GB of memory and GPUs.
+        storage: where runs are kept: a claim, a bucket or a datastore.
+        machine: type of the machine, or name of the compute cluster; ``None`` for a default.
+        role: the role that a job runs as (SageMaker).
+        extras: optional packages of agentlab to install, such as ``("mujoco",)``.
+    """
+
+    command: tuple[str, ...]
+    name: str
+    image: str = "agentlab:latest"
+    cpus: int = 4
+    memory: int = 16
+    gpus: int = 0
+    storage: str | None = None
+    machine: str | None = None
+    role: str | None = None
+    extras: tuple[str, ...] = ()
+
+    def words(self, runs_dir: str) -> list[str]:
+        """Return the command that may be repeated: it resumes the run once there is one."""
+        return repeatable(self.command, self.name, runs_dir)
+
+    def required(self, field: str, example: str) -> str:
+        """Return the value of a field.
+
+        Raises:
+            AgentlabError: if it is ``None``.
+        """
+        value: str | None = getattr(self, field)
+        if value is None:
+            raise AgentlabError(f"--{field} is missing; pass it, such as --{field} {example}")
+        return value
+
+
+def repeatable(command: Sequence[str], name: str, runs_dir: str) -> list[str]:
+    """Return a command with the name and place of its run, and ``--resume-or-start``.
+
+    >>> repeatable(["train", "--algo", "pg", "--env", "Pong-v0"], "pong", "/runs")[5:]
+    ['--name', 'pong', '--runs-dir', '/runs', '--resume-or-start']
+
+    Raises:
+        AgentlabError: for a command that cannot be repeated.
+    """
+    words = list(command)
+    if not words or words[0] not in COMMANDS:
+        raise AgentlabError(
+            f"cloud needs -- and a command that starts with {', '.join(COMMANDS)}, such as "
+            "`agentlab cloud docker -- train --env CartPole --algo ppo`"
+        )
+    for flag in ("--resume", "--runs-dir", "--seeds", "--folds"):
+        if value_of(words, flag) is not None:
+            raise AgentlabError(f"leave out {flag}, since a job trains one run in its own folder")
+    words += [] if value_of(words, "--name") is not None else ["--name", name]
+    words += ["--runs-dir", runs_dir]
+    return words + ([] if "--resume-or-start" in words else ["--resume-or-start"])
+
+
+def value_of(words: Sequence[str], flag: str) -> str | None:
+    """Return the value of a flag, ``--flag value`` or ``--flag=value``; ``None`` without it."""
+    for place, word in enumerate(words):
+        if word == flag:
+            return "".join(words[place + 1 : place + 2])
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
+
+
+def job_name(command: Sequence[str], name: str | None = None) -> str:
+    """Return a name that every platform accepts: lowercase letters, digits and dashes.
+
+    Args:
+        command: a command, whose environment, algorithm or data are the default.
+        name: the name that the user chose; ``None`` for the default.
+
+    >>> job_name(["train", "--env", "CartPole-v1", "--algo", "ppo"])
+    'cartpole-v1-ppo'
+
+    Raises:
+        AgentlabError: if nothing is left of the name.
+    """
+    name = name or value_of(command, "--name")
+    if name is None:
+        values = [value_of(command, flag) for flag in NAMED_BY]
+        name = "-".join(PurePath(value).stem for value in values if value) or "agentlab"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower())[:50].strip("-")
+    if not plain or not plain[0].isalpha():
+        plain = f"agentlab-{plain}".strip("-")
+    return plain

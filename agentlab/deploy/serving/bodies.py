@@ -1,0 +1,192 @@
+"""Bodies of requests and responses: JSON in the form of TensorFlow Serving, to and from arrays."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from agentlab.deploy.signature import TensorInfo, Tensors
+from agentlab.errors import AgentlabError
+
+SIGNATURE = "serving_default"
+
+
+class BadRequest(AgentlabError):
+    """A request that the client has to change, with the status code of the response."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def parse(content: bytes) -> dict[str, Any]:
+    """Return the JSON object in the body of a request."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        what = "too deeply nested" if isinstance(error, RecursionError) else str(error)
+        raise BadRequest(f"the body is not valid JSON: {what}") from None
+    if not isinstance(body, dict):
+        raise BadRequest(f"the body must be a JSON object, not {kind_of(body)}")
+    return body
+
+
+def predict_inputs(body: Mapping[str, Any], infos: Sequence[TensorInfo]) -> tuple[Tensors, bool]:
+    """Return the inputs of a request to ``:predict``, and whether they are in the row form."""
+    only(body, "signature_name", "instances", "inputs")
+    if body.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
+        raise BadRequest(f"signature_name must be {SIGNATURE!r}")
+    if ("instances" in body) == ("inputs" in body):
+        raise BadRequest(
+            "the body must contain either `instances` (a list with one item for each example) or "
+            "`inputs` (all examples of each input)"
+        )
+    if "inputs" in body:
+        return column_inputs(body["inputs"], infos), False
+    return row_inputs(body["instances"], infos, "instances"), True
+
+
+def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
+    """Return inputs by name for a list of examples: values, or objects with a value per input."""
+    if not isinstance(rows, list) or not rows:
+        raise BadRequest(f"{name} must be a list of one or more examples")
+    names = [info.name for info in infos]
+    if not any(_is_named(row) for row in rows):
+        if len(infos) > 1:
+            raise BadRequest(f"each of {name} must be an object with {_listed(names)}")
+        return _arrays({names[0]: rows}, infos)
+    columns: dict[str, list[Any]] = {each: [] for each in names}
+    for i, row in enumerate(rows):
+        if not _is_named(row):
+            raise BadRequest(f"{name}[{i}] must be an object, as others are, not {kind_of(row)}")
+        _check_names(row, names, f"{name}[{i}]")
+        for each in names:
+            columns[each].append(row[each])
+    return _arrays(columns, infos)
+
+
+def column_inputs(columns: Any, infos: Sequence[TensorInfo]) -> Tensors:
+    """Return inputs by name for all examples of each input, or of the only one."""
+    names = [info.name for info in infos]
+    if not _is_named(columns):
+        if len(infos) > 1:
+            raise BadRequest(f"inputs must be an object with {_listed(names)}")
+        columns = {names[0]: columns}
+    _check_names(columns, names, "inputs")
+    arrays = _arrays(columns, infos)
+    if len({len(array) for array in arrays.values()}) > 1:
+        sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+        raise BadRequest(f"inputs must contain equally many examples, not {sizes}")
+    return arrays
+
+
+def only(body: Mapping[str, Any], *names: str) -> None:
+    """Refuse a body with other names."""
+    for name in body:
+        if name not in names:
+            raise BadRequest(f"{name[:50]!r} is unknown; the body may contain {', '.join(names)}")
+
+
+def rows_of(outputs: Tensors) -> list[Any]:
+    """Return outputs in the row form: values, or objects if there are several outputs."""
+    columns = {name: _listable(value) for name, value in outputs.items()}
+    if len(columns) == 1:
+        (rows,) = columns.values()
+        return list(rows)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def columns_of(outputs: Tensors) -> Any:
+    """Return outputs in the column form: an object, or the values of the only output."""
+    columns = {name: _listable(value) for name, value in outputs.items()}
+    return columns if len(columns) > 1 else next(iter(columns.values()))
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is in JSON, with its article."""
+    kinds = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+    return "null" if value is None else kinds.get(type(value), "a number")
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) != {"b64"}
+
+
+def _check_names(given: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    missing = [name for name in names if name not in given]
+    unknown = [name for name in given if name not in names]
+    if missing:
+        raise BadRequest(f"{where} lacks {_listed(missing)}")
+    if unknown:
+        raise BadRequest(f"{where} contains {unknown[0][:50]!r}; inputs are {_listed(names)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _arrays(columns: Mapping[str, Any], infos: Sequence[TensorInfo]) -> Tensors:
+    return {info.name: _array(columns[info.name], info) for info in infos}
+
+
+def _array(values: Any, info: TensorInfo) -> Any:
+    """Return the array ``[n, ...]`` of one input."""
+    name, dtype = info.name, info.dtype
+    if dtype == "string":
+        array = np.array(_decoded(values, name), object)
+    else:
+        array = _numbers(values, name, dtype)
+    fits = array.ndim == len(info.shape) and all(
+        size in (None, found) for size, found in zip(info.shape, array.shape, strict=True)
+    )
+    if not fits or not array.size:
+        wanted = ", ".join(["n", *("any" if s is None else str(s) for s in info.shape[1:])])
+        raise BadRequest(f"{name} must have the shape [{wanted}], not {list(array.shape)}")
+    return array
+
+
+def _numbers(values: Any, name: str, dtype: str) -> Any:
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        raise BadRequest(f"{name} must be lists of equal lengths") from None
+    kind = np.dtype(dtype).kind
+    if found.dtype.kind not in ("b" if kind == "b" else "iuf") and found.size:
+        word = "true or false" if kind == "b" else "numbers"
+        raise BadRequest(f"{name} must contain only {word} in lists of equal lengths")
+    if kind in "iu" and found.size:
+        bounds = np.iinfo(dtype)
+        whole = found.dtype.kind != "f" or bool((found == np.floor(found)).all())
+        if not whole or found.min() < bounds.min or found.max() > bounds.max:
+            raise BadRequest(f"{name} must be whole numbers from {bounds.min} to {bounds.max}")
+    with np.errstate(over="ignore"):
+        array = found.astype(dtype)
+    if kind == "f" and (np.isinf(array) & ~np.isinf(found.astype(np.float64))).any():
+        raise BadRequest(f"{name} contains numbers that are too large for {dtype}")
+    return array
+
+
+def _decoded(values: Any, name: str) -> Any:
+    """Return nested lists of strings with those in base64, ``{"b64": ...}``, decoded."""
+    if isinstance(values, list):
+        return [_decoded(value, name) for value in values]
+    if isinstance(values, str):
+        return values
+    try:
+        if isinstance(values, dict):
+            return base64.b64decode(values["b64"], validate=True)
+    except (binascii.Error, TypeError, ValueError, KeyError):
+        raise BadRequest(f"{name} contains an invalid b64") from None
+    raise BadRequest(f"{name} must contain only strings, not {kind_of(values)}")
+
+
+def _listable(value: Any) -> Any:
+    array = np.asarray(value)
+    if array.dtype.kind in "SO":
+        return np.char.decode(array.astype(bytes), "utf-8", "replace").tolist()
+    return array.tolist()

@@ -1,0 +1,81 @@
+"""Limits that hold for every request: the size of its body, and the token."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+OPEN = ("/healthz",)  # needs no token, since those that restart servers ask for it
+
+
+class Guard:
+    """An ASGI application that refuses requests before another one reads them.
+
+    Args:
+        app: the other application.
+        max_body: largest body, in bytes.
+        token: what clients must send as ``Authorization: Bearer TOKEN``; ``None`` for nothing.
+    """
+
+    def __init__(self, app: Any, max_body: int, token: str | None) -> None:
+        self._app, self._limit = app, max_body
+        self._expected = None if token is None else f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI defines it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"authorization", b"")
+        needed = None if scope["path"] in OPEN else self._expected
+        if needed is not None and not hmac.compare_digest(given, needed):
+            await _refuse(send, 401, "the header `Authorization: Bearer TOKEN` is missing")
+            return
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:20]) > self._limit:
+            await self._too_large(send)
+            return
+        if b"transfer-encoding" in headers:  # its length is not known before
+            receive_all = await self._read(receive)
+            if receive_all is None:
+                await self._too_large(send)
+                return
+            receive = receive_all
+        await self._app(scope, receive, send)
+
+    async def _read(self, receive: Receive) -> Receive | None:
+        """Return what receives a body that has been read; ``None`` if it is too large."""
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":  # the client has gone
+                break
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            more = message.get("more_body", False)
+            if size > self._limit:
+                return None
+        whole = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+
+        async def received() -> Message:
+            return whole.pop() if whole else await receive()
+
+        return received
+
+    async def _too_large(self, send: Send) -> None:
+        await _refuse(send, 413, f"the body must have at most {self._limit:,} bytes")
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    body = json.dumps({"error": message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    # The body was not read, so no other request can follow on this connection.
+    headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,42 @@
+"""Inputs from which quantization takes the ranges of activations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentlab.agents.agent import Agent
+from agentlab.deploy.signature import Tensors, Traced
+from agentlab.experiments.results.exported_agent import ENVS, ExportedAgent, run_episodes
+from agentlab.experiments.results.held_out import split_examples
+
+EXAMPLES = 500  # at most
+EPISODES = 16
+SEED = 1  # of episodes; others than those that measure the file
+
+
+def calibration_inputs(learner: Any, path: Path, traced: Traced) -> Tensors:
+    """Return inputs ``[n, ...]`` by name that a learner really has.
+
+    An agent's are observations of its own episodes, with recurrent states; a trainer's are from the
+    training split of its run, or random ones if the data are missing.
+
+    Args:
+        learner: an agent or a trainer.
+        path: the folder of its run, if any.
+        traced: its network.
+
+    Raises:
+        AgentlabError: if the environment of an agent cannot be created.
+    """
+    if isinstance(learner, Agent):
+        acting = ExportedAgent(learner, traced, traced.inputs, traced.state, num_envs=ENVS)
+        run_episodes(acting, learner, path, EPISODES, SEED)
+        inputs = acting.recorded
+    else:
+        inputs = split_examples(learner, path, traced.inputs, traced.preprocessed, "train").inputs
+    n = len(next(iter(inputs.values())))
+    rows = np.linspace(0, n - 1, min(n, EXAMPLES)).astype(int)
+    return {name: value[rows] for name, value in inputs.items()}
