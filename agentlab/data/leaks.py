@@ -10,9 +10,14 @@ import numpy.typing as npt
 
 from agentlab.data.column import Column, Floats
 
-ROWS = 10_000  # training rows that are compared
+ROWS, CELLS = 10_000, 4_000_000  # limits of the training rows that are compared
 FEW = 20  # rows; with fewer, columns may fit the target by chance
 EXACT = 1e-10  # 1 - r² of two columns of numbers, of which one is computed from the other
+
+
+def compared_rows(inputs: int) -> int:
+    """Return the number of training rows to compare, given the number of inputs."""
+    return min(ROWS, max(FEW, CELLS // max(inputs, 1)))
 
 
 def leak_notes(
@@ -26,7 +31,6 @@ def leak_notes(
         targets: class indices, or numbers, ``[n]``.
         classes: number of classes; 0 for numbers.
     """
-    inputs, targets = inputs[:ROWS], targets[:ROWS]
     if len(inputs) < FEW:
         return []
     firsts = np.cumsum([0, *(len(column.inputs) for column in columns)])
