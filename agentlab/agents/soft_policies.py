@@ -83,7 +83,7 @@ class SoftPolicy(Protocol):
         """Return the critics' outputs for the actions of a minibatch."""
 
 
-class GaussianPolicy:
+class GaussianPolicy(SoftPolicy):
     """A Gaussian squashed by tanh; actions are sampled, and the critics evaluated at them.
 
     Args:
@@ -152,7 +152,7 @@ class SDEPolicy(GaussianPolicy):
         self.matrices.reset(episode_starts)
 
 
-class SoftmaxPolicy:
+class SoftmaxPolicy(SoftPolicy):
     """A softmax over discrete actions (Christodoulou 2019, "SAC for Discrete Action Settings").
 
     Each critic has an output per action, so that expectations over actions are exact.

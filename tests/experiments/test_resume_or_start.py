@@ -16,7 +16,8 @@ def plan(**settings):
 
 class Interrupt(Callback):
     def on_step(self, step):
-        self.stop_training = step >= 250
+        if step == 250:
+            raise KeyboardInterrupt
 
 
 def test_the_repeated_command_completes_an_interrupted_run(tmp_path):
