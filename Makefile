@@ -1,6 +1,6 @@
 PYTHON ?= python
 
-.PHONY: check commit-checks format lint types test slow
+.PHONY: check commit-checks docs format lint types test slow
 
 # All that must pass before a merge.
 check: lint types test
@@ -24,3 +24,8 @@ test:
 
 slow:
 	$(PYTHON) -m pytest -m slow
+
+# The documentation site, in docs/_build; needs pip install -e ".[docs]".
+docs:
+	$(PYTHON) -m sphinx --fail-on-warning --keep-going -q docs docs/_build
+	@echo "open docs/_build/index.html"

@@ -18,12 +18,14 @@ deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20
 serve = ["fastapi>=0.115", "uvicorn>=0.30", "httptools>=0.6"]  # httptools parses requests in C
 wandb = ["wandb>=0.19"]  # --track wandb
 mlflow = ["mlflow>=2.20"]  # --track mlflow
+docs = ["sphinx>=8", "furo>=2024.8", "myst-parser>=4"]  # make docs
 test = [
     *compress,
     *box2d,
     *mujoco,
     *deploy,
     *serve,
+    *docs,
     "pytest>=8",
     "pytest-xdist",  # two processes, a file of tests at a time
     "hypothesis>=6",
@@ -75,6 +77,7 @@ setup(
         "serve": serve,
         "wandb": wandb,
         "mlflow": mlflow,
+        "docs": docs,
         "test": test,
         "dev": [*test, "build", "pre-commit"],
     },

@@ -1,4 +1,4 @@
-"""The comparisons of SAC, TD3, PPO and A2C with the settings of Stable-Baselines3."""
+"""The comparisons of SAC, TD3, PPO and A2C with Stable-Baselines3, with equal settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from measurements import Measurement, Ratio, Row
 
-CHEETAH, CARTPOLE = "HalfCheetah-v5", "CartPole-v1"
+CHEETAH, CARTPOLE, ATARI = "HalfCheetah-v5", "CartPole-v1", "PongNoFrameskip-v4"
 NETS = {"policy_kwargs": {"net_arch": [256, 256]}}
 OFF_POLICY = {"batch_size": 256, "learning_starts": 256, "buffer_size": 100_000}
 OUR_OFF_POLICY = {**OFF_POLICY, "hidden": (256, 256), "train_freq": 8, "gradient_steps": 8}
@@ -30,6 +30,17 @@ OUR_PPO = {
     "decay_clip_range": False,
 }
 SB3_PPO = {**PPO, "n_steps": 256, "batch_size": 64}
+# Our presets for Atari games are the settings of the RL Zoo.
+SB3_ATARI_PPO = {
+    "n_steps": 128,
+    "n_epochs": 4,
+    "batch_size": 256,
+    "learning_rate": 2.5e-4,
+    "clip_range": 0.1,
+    "vf_coef": 0.5,
+    "ent_coef": 0.01,
+}
+SB3_ATARI_A2C = {"ent_coef": 0.01, "vf_coef": 0.25}
 
 
 def _ours(algo: str, env: str, n: int, options: dict[str, Any], **more: Any) -> Measurement:
@@ -80,5 +91,17 @@ CONTROL_ROWS = (
         f"A2C in 8 copies of {CARTPOLE}: nets 64-64, an update every 5 steps",
         (_ours("a2c", CARTPOLE, 8, {}), _sb3("A2C", CARTPOLE, 8, {})),
         (Ratio("agentlab a2c", "SB3 A2C", 10.0),),
+    ),
+    Row(
+        "pong-ppo",
+        f"PPO in 8 copies of {ATARI}: Nature CNN, 4 epochs of 4 minibatches of 256",
+        (_ours("ppo", ATARI, 8, {}), _sb3("PPO", ATARI, 8, SB3_ATARI_PPO)),
+        (Ratio("agentlab ppo", "SB3 PPO", 2.0),),
+    ),
+    Row(
+        "pong-a2c",
+        f"A2C in 16 copies of {ATARI}: Nature CNN, an update every 5 steps",
+        (_ours("a2c", ATARI, 16, {}), _sb3("A2C", ATARI, 16, SB3_ATARI_A2C)),
+        (Ratio("agentlab a2c", "SB3 A2C", 2.0),),
     ),
 )

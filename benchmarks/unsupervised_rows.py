@@ -16,7 +16,7 @@ def _vae(flags: str, plot: str) -> Fit:
     name = "mnist-vae" + flags.replace("--", "-").replace(" ", "-")
     return _Row(
         name,
-        f"--recipe mnist-vae --epochs 5 --likelihood-samples 0 {flags}",
+        f"--recipe mnist-vae --epochs 3 --likelihood-samples 0 {flags}",
         1,
         "loss",
         "",

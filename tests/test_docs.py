@@ -1,4 +1,4 @@
-"""Every Python block of the documentation runs, page by page, in the order of the page."""
+"""The documentation: its Python runs, page by page, its commands parse, and its links lead on."""
 
 import importlib.util
 import re
@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from agentlab.agents import ALGORITHMS
+from agentlab.registry import registry_of
+from tests.command_lines import check_command, commands
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)]
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 
@@ -41,7 +46,41 @@ def test_every_link_of_a_page_leads_to_a_file(page):
             assert (page.parent / target).exists(), target
 
 
+def test_the_commands_of_the_pages_have_only_flags_that_exist(capsys):
+    wrong = []
+    for page in [*PAGES, ROOT / "README.md"]:
+        for words in commands(page.read_text(encoding="utf-8")):
+            try:
+                check_command(words)
+            except Exception as error:
+                wrong.append(f"{page.name}: {' '.join(words)}: {error}")
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_a_command_with_a_flag_that_does_not_exist_is_found():
+    for line in ("agentlab train --algo ppo --gama 1", "agentlab fit --recipe mnist-cnn --n-epochs 2",
+                 "agentlab play runs/NAME --episode 3", "agentlab tune fit --csv x --search rate=1..2",
+                 "python scripts/nothing.py", "agentlab nothing"):  # fmt: skip
+        with pytest.raises(Exception, match="unknown|nothing"):
+            check_command(commands(f"```sh\n{line}\n```")[0])
+
+
 def test_the_index_lists_every_page():
-    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        path = page.relative_to(DOCS).as_posix()
+        assert path in ("README.md", "index.md") or f"({path})" in index, path
+
+
+def test_every_algorithm_and_every_trainer_has_a_page_with_its_tables():
+    trainers = [name for kind in ("trainer", "estimator") for name in registry_of(kind)]
+    for folder, names, tables in (
+        ("agents", list(ALGORITHMS), ("presets", "options")),
+        ("trainers", trainers, ("recipes", "options")),
+    ):
+        assert sorted(names) == sorted(page.stem for page in (DOCS / folder).glob("*.md"))
+        for name in set(names) - {"random"}:  # which has neither options nor an equation
+            page = (DOCS / folder / f"{name}.md").read_text(encoding="utf-8")
+            assert page.startswith(f"# {name}\n") and "\n## Equation\n" in page, name
+            for table in tables:
+                assert f"```{{{table}}} {name}\n" in page, (name, table)

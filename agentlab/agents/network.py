@@ -16,6 +16,7 @@ from agentlab.lazy import LazyModule
 from agentlab.nets import make_torso
 
 critic_networks: Any = LazyModule("agentlab.nets.critics")
+sde_networks: Any = LazyModule("agentlab.nets.sde_headed")
 headed_networks: Any = LazyModule("agentlab.nets.headed")
 policy_networks: Any = LazyModule("agentlab.nets.policy_value")
 q_networks: Any = LazyModule("agentlab.nets.q_network")
@@ -132,17 +133,28 @@ def make_policy_network(
     return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
 
 
-def make_actor_network(options: NetworkOptions, encoding: Encoding, units: int, seed: int) -> Any:
-    """Build a ``Headed``: a policy for continuous actions, without a value function.
+def make_actor_network(
+    options: NetworkOptions,
+    encoding: Encoding,
+    units: int,
+    seed: int,
+    log_std_init: float | None = None,
+) -> Any:
+    """Build a ``Headed``: a policy without a value function; or an ``SDEHeaded``.
 
     Args:
         options: the network's options.
         encoding: the encoding of the observations.
         units: number of outputs.
         seed: seeds the initial weights.
+        log_std_init: initial logarithm of the standard deviations of gSDE; ``None`` without gSDE.
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
-    net = headed_networks.Headed(torso, units, seed=seed + 200, name="net")
+    arguments: dict[str, Any] = {"seed": seed + 200, "name": "net"}
+    if log_std_init is None:
+        net = headed_networks.Headed(torso, units, **arguments)
+    else:
+        net = sde_networks.SDEHeaded(torso, units // 2, log_std_init, **arguments)
     # Initial actions near the middle (Lillicrap et al. 2016, section 7), where tanh is steep.
     net.head.kernel.assign(0.01 * net.head.kernel)
     return net

@@ -21,6 +21,7 @@ from agentlab.agents.network import make_actor_network, make_critics
 from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
 from agentlab.agents.soft_policies import make_soft_policy
+from agentlab.agents.state_dependent_noise import SDEOptions
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
 from agentlab.lazy import LazyModule, keras, tf
@@ -41,7 +42,7 @@ METRICS = (
 
 
 @dataclass(frozen=True)
-class SACConfig(OffPolicyOptions, CriticOptions):
+class SACConfig(OffPolicyOptions, CriticOptions, SDEOptions):
     """Hyperparameters of ``sac``; the defaults are those of the paper."""
 
     learning_rate: float = override(OffPolicyOptions, "learning_rate", 3e-4)
@@ -75,10 +76,14 @@ class SAC(Agent):
         set_up_tensorflow(config)
         self.encoding = Encoding(self.observation_space, config.normalize_observations)
         xla = uses_xla(config, self.encoding)
-        self.policy = make_soft_policy(
-            self.action_space, self.name, config.noise_type, config.n_quantiles
+        self.policy = make_soft_policy(self.action_space, self.name, config)
+        self.net = make_actor_network(
+            config,
+            self.encoding,
+            self.policy.outputs,
+            self.seed,
+            config.log_std_init if config.use_sde else None,
         )
-        self.net = make_actor_network(config, self.encoding, self.policy.outputs, self.seed)
         self.value = config.make_value()
         size = self.policy.actions.size
         self.critics = make_critics(
@@ -138,10 +143,10 @@ class SAC(Agent):
     # Acting
 
     def act(self, observations: Array, explore: bool = True) -> Array:
-        outputs, mask = self.actor(self.encoding(observations)), self.encoding.mask(observations)
+        inputs, mask = self.encoding(observations), self.encoding.mask(observations)
         if not explore:
-            return self.policy.best(outputs, mask)
-        return self.policy.explore(outputs, mask, self.experience.learning, self.rng)
+            return self.policy.best(self.actor(inputs), mask)
+        return self.policy.explore(self.actor, inputs, mask, self.experience.learning, self.rng)
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
         self.policy.reset(episode_starts)

@@ -20,6 +20,7 @@ from agentlab.agents.bounded_actions import (
 from agentlab.agents.exploration import random_actions
 from agentlab.agents.noise import ActionNoise, NoiseType
 from agentlab.agents.policies import Softmax, masked, masked_tensor
+from agentlab.agents.state_dependent_noise import StateDependentNoise
 from agentlab.envs.vector import Array
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
@@ -47,9 +48,17 @@ class SoftPolicy(Protocol):
     components: dict[str, Any]
 
     def explore(
-        self, outputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
+        self, actor: Any, inputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
     ) -> Array:
-        """Sample actions for the environments; uniformly before ``learning``."""
+        """Sample actions for the environments; uniformly before ``learning``.
+
+        Args:
+            actor: the actor of the policy's network.
+            inputs: encoded observations, ``[n, ...]``.
+            mask: allowed actions, bool ``[n, actions]``, or ``None``.
+            learning: whether the random steps before learning are over.
+            rng: random number generator.
+        """
 
     def best(self, outputs: Array, mask: Mask) -> Array:
         """Return the greedy actions for the environments."""
@@ -74,7 +83,7 @@ class SoftPolicy(Protocol):
         """Return the critics' outputs for the actions of a minibatch."""
 
 
-class GaussianPolicy:
+class GaussianPolicy(SoftPolicy):
     """A Gaussian squashed by tanh; actions are sampled, and the critics evaluated at them.
 
     Args:
@@ -93,8 +102,9 @@ class GaussianPolicy:
         self.components: dict[str, Any] = {"noise": self.noise}
 
     def explore(
-        self, outputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
+        self, actor: Any, inputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
     ) -> Array:
+        outputs = actor(inputs)
         noise = self.noise(len(outputs), rng)
         return self.actions.to_env(sample_squashed(outputs, noise) if learning else uniform(noise))
 
@@ -115,7 +125,34 @@ class GaussianPolicy:
         return critics(actions)
 
 
-class SoftmaxPolicy:
+class SDEPolicy(GaussianPolicy):
+    """A squashed Gaussian that explores with noise that is a function of the state (gSDE).
+
+    Args:
+        space: the action space.
+        algo: name of the algorithm, for messages.
+        sample_freq: steps after which a new function is sampled; -1 for one per episode.
+    """
+
+    def __init__(self, space: gymnasium.Space[Any], algo: str, sample_freq: int) -> None:
+        super().__init__(space, algo, "normal")
+        self.matrices = StateDependentNoise(sample_freq)
+        self.components = {"noise": self.matrices}
+
+    def explore(
+        self, actor: Any, inputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
+    ) -> Array:
+        if not learning:
+            return super().explore(actor, inputs, mask, learning, rng)
+        means, _ = split_outputs(actor(inputs))
+        noise = self.matrices(actor.features, actor.deviations, rng)
+        return self.actions.to_env(np.tanh(means + noise))
+
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        self.matrices.reset(episode_starts)
+
+
+class SoftmaxPolicy(SoftPolicy):
     """A softmax over discrete actions (Christodoulou 2019, "SAC for Discrete Action Settings").
 
     Each critic has an output per action, so that expectations over actions are exact.
@@ -134,8 +171,9 @@ class SoftmaxPolicy:
         self.components: dict[str, Any] = {}
 
     def explore(
-        self, outputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
+        self, actor: Any, inputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
     ) -> Array:
+        outputs = actor(inputs)
         if learning:
             chosen, _ = self.softmax.sample(masked(outputs, mask), None, rng)
         else:
@@ -181,29 +219,25 @@ class IndexedActions:
         return (actions - self._start).astype(np.int32)
 
 
-def make_soft_policy(
-    space: gymnasium.Space[Any], algo: str, noise_type: NoiseType, quantiles: int
-) -> SoftPolicy:
+def make_soft_policy(space: gymnasium.Space[Any], algo: str, config: Any) -> SoftPolicy:
     """Return SAC's policy for an action space.
 
     Args:
         space: the action space.
         algo: name of the algorithm, for messages.
-        noise_type: the kind of exploration noise.
-        quantiles: quantiles per critic; 1 for the mean.
+        config: a ``SACConfig``.
 
     Raises:
         InvalidArgument: for options that need continuous actions.
     """
-    if not isinstance(space, gymnasium.spaces.Discrete):
-        return GaussianPolicy(space, algo, noise_type)
-    for name, value, default in (
-        ("noise_type", noise_type, "normal"),
-        ("n_quantiles", quantiles, 1),
-    ):
-        if value != default:
-            raise InvalidArgument(
-                f"{name}={value!r} needs continuous actions, but the environment has {space}; "
-                f"use {name}={default!r}"
-            )
-    return SoftmaxPolicy(space)
+    if isinstance(space, gymnasium.spaces.Discrete):
+        for name, default in (("noise_type", "normal"), ("n_quantiles", 1), ("use_sde", False)):
+            if (value := getattr(config, name)) != default:
+                raise InvalidArgument(
+                    f"{name}={value!r} needs continuous actions, but the environment has {space}; "
+                    f"use {name}={default!r}"
+                )
+        return SoftmaxPolicy(space)
+    if config.use_sde:
+        return SDEPolicy(space, algo, config.sde_sample_freq)
+    return GaussianPolicy(space, algo, config.noise_type)

@@ -83,7 +83,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     if given.get("list"):
         print(_overview(command, unsupervised))
         return 0
-    if "resume" in given:
+    if given.get("resume") is not None:
         return _resume(words, given, command)
     recipe, source = named_data(given, unsupervised)
     if recipe is None and source.own is None:
@@ -121,7 +121,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
         choice.name,
         on_start=lambda record: _announce(plan, origins, record),
         report=show,
-        callbacks=trackers(choice.track),
+        callbacks=trackers(None if plan.run_class.follows else choice.track),
     )
     return _conclude(result, command)
 
@@ -209,7 +209,8 @@ def _resume(words: list[str], given: Mapping[str, Any], command: str) -> int:
         del given["resume"]
         accept = given.pop("accept_edits", False)
         given.pop("resume_or_start", None)
-        tracking = trackers(given.pop("track", None))
+        track = given.pop("track", None)
+        tracking = trackers(None if record.follows else track)
         plan = stored.resumed_with(given)
         plan.source.check_exists()
         plan = plan.with_data(plan.load_data())

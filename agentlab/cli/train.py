@@ -63,11 +63,11 @@ def run(words: list[str]) -> int:
     choices = Parser(program("train"), DESCRIPTION)
     choices.add_fields(Choice, "run")
     given = choices.given_among_others(words)
-    if "resume" in given:
+    if given.get("resume") is not None:
         return _resume(words, given)
     env, algo, name = given.get("env"), given.get("algo"), given.get("preset", "auto")
     file = FileSettings(env, algo or "", None, {})
-    if "config" in given:
+    if given.get("config") is not None:
         wrappers = make_parser().given_among_others(words).get("wrapper", ())
         file = read_settings(given["config"], env, algo, wrappers)
         env, algo, name = file.env, file.algo, given.get("preset", file.preset or "none")

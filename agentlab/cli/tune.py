@@ -202,9 +202,9 @@ def _train_task(words: list[str]) -> Task:
     parser.add_fields(train.Choice, "run")
     parser.add_fields(Environment, "environment")
     given = parser.given_among_others(words)
-    if "algo" not in given:
+    if given.get("algo") is None:
         raise AgentlabError(f"--algo is missing; choose from {', '.join(ALGORITHMS)}")
-    if "env" not in given:
+    if given.get("env") is None:
         raise AgentlabError(f"--env is missing; `{program('envs')}` lists all environments")
     parser = train.make_parser(given["algo"])
     given = parser.given(words)

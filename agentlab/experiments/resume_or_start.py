@@ -8,7 +8,6 @@ from typing import Any
 from agentlab.config import flag_of, format_value
 from agentlab.errors import InvalidArgument
 from agentlab.experiments.plan import Plan, resume, start
-from agentlab.runs import Run
 from agentlab.runs.files import folder_name
 
 
@@ -34,11 +33,12 @@ def resume_or_start(
         AgentlabError: as ``start`` and ``resume``.
     """
     path = Path(runs_dir, folder_name(name or plan.default_name))
-    if path.is_dir() and not any(path.iterdir()):  # killed before it wrote anything
+    empty = path.is_dir() and not any(path.iterdir())  # killed before it wrote anything
+    if empty and not plan.run_class.follows:
         path.rmdir()
-    if not path.exists():
+    if empty or not path.exists():
         return start(plan, runs_dir, name, **options)
-    with Run.open(path, writing=True) as run:
+    with plan.run_class.open(path, writing=True) as run:
         for setting, (old, new) in plan.changes(run.config).items():
             if setting not in plan.changeable:
                 raise InvalidArgument(

@@ -251,6 +251,10 @@ def cross_validate(
 
     if folds < 2:
         raise InvalidArgument(f"folds={folds} must be 2 or more")
+    if plan.fitting.strategy is not None:
+        raise InvalidArgument(
+            f"strategy={plan.fitting.strategy!r} cannot be combined with folds={folds}"
+        )
     data = plan.load_data()
     if len(data.train) != 2:
         raise AgentlabError(f"folds={folds} needs data in memory, such as those of a recipe")

@@ -178,7 +178,7 @@ class _Translation:
 
     def on_use_sde(self, value: Any) -> None:
         if value:
-            self.rest["use_sde"] = value
+            (self.found if self.algo == "sac" else self.rest)["use_sde"] = value
 
     def on_train_freq(self, value: Any) -> None:
         """Translate calls to ``env.step``; agentlab counts steps summed over the environments."""
@@ -217,7 +217,7 @@ class _Translation:
             self.found["hidden"] = kinds[0]
         if (activation := parts.pop("activation_fn", None)) is not None:
             self.found["activation"] = str(activation).rpartition(".")[2].lower()
-        if "log_std_init" in parts and self.algo == "ppo":
+        if "log_std_init" in parts and self.algo in ("ppo", "sac"):
             self.found["log_std_init"] = parts.pop("log_std_init")
         for name in ("n_critics", "n_quantiles"):
             if name in parts and self.algo == "sac":
@@ -231,6 +231,10 @@ class _Translation:
     def finish(self) -> None:
         """Translate settings that depend on several hyperparameters."""
         found = self.found
+        if found.get("use_sde") and (freq := self.rest.pop("sde_sample_freq", -1)):
+            # Without a number of steps, noise is sampled when a rollout starts.
+            each = max(1, found.get("train_freq", 1) // int(found["n_envs"]))
+            found["sde_sample_freq"] = freq if freq > 0 else each
         text = str(found.get("ent_coef", ""))
         if text.startswith("auto_"):
             found.update(ent_coef="auto", ent_coef_start=float(text[5:]))

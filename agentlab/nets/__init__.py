@@ -86,6 +86,13 @@ TORSOS = Registry(
             strides=(4, 2),
             units=256,
         ),
+        "minatar_cnn": Torso(
+            "agentlab.nets.cnn:CNN",
+            "images",
+            (10, 10, 4),
+            "one 3x3 convolution for MinAtar (Young & Tian 2019)",
+            {"filters": (16,), "kernels": (3,), "strides": (1,), "units": 128},
+        ),
         "lenet": _lenet("two 5x5 convolutions with pooling, for digits (LeCun et al. 1998)"),
         "small_lenet": _lenet(
             "lenet with a quarter of the filters and no dropout",

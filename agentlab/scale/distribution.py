@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any, NoReturn
 
 from agentlab.errors import AgentlabError, InvalidArgument
@@ -91,8 +92,15 @@ def _parameter_servers(task: Task) -> Iterator[None]:
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         strategy = tf.distribute.ParameterServerStrategy(resolver)
         coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
+    servers = cycle(range(len(task.cluster["ps"])))
+
+    def on_server(create: Callable[..., Any], **options: Any) -> Any:
+        with tf.device(f"/job:ps/task:{next(servers)}/device:CPU:0"):
+            return create(**options)
+
+    # Not the strategy's scope, in which optimizers work in scheduled functions alone.
     replicas: Replicas = ScheduledReplicas(coordinator, len(task.cluster["worker"]))
-    with strategy.scope(), using_replicas(replicas):
+    with tf.variable_creator_scope(on_server), using_replicas(replicas):
         yield
 
 
@@ -107,7 +115,7 @@ class ScheduledReplicas:
         count: number of workers.
     """
 
-    compiled = False
+    compiled, remote = False, True
 
     def __init__(self, coordinator: Any, count: int) -> None:
         self._coordinator, self.count = coordinator, count

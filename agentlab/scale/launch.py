@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentlab.errors import AgentlabError
+from agentlab.import_path import python_command
 from agentlab.runs.task import VARIABLE
 
 PATIENCE = 20.0  # seconds that processes have to end by themselves after another has ended
@@ -92,7 +92,7 @@ def _started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     task = {"cluster": cluster, "task": {"type": kind, "index": index}}
     child = subprocess.Popen(
-        [sys.executable, "-m", "agentlab", *words],
+        python_command("from agentlab.cli import run_process; run_process()", words),
         env={**os.environ, VARIABLE: json.dumps(task)},
         stdin=subprocess.DEVNULL,
         stdout=None if first else subprocess.DEVNULL,

@@ -16,10 +16,12 @@ class Replicas(Protocol):
     Attributes:
         count: number of replicas.
         compiled: whether ``summed`` can be called inside a ``tf.function``.
+        remote: whether other processes take part, which may end.
     """
 
     count: int
     compiled: bool
+    remote: bool
 
     def summed(self, function: Callable[[Any, int], Any], batch: Any) -> Any:
         """Return the sum of ``function(batch, replica)`` over all replicas, a float32 vector."""
@@ -58,6 +60,7 @@ class StrategyReplicas:
 
     def __init__(self, strategy: Any) -> None:
         self._strategy, self.count = strategy, int(strategy.num_replicas_in_sync)
+        self.remote = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def summed(self, function: Callable[[Any, int], Any], batch: Any) -> Any:
         """Return the sum of ``function(batch, replica)`` over all replicas."""
@@ -114,8 +117,8 @@ class SplitGradients:
             variable.assign(old + change / self._replicas.count)
         total = tf.maximum(weight[0], 1e-9)
         found = _unpacked(gradients / total, self._variables)
-        metrics = tf.unstack(metrics / total, len(self._names))
-        return found, metrics, kept if self._keeps else None
+        means = [metrics[i] / total for i in range(len(self._names))]
+        return found, means, kept if self._keeps else None
 
     def _part(self, whole: Any, replica: int) -> Any:
         """Return a replica's summands as one vector, so that a single operation sums all."""
@@ -139,6 +142,24 @@ class SplitGradients:
         return _packed([*scaled, *changes, kept, weight])
 
 
+def check_rows(spec: Any, replicas: Replicas) -> None:
+    """Check that minibatches of a fixed size can be divided among replicas.
+
+    Args:
+        spec: TensorSpecs of a minibatch.
+        replicas: the replicas.
+
+    Raises:
+        InvalidArgument: if the number of examples is not a multiple of that of replicas.
+    """
+    rows = tf.nest.flatten(spec)[0].shape[0]
+    if rows is not None and rows % replicas.count:
+        raise InvalidArgument(
+            f"a minibatch of {rows} examples cannot be divided among {replicas.count} replicas; "
+            "change the size of minibatches to a multiple of them"
+        )
+
+
 def part_of(batch: Any, replica: int, count: int) -> Any:
     """Return a replica's part of a minibatch.
 
@@ -150,16 +171,8 @@ def part_of(batch: Any, replica: int, count: int) -> Any:
         batch: a nest of tensors; the first axis of the first one counts examples.
         replica: number of the replica.
         count: number of replicas.
-
-    Raises:
-        InvalidArgument: if the number of rows is fixed, and not a multiple of ``count``.
     """
     rows = tf.nest.flatten(batch)[0].shape[0]
-    if rows is not None and rows % count:
-        raise InvalidArgument(
-            f"a minibatch of {rows} examples cannot be divided among {count} replicas; change the "
-            "size of minibatches to a multiple of them"
-        )
 
     def part(tensor: Any) -> Any:
         if not tensor.shape.rank:

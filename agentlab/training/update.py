@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 from agentlab.lazy import tf
 from agentlab.training.optimizers import compiled_apply
-from agentlab.training.replicas import SplitGradients, current_replicas, reporting_lost_workers
+from agentlab.training.replicas import (
+    SplitGradients,
+    check_rows,
+    current_replicas,
+    reporting_lost_workers,
+)
 
 
 class Loss(NamedTuple):
@@ -71,6 +76,7 @@ class Update:
             given = (self._gradients_of, metrics, self._variables, moving)
             self._split = SplitGradients(replicas, *given)
             xla = False  # it does not compile sums over devices
+        self._remote = replicas is not None and replicas.remote
         central = replicas is not None and not replicas.compiled
         self._apply = compiled_apply(optimizer, self._variables, max_grad_norm, fused, not central)
         stacked = spec is not None and not isinstance(spec, list)
@@ -83,6 +89,8 @@ class Update:
         minibatch = (
             tf.nest.map_structure(_without_first_axis, spec) if stacked else spec and spec[0]
         )
+        if replicas is not None and minibatch is not None:
+            check_rows(minibatch, replicas)
         self._gradients = tf.function(
             self._gradients_alone, None if spec is None else [minibatch], reduce_retracing=True
         )
@@ -104,7 +112,7 @@ class Update:
     def tensors(self, batches: Any) -> tuple[Any, Any]:
         """Do the same as a call, but return the means as a tensor in the order of ``metrics``."""
         self.started = True
-        with nullcontext() if self._split is None else reporting_lost_workers():
+        with reporting_lost_workers() if self._remote else nullcontext():
             means, per_example = self._compiled(batches)
         self.finished = True
         return means, per_example

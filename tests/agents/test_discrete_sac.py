@@ -77,8 +77,12 @@ def test_forbidden_actions_have_no_value_probability_or_gradient():
     assert log_probs.numpy() == pytest.approx([-math.log(2)])
     gradient = tape.gradient(loss, outputs).numpy()
     assert gradient == pytest.approx(np.array([[0.5, -0.5, 0.0]]))
-    chosen = policy.explore(outputs.numpy(), mask.numpy(), False, np.random.default_rng(0))
-    assert chosen[0] in (0, 1) and policy.best(outputs.numpy(), mask.numpy())[0] in (0, 1)
+    for learning in (False, True):
+        chosen = policy.explore(
+            lambda inputs: inputs, outputs.numpy(), mask.numpy(), learning, np.random.default_rng(0)
+        )
+        assert chosen[0] in (0, 1)
+    assert policy.best(outputs.numpy(), mask.numpy())[0] in (0, 1)
 
 
 def test_the_target_entropy_is_98_percent_of_that_of_uniform_actions():
@@ -104,6 +108,7 @@ def test_sac_learns_discrete_actions():
     ("options", "says"),
     [
         ({"noise_type": "pink"}, "noise_type='pink' needs continuous actions"),
+        ({"use_sde": True}, "use_sde=True needs continuous actions"),
         ({"n_quantiles": 25}, "n_quantiles=25 needs continuous actions"),
     ],
 )

@@ -29,6 +29,22 @@ def test_pong_has_a_preset_whatever_its_version(env):
     assert preset("pg", env).name == "pong"
 
 
+@pytest.mark.parametrize(
+    ("algo", "env", "name"),
+    [
+        ("ppo", "MiniGrid-DoorKey-5x5-v0", "minigrid"),
+        ("ppo", "MinAtar/Breakout-v1", "minatar"),
+        ("dqn", "MinAtar/Breakout-v1", "minatar"),
+        ("ppo", "ALE/Breakout-v5", "atari-skipping"),
+        ("ppo", "PongNoFrameskip-v4", "atari"),
+        ("a2c", "ALE/Pong-v5", "atari-skipping"),
+        ("sac", "CartPole-v1", "cartpole"),
+    ],
+)
+def test_environments_of_the_benchmarks_have_presets(algo, env, name):
+    assert preset(algo, env).name == name
+
+
 def test_other_environments_have_none():
     assert preset("pg", "Pong-ram-v0").name == "none"
     assert preset("random", "Pong-v0").config == {}

@@ -34,6 +34,7 @@ TRAIN = "train --env CartPole-v1 --algo random"
         ("train --env CartPole-v1 --algo pg --activation nope", ["activation='nope'"]),
         ("train --env CartPole-v1", ["--algo is missing"]),
         ("train --algo random", ["--env is missing"]),
+        ("train --algo random --config none --resume none", ["--env is missing"]),
         ("train --stepps 3", ["did you mean --steps?"]),
         (f"{TRAIN} --steps", ["--steps"]),
         (f"{TRAIN} --steps 0", ["steps=0 must be 1 or more"]),

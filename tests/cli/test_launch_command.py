@@ -18,6 +18,11 @@ def test_a_strategy_that_needs_other_processes_is_refused_without_them(refused, 
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
+def test_folds_are_refused_with_a_strategy(refused, tmp_path):
+    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    refused(f"{FIT} --folds 2 --strategy mirrored", "cannot be combined with folds=2")
+
+
 def test_a_trainer_whose_step_cannot_be_split_is_refused(refused, tmp_path):
     (tmp_path / "a.txt").write_text("to be or not to be " * 60)
     refused("fit --text a.txt --strategy mirrored", "not supported by 'language_model'")

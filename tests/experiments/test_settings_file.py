@@ -108,8 +108,9 @@ learning_rate: !!float 7.3e-4
 use_sde: True
 """
     found = settings(text, "Pendulum-v1", "sac")
-    assert found.left_out == {"use_sde": True}
+    assert found.left_out == {}
     values = found.values
+    assert (values["use_sde"], values["sde_sample_freq"]) == (True, 8)  # when a rollout starts
     assert (values["train_freq"], values["gradient_steps"]) == (32, 32)
     assert (values["ent_coef"], values["ent_coef_start"]) == ("auto", 0.1)
     assert values["learning_starts"] == 256  # a minibatch

@@ -19,6 +19,7 @@ PARAMETERS = {  # with a head of 10 outputs, for the registered example of an in
     + (4 * 4 * 16 * 32 + 32)
     + (9 * 9 * 32 * 256 + 256)
     + (256 * 10 + 10),
+    "minatar_cnn": (3 * 3 * 4 * 16 + 16) + (8 * 8 * 16 * 128 + 128) + (128 * 10 + 10),
     "lenet": 3_274_634,
     "small_lenet": 208 + 3_216 + 100_480 + 1_290,
     "pooled_cnn": 320 + 9_248 + 4_624 + 2_570,
@@ -37,6 +38,7 @@ SMALL = {  # an input's shape and arguments that make a net quick
     "mlp": ((5,), {}),
     "nature_cnn": ((36, 36, 2), {"scale": 1.0}),
     "small_cnn": ((20, 20, 2), {"scale": 1.0}),
+    "minatar_cnn": ((5, 5, 2), {"units": 8, "scale": 1.0}),
     "lenet": ((8, 8, 1), {"filters": (4, 8), "units": 16, "scale": 1.0}),
     "small_lenet": ((8, 8, 1), {"scale": 1.0}),
     "pooled_cnn": ((8, 8, 1), {"filters": (4, 2), "scale": 1.0}),

@@ -15,7 +15,7 @@ from agentlab.training.update import Loss, make_update
 class InTurn:
     """Replicas that are computed one after another in this process."""
 
-    compiled = True
+    compiled, remote = True, False
 
     def __init__(self, count):
         self.count = count

@@ -27,7 +27,7 @@ class NumpyQActor(NumpyActor):
         shape = (-1, self.specification["actions"], self.specification["n_outputs"])
         features = self._torso(inputs)
         if self._embedding is not None:
-            return self._at_fractions(features, rng)
+            return self._at_fractions(features, self._embedding, rng)
         advantage, value = self._streams
         outputs = self._run(advantage, features, rng).reshape(shape)
         if value:
@@ -35,9 +35,11 @@ class NumpyQActor(NumpyActor):
             outputs += self._run(value, features, rng)[:, None, :]
         return outputs
 
-    def _at_fractions(self, features: Floats, rng: np.random.Generator | None) -> Floats:
+    def _at_fractions(
+        self, features: Floats, embedding: Floats, rng: np.random.Generator | None
+    ) -> Floats:
         """Return quantiles at the midpoints of equal fractions, ``[n, actions, n_outputs]``."""
-        products = (features[:, None, :] * self._embedding).reshape(-1, features.shape[1])
+        products = (features[:, None, :] * embedding).reshape(-1, features.shape[1])
         rows, count = len(features), self.specification["n_outputs"]
         advantage, value = self._streams
         outputs = self._run(advantage, products, rng).reshape(rows, count, -1)
@@ -67,7 +69,8 @@ def embedded_midpoints(specification: Mapping[str, Any], weights: Weights) -> Fl
     kernel, bias = (weights[name] for name in specification["fractions"])
     count, frequencies = specification["n_outputs"], np.arange(len(kernel), dtype=np.float32)
     midpoints = (np.arange(count, dtype=np.float32)[:, None] + np.float32(0.5)) / count
-    return relu(np.cos(np.float32(np.pi) * midpoints * frequencies) @ kernel + bias)
+    cosines = np.cos(np.float32(np.pi) * midpoints * frequencies)
+    return np.asarray(relu(cosines @ kernel + bias), np.float32)
 
 
 def noisy_weights(weights: list[Floats], rng: np.random.Generator) -> tuple[Floats, Floats]:

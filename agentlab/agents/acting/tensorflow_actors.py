@@ -20,6 +20,7 @@ NETWORKS = Registry(
         "QNetwork": "agentlab.nets.q_network:QNetwork",
         "PolicyValue": "agentlab.nets.policy_value:PolicyValue",
         "Headed": "agentlab.nets.headed:Headed",
+        "SDEHeaded": "agentlab.nets.sde_headed:SDEHeaded",
     },
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentlab.agents.presets import Preset
+from agentlab.agents.presets.atari import atari_presets
 from agentlab.agents.presets.control import (
     BIPEDAL_WALKER,
     LUNAR_LANDER,
@@ -22,6 +23,7 @@ WALKING: dict[str, Any] = {
     "vf_coef": 0.4,
     "learning_rate": 9.6e-4,
 }
+ATARI = {"net": "nature_cnn", "shared_torso": True, "ent_coef": 0.01, "vf_coef": 0.25}
 
 PRESETS = [
     Preset(
@@ -76,4 +78,5 @@ PRESETS = [
         training=training(2_000_000, 4),
         source={"": f"{ZOO} for PyBullet, without gSDE"},
     ),
+    *atari_presets(ATARI, {"": ZOO}, 10_000_000),
 ]

@@ -29,12 +29,16 @@ MAX_STEPS = 27_000  # the emulator's limit of 108,000 frames, half an hour, in s
 FOUR_FRAMES = {"frame_skip": 4, "max_pool": True}  # for NoFrameskip ids
 
 
-def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset]:
+def atari_presets(
+    config: dict[str, Any], source: dict[str, str], steps: int = 2_500_000, n_envs: int = 16
+) -> list[Preset]:
     """Return the presets for all games: one for ``NoFrameskip`` ids, one for ids that skip frames.
 
     Args:
         config: fields of the algorithm's configuration.
         source: the source of each value, by field.
+        steps: environment steps of a run.
+        n_envs: number of environments.
     """
     return [
         Preset(
@@ -42,7 +46,7 @@ def atari_presets(config: dict[str, Any], source: dict[str, str]) -> list[Preset
             env=env,
             config=config,
             preprocessing=frames,
-            training={"steps": 2_500_000, "n_envs": 16, "workers": 1, "eval_steps": MAX_STEPS},
+            training={"steps": steps, "n_envs": n_envs, "workers": 1, "eval_steps": MAX_STEPS},
             source={**source, **dict.fromkeys(frames, "Mnih et al. 2015")},
         )
         for name, env, frames in (

@@ -7,6 +7,7 @@ PENDULUM = r"Pendulum-v\d"
 MOUNTAIN_CAR = r"MountainCarContinuous-v\d"
 LUNAR_LANDER = r"LunarLanderContinuous-v\d"
 BIPEDAL_WALKER = r"BipedalWalker-v\d"
+MINATAR = r"MinAtar/\w+-v\d"
 MUJOCO = r"(Ant|HalfCheetah|Hopper|Humanoid|Swimmer|Walker2d)-v\d"
 
 # One update per step, eight of them in one compiled call.

@@ -6,6 +6,7 @@ from typing import Any
 
 from agentlab.agents.presets import Preset
 from agentlab.agents.presets.atari import DQN_FRAMES, FOUR_FRAMES, MAX_STEPS, atari_presets
+from agentlab.agents.presets.control import MINATAR
 
 ZOO = "the RL Zoo of Stable-Baselines3"
 DQN_ATARI: dict[str, Any] = {
@@ -78,6 +79,27 @@ PRESETS = [
         },
         training={"steps": 400_000, "n_envs": 8, "checkpoint_every": 100_000},
         source={"": "tuned on LunarLander-v3", "learning_rate": ZOO, "hidden": ZOO},
+    ),
+    Preset(
+        name="minatar",
+        env=MINATAR,
+        config={
+            "net": "minatar_cnn",
+            "batch_size": 32,
+            "buffer_size": 100_000,
+            "learning_starts": 5_000,
+            "train_freq": 1,
+            "gradient_steps": 1,
+            "target_update_interval": 1_000,
+            "learning_rate": 2.5e-4,
+            "epsilon_end": 0.1,
+            "epsilon_steps": 100_000,
+        },
+        training={"steps": 5_000_000, "n_envs": 8, "checkpoint_every": 500_000},
+        source={
+            "": "Young and Tian 2019, with Adam instead of centered RMSprop",
+            "n_envs": "updates in one compiled call",
+        },
     ),
     Preset(
         name="pong",

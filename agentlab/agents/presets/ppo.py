@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from agentlab.agents.presets import Preset
+from agentlab.agents.presets.atari import atari_presets
 from agentlab.agents.presets.control import (
     BIPEDAL_WALKER,
+    MINATAR,
     MUJOCO,
     NORMALIZED,
     PENDULUM,
@@ -19,6 +21,21 @@ ZOO_MUJOCO = {
     "activation": "relu",
     "log_std_init": -2.0,
     "rollout_length": 512,
+}
+
+ATARI_STEPS = 10_000_000
+ATARI = {
+    "net": "nature_cnn",
+    "shared_torso": True,
+    "rollout_length": 128,
+    "n_epochs": 4,
+    "n_minibatches": 4,
+    "learning_rate": 2.5e-4,
+    "decay_steps": ATARI_STEPS,
+    "clip_range": 0.1,
+    "decay_clip_range": True,
+    "vf_coef": 0.5,
+    "ent_coef": 0.01,
 }
 
 PRESETS = [
@@ -143,4 +160,45 @@ PRESETS = [
         training=training(1_000_000, 1),
         source={"": "CleanRL, ppo_continuous_action.py"},
     ),
+    Preset(
+        name="minigrid",
+        env=r"MiniGrid-.+-v\d",
+        config={
+            **NORMALIZED,
+            "rollout_length": 128,
+            "n_minibatches": 16,
+            "n_epochs": 10,
+            "learning_rate": 2.5e-4,
+            "clip_range": 0.2,
+        },
+        training=training(100_000, 8),
+        source={"": f"{ZOO} for MiniGrid-DoorKey-5x5-v0"},
+    ),
+    Preset(
+        name="minatar",
+        env=MINATAR,
+        config={
+            "net": "minatar_cnn",
+            "shared_torso": True,
+            "rollout_length": 128,
+            "n_minibatches": 8,
+            "n_epochs": 3,
+            "learning_rate": 3e-4,
+            "clip_range": 0.2,
+            "clip_range_vf": 0.2,
+            "ent_coef": 0.01,
+            "vf_coef": 0.5,
+            "max_grad_norm": 0.5,
+            "optimizer_epsilon": 1e-5,
+        },
+        training=training(5_000_000, 64),
+        source={
+            "": "the PPO example for MinAtar of Pgx",
+            "net": "Young and Tian 2019",
+            "n_envs": "fewer than the 4096 of Pgx",
+            "n_minibatches": "in proportion to n_envs",
+            "steps": "Young and Tian 2019",
+        },
+    ),
+    *atari_presets(ATARI, {"": ZOO}, ATARI_STEPS, 8),
 ]

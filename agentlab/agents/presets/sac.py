@@ -17,6 +17,21 @@ from agentlab.agents.presets.control import (
 
 PRESETS = [
     Preset(
+        name="cartpole",
+        env=r"CartPole-v[01]",
+        config={
+            "hidden": (64, 64),
+            "batch_size": 64,
+            "buffer_size": 20_000,
+            "learning_rate": 1e-3,
+            "learning_starts": 500,
+            "target_entropy": 0.15,
+            **EIGHT,
+        },
+        training=training(20_000, 8),
+        source={"": "tuned on CartPole-v1", **EIGHT_SOURCE},
+    ),
+    Preset(
         name="pendulum",
         env=PENDULUM,
         config={"hidden": (64, 64), "learning_rate": 1e-3, "learning_starts": 256, **EIGHT},

@@ -80,9 +80,9 @@ def repeatable(command: Sequence[str], name: str, runs_dir: str) -> list[str]:
 
 def value_of(words: Sequence[str], flag: str) -> str | None:
     """Return the value of a flag, ``--flag value`` or ``--flag=value``; ``None`` without it."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for place, word in enumerate(words):
         if word == flag:
-            return following
+            return "".join(words[place + 1 : place + 2])
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]
     return None

@@ -83,6 +83,7 @@ RECIPES = [
             "pretrain_epochs": 3,
             "epochs": 20,
         },
+        "mse 0.0030",
         source="Gulli and Kapoor 2017, chapter 8; Bengio et al. 2007",
     ),
     Recipe(

@@ -12,7 +12,7 @@ RECIPES = [
         MNIST,
         "gan",
         {
-            "epochs": 30,
+            "epochs": 15,
             "batch_size": 64,
             "learning_rate": 5e-4,
             "discriminator_learning_rate": 2e-3,

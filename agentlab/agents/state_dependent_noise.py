@@ -1,0 +1,86 @@
+"""Generalized state-dependent exploration (gSDE): noise that is a function of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agentlab.config import Options, option
+from agentlab.errors import InvalidArgument
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SDEOptions(Options):
+    """Options of gSDE."""
+
+    use_sde: bool = option(False, "explore with noise that is a function of the state (gSDE)")
+    sde_sample_freq: int = option(
+        -1, "steps after which gSDE samples a new function; -1 for one per episode", ge=-1
+    )
+    log_std_init: float = option(-3.0, "initial logarithm of gSDE's standard deviations")
+
+    def check(self) -> None:
+        """Check that the options are consistent."""
+        super().check()
+        if self.sde_sample_freq == 0:
+            raise InvalidArgument("sde_sample_freq=0 must be positive, or -1 for one per episode")
+        noise_type = getattr(self, "noise_type", "normal")
+        if self.use_sde and noise_type != "normal":
+            raise InvalidArgument(f"noise_type={noise_type!r} must be 'normal' with use_sde=True")
+
+
+class StateDependentNoise:
+    """Noise ``features @ theta``: a matrix ``theta`` is sampled for each environment and kept.
+
+    Raffin et al. 2021, "Smooth Exploration for Robotic Reinforcement Learning", equation 4.
+
+    Args:
+        sample_freq: steps after which a matrix is replaced; -1 for a new one per episode.
+
+    >>> noise, rng = StateDependentNoise(4), np.random.default_rng(0)
+    >>> noise(np.ones((3, 8), np.float32), np.ones((8, 2), np.float32), rng).shape
+    (3, 2)
+    """
+
+    def __init__(self, sample_freq: int) -> None:
+        self.sample_freq = sample_freq
+        self._normal = np.zeros((0, 0, 0), np.float32)  # [n, features, size]
+        self._ages = np.zeros(0, np.int64)  # steps since each was sampled; -1 if it is due, [n]
+
+    def __call__(self, features: Floats, deviations: Floats, rng: np.random.Generator) -> Floats:
+        """Return the noise of the next step, ``[n, size]``.
+
+        Args:
+            features: of each environment's state, ``[n, features]``.
+            deviations: standard deviations of the matrices, ``[features, size]``.
+            rng: samples the matrices.
+        """
+        if len(features) != len(self._ages):
+            self._normal = np.zeros((len(features), *deviations.shape), np.float32)
+            self._ages = np.full(len(features), -1)
+        due = (self._ages < 0) | ((self._ages >= self.sample_freq) & (self.sample_freq > 0))
+        if due.any():
+            fresh = rng.standard_normal((int(due.sum()), *deviations.shape), np.float32)
+            self._normal = self._normal.copy()  # a checkpoint may refer to the array
+            self._normal[due] = fresh
+        self._ages = np.where(due, 0, self._ages) + 1
+        return np.asarray((features[:, None, :] @ (deviations * self._normal))[:, 0])
+
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        """Sample new matrices where an episode begins."""
+        if len(episode_starts) == len(self._ages):
+            self._ages = np.where(episode_starts, -1, self._ages)
+
+    def state(self) -> dict[str, Any]:
+        """Return the current matrices, for a checkpoint."""
+        return {"normal": self._normal, "ages": self._ages}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restore a state returned by ``state``."""
+        self._normal, self._ages = state["normal"], state["ages"]
