@@ -16,7 +16,7 @@ from agentlab.registry import registry_of, trainer_class
 
 ROOT = Path(__file__).parents[1]
 # Programs whose arguments are not checked.
-OTHERS = ("cd", ".", "git", "pip", "make", "pre-commit", "tensorboard")
+OTHERS = ("cd", ".", "curl", "git", "pip", "make", "pre-commit", "tensorboard")
 TRAINERS = [name for kind in ("trainer", "estimator") for name in registry_of(kind)]
 COMMANDS_OF = {script: command for command, script in SCRIPTS.items()}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agentlab.deploy.measuring import size_of
 from agentlab.deploy.runtimes import LiteRT, open_file
 from agentlab.deploy.samples import random_inputs
 from agentlab.deploy.signature import Tensors
@@ -15,6 +16,7 @@ from agentlab.errors import AgentlabError
 # A runtime may compute a row of a batch by other instructions than a single row, with other
 # roundings. Only these sizes of batches are run, so that their results can be compared once.
 SIZES = (1, 4, 16)
+LARGE = 4 << 20  # bytes of a file of which only the smallest and the largest size is opened
 COMPARED = 32  # rows that are compared
 SHIFTS = (0, 1, 3, 6, 13)  # rows by which batches are shifted to compare a row at several places
 
@@ -42,6 +44,8 @@ class RowRunner:
         self._opened = {1: first}
         is_open = any(None in info.shape[1:] for info in self.inputs)
         sizes = SIZES[:1] if is_open else SIZES
+        if isinstance(first, LiteRT) and size_of(path) > LARGE:
+            sizes = sizes[:: max(1, len(sizes) - 1)]  # each interpreter holds the weights
         for size in sizes[1:]:
             # LiteRT allocates its memory anew when the size changes: one interpreter for each.
             self._opened[size] = open_file(path) if isinstance(first, LiteRT) else first
