@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from agentlab import config as configs
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
-from agentlab.config import Options, option
+from agentlab.config import Options, flag_of, option
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError, printable
 from agentlab.lazy import without_banners
@@ -33,7 +34,7 @@ MAX_STDIN = 1 << 30  # bytes
 
 @dataclass(frozen=True)
 class Presentation(Options):
-    """How predictions are made and shown; a trainer ignores options that do not apply to it."""
+    """How predictions are made and shown."""
 
     top: int = option(3, "number of most likely classes to show, for classifiers", ge=1)
     length: int = option(500, "characters to generate, for language models", ge=1)
@@ -78,6 +79,7 @@ def run(words: list[str]) -> int:
         check_output("--out", out, overwrite, inputs)
     with without_banners():
         trainer = _load(Path(folder))
+        _check_used(trainer, given)
         options = configs.to_dict(presentation)
         with _sources(inputs) as sources:
             if out is None:
@@ -90,6 +92,15 @@ def run(words: list[str]) -> int:
         write_text(Path(out), _as_csv([header, *rows]))
     print(printable(f"wrote {len(rows):,} predictions to {out}"))
     return 0
+
+
+def _check_used(trainer: Any, given: Mapping[str, Any]) -> None:
+    """Check that each option that the user has given has an effect on the trainer's predictions."""
+    methods = (trainer.format_prediction, trainer.tabulate)
+    used = {name for method in methods for name in inspect.signature(method).parameters}
+    for name in given:
+        if name not in used:
+            raise AgentlabError(f"{flag_of(name)} has no effect on a {trainer.name}; leave it out")
 
 
 def _as_csv(rows: list[list[str]]) -> str:

@@ -44,6 +44,7 @@ class Column:
         decimal, thousands, unit: how numbers are written, see ``NumberForm``.
         format: format of dates, see ``DateForm``.
         folded: whether categories ignore case.
+        width: number of digits of categories that are codes such as 007; 0 if they are not codes.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     unit: str = ""
     format: str = ISO
     folded: bool = False
+    width: int = 0
 
     @property
     def form(self) -> NumberForm:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.data.codes import padded
 from agentlab.data.column import Column, Floats, NumberArray, TextArray
 from agentlab.data.dates import ISO, DateForm, days
 from agentlab.data.labels import find_labels
@@ -34,6 +35,7 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
     inputs = np.zeros((len(texts), len(column.inputs)), np.float32)
     absent = np.array([cell != cell for cell in texts.tolist()], bool)
     if column.kind == "category":
+        texts = padded(texts, column.width) if column.width else texts
         codes = find_labels(column.categories, texts, column.folded)
         codes[absent] = column.usual
         known = np.flatnonzero(codes >= 0)

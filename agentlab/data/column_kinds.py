@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.data.codes import find_width, shorter
 from agentlab.data.column import (
     Column,
     Target,
@@ -67,13 +68,19 @@ def fit_columns(
     texts = {
         name: TextColumn(name, kinds.get(name), bool(IDENTIFIER.fullmatch(name)), files)
         for name in kept
-        if (kinds[name] != "number" if name in kinds else IDENTIFIER.fullmatch(name))
+        if (
+            kinds[name] != "number"
+            if name in kinds
+            else IDENTIFIER.fullmatch(name) or files.widths.get(name) == 1
+        )
     }
     numbers = _read_numbers(
         files, target, [name for name in kept if name not in texts], texts, parts_of
     )
-    if dated := set(numbers.dated) - kinds.keys():
-        numbers.keep([name for name in numbers.names if name not in dated])
+    # Their digits mean something else, so they are read again as texts.
+    written = {*numbers.dated, *shorter(numbers.low, files.widths)} - kinds.keys()
+    if written:
+        numbers.keep([name for name in numbers.names if name not in written])
     whole = set(numbers.names)
     for name in kept:
         if name not in whole and name not in texts:
@@ -180,7 +187,8 @@ def _frame_column(name: str, cells: Any, as_written: bool) -> Column:
     if cells.dtype.kind == "O" and cells.dtype != "category":
         held = {type(cell) for cell in cells.dropna()}
         if not held & {bool, np.bool_} and (as_written or str not in held):
-            numeric = not np.isinf(number_cells(cells)).any()
+            codes = held == {str} and find_width(cells.dropna().unique())
+            numeric = not codes and not np.isinf(number_cells(cells)).any()
     if numeric:
         values = number_cells(cells)
         if np.isinf(values).any():

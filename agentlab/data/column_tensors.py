@@ -78,6 +78,7 @@ def column_inputs(column: Column, cells: Any) -> Any:
         missing = _any_equal(cells, MISSING)
         if column.kind == "category":
             usual = tf.one_hot(column.usual, len(column.categories))
+            cells = _padded(cells, column.width) if column.width else cells
             known = [label_key(category, column.folded) for category in column.categories]
             found = tf.cast(_keys(cells, column.folded)[:, None] == tf.constant(known), tf.float32)
             values = tf.where(missing[:, None], usual[None], found)
@@ -174,6 +175,15 @@ def _keys(cells: Any, folded: bool) -> Any:
     """Return the ``label_key`` of texts."""
     texts = tf.strings.regex_replace(tf.strings.strip(cells), f"^{WHOLE.pattern}$", r"\1")
     return tf.strings.lower(texts, encoding="utf-8") if folded else texts
+
+
+def _padded(cells: Any, width: int) -> Any:
+    """Return codes with all their leading zeros, see ``codes.padded``."""
+    texts = tf.strings.strip(cells)
+    digits = tf.strings.regex_full_match(texts, f"[0-9]{{1,{width}}}")
+    # Short texts are extended first, because a substring must lie within its text.
+    zeros = tf.strings.join([tf.fill(tf.shape(texts), "0" * width), texts])
+    return tf.where(digits, tf.strings.substr(zeros, -width, width), texts)
 
 
 def _any_equal(texts: Any, words: tuple[str, ...]) -> Any:

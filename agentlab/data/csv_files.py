@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.config import did_you_mean
+from agentlab.data.codes import sample_widths
 from agentlab.data.column import numbers_of
 from agentlab.data.csv_form import (
     BLANK,
@@ -26,6 +27,7 @@ from agentlab.data.csv_form import (
     open_text,
     read_header,
     reading,
+    sample_rows,
 )
 from agentlab.data.kept_frame import serves, texts_only
 from agentlab.data.number_forms import NumberForm
@@ -93,6 +95,7 @@ class CSVFiles:
         decimal: the decimal mark to assume for numbers that fit either.
         names: the names of the columns, in the order of the first file.
         rows: number of rows per chunk.
+        widths: number of digits of the columns that may be codes, see ``sample_widths``.
 
     Raises:
         AgentlabError: for a missing or empty file or folder, a duplicate column name, or files
@@ -121,6 +124,7 @@ class CSVFiles:
         self._skip = [skip for skip, _ in headers]
         self._names = [names for _, names in headers]
         self.names = self._names[0]
+        self.widths = sample_widths(self.names, sample_rows(sample, self.separator))
         self.rows = max(100, min(50_000, CELLS // len(self.names)))
         for path, names in zip(self.paths[1:], self._names[1:], strict=True):
             for one, other, in_one, in_other in (
@@ -246,8 +250,10 @@ class CSVFiles:
                     return
                 except (ValueError, pd.errors.ParserWarning) as error:
                     raise self._explain(error, file, types) from None
-                if whole and frame.pop(BEYOND).notna().any():
-                    raise self._too_long(file)
+                if whole:
+                    if frame[BEYOND].notna().any():
+                        raise self._too_long(file)
+                    frame = frame.iloc[:, :-1]
                 yield frame
 
     def _explain(self, error: Exception, file: int, types: Mapping[str, type | None]) -> Exception:

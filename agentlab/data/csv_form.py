@@ -31,6 +31,7 @@ MAX_COLUMNS = 100_000
 MAX_UNPACKED = 1 << 28  # unpacked bytes to which MAX_EXPANSION does not apply
 MAX_EXPANSION = 200  # tables of numbers compress to a third of their size, equal rows further
 SAMPLE = 1 << 16  # characters from which the separator is inferred
+INSPECTED = 20_000  # cells from which the decimal mark is inferred
 LINES = 4  # minimum number of lines to infer the dialect from, even if they are long
 Source = str | Path | Sequence[str | Path]
 
@@ -166,6 +167,14 @@ def cells_of(lines: Iterable[str], separator: str) -> Any:
     return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 
+def sample_rows(sample: Sequence[str], separator: str) -> list[list[str]]:
+    """Return the rows below the header in some lines; none if they are not CSV."""
+    try:
+        return [row for row in cells_of(sample, separator) if row not in BLANK][1:]
+    except csv.Error:
+        return []
+
+
 def guess_separator(sample: list[str]) -> str:
     """Return the separator with which most rows have as many cells as the header.
 
@@ -189,8 +198,8 @@ def guess_separator(sample: list[str]) -> str:
 
 def guess_decimal(sample: list[str], separator: str) -> str:
     """Return the decimal mark, ``"."`` or ``","``, of the numbers in some lines."""
-    cells = (cell for row in cells_of(sample, separator) for cell in row)
-    return decimal_evidence(cells) or "."
+    cells = [cell for row in cells_of(sample, separator) for cell in row]
+    return decimal_evidence(cells[:: max(1, len(cells) // INSPECTED)]) or "."
 
 
 def read_header(path: Path, separator: str, encoding: str) -> tuple[int, list[str]]:

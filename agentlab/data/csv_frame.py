@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentlab.data.csv_files import CSVFiles
@@ -15,6 +15,7 @@ def read_frame(
     decimal: str | None = None,
     missing: Sequence[str] = (),
     encoding: str | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Any:
     """Return the rows of CSV files as a pandas DataFrame.
 
@@ -23,14 +24,33 @@ def read_frame(
         decimal: as for ``CSVFiles``.
         missing: as for ``CSVFiles``.
         encoding: as for ``CSVFiles``.
+        kinds: ``number``, ``category`` or ``drop`` by column; ``None`` infers them. Codes with
+            leading zeros are categories.
 
     Raises:
-        AgentlabError: for missing or damaged files, or files without rows.
+        AgentlabError: for an unknown kind or column, missing or damaged files, or files without
+            rows.
     """
     import pandas as pd
 
     files = CSVFiles(source, decimal=decimal, missing=missing, encoding=encoding)
-    frames = [chunk.frame for chunk in files.chunks(dict.fromkeys(files.names))]
+    kinds = kinds or {}
+    files.need(list(kinds))
+    for name, kind in kinds.items():
+        if kind not in ("number", "category", "drop"):
+            raise AgentlabError(
+                f"--kind {name}={kind} has no effect here; it must be number, category or drop"
+            )
+    types: dict[str, type | None] = {
+        name: None for name in files.names if kinds.get(name) != "drop"
+    }
+    written = {name for name, width in files.widths.items() if width == 1} - kinds.keys()
+    written |= {name for name, kind in kinds.items() if kind == "category"}
+    types |= {
+        name: float if kind == "number" else str for name, kind in kinds.items() if name in types
+    }
+    types |= dict.fromkeys(written, str)
+    frames = [chunk.frame for chunk in files.chunks(types)]
     if not sum(map(len, frames)):
         raise AgentlabError(f"{files.paths[0]} has no rows below its header")
     return pd.concat(frames, ignore_index=True)

@@ -90,6 +90,8 @@ def find_dates(
         return DateForm(found[0])
     if order is not None:
         return DateForm((first if order == "dayfirst" else second)[0])
+    if (monthly := _same_day(texts)) is not None:
+        return DateForm((first if monthly else second)[0])
     steps = [np.diff(days(texts, form)) for form in (first[0], second[0])]
     for regular in (_equal, _sorted):  # a series has equal steps, or is at least sorted
         chosen = [
@@ -172,6 +174,18 @@ def _marks(text: str) -> str:
 
 def _all_read(texts: Sequence[str], form: str) -> bool:
     return not bool(np.isnan(days(texts, form)).any())
+
+
+def _same_day(texts: Sequence[str]) -> bool | None:
+    """Return whether dates of several years are all of one day of the month if it comes first.
+
+    ``None`` if both or neither of the first two numbers are always the same.
+    """
+    first, second, years = map(
+        set, zip(*(re.findall(r"\d+", text)[:3] for text in texts), strict=True)
+    )
+    several = len(years) > 1 and (len(first) == 1) != (len(second) == 1)
+    return len(first) == 1 if several else None
 
 
 def _equal(steps: Days) -> bool:

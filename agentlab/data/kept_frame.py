@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+OBJECT = np.dtype(object)  # there is only one
+
 
 def texts_only(frame: Any) -> Any:
     """Return a copy without columns in which pandas converted strings such as ``true``."""
     import pandas as pd
 
-    objects = [name for name, dtype in frame.dtypes.items() if str(dtype) == "object"]
+    objects = [name for name, dtype in frame.dtypes.items() if dtype is OBJECT]
     kinds = {name: pd.api.types.infer_dtype(frame[name], skipna=True) for name in objects}
     converted = [name for name, kind in kinds.items() if kind.startswith(("boolean", "mixed"))]
-    return frame.drop(columns=converted) if converted else frame.copy()
+    return frame.drop(columns=converted) if converted else frame.copy()  # in one block
 
 
 def serves(frame: Any, types: Mapping[str, type | None]) -> bool:

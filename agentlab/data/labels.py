@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def label_key(text: str, folded: bool) -> str:
     ('cat', '3')
     """
     text = text.strip()
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)  # é in one character
     if match := WHOLE.fullmatch(text):
         return match[1]
     return text.lower() if folded else text

@@ -113,6 +113,12 @@ class NumberColumns:
         return [self.names[i] for i in np.flatnonzero(self._dated & (self._low < self._high))]
 
     @property
+    def low(self) -> dict[str, float]:
+        """The least whole number of each column of whole numbers that are not negative."""
+        counted = np.flatnonzero(self._whole & (self._low >= 0))
+        return {self.names[i]: float(self._low[i]) for i in counted}
+
+    @property
     def deviation(self) -> Numbers:
         """The (population) standard deviations, 1 where they are 0."""
         deviation = np.sqrt(self._squares / np.maximum(self.count, 1))

@@ -179,17 +179,21 @@ def _parts(text: str) -> tuple[int, str, str, str] | None:
     if match is None:
         return None
     signs = match["sign"] + match["inner"] + match["last"]
-    if len(signs) > 1 or (signs and sign < 0) or (match["before"] and match["after"]):
+    if len(signs) > 1 or (signs and sign < 0):
         return None
-    before = match["before"] or ""
+    before, after, power = match["before"] or "", match["after"] or "", match["power"] or ""
+    if before and after:  # $1.5M
+        if after not in FACTORS or power:
+            return None
+        after, power = "", f"{FACTORS[after]:.0e}"[1:]
     currency = before.endswith("$") or before in ("Rs", "Rs.") or re.fullmatch("[A-Z]{3}", before)
     if before[:1].isalpha() and not currency:
         return None  # a code such as a1
     return (
         (-sign if "-" in signs else sign),
         match["body"],
-        match["power"] or "",
-        before or match["after"] or "",
+        power,
+        before or after,
     )
 
 

@@ -40,12 +40,14 @@ class SeriesForm:
         time: the time index; ``None`` if the file has no times.
         group: the column that names the series; ``None`` for one series.
         missing: additional strings that are read as missing cells.
+        forms: how the numbers of the columns are written; empty infers it.
     """
 
     columns: tuple[str, ...]
     time: TimeIndex | None = None
     group: str | None = None
     missing: tuple[str, ...] = ()
+    forms: tuple[NumberForm, ...] = ()
 
     def read(self, path: Path | str, encoding: str | None = None) -> Series:
         """Read another file of the same form; see ``read_series``."""
@@ -59,12 +61,14 @@ class SeriesForm:
             frequency=step,
             missing=self.missing,
             encoding=encoding,
+            known=self,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the form as JSON values."""
         time = None if self.time is None else asdict(self.time)
-        return {**asdict(self), "columns": list(self.columns), "time": time}
+        forms = [asdict(form) for form in self.forms]
+        return {**asdict(self), "columns": list(self.columns), "time": time, "forms": forms}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> SeriesForm:
@@ -72,7 +76,8 @@ class SeriesForm:
         time = described["time"]
         index = None if time is None else TimeIndex(**{name: str(v) for name, v in time.items()})
         columns, missing = map(tuple, (described["columns"], described["missing"]))
-        return cls(columns, index, described["group"], missing)
+        forms = tuple(NumberForm(**form) for form in described.get("forms", ()))
+        return cls(columns, index, described["group"], missing, forms)
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ def read_series(
     decimal: str | None = None,
     missing: Sequence[str] = (),
     encoding: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    known: SeriesForm | None = None,
 ) -> Series:
     """Read the time series in the columns of a CSV file.
 
@@ -126,6 +133,8 @@ def read_series(
         decimal: the decimal mark; ``None`` infers it.
         missing: additional strings that are read as missing cells.
         encoding: encoding of the file; ``None`` for that of its byte order mark, or UTF-8.
+        kinds: ``dayfirst`` or ``monthfirst`` for the dates of a column, or ``drop``, by column.
+        known: the form of an earlier file; its formats of dates and numbers apply to this one.
 
     Raises:
         AgentlabError: for a text among numbers or times, with file, row and column; for irregular
@@ -145,7 +154,9 @@ def read_series(
     cells = read_cells(files)
     if not len(cells):
         raise AgentlabError(f"{path} has no column of numbers")
-    taken = {*(columns or ()), *filter(None, (group,))}
+    dropped = _dropped(kinds or {})
+    files.need(list(kinds or {}))
+    taken = {*(columns or ()), *filter(None, (group,)), *dropped}
     names = [name for name in files.names if name not in taken]
     found = None
     if not in_order:
@@ -154,11 +165,16 @@ def read_series(
             cells, time = join_times(cells, several), joined_name(several)
         else:
             files.need([*filter(None, (time,))])
-        found = find_time(files, cells, time, names)
-    rest = [name for name in cells if name != group and (found is None or name != found.name)]
+        index = None if known is None else known.time
+        written = None if index is None else index.format
+        found = find_time(files, cells, time, names, kinds, written)
+    out = {*dropped, *filter(None, (group, found and found.name))}
+    rest = [name for name in cells if name not in out]
     forms = find_forms(
         files, cells, rest if columns is None else list(columns), columns is not None
     )
+    if known is not None and known.forms:
+        forms = dict(zip(known.columns, known.forms, strict=True))
     values = _numbers(files, cells, forms)
     ignored = [name for name in rest if name not in forms and columns is None]
     counter = row_counter(values, list(forms)) if columns is None else None
@@ -178,15 +194,26 @@ def read_series(
             "apart; name one with --time"
         )
         values = _fill(files, values, list(forms), gaps, notes)
-        form = SeriesForm(tuple(forms), missing=tuple(missing))
+        form = SeriesForm(tuple(forms), missing=tuple(missing), forms=tuple(forms.values()))
         return Series(values, list(forms), form, 0.0, tuple(notes))
     names, times, values = pivot(
         files, cells, found, values, list(forms), group, gaps, frequency, notes
     )
     filled = on_grid(str(path), found, times, values, names, gaps, frequency, notes)
-    form = SeriesForm(tuple(forms), filled.time, group, tuple(missing))
+    form = SeriesForm(tuple(forms), filled.time, group, tuple(missing), tuple(forms.values()))
     numbers = np.ascontiguousarray(filled.values)
     return Series(numbers, names, form, filled.last, tuple(notes))
+
+
+def _dropped(kinds: Mapping[str, str]) -> set[str]:
+    """Return the columns of the kind ``drop``; other kinds must be orders of dates."""
+    for name, kind in kinds.items():
+        if kind not in ("dayfirst", "monthfirst", "drop"):
+            raise AgentlabError(
+                f"--kind {name}={kind} is for tables; a series takes dayfirst, monthfirst or drop, "
+                "and --columns names its values"
+            )
+    return {name for name, kind in kinds.items() if kind == "drop"}
 
 
 def _numbers(files: CSVFiles, cells: Any, forms: dict[str, NumberForm]) -> Values:

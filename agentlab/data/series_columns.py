@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.data.csv_files import CSVFiles
-from agentlab.data.dates import find_dates, without_absent
+from agentlab.data.dates import ISO, find_dates, without_absent
 from agentlab.data.number_columns import COUNTER
 from agentlab.data.number_forms import NumberForm, find_numbers
-from agentlab.data.time_index import find_step, is_clock, read_times
+from agentlab.data.time_index import NUMBER, find_step, is_clock, read_times
 from agentlab.errors import AgentlabError
 
 Values = npt.NDArray[np.float64]
+YEARS = (1700, 2200)  # consecutive numbers in this range are years
+FEW = 12  # different texts; fewer may be names of days or months
 SAMPLE = 2000  # distinct texts from which the form of numbers is inferred
 NAME = re.compile(
     r"(?i)(.*[\W_])?(time|times|timestamp|date|dates|datetime|day|days|month|week|year|years|hour|"
@@ -61,11 +63,26 @@ def is_header_missing(names: Sequence[str]) -> bool:
     return all(find_numbers([name]).numbers or find_dates([name]) is not None for name in names)
 
 
-def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[str]) -> Times | None:
+def find_time(
+    files: CSVFiles,
+    cells: Any,
+    given: str | None,
+    names: Sequence[str],
+    orders: Mapping[str, str] | None = None,
+    known: str | None = None,
+) -> Times | None:
     """Return the times of a file: in the column that the user named, or the first that fits.
 
     Columns of dates fit; without any, numbers that are Unix times, or whose column has a name such
     as ``step`` and regular values.
+
+    Args:
+        files: the file.
+        cells: its cells.
+        given: the column that the user named, or ``None``.
+        names: the columns that may be times.
+        orders: ``dayfirst`` or ``monthfirst`` by column, if the user gave it.
+        known: see ``read_times``.
 
     Raises:
         AgentlabError: for a cell that is not a time in the column that the user named, or a
@@ -75,14 +92,16 @@ def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[st
     counted = None
     for name in names if given is None else [given]:
         texts = [str(text) for text in cells[name].dropna()]
-        found = read_times(texts, day_first) if texts else None
+        order = (orders or {}).get(name)
+        found = read_times(texts, day_first, order, known) if texts else None
         if found is None:
             if given is not None or _mostly_dates(texts, day_first):
                 raise _no_time(files, cells, name, day_first)
             continue
         values, form = found
-        clock = is_clock(values) if form == "number" else None
-        if given is None and form == "number":
+        counted_time = form.format == NUMBER
+        clock = is_clock(values) if counted_time else None
+        if given is None and counted_time:
             if counted is None and _counts_time(name, values, clock):
                 counted = name
             continue
@@ -92,9 +111,30 @@ def find_time(files: CSVFiles, cells: Any, given: str | None, names: Sequence[st
                 f"{files.place(0, row)}, column {name!r} is empty; every row needs a time: correct "
                 "it, or pass --time rows to take them in the order of the file"
             )
-        words = f"{clock} since 1970" if clock else {"number": "numbers"}.get(form, "dates")
-        return Times(name, form, values, words)
-    return None if counted is None else find_time(files, cells, counted, names)
+        words = f"{clock} since 1970" if clock else "numbers"
+        if not counted_time:
+            words = "dates" if form.format == ISO else f"dates, {form.words}"
+        if form.doubtful:
+            words += f"; day and month could be swapped: --kind {name}=dayfirst or monthfirst"
+        return Times(name, form.format, values, words)
+    if counted is not None:
+        return find_time(files, cells, counted, names)
+    _refuse_unknown_times(files, cells, names)
+    return None
+
+
+def _refuse_unknown_times(files: CSVFiles, cells: Any, names: Sequence[str]) -> None:
+    """Raise an error for a column that is named like times, but is neither times nor numbers."""
+    for name in filter(NAME.fullmatch, names):
+        texts = [str(text) for text in cells[name].dropna().unique()[:SAMPLE]]
+        several = FEW < len(texts) > len(cells) / 2  # unlike names of days or seasons
+        found = find_numbers(texts)
+        if several and len(found.others) > len(found.numbers):
+            raise AgentlabError(
+                f"{files.paths[0]}: column {name!r} seems to contain times, but {texts[0]!r} is "
+                "not in a known format; write times as 2024-12-31 or 2024-12-31 23:59, name "
+                "another column with --time, or pass --time rows to take the rows in order"
+            )
 
 
 def find_forms(files: CSVFiles, cells: Any, names: list[str], given: bool) -> dict[str, NumberForm]:
@@ -126,7 +166,8 @@ def row_counter(values: Values, names: Sequence[str]) -> str | None:
     """
     rows = np.arange(len(values))
     for name, column in zip(names, values.T, strict=True):
-        counts = column[0] in (0, 1) and (column - rows == column[0]).all()
+        least = column.min()
+        counts = least in (0, 1) and np.array_equal(np.sort(column), rows + least)
         if counts and len(names) > 1 and COUNTER.fullmatch(name):
             return name
     return None
@@ -134,6 +175,9 @@ def row_counter(values: Values, names: Sequence[str]) -> str | None:
 
 def _counts_time(name: str, values: Values, clock: str | None) -> bool:
     """Return whether the numbers of a column are times, by its name, values and step."""
+    ordered = np.sort(values)
+    if YEARS[0] <= ordered[0] and ordered[-1] <= YEARS[1] and (np.diff(ordered) == 1).all():
+        return len(ordered) > 2
     if clock is None and not NAME.fullmatch(name):
         return False
     distinct = np.unique(values)

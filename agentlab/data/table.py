@@ -15,6 +15,7 @@ from agentlab.data.column_kinds import fit_columns, unscaled
 from agentlab.data.columns import Columns
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.csv_form import Source
+from agentlab.data.leaks import compared_rows, leak_notes
 from agentlab.data.splits import MEMORY_BUDGET, SPLITS, check_fractions, choose_kept, say_sizes
 from agentlab.data.target_column import TargetColumn
 from agentlab.data.text_columns import ColumnKind
@@ -108,6 +109,10 @@ class Table:
         ]
         train, self.validation, self.test = self._batches
         assert train is not None
+        first = next(iter(train.epoch(compared_rows(len(self.columns.inputs)))))
+        self.notes += leak_notes(
+            self.columns.columns, first.inputs, first.targets, len(self.columns.classes)
+        )
         self.train: Batches = train
 
     def describe(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.data.codes import find_width
 from agentlab.data.column import Target, Task, numbers_of
 from agentlab.data.csv_files import Chunk, CSVFiles
 from agentlab.data.labels import find_spellings, label_key
@@ -156,7 +157,7 @@ class TargetColumn:
         if task is None:
             if (found.others or not self._pure) and (error := mistakes(files, self.name, found)):
                 raise error
-            few = self._whole and len(counts) <= LEVELS
+            few = (self._whole and len(counts) <= LEVELS) or find_width(counts) > 0
             task = "regression" if numeric and not few else "classification"
         target = Target(self.name, task, (), self._training_missing, tuple(list(counts)[:EXAMPLES]))
         if task == "regression":

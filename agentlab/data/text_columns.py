@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from agentlab.data.codes import code_note, find_width
 from agentlab.data.column import (
     BOOLEANS,
     Column,
@@ -27,6 +28,7 @@ from agentlab.errors import AgentlabError
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
 COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not counted as a number
+LEADING_ZERO = re.compile(r" *0\d+ *")
 SAMPLED = 100  # texts per chunk that are inspected beyond those that are counted
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
 
@@ -85,6 +87,8 @@ class TextColumn:
         if not self.counts or self.kind == "category" or self._boolean() is not None:
             return
         texts = [*self.counts, *self._later]
+        if self.kind is None and find_width(texts):
+            return
         if self.files is not None and self.kind is None and not self.identifier:
             written = without_absent(texts)
             if written and all(map(COMPACT_DATE.fullmatch, written)):
@@ -177,6 +181,8 @@ class TextColumn:
             return boolean
         spellings = find_spellings(self.counts, exact=self.kind == "category")
         different = len(spellings.counts) if different <= CLASSES else different
+        width = find_width(self.counts)
+        codes = code_note(name, width) if width and self.kind is None else ""
         if different == 1 and not missing:
             return Column(name, "dropped", missing, examples, "it is the same everywhere")
         limit = CLASSES
@@ -189,25 +195,31 @@ class TextColumn:
                     f"column {name!r} has {many} categories; at most {limit:,} are allowed"
                 )
             note = f"it has {many} different values in {self.known:,} rows"
+            note = f"{codes}; {note}" if codes else note
             return Column(name, "dropped", missing, examples, note)
         categories = tuple(sorted(spellings.counts))
         usual = categories.index(max(categories, key=lambda text: spellings.counts[text]))
         merged = sum(sum(others.values()) for others in spellings.merged.values())
+        notes = [f"{merged:,} other spellings merged" if merged else "", codes]
         return Column(
             name,
             "category",
             missing,
             examples,
-            f"{merged:,} other spellings merged" if merged else "",
+            "; ".join(filter(None, notes)),
             categories=categories,
             usual=usual,
             folded=spellings.folded,
+            width=width,
         )
 
     def _measured(self, examples: tuple[str, ...]) -> Column:
         """Return the column of numbers or dates."""
         moments, missing = self._moments, self.missing + self._absent
-        note = f"{self._absent:,} words read as missing" if self._absent else ""
+        notes = [f"{self._absent:,} words read as missing"] if self._absent else []
+        if any(map(LEADING_ZERO.fullmatch, self.counts)):
+            notes.append(f"without leading zeros (--kind {self.name}=category keeps them)")
+        note = "; ".join(notes)
         base = Column(self.name, "number", missing, examples, note, moments.mean, moments.deviation)
         if not moments.count or (moments.constant and not missing):
             note = "it is the same everywhere" if moments.count else "it is empty"

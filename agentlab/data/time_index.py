@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.dates import ISO, QUARTER, days, find_dates
+from agentlab.data.dates import ISO, QUARTER, DateForm, days, find_dates
 from agentlab.data.number_forms import NumberForm
 
 CLOCKS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 CLOCK = (3e8, 4e9)  # seconds since 1970: the years 1979 to 2096
 DAY_SECONDS = 86_400
+NUMBER = "number"  # the format of times that are numbers
 REGULAR = 0.8  # fraction of the steps that are multiples of the usual one in a regular series
 Values = npt.NDArray[np.float64]
 
@@ -60,21 +61,29 @@ def as_times(values: Sequence[float] | Values) -> Any:
     return pd.DatetimeIndex(micro.astype("datetime64[us]"))
 
 
-def read_times(texts: Sequence[str], day_first: bool) -> tuple[Values, str] | None:
+def read_times(
+    texts: Sequence[str], day_first: bool, order: str | None = None, known: str | None = None
+) -> tuple[Values, DateForm] | None:
     """Return times as numbers to sort by, and their format; ``None`` if they are not times.
 
     Args:
         texts: the cells of a column.
         day_first: see ``find_dates``.
+        order: see ``find_dates``.
+        known: the format of an earlier file of the same form, used if all texts are in it.
 
     Returns:
         Days since 1970 for dates, else the numbers themselves with the format ``number``.
     """
-    form = find_dates(list(dict.fromkeys(texts)), None, day_first)
+    if known not in (None, NUMBER):
+        moments = days(list(texts), known)
+        if np.isfinite(moments).all():
+            return moments, DateForm(known)
+    form = find_dates(list(dict.fromkeys(texts)), order, day_first)
     if form is not None:
-        return days(list(texts), form.format), form.format
+        return days(list(texts), form.format), form
     numbers = NumberForm().parse(texts)
-    return (numbers, "number") if np.isfinite(numbers).all() else None
+    return (numbers, DateForm(NUMBER)) if np.isfinite(numbers).all() else None
 
 
 def is_clock(numbers: Values) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,18 @@ from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs", "ratings")
 FILES = (*OWN, "titles", "data_dir")
+USED = {  # the options that apply to the user's own data of each kind
+    "csv": ("target", "kind", "missing", "decimal", "encoding", "task", "test"),
+    "images": ("size", "crop", "skip_unreadable", "test"),
+    "text": ("encoding", "test"),
+    "series": (
+        *("columns", "time", "group", "frequency", "gaps", "kind", "missing", "decimal"),
+        *("encoding", "test"),
+    ),
+    "pairs": ("encoding", "test"),
+    "ratings": ("titles", "encoding", "test"),
+    "recipe": ("data_dir", "stand_in", "function"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Source(Options):
     )
     kind: tuple[str, ...] | None = option(
         None,
-        "kinds of CSV columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
+        "kinds of columns as NAME=KIND: number, category, date, dayfirst, monthfirst or drop; "
         "none infers them",
     )
     missing: tuple[str, ...] = option((), "additional strings to read as missing cells")
@@ -105,6 +117,42 @@ class Source(Options):
                     f"the run's data {path!r} no longer exist; pass their new path with {flag}"
                 )
 
+    def check_used(self, unsupervised: bool = False) -> None:
+        """Check that each option that differs from its default applies to the data.
+
+        Args:
+            unsupervised: whether the data are for unsupervised training.
+
+        Raises:
+            AgentlabError: for an option that has no effect on data of this kind.
+        """
+        own = self.own
+        used = {*USED[own or "recipe"], own}
+        used -= {"task"} if unsupervised else set()
+        for field in fields(self):
+            if field.name not in used and getattr(self, field.name) != field.default:
+                kinds = [name for name, options in USED.items() if field.name in options]
+                listed = " or ".join(f"--{name}" for name in kinds)
+                raise AgentlabError(
+                    f"{flag_of(field.name)} has no effect on "
+                    f"{'the data of a recipe' if own is None else f'--{own}'}; it is for {listed}"
+                )
+
+    @property
+    def kinds(self) -> dict[str, Any]:
+        """The kinds of columns by name, from texts such as ``price=number``.
+
+        Raises:
+            AgentlabError: for a text without a kind.
+        """
+        kinds = {}
+        for text in self.kind or ():
+            name, equals, kind = text.rpartition("=")
+            if not equals:
+                raise AgentlabError(f"--kind {text!r} must be NAME=KIND, such as price=number")
+            kinds[name] = kind
+        return kinds
+
     @property
     def own(self) -> str | None:
         """The option that names the user's own data, one of ``OWN``, or ``None``."""
@@ -134,18 +182,3 @@ def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") ->
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
         return {"epochs": 100, "patience": 20}
     return {}
-
-
-def kinds_of(given: tuple[str, ...] | None) -> dict[str, Any]:
-    """Return the kinds of columns by name, from texts such as ``price=number``.
-
-    Raises:
-        AgentlabError: for a text without a kind.
-    """
-    kinds = {}
-    for text in given or ():
-        name, equals, kind = text.rpartition("=")
-        if not equals:
-            raise AgentlabError(f"--kind {text!r} must be NAME=KIND, such as price=number")
-        kinds[name] = kind
-    return kinds

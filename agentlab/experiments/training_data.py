@@ -11,7 +11,7 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.recipes import Recipe
 from agentlab.experiments.recipes.recipe import OWN_IMAGES
-from agentlab.experiments.source import Source, kinds_of
+from agentlab.experiments.source import Source
 from agentlab.experiments.unlabeled_data import load_unlabeled
 from agentlab.unsupervised import is_unsupervised
 
@@ -46,7 +46,13 @@ def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None
 def choose_trainer(
     recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
 ) -> tuple[str, TrainingData | None]:
-    """Return the name of the trainer, and the data if they had to be loaded to determine it."""
+    """Return the name of the trainer, and the data if they had to be loaded to determine it.
+
+    Raises:
+        AgentlabError: for missing or unsuitable data, or an option that has no effect on them.
+    """
+    if recipe is not None or source.own is not None:
+        source.check_used(is_unsupervised(trainer_of(source, recipe, trainer) or ""))
     if (name := trainer_of(source, recipe, trainer)) is not None:
         return name, None
     seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
@@ -138,7 +144,7 @@ def _csv(source: Source, seed: int, validation: float, standardize: bool) -> Tra
         seed,
         validation,
         source.test,
-        kinds=kinds_of(source.kind),
+        kinds=source.kinds,
         standardize=standardize,
         decimal=source.decimal,
         missing=source.missing,
@@ -205,6 +211,7 @@ def _series(source: Source, seed: int, validation: float) -> TrainingData:
         decimal=source.decimal,
         missing=source.missing,
         encoding=source.encoding,
+        kinds=source.kinds,
     )
     fractions = ((1 - source.test) * (1 - validation), (1 - source.test) * validation, source.test)
     train, held_out, test = split_series(series.values, fractions)

@@ -94,7 +94,8 @@ def _csv(source: Source, trainer: str, seed: int, validation: float) -> Training
     from agentlab.data.csv_frame import read_frame
 
     assert source.csv is not None
-    frame = read_frame(source.csv, source.decimal, source.missing, source.encoding)
+    kinds = source.kinds
+    frame = read_frame(source.csv, source.decimal, source.missing, source.encoding, kinds)
     labels = None
     if source.target is not None:
         if source.target not in frame.columns:

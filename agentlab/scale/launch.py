@@ -125,14 +125,15 @@ def _forwarded(chief: subprocess.Popen[bytes]) -> Iterator[None]:
 def _watch(processes: list[Process], survive: bool, report: Callable[[str], None]) -> int:
     """Wait for the chief, or for a process without which training cannot go on."""
     chief, others = processes[0], processes[1:]
-    needed = [process for process in others if not (survive and "worker" in process.name)]
+    spare = [process for process in others if survive and process.name.startswith("worker")]
+    needed = [process for process in others if process not in spare]
     while chief.child.poll() is None:
-        lost = next((process for process in needed if process.child.poll() is not None), None)
-        for process in [p for p in others if p.child.poll() is not None and p is not lost]:
+        for process in [process for process in spare if process.child.poll() is not None]:
             report(f"{process.ending}; the other workers do its part")
-            others.remove(process)
-        if survive and not any("worker" in process.name for process in others):
-            raise AgentlabError("all workers ended; resume the run with --resume")
+            spare.remove(process)
+        if survive and not spare:
+            raise AgentlabError("all workers ended, so training stopped; resume with --resume")
+        lost = next((process for process in needed if process.child.poll() is not None), None)
         if lost is not None:
             _wait([chief, *needed])
             if chief.child.poll() != 0:

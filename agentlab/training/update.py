@@ -71,7 +71,8 @@ class Update:
         if not optimizer.built:
             optimizer.build(self._variables)
         fused = xla if xla_apply is None else xla_apply
-        replicas, self._split = current_replicas(), None
+        replicas = current_replicas()
+        self._split: SplitGradients | None = None
         if replicas is not None:
             given = (self._gradients_of, metrics, self._variables, moving)
             self._split = SplitGradients(replicas, *given)

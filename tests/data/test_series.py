@@ -232,3 +232,58 @@ def test_a_series_that_ends_with_a_missing_value_has_the_same_end_in_later_files
     series = read_series(path)
     again = series.form.read(path)
     assert series.last == again.last and len(series.values) == len(again.values) == 40
+
+
+def monthly(form, count=30):
+    return [f"{form.format(y=2019 + i // 12, m=i % 12 + 1)},{i}" for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("form", "following"), [("01/{m:02}/{y}", "01/07/2021"), ("{m:02}/01/{y}", "07/01/2021")]
+)
+def test_first_days_of_months_are_not_days_of_january(tmp_path, form, following):
+    path = write(tmp_path, "\n".join(["month,sold", *reversed(monthly(form)), ""]))
+    series = read_series(path)
+    assert series.form.time.step == "MS" and series.form.time.after(series.last, 1) == [following]
+    assert series.values[:, 0].tolist() == list(range(30))
+
+
+def test_later_rows_are_read_in_the_formats_of_the_training_file(tmp_path):
+    rows = [f"{i % 28 + 1:02}.{i // 28 + 1:02}.2021;1.{i:03}" for i in range(60)]
+    path = write(tmp_path, "\n".join(["date;sold", *rows, "05.03.2021;2.061,5", ""]))
+    form = SeriesForm.from_json(read_series(path).form.to_json())
+    # Alone, these could be read as the 4th of May and 1.07.
+    later = write(tmp_path, "date;sold\n05.04.2021;1.070\n06.04.2021;1.071\n")
+    series = form.read(later)
+    assert series.values[:, 0].tolist() == [1070, 1071]
+    assert series.form.time.after(series.last, 1) == ["07.04.2021"]
+
+
+def test_the_order_of_day_and_month_is_said_if_it_is_doubtful_and_can_be_given(tmp_path):
+    days = [4, 1, 8, 2, 11, 5, 10, 7]
+    path = write(tmp_path, "date,v\n" + "".join(f"{d:02}/{d:02}/2021,{d}\n" for d in days))
+    with_order = read_series(path, frequency="D", kinds={"date": "dayfirst"})
+    assert with_order.form.time.format == "%d/%m/%Y"
+    assert any("could be swapped" in note for note in read_series(path, frequency="D").notes)
+    with pytest.raises(AgentlabError, match="--kind v=number is for tables"):
+        read_series(path, kinds={"v": "number"})
+
+
+def test_times_that_are_not_understood_are_not_left_out(tmp_path):
+    weeks = "".join(f"2021-W{i + 1:02},{i}\n" for i in range(40))
+    with pytest.raises(AgentlabError, match="column 'week' seems to contain times"):
+        read_series(write(tmp_path, "week,v\n" + weeks))
+
+
+def test_numbers_of_the_rows_are_recognized_in_any_order(tmp_path):
+    rows = [f"{i},2021-02-{i + 1:02},{i * i}" for i in range(28)]
+    path = write(tmp_path, "\n".join(["Unnamed: 0,date,v", *reversed(rows), ""]))
+    assert read_series(path).names == ["v"]
+
+
+def test_consecutive_years_are_times_whatever_their_name(tmp_path):
+    years = [2003, 1999, 2001, 2000, 2002]
+    path = write(tmp_path, "jahrgang,v\n" + "".join(f"{y},{y - 1999}\n" for y in years))
+    series = read_series(path)
+    assert series.values[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert series.form.time.after(series.last, 1) == ["2004"]

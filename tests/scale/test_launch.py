@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentlab.scale.launch import addresses
+from agentlab.errors import AgentlabError
+from agentlab.scale.launch import addresses, launch
 
 FIT = (
     "fit --csv data.csv --target y --task classification --hidden 16 --batch-size 20 "
@@ -25,6 +26,43 @@ def test_addresses_differ():
     found = addresses({"worker": 3, "ps": 2})
     assert [len(hosts) for hosts in found.values()] == [3, 2]
     assert len({host for hosts in found.values() for host in hosts}) == 5
+
+
+def scripted(monkeypatch, **behavior):
+    """Make every task run Python code of its own instead of agentlab."""
+    choose = "import json, os, sys, time\ntask = json.loads(os.environ['TF_CONFIG'])['task']\n"
+    code = choose + f"exec({behavior!r}[task['type'] + str(task['index'])])"
+    monkeypatch.setattr(
+        "agentlab.scale.launch.python_command", lambda *_: [sys.executable, "-c", code]
+    )
+
+
+def test_the_exit_code_is_the_chiefs_and_the_others_end_with_it(monkeypatch):
+    scripted(monkeypatch, worker0="sys.exit(3)", worker1="time.sleep(100)")
+    start = time.monotonic()
+    assert launch(["fit"], 2) == 3
+    assert time.monotonic() - start < 50
+
+
+def test_a_killed_worker_ends_the_training_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("agentlab.scale.launch.PATIENCE", 0.5)
+    scripted(monkeypatch, worker0="time.sleep(100)", worker1="os.kill(os.getpid(), 9)")
+    with pytest.raises(AgentlabError, match="worker 1 was ended by SIGKILL, so training stopped"):
+        launch(["fit"], 2)
+
+
+def test_parameter_servers_need_no_single_worker_but_one(monkeypatch):
+    die, sleep, told = "os.kill(os.getpid(), 9)", "time.sleep(100)", []
+    scripted(monkeypatch, chief0="time.sleep(2)", worker0=die, worker1=sleep, ps0=sleep)
+    assert launch(["fit"], 2, 1, told.append) == 0
+    assert told == ["worker 0 was ended by SIGKILL; the other workers do its part"]
+    scripted(monkeypatch, chief0=sleep, worker0=die, worker1=die, ps0=sleep)
+    with pytest.raises(AgentlabError, match="all workers ended"):
+        launch(["fit"], 2, 1)
+    scripted(monkeypatch, chief0=sleep, worker0=sleep, worker1=sleep, ps0=die)
+    monkeypatch.setattr("agentlab.scale.launch.PATIENCE", 0.5)
+    with pytest.raises(AgentlabError, match="ps 0 was ended by SIGKILL"):
+        launch(["fit"], 2, 1)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ RECIPES = [
         MNIST,
         "gan",
         {
-            "epochs": 15,
+            "epochs": 30,
             "batch_size": 64,
             "learning_rate": 5e-4,
             "discriminator_learning_rate": 2e-3,
@@ -20,6 +20,7 @@ RECIPES = [
             "loss": "hinge",
             "spectral_norm": True,
         },
+        expected="Frechet distance 66 after 15 epochs, 5.9 for training images",
         source="Goodfellow et al. 2014; loss and normalization of Miyato et al. 2018",
     ),
     Recipe(
@@ -35,6 +36,7 @@ RECIPES = [
             "learning_rate": 1e-3,
             "schedule": "linear",
         },
+        expected="Frechet distance 27, 5.9 for training images",
         source="Radford, Metz and Chintala 2016, with fewer filters and a higher learning rate",
     ),
     Recipe(
