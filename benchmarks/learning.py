@@ -31,9 +31,9 @@ UNITS = [
     "`mse` is the mean squared error of pixels from 0 to 1; `psnr` is in dB, next to that of the",
     "noisy images; the `loss` of a VAE is the negative ELBO and `nll` the importance-sampled",
     "negative log-likelihood, in nats per image. `frechet`, `kernel`, `precision` and `recall`",
-    "compare samples with test images by the features of a classifier of the training images;",
-    "`real_frechet` and so on are the same scores of training images. `rarest_class` is the",
-    "fraction of samples in the rarest class.",
+    "compare samples with test images in the feature space of a classifier trained on the training",
+    "images; `real_frechet` and so on are the scores of training images instead of samples.",
+    "`rarest_class` is the fraction of samples in the rarest class.",
 ]
 
 
