@@ -55,6 +55,10 @@ def check_agentlab(words: list[str]) -> None:
     """Raise an error unless all flags and values of an ``agentlab`` command exist."""
     command, *flags = words
     assert command in COMMANDS, words
+    if "--" in flags:  # a command that starts another one, such as launch
+        end = flags.index("--")
+        check_agentlab(flags[end + 1 :])
+        flags = flags[:end]
     if command == "train":
         _check_train(flags)
     elif command in ("fit", "fit-unsupervised"):

@@ -13,7 +13,9 @@ from tests.command_lines import check_command, commands
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "CONTRIBUTING.md", *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)]
+BUILT = DOCS / "_build"
+SITE = sorted(page for page in DOCS.rglob("*.md") if BUILT not in page.parents)
+PAGES = [ROOT / "CONTRIBUTING.md", *SITE]
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 
@@ -58,18 +60,27 @@ def test_the_commands_of_the_pages_have_only_flags_that_exist(capsys):
 
 
 def test_a_command_with_a_flag_that_does_not_exist_is_found():
-    for line in ("agentlab train --algo ppo --gama 1", "agentlab fit --recipe mnist-cnn --n-epochs 2",
-                 "agentlab play runs/NAME --episode 3", "agentlab tune fit --csv x --search rate=1..2",
-                 "python scripts/nothing.py", "agentlab nothing"):  # fmt: skip
+    for line in (
+        "agentlab train --algo ppo --gama 1",
+        "agentlab fit --recipe mnist-cnn --n-epochs 2",
+        "agentlab play runs/NAME --episode 3",
+        "agentlab tune fit --csv x --search rate=1..2",
+        "python scripts/nothing.py",
+        "agentlab nothing",
+    ):
         with pytest.raises(Exception, match="unknown|nothing"):
             check_command(commands(f"```sh\n{line}\n```")[0])
 
 
 def test_the_index_lists_every_page():
     index = (DOCS / "README.md").read_text(encoding="utf-8")
-    for page in PAGES[1:]:
+    for page in SITE:
         path = page.relative_to(DOCS).as_posix()
         assert path in ("README.md", "index.md") or f"({path})" in index, path
+    contents = (DOCS / "index.md").read_text(encoding="utf-8").split()
+    for page in DOCS.glob("*.md"):
+        listed = page.stem in contents or page.stem.startswith("your-own-")
+        assert listed or page.name in ("README.md", "index.md"), page.name
 
 
 def test_every_algorithm_and_every_trainer_has_a_page_with_its_tables():

@@ -62,11 +62,14 @@ def test_the_site_builds_without_warnings_and_documents_every_public_name(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     inventory = InventoryFile.loads((tmp_path / "objects.inv").read_bytes(), uri="")
-    documented = {name for kind, names in inventory.data.items() if kind[:3] == "py:" for name in names}
+    documented = {
+        name for kind, names in inventory.data.items() if kind.startswith("py:") for name in names
+    }
     missing = set(public_names()) - documented
     assert not missing, sorted(missing)
     page = (tmp_path / "agents" / "dqn.html").read_text(encoding="utf-8")
     assert "<math" in page and "target_update_interval" in page and "small_cnn" in page
-    for html in tmp_path.rglob("*.html"):  # nothing is loaded from elsewhere
-        loaded = re.findall(r'<(?:script|link|img)\b[^>]*?(?:src|href)="(https?:[^"]*)"', html.read_text())
+    elsewhere = r'<(?:script|link|img)\b[^>]*?(?:src|href)="(https?:[^"]*)"'
+    for html in tmp_path.rglob("*.html"):
+        loaded = re.findall(elsewhere, html.read_text(encoding="utf-8"))
         assert not loaded, (html, loaded)

@@ -79,7 +79,7 @@ class Options(SphinxDirective):
         for field in fields:
             bounds = field.metadata.get("bounds", {})
             limits = ", ".join(f"{SIGNS[sign]}{limit:g}" for sign, limit in bounds.items())
-            text = field.metadata["help"] + (f" ({limits})" if limits else "")
+            text = field.metadata.get("help", "") + (f" ({limits})" if limits else "")
             rows.append((f"`{field.name}`", code(field.default), text))
         return [table(("option", "default", "description"), rows, (24, 16, 60))]
 

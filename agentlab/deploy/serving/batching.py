@@ -65,7 +65,8 @@ class Batcher:
         self._thread.shutdown(wait=False)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, rows = [], 0
+        batch: list[Waiting] = []
+        rows = 0
         while self._waiting and (not batch or rows + self._waiting[0].rows <= ROWS):
             batch.append(self._waiting.pop(0))
             rows += batch[-1].rows

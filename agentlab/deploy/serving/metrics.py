@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Metrics:
 
     def _of_versions(self) -> Iterator[str]:
         live = [v for model in self._store.models.values() for v in model.live.values()]
-        gauges = {
+        gauges: dict[str, tuple[str, Callable[[Version], int]]] = {
             "agentlab_batches": ("Batches of loaded versions.", lambda v: v.batches),
             "agentlab_batched_requests": ("Requests in these batches.", lambda v: v.batched),
             "agentlab_sessions": (

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from agentlab.deploy.card import CARD
@@ -118,9 +119,9 @@ class Store:
                     log.warning("version %d of %s is not used: %s", number, name, text_of(error))
             # If no version in the folder can be loaded, those that are stay.
             loaded = loaded or dict(model.live)
-            changes.append(lambda n=name, v=loaded, f=failed: self._replace(n, v, f))
+            changes.append(partial(self._replace, name, loaded, failed))
         gone = [name for name in self.models if name not in found]
-        changes += [lambda n=name: self._replace(n, {}, {}) for name in gone]
+        changes += [partial(self._replace, name, {}, {}) for name in gone]
         return changes
 
     def _replace(
