@@ -39,7 +39,8 @@ def main(words: list[str] | None = None) -> int:
         {"agentlab RBM": ours} if options.no_peer else {"agentlab RBM": ours, "BernoulliRBM": peer}
     )
     print(machine(), end="\n\n")
-    print(f"{'':<14}{'pseudo-likelihood':>19}{'seconds':>10}{'CPU seconds':>13}{'error':>9}")
+    last = f"{'error':>9}" if options.classify else ""
+    print(f"{'':<14}{'pseudo-likelihood':>19}{'seconds':>10}{'CPU seconds':>13}{last}")
     for name, train in sides.items():
         wall, cpu = time.perf_counter(), time.process_time()
         model = train(data.train[0], options.units, options.epochs)

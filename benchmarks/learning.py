@@ -31,9 +31,9 @@ UNITS = [
     "`mse` is the mean squared error of pixels from 0 to 1; `psnr` is in dB, next to that of the",
     "noisy images; the `loss` of a VAE is the negative ELBO and `nll` the importance-sampled",
     "negative log-likelihood, in nats per image. `frechet`, `kernel`, `precision` and `recall`",
-    "compare samples with test images by the features of a classifier of the training images;",
-    "`real_frechet` and so on are the same scores of training images. `rarest_class` is the",
-    "fraction of samples in the rarest class.",
+    "compare samples with test images in the feature space of a classifier trained on the training",
+    "images; `real_frechet` and so on are the scores of training images instead of samples.",
+    "`rarest_class` is the fraction of samples in the rarest class.",
 ]
 
 
@@ -57,14 +57,13 @@ def main(words: list[str] | None = None) -> int:
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
                 shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
-    for name, works, text in (
-        ("learning", WORKS, page),
-        ("supervised", FITS, supervised_page),
-        ("unsupervised", UNSUPERVISED, unsupervised_page),
+    for name, text in (
+        ("learning", page),
+        ("supervised", supervised_page),
+        ("unsupervised", unsupervised_page),
     ):
-        if any(finished(work, options.runs) for work in works):
-            (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
-            print(f"wrote {DOCS / name}.md")
+        (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
+        print(f"wrote {DOCS / name}.md")
     return 0
 
 
@@ -90,7 +89,7 @@ def machine() -> str:
 
 
 def page(runs: Path) -> str:
-    """Return the table of agents in Markdown."""
+    """Return the page of agents in Markdown; see ``fits_page`` on runs that are missing."""
     lines = [
         "# Results of the agents",
         "",
@@ -102,8 +101,14 @@ def page(runs: Path) -> str:
         "| flags | frames | seeds | return | minimum | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    done = [work for work in WORKS if finished(work, runs)]
-    lines += [row(work, finished(work, runs)) for work in done]
+    rows = [
+        row(work, paths)
+        if (paths := finished(work, runs))
+        else previous("learning.md", f"| `{work.flags}` |")
+        for work in WORKS
+    ]
+    done = [work for work, line in zip(WORKS, rows, strict=True) if line]
+    lines += [*filter(None, rows)]
     lines += ["", "Returns of the first seed during training, exploration included:"]
     lines += [f"\n`{work.flags}`\n\n![returns over steps]({plot_of(work)})" for work in done]
     return "\n".join(lines) + "\n"

@@ -110,9 +110,8 @@ class Table:
         train, self.validation, self.test = self._batches
         assert train is not None
         first = next(iter(train.epoch(compared_rows(len(self.columns.inputs)))))
-        self.notes += leak_notes(
-            self.columns.columns, first.inputs, first.targets, len(self.columns.classes)
-        )
+        inputs, goals = np.asarray(first.inputs), np.asarray(first.targets)
+        self.notes += leak_notes(self.columns.columns, inputs, goals, len(self.columns.classes))
         self.train: Batches = train
 
     def describe(self) -> str:
