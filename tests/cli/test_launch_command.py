@@ -12,14 +12,14 @@ def test_commands_that_cannot_run_in_several_processes_are_refused(refused):
 
 
 def test_a_strategy_that_needs_other_processes_is_refused_without_them(refused, tmp_path):
-    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(40)))
     for strategy in ("multiworker", "ps"):
         refused(f"{FIT} --strategy {strategy}", "needs the environment variable TF_CONFIG")
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
 def test_folds_are_refused_with_a_strategy(refused, tmp_path):
-    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(40)))
     refused(f"{FIT} --folds 2 --strategy mirrored", "cannot be combined with folds=2")
 
 
