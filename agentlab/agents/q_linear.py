@@ -119,9 +119,9 @@ class QLinear(Agent):
 
     Observations are standardized with the mean and standard deviation of those seen in the initial
     random steps, since samples of an unbounded space do not show which states actually occur. After
-    that the features are fixed and |z|^2 is about 1, so the same ``learning_rate`` works for any
-    number of features. A ``learning_rate`` below 2 cannot overshoot on a minibatch; larger values
-    are stable if minibatches are spread over many states and actions.
+    that the features are fixed and ``|z|^2`` is about 1, so the same ``learning_rate`` works for
+    any number of features. A ``learning_rate`` below 2 cannot overshoot on a minibatch; larger
+    values are stable if minibatches are spread over many states and actions.
 
     Attributes:
         weights: w, float32 ``[features, actions]``.
