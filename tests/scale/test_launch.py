@@ -175,7 +175,7 @@ from agentlab.scale import distributed
 def train(algo, strategy, **options):
     devices = None if strategy is None else ("CPU:0", "CPU:1")
     with distributed(strategy, devices), agentlab.make_envs("CartPole-v1", 4) as envs:
-        agent = agentlab.make_agent(algo, envs, hidden=(16,), xla=False, **options)
+        agent = agentlab.make_agent(algo, envs, hidden=(16,), **options)
         agentlab.train(agent, envs, steps=400, quiet=True)
     return [np.array(weight) for weight in agent.net.weights]
 

@@ -75,7 +75,9 @@ def classify(replicas, **options):
     data = agentlab.data.Arrays(x, (x.sum(1) > 0).astype(np.int32), weights)
     with using_replicas(replicas):
         settings = {"hidden": (8,), "epochs": 7, "batch_size": 13, "max_grad_norm": 0.5, **options}
-        trainer = Classifier(**settings).fit(data, validation_data=data, quiet=True)
+        trainer = Classifier(**settings).fit(
+            data, validation_data=data, classes=["no", "yes"], quiet=True
+        )
     return [np.array(weight) for weight in trainer.net.weights], trainer.history[-1]
 
 
@@ -90,7 +92,7 @@ def test_a_trainer_learns_the_same_from_split_minibatches_of_any_size():
 
 def train(algo, replicas, **options):
     with using_replicas(replicas), agentlab.make_envs("CartPole-v1", 4) as envs:
-        agent = agentlab.make_agent(algo, envs, hidden=(16,), xla=False, **options)
+        agent = agentlab.make_agent(algo, envs, hidden=(16,), **options)
         agentlab.train(agent, envs, steps=256, quiet=True)
     return [np.array(weight) for weight in agent.net.weights]
 
