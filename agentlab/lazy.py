@@ -55,7 +55,7 @@ def _check_backend() -> None:
 
 
 def check_modules(what: str, packages: Mapping[str, str], extra: str) -> None:
-    """Raise ``AgentlabError`` if an optional module is missing, with the line that installs it.
+    """Raise ``AgentlabError`` with the command that installs them, if modules are missing.
 
     Args:
         what: what needs the modules.

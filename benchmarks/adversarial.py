@@ -15,7 +15,7 @@ BATCH, LATENT, RATE, BETA = 64, 100, 2e-4, 0.5
 
 
 def dcgan(meter: Meter) -> None:
-    """Train the networks of the class's defaults; a step is an image."""
+    """Train the default networks of ``DCGAN``; a step is an image."""
     from agentlab.unsupervised import DCGAN
 
     gan = DCGAN(batch_size=BATCH, epochs=FOREVER, validation_split=0.0, scored_samples=0)

@@ -3,7 +3,7 @@
     python benchmarks/boltzmann.py [--units 100] [--epochs 10] [--no-peer] [--classify]
 
 Prints the pseudo-likelihood of the test images, estimated by scikit-learn's formula for both, and
-the time of training: by the clock, and of all CPUs. ``--classify`` adds the test error of a
+the wall-clock and CPU time of training. ``--classify`` adds the test error of a
 logistic regression on the hidden units.
 """
 
@@ -67,7 +67,7 @@ def ours(x: Any, units: int, epochs: int) -> Any:
 
 
 def peer(x: Any, units: int, epochs: int) -> Any:
-    """Train by scikit-learn with the learning rate of its example on digits."""
+    """Train with scikit-learn, with the learning rate of its example on digits."""
     from sklearn.neural_network import BernoulliRBM
 
     return BernoulliRBM(units, learning_rate=0.06, n_iter=epochs, random_state=0).fit(flat(x))

@@ -30,7 +30,7 @@ OUR_PPO = {
     "decay_clip_range": False,
 }
 SB3_PPO = {**PPO, "n_steps": 256, "batch_size": 64}
-# Our presets for Atari games are the settings of the RL Zoo.
+# Our presets for Atari games have the hyperparameters of the RL Zoo.
 SB3_ATARI_PPO = {
     "n_steps": 128,
     "n_epochs": 4,

@@ -4,7 +4,7 @@
 
 Finished runs are skipped, interrupted runs are resumed, and missing runs are trained, one after
 another, each with the command shown in the tables. ``--write`` only writes the tables. A page
-none of whose runs is in the folder stays as it is.
+without any runs in the folder is left unchanged.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def unsupervised_page(runs: Path) -> str:
 def fits_page(title: str, file: str, works: Sequence[Fit], more: list[str], runs: Path) -> str:
     """Return a page in Markdown with a table of recipes.
 
-    The rows whose runs are not in the folder ``runs`` are copied from the previous page.
+    Rows without runs in the folder ``runs`` are copied from the previous page.
     """
     lines = [
         f"# {title}",
@@ -159,7 +159,7 @@ def fits_page(title: str, file: str, works: Sequence[Fit], more: list[str], runs
 
 
 def previous(file: str, start: str) -> str:
-    """Return the line of a page in ``DOCS`` with this start; empty if there is none."""
+    """Return the line of a page in ``DOCS`` that begins with ``start``; empty if there is none."""
     page = DOCS / file
     lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
     return next((line for line in lines if line.startswith(start)), "")

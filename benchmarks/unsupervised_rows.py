@@ -72,7 +72,7 @@ UNSUPERVISED = (
         "--recipe mnist-conv-denoising",
         1,
         "psnr",
-        "1 above the row before",
+        "1 above the previous row",
         plot="reconstructions.png",
     ),
     _Row("mnist-stacked", "--recipe mnist-stacked", 1, "mse", "0.006", plot="codes.png"),

@@ -1,4 +1,4 @@
-"""The documentation: its Python runs, page by page, its commands parse, and its links lead on."""
+"""The Python blocks of the documentation run, its commands parse, and its links lead to files."""
 
 import importlib.util
 import re
@@ -48,7 +48,7 @@ def test_every_link_of_a_page_leads_to_a_file(page):
             assert (page.parent / target).exists(), target
 
 
-def test_the_commands_of_the_pages_have_only_flags_that_exist(capsys):
+def test_the_commands_in_the_pages_have_only_existing_flags(capsys):
     wrong = []
     for page in [*PAGES, ROOT / "README.md"]:
         for words in commands(page.read_text(encoding="utf-8")):
@@ -59,7 +59,7 @@ def test_the_commands_of_the_pages_have_only_flags_that_exist(capsys):
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_a_command_with_a_flag_that_does_not_exist_is_found():
+def test_commands_with_unknown_flags_are_found():
     for line in (
         "agentlab train --algo ppo --gama 1",
         "agentlab fit --recipe mnist-cnn --n-epochs 2",

@@ -26,7 +26,7 @@ def has_images(options: NetworkOptions, encoding: Encoding) -> bool:
 def uses_xla(options: NetworkOptions, encoding: Encoding) -> bool:
     """Return whether to compile with XLA, which makes convolutions slower on a CPU.
 
-    It does not compile updates that are split among replicas.
+    XLA cannot compile updates that are split across replicas.
     """
     return options.xla and not has_images(options, encoding) and current_replicas() is None
 

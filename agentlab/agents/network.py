@@ -73,7 +73,7 @@ def make_q_network(
         actions: number of actions.
         n_outputs: number of outputs per action.
         seed: seeds the initial weights.
-        cosines: number of cosines that embed a fraction (IQN); 0 for none.
+        cosines: number of cosines that embed a quantile fraction (IQN); 0 for none.
     """
     arguments: dict[str, Any] = {}
     streams, hidden = options.dueling or options.noisy or cosines > 0, 0
@@ -140,14 +140,14 @@ def make_actor_network(
     seed: int,
     log_std_init: float | None = None,
 ) -> Any:
-    """Build a ``Headed``: a policy without a value function; or an ``SDEHeaded``.
+    """Build a policy without a value function: a ``Headed``, or an ``SDEHeaded`` for gSDE.
 
     Args:
         options: the network's options.
         encoding: the encoding of the observations.
         units: number of outputs.
         seed: seeds the initial weights.
-        log_std_init: initial logarithm of the standard deviations of gSDE; ``None`` without gSDE.
+        log_std_init: initial log standard deviation of gSDE; ``None`` without gSDE.
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
     arguments: dict[str, Any] = {"seed": seed + 200, "name": "net"}

@@ -48,13 +48,13 @@ class Minibatch(NamedTuple):
 
     Attributes:
         observations: as the replay buffer stores them; see ``Encoding.stored``.
-        actions: in [-1, 1], float32 ``[b, size]``; of discrete ones the indices, int32 ``[b]``.
+        actions: in [-1, 1], float32 ``[b, size]``; indices of discrete actions, int32 ``[b]``.
         returns: sums of ``n_step`` rewards, ``[b]``.
         next_observations: the observations to bootstrap from.
         discounts: factors of the bootstrapped values, ``[b]``; 0 where the episode terminated.
         noise: arrays of standard normal numbers, ``[b, size]`` each.
         seed: seed for dropout, int32 ``[2]``; ``()`` without dropout.
-        mask, next_mask: the actions allowed in the observations and the next ones, bool
+        mask, next_mask: the actions allowed in the current and next observations, bool
             ``[b, actions]``; ``()`` without action masks.
     """
 

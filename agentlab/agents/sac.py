@@ -1,4 +1,4 @@
-"""Soft actor-critic for continuous or discrete actions, with the critics of TQC or DroQ."""
+"""Soft actor-critic for continuous or discrete actions, optionally with TQC or DroQ critics."""
 
 from __future__ import annotations
 

@@ -27,18 +27,18 @@ from agentlab.lazy import tf
 
 Critics = Callable[[Any], Any]  # from actions to Q-values, both tensors
 Mask = npt.NDArray[np.bool_] | None
-TARGET_ENTROPY = 0.98  # of the largest entropy (Christodoulou 2019, section 4)
+TARGET_ENTROPY = 0.98  # fraction of the maximum entropy (Christodoulou 2019, section 4)
 
 
 class SoftPolicy(Protocol):
-    """What of SAC depends on the kind of actions.
+    """The parts of SAC that depend on the action space.
 
     Attributes:
         outputs: number of outputs of the policy's network.
         actions: converts actions to and from those of the environments.
-        noises: arrays of standard normal numbers per minibatch.
-        target_entropy: the default of the option.
-        components: what it saves, by name.
+        noises: number of arrays of standard normal noise per minibatch.
+        target_entropy: default of the option ``target_entropy``.
+        components: objects to save in checkpoints, by name.
     """
 
     outputs: int
@@ -50,13 +50,13 @@ class SoftPolicy(Protocol):
     def explore(
         self, actor: Any, inputs: Array, mask: Mask, learning: bool, rng: np.random.Generator
     ) -> Array:
-        """Sample actions for the environments; uniformly before ``learning``.
+        """Sample actions for the environments, uniformly before learning starts.
 
         Args:
             actor: the actor of the policy's network.
             inputs: encoded observations, ``[n, ...]``.
             mask: allowed actions, bool ``[n, actions]``, or ``None``.
-            learning: whether the random steps before learning are over.
+            learning: whether learning has started.
             rng: random number generator.
         """
 
@@ -64,10 +64,10 @@ class SoftPolicy(Protocol):
         """Return the greedy actions for the environments."""
 
     def best_tensor(self, outputs: Any, mask: Any) -> Any:
-        """Return ``best`` as a tensor."""
+        """Return the greedy actions as a tensor."""
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Start uncorrelated noise where an episode begins."""
+        """Reset the noise of environments in which an episode starts."""
 
     def evaluate(self, critics: Critics, outputs: Any, noise: Any, mask: Any) -> tuple[Any, Any]:
         """Return the critics' outputs and the log-probabilities ``[b]`` under the policy.

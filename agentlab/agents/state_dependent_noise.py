@@ -21,9 +21,9 @@ class SDEOptions(Options):
 
     use_sde: bool = option(False, "explore with noise that is a function of the state (gSDE)")
     sde_sample_freq: int = option(
-        -1, "steps after which gSDE samples a new function; -1 for one per episode", ge=-1
+        -1, "steps between samples of gSDE's noise matrix; -1 for one per episode", ge=-1
     )
-    log_std_init: float = option(-3.0, "initial logarithm of gSDE's standard deviations")
+    log_std_init: float = option(-3.0, "initial log standard deviation of gSDE")
 
     def check(self) -> None:
         """Check that the options are consistent."""
@@ -66,14 +66,14 @@ class StateDependentNoise:
             self._ages = np.full(len(features), -1)
         due = (self._ages < 0) | ((self._ages >= self.sample_freq) & (self.sample_freq > 0))
         if due.any():
-            fresh = rng.standard_normal((int(due.sum()), *deviations.shape), np.float32)
+            sampled = rng.standard_normal((int(due.sum()), *deviations.shape), np.float32)
             self._normal = self._normal.copy()  # a checkpoint may refer to the array
-            self._normal[due] = fresh
+            self._normal[due] = sampled
         self._ages = np.where(due, 0, self._ages) + 1
         return np.asarray((features[:, None, :] @ (deviations * self._normal))[:, 0])
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Sample new matrices where an episode begins."""
+        """Sample new matrices for environments in which an episode starts."""
         if len(episode_starts) == len(self._ages):
             self._ages = np.where(episode_starts, -1, self._ages)
 

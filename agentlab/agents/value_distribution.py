@@ -13,7 +13,7 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.training.losses import huber
 
-COSINES = 64  # that embed a fraction (Dabney et al. 2018b, section 4)
+COSINES = 64  # that embed a quantile fraction (Dabney et al. 2018b, section 4)
 Floats = npt.NDArray[np.float32]
 
 
@@ -22,7 +22,7 @@ class ValueDistribution(Protocol):
 
     Attributes:
         n_outputs: number of outputs per action.
-        cosines: number of cosines with which the network embeds fractions; 0 without fractions.
+        cosines: number of cosines that embed a quantile fraction in the network; 0 for none.
     """
 
     n_outputs: int
@@ -44,8 +44,8 @@ class ValueDistribution(Protocol):
             following: the target network's outputs for the next actions, ``[b, n_outputs]``.
             returns: discounted n-step sums of rewards, R, ``[b]``.
             discounts: discounts of the next state's return, Z; 0 if it is terminal, ``[b]``.
-            fractions: the fractions of the quantiles ``current``, ``[b, n_outputs]``, if the
-                network embeds fractions.
+            fractions: quantile fractions of ``current``, ``[b, n_outputs]``, if the network embeds
+                them.
 
         Returns:
             Losses and errors, ``[b]`` each; priorities are proportional to errors.
@@ -121,7 +121,7 @@ class Quantile:
 
     Args:
         n_atoms: number of quantiles.
-        cosines: number of cosines that embed a fraction (IQN); 0 for fixed fractions (QR-DQN).
+        cosines: number of cosines that embed a quantile fraction (IQN); 0 for fixed ones (QR-DQN).
     """
 
     def __init__(self, n_atoms: int, cosines: int = 0) -> None:

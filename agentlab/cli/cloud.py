@@ -1,4 +1,4 @@
-"""``agentlab cloud``: write a Dockerfile or a job file that trains in a container or a cloud."""
+"""``agentlab cloud``: write a Dockerfile or a job file to train in a container or the cloud."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.plan import fill
 from agentlab.runs.files import reporting
 
-DESCRIPTION = """Write a file that runs a command of agentlab on PLATFORM: docker, kubernetes,
-vertex (Google), azure or sagemaker (Amazon). The words after -- are the command:
+DESCRIPTION = """Write a file that runs an agentlab command on PLATFORM: docker, kubernetes,
+vertex (Google), azure or sagemaker (Amazon). The command follows --:
 
   agentlab cloud docker -- train --env CartPole --algo ppo
 
-The platform may end the job and start it again: SIGTERM saves a checkpoint, and the command resumes
-the run if there is one (--resume-or-start)."""
+The platform may preempt and restart the job: SIGTERM saves a checkpoint, and the restarted command
+resumes the run (--resume-or-start)."""
 
 
 @dataclass(frozen=True)
 class CloudOptions(Options):
     """Options of the job."""
 
-    out: str | None = option(None, "file to write; none for the platform's usual name")
+    out: str | None = option(None, "file to write; none for the platform's default name")
     overwrite: bool = option(False, "replace the file if it exists")
-    name: str | None = option(None, "name of the job and of the run; none for one by the command")
+    name: str | None = option(
+        None, "name of the job and of the run; none to derive it from the command"
+    )
     image: str = option("agentlab:latest", "container image, built from the Dockerfile")
-    cpus: int = option(4, "processors", ge=1, le=1_024)
-    memory: int = option(16, "memory in GB", ge=1, le=100_000)
-    gpus: int = option(0, "GPUs", ge=0, le=64)
+    cpus: int = option(4, "CPU cores", ge=1, le=1_024)
+    memory: int = option(16, "memory in GiB", ge=1, le=100_000)
+    gpus: int = option(0, "number of GPUs", ge=0, le=64)
     storage: str | None = option(
         None,
-        "what keeps the runs: a volume claim (kubernetes), gs://BUCKET (vertex), an azureml:// "
+        "where runs are stored: a volume claim (kubernetes), gs://BUCKET (vertex), an azureml:// "
         "path (azure) or s3://BUCKET (sagemaker)",
     )
     machine: str | None = option(
-        None, "type of machine (vertex, sagemaker) or name of the compute cluster (azure)"
+        None, "machine type (vertex, sagemaker) or name of the compute cluster (azure)"
     )
-    role: str | None = option(None, "ARN of the role that the job runs as (sagemaker)")
-    extras: tuple[str, ...] = option((), "agentlab's optional packages to install (docker)")
+    role: str | None = option(None, "ARN of the IAM role of the job (sagemaker)")
+    extras: tuple[str, ...] = option((), "extras of agentlab to install, such as mujoco (docker)")
 
 
 def run(words: list[str]) -> int:

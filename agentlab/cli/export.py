@@ -27,8 +27,8 @@ class ExportOptions(Options):
     )
     quantize: Quantize | None = option(
         None,
-        "LiteRT: none (float32), fp16 or dynamic (weights in 8 bits), or int8 or 16x8 (activations "
-        "in 8 or 16 bits too); without it, dynamic for agents, else none",
+        "LiteRT: none (float32), fp16 or dynamic (8-bit weights), or int8 or 16x8 (also 8- or "
+        "16-bit activations); default: dynamic for agents, else none",
     )
     out: str | None = option(None, "folder to write; none for one named after the run")
     overwrite: bool = option(False, "replace an earlier export in --out")

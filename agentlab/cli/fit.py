@@ -48,9 +48,9 @@ class Choice(Options):
     runs_dir: str = option("runs", "folder that contains the runs")
     resume: str | None = option(None, "resume the run in this folder")
     resume_or_start: bool = option(
-        False, "resume the run if its folder exists, else start it; for clusters that repeat jobs"
+        False, "resume the run if its folder exists, else start it; for clusters that restart jobs"
     )
-    track: Service | None = option(None, "send metrics to wandb or mlflow; none for neither")
+    track: Service | None = option(None, "log metrics to wandb or mlflow; none to disable")
     accept_edits: bool = option(
         False, "resume even if settings that cannot be changed were edited in config.json"
     )

@@ -13,12 +13,12 @@ from agentlab.experiments.plan import fill
 from agentlab.scale.launch import launch
 
 DESCRIPTION = """Run `agentlab fit ... --strategy multiworker` in several processes on this machine,
-or `--strategy ps` with parameter servers. The words after -- are the command:
+or `--strategy ps` with parameter servers. The command follows --:
 
   agentlab launch --workers 2 -- fit --recipe mnist-mlp --strategy multiworker
 
-The chief alone prints and writes the run. On several machines, start the command once on each, with
-the environment variable TF_CONFIG that names all machines, and the run folder on a shared disk."""
+Only the chief prints and writes the run. On several machines, start the command itself on each one,
+with an environment variable TF_CONFIG that lists them all, and the run folder on a shared disk."""
 COMMANDS = ("fit", "fit-unsupervised")
 
 
@@ -48,11 +48,11 @@ def check_command(command: list[str], wanted: Processes) -> None:
     """Raise ``AgentlabError`` unless several processes can run the command together."""
     if not command or command[0] not in COMMANDS:
         raise AgentlabError(
-            f"launch needs -- and a command that starts with {' or '.join(COMMANDS)}, such as "
+            f"launch needs a command after --, {' or '.join(COMMANDS)}, such as "
             "`agentlab launch --workers 2 -- fit --recipe mnist-mlp --strategy multiworker`"
         )
     if "--resume" in command or "--help" in command:
-        return  # the run knows its strategy
+        return  # the strategy is in the config of the run
     expected = "ps" if wanted.ps else "multiworker"
     pairs = zip(command, [*command[1:], ""], strict=True)
     if f"--strategy={expected}" not in command and ("--strategy", expected) not in {*pairs}:

@@ -95,12 +95,12 @@ def run(words: list[str]) -> int:
 
 
 def _check_used(trainer: Any, given: Mapping[str, Any]) -> None:
-    """Check that each option that the user has given has an effect on the trainer's predictions."""
+    """Check that each given option has an effect on the trainer's predictions."""
     methods = (trainer.format_prediction, trainer.tabulate)
     used = {name for method in methods for name in inspect.signature(method).parameters}
     for name in given:
         if name not in used:
-            raise AgentlabError(f"{flag_of(name)} has no effect on a {trainer.name}; leave it out")
+            raise AgentlabError(f"{flag_of(name)} has no effect on {trainer.name!r}; leave it out")
 
 
 def _as_csv(rows: list[list[str]]) -> str:

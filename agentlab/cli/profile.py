@@ -1,4 +1,4 @@
-"""``agentlab profile``: where the time of a call goes, by operation."""
+"""``agentlab profile``: the time and memory of each kind of operation in a call."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from agentlab.learner import load
 net_files: Any = LazyModule("agentlab.nets.files")
 
 DESCRIPTION = """Show the time and memory of each kind of operation in a call of the network of a
-run or of a .keras file (by TensorFlow's profiler), or of an .onnx file (by ONNX Runtime's)."""
+run or a .keras file (with TensorFlow's profiler) or an .onnx file (with ONNX Runtime's)."""
 
 
 @dataclass(frozen=True)
 class ProfileOptions(Options):
     """Options of the profile."""
 
-    batch: int = option(1, "examples in a call", ge=1, le=4_096)
-    calls: int = option(50, "calls to average", ge=1, le=10_000)
+    batch: int = option(1, "number of examples in a call", ge=1, le=4_096)
+    calls: int = option(50, "number of calls to average over", ge=1, le=10_000)
     time_steps: int | None = option(
         None, "time steps of a recurrent network with inputs of variable length", ge=1, le=10_000
     )
@@ -81,7 +81,7 @@ def table(found: Profile, batch: int) -> str:
         for row in rows
     ]
     note = (
-        f"{found.runtime}, batch {batch}: {found.call_ms:.4f} ms a call with the profiler, "
+        f"{found.runtime}, batch {batch}: {found.call_ms:.4f} ms per call with profiling, "
         f"{found.plain_ms:.4f} ms without; output: bytes that the operations write"
     )
     return "\n".join([*lines, "", note])

@@ -14,7 +14,7 @@ from agentlab.deploy.serving.server import serve
 from agentlab.deploy.serving.store import Store
 from agentlab.errors import AgentlabError, printable
 
-DESCRIPTION = """Serve exported models over HTTP, in the form of TensorFlow Serving's REST API.
+DESCRIPTION = """Serve exported models over HTTP, with TensorFlow Serving's REST API.
 FOLDER contains NAME/VERSION/ for each model, or is a single export."""
 TOKEN = "AGENTLAB_SERVE_TOKEN"
 LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -24,18 +24,18 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 class ServeOptions(Options):
     """Options of the server."""
 
-    port: int = option(8501, "TCP port; 0 for any that is free", ge=0, le=65_535)
-    host: str = option("127.0.0.1", "address to listen on; 0.0.0.0 for all networks")
+    port: int = option(8501, "TCP port; 0 for any free port", ge=0, le=65_535)
+    host: str = option("127.0.0.1", "address to listen on; 0.0.0.0 for all network interfaces")
     token: str | None = option(
         None,
-        "what clients must send as `Authorization: Bearer TOKEN`; without it, the value of the "
+        "bearer token that requests must contain; without it, the value of the "
         f"environment variable {TOKEN}, if it is set",
     )
     kept: int = option(1, "number of versions of each model to load, the newest ones", ge=1)
-    poll: float = option(2.0, "seconds between looks for new versions", gt=0)
-    max_body: int = option(32 << 20, "largest body of a request, in bytes", ge=1)
-    session_seconds: float = option(600.0, "seconds after which an unused session ends", gt=0)
-    max_sessions: int = option(10_000, "sessions of agents with memory, at most", ge=1)
+    poll: float = option(2.0, "seconds between checks for new versions", gt=0)
+    max_body: int = option(32 << 20, "maximum size of a request body in bytes", ge=1)
+    session_seconds: float = option(600.0, "seconds after which an idle session expires", gt=0)
+    max_sessions: int = option(10_000, "maximum number of sessions of recurrent agents", ge=1)
 
 
 def run(words: list[str]) -> int:
@@ -55,7 +55,7 @@ def run(words: list[str]) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("agentlab.serve").setLevel(logging.INFO)
     if token is None and options.host not in LOCAL:
-        show("warning", f"anyone who reaches {options.host} can use the models; see --token")
+        show("warning", f"anyone who can reach {options.host} can use the models; see --token")
     serve(folder, on_start=_announce, **{**vars(options), "token": token})
     print("stopped")
     return 0

@@ -1,4 +1,4 @@
-"""Codes of digits with leading zeros, such as zip codes: categories, not numbers."""
+"""Numeric codes with leading zeros, such as ZIP codes: categories, not numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def find_width(texts: Iterable[str]) -> int:
     """Return the number of digits of texts that are codes; 0 if they are not.
 
     Texts are codes if all have the same number of digits and nothing else, and one begins with a
-    zero. Words for a missing cell are ignored.
+    zero. Words that mark missing cells are ignored.
 
     >>> find_width(["00501", "10001", "unknown"]), find_width(["07", "123"])
     (5, 0)
@@ -34,15 +34,15 @@ def find_width(texts: Iterable[str]) -> int:
 
 
 def sample_widths(names: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[str, int]:
-    """Return the number of digits of the columns that may be codes, judging by a few rows.
+    """Return the number of digits of the columns that may be codes, inferred from a few rows.
 
     Args:
         names: the names of the columns.
         rows: the first rows below the header.
 
     Returns:
-        For each column with a leading zero 1, and for each whose cells all have the same number of
-        digits, 2 or more, this number.
+        1 for each column with a leading zero; else the number of digits, if it is the same in all
+        cells and 2 or more.
     """
     widths: dict[str, int] = {}
     for name, cells in zip(names, zip(*rows, strict=False), strict=False):
@@ -55,7 +55,7 @@ def sample_widths(names: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[s
 
 
 def padded(texts: npt.NDArray[Any], width: int) -> npt.NDArray[np.object_]:
-    """Return texts with the leading zeros that spreadsheets and pandas remove from codes.
+    """Restore the leading zeros that spreadsheets and pandas strip from codes.
 
     Args:
         texts: strings ``[n]``, NaN where missing.
@@ -72,15 +72,15 @@ def padded(texts: npt.NDArray[Any], width: int) -> npt.NDArray[np.object_]:
 
 
 def code_note(name: str, width: int) -> str:
-    """Return what the user is told about a column of codes."""
-    return f"codes of {width} digits with leading zeros (--kind {name}=number reads numbers)"
+    """Return the note to print about a column of codes."""
+    return f"{width}-digit codes with leading zeros (--kind {name}=number reads numbers)"
 
 
 def shorter(low: Mapping[str, float], widths: Mapping[str, int]) -> list[str]:
     """Return the columns of numbers that have fewer digits in some rows than in the first rows.
 
     Args:
-        low: the least number of each column.
+        low: the minimum of each column.
         widths: see ``sample_widths``.
     """
     return [name for name, width in widths.items() if low.get(name, np.inf) < 10 ** (width - 1)]

@@ -77,7 +77,7 @@ def fit_columns(
     numbers = _read_numbers(
         files, target, [name for name in kept if name not in texts], texts, parts_of
     )
-    # Their digits mean something else, so they are read again as texts.
+    # These are dates or codes rather than numbers, so they are read again as texts.
     written = {*numbers.dated, *shorter(numbers.low, files.widths)} - kinds.keys()
     if written:
         numbers.keep([name for name in numbers.names if name not in written])

@@ -181,7 +181,7 @@ def _padded(cells: Any, width: int) -> Any:
     """Return codes with all their leading zeros, see ``codes.padded``."""
     texts = tf.strings.strip(cells)
     digits = tf.strings.regex_full_match(texts, f"[0-9]{{1,{width}}}")
-    # Short texts are extended first, because a substring must lie within its text.
+    # Zeros are prepended first, because a substring must not exceed its text.
     zeros = tf.strings.join([tf.fill(tf.shape(texts), "0" * width), texts])
     return tf.where(digits, tf.strings.substr(zeros, -width, width), texts)
 

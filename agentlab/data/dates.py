@@ -177,9 +177,9 @@ def _all_read(texts: Sequence[str], form: str) -> bool:
 
 
 def _same_day(texts: Sequence[str]) -> bool | None:
-    """Return whether dates of several years are all of one day of the month if it comes first.
+    """Return whether the day comes first, for dates of several years on the same day of the month.
 
-    ``None`` if both or neither of the first two numbers are always the same.
+    ``None`` if both or neither of the first two numbers are the same in all dates.
     """
     first, second, years = map(
         set, zip(*(re.findall(r"\d+", text)[:3] for text in texts), strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-OBJECT = np.dtype(object)  # there is only one
+OBJECT = np.dtype(object)  # NumPy has only one instance
 
 
 def texts_only(frame: Any) -> Any:

@@ -47,7 +47,7 @@ def label_key(text: str, folded: bool) -> str:
     ('cat', '3')
     """
     text = text.strip()
-    text = text if text.isascii() else unicodedata.normalize("NFC", text)  # é in one character
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)  # é as one character
     if match := WHOLE.fullmatch(text):
         return match[1]
     return text.lower() if folded else text

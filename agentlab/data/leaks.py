@@ -1,4 +1,4 @@
-"""Columns that determine the target exactly, such as codes of its classes."""
+"""Target leakage: columns that determine the target exactly, such as codes of its classes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from agentlab.data.column import Column, Floats
 
-ROWS, CELLS = 10_000, 4_000_000  # limits of the training rows that are compared
-FEW = 20  # rows; with fewer, columns may fit the target by chance
-EXACT = 1e-10  # 1 - r² of two columns of numbers, of which one is computed from the other
+ROWS, CELLS = 10_000, 4_000_000  # maximum training rows and cells to compare
+FEW = 20  # minimum number of rows; in fewer, columns may fit the target by chance
+EXACT = 1e-10  # maximum 1 - r² of two numeric columns if one is computed from the other
 
 
 def compared_rows(inputs: int) -> int:
@@ -23,7 +23,7 @@ def compared_rows(inputs: int) -> int:
 def leak_notes(
     columns: Sequence[Column], inputs: Floats, targets: npt.NDArray[Any], classes: int
 ) -> list[str]:
-    """Return a line for the user about each column that has one value for each target.
+    """Return a note about each column that determines the target exactly.
 
     Args:
         columns: the columns of the table.

@@ -114,7 +114,7 @@ class NumberColumns:
 
     @property
     def low(self) -> dict[str, float]:
-        """The least whole number of each column of whole numbers that are not negative."""
+        """The minimum of each column of nonnegative whole numbers."""
         counted = np.flatnonzero(self._whole & (self._low >= 0))
         return {self.names[i]: float(self._low[i]) for i in counted}
 

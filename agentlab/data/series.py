@@ -40,7 +40,7 @@ class SeriesForm:
         time: the time index; ``None`` if the file has no times.
         group: the column that names the series; ``None`` for one series.
         missing: additional strings that are read as missing cells.
-        forms: how the numbers of the columns are written; empty infers it.
+        forms: the number formats of the columns; empty to infer them.
     """
 
     columns: tuple[str, ...]
@@ -134,7 +134,7 @@ def read_series(
         missing: additional strings that are read as missing cells.
         encoding: encoding of the file; ``None`` for that of its byte order mark, or UTF-8.
         kinds: ``dayfirst`` or ``monthfirst`` for the dates of a column, or ``drop``, by column.
-        known: the form of an earlier file; its formats of dates and numbers apply to this one.
+        known: the form of an earlier file, whose date and number formats are used.
 
     Raises:
         AgentlabError: for a text among numbers or times, with file, row and column; for irregular
@@ -211,7 +211,7 @@ def _dropped(kinds: Mapping[str, str]) -> set[str]:
         if kind not in ("dayfirst", "monthfirst", "drop"):
             raise AgentlabError(
                 f"--kind {name}={kind} is for tables; a series takes dayfirst, monthfirst or drop, "
-                "and --columns names its values"
+                "and --columns selects its values"
             )
     return {name for name, kind in kinds.items() if kind == "drop"}
 

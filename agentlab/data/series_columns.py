@@ -19,7 +19,7 @@ from agentlab.errors import AgentlabError
 
 Values = npt.NDArray[np.float64]
 YEARS = (1700, 2200)  # consecutive numbers in this range are years
-FEW = 12  # different texts; fewer may be names of days or months
+FEW = 12  # distinct texts; no more than these may be names of days or months
 SAMPLE = 2000  # distinct texts from which the form of numbers is inferred
 NAME = re.compile(
     r"(?i)(.*[\W_])?(time|times|timestamp|date|dates|datetime|day|days|month|week|year|years|hour|"
@@ -124,7 +124,7 @@ def find_time(
 
 
 def _refuse_unknown_times(files: CSVFiles, cells: Any, names: Sequence[str]) -> None:
-    """Raise an error for a column that is named like times, but is neither times nor numbers."""
+    """Raise an error for a column whose name suggests times, but not its cells."""
     for name in filter(NAME.fullmatch, names):
         texts = [str(text) for text in cells[name].dropna().unique()[:SAMPLE]]
         several = FEW < len(texts) > len(cells) / 2  # unlike names of days or seasons

@@ -70,7 +70,7 @@ def read_times(
         texts: the cells of a column.
         day_first: see ``find_dates``.
         order: see ``find_dates``.
-        known: the format of an earlier file of the same form, used if all texts are in it.
+        known: the format of an earlier file of the same form, used if all texts match it.
 
     Returns:
         Days since 1970 for dates, else the numbers themselves with the format ``number``.

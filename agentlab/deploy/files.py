@@ -19,9 +19,9 @@ from agentlab.runs.files import replacing, replacing_folder
 
 Format = Literal["litert", "onnx", "savedmodel"]
 Quantize = Literal["none", "fp16", "dynamic", "int8", "16x8"]
-CALIBRATED = ("int8", "16x8")  # with activations in integers, whose ranges examples show
+CALIBRATED = ("int8", "16x8")  # quantize activations too, in ranges that examples determine
 FORMATS: dict[str, str] = {"litert": ".tflite", "onnx": ".onnx", "savedmodel": ""}
-EXAMPLES = "examples.npz"  # beside a SavedModel that is converted
+EXAMPLES = "examples.npz"  # calibration inputs, beside the SavedModel to convert
 OPSET = 18  # of ONNX; ONNX Runtime 1.14 and later read it
 
 
@@ -54,19 +54,19 @@ def write_file(
         traced: the network.
         path: the file or folder; replaced if it exists.
         format: ``litert``, ``onnx`` or ``savedmodel``.
-        quantize: ``none``; or for LiteRT, ``fp16`` (weights in 16 bits), ``dynamic`` (weights in 8
-            bits, activations quantized while running), ``int8`` (both in 8 bits) or ``16x8``
-            (weights in 8, activations in 16 bits).
+        quantize: ``none``; or for LiteRT, ``fp16`` (16-bit weights), ``dynamic`` (8-bit weights,
+            activations quantized at run time), ``int8`` (8-bit weights and activations) or
+            ``16x8`` (8-bit weights, 16-bit activations).
         isolated: convert in a process of its own, since a converter may crash.
-        examples: inputs ``[n, ...]`` by name, from which ``int8`` and ``16x8`` take the ranges of
-            activations.
+        examples: calibration inputs ``[n, ...]`` by name, from which ``int8`` and ``16x8``
+            determine the ranges of activations.
 
     Raises:
         AgentlabError: for a network that cannot be converted, or a missing package.
     """
     check_format(format, quantize)
     if (quantize in CALIBRATED) != (examples is not None):
-        raise InvalidArgument(f"examples are needed for {' and '.join(CALIBRATED)}, and only there")
+        raise InvalidArgument(f"examples must be given for {' and '.join(CALIBRATED)} only")
     if format == "savedmodel":
         with replacing_folder(path) as folder:
             tf.saved_model.save(traced.module, str(folder), signatures=traced.module.serve)

@@ -12,7 +12,7 @@ NEEDED = {  # modules by format, and the packages that contain them
 
 
 def check_packages(format: str) -> None:
-    """Raise ``AgentlabError`` if a package of a format is missing.
+    """Raise ``AgentlabError`` if a package that a format needs is missing.
 
     Args:
         format: a key of ``NEEDED``.

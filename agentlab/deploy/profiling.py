@@ -1,4 +1,4 @@
-"""Where the time of a call goes: the operations of a network, by the profilers of the runtimes."""
+"""The time and memory of a network's operations, from the profilers of the runtimes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from agentlab.lazy import LazyModule, tf
 
 constants: Any = LazyModule("tensorflow.python.framework.convert_to_constants")
 LABEL = re.compile(r".* = (\w+)\(.*\).*", re.DOTALL)  # such as: dense/MatMul = MatMul(x, w)
-WARM_UP = 3  # calls before those that are measured
+WARM_UP = 3  # calls before the measurement
 OTHER = "(between operations)"
 
 
 @dataclass
 class Cost:
-    """The cost of the operations of one kind in one call.
+    """The cost of all operations of one type in a call.
 
     Attributes:
-        kind: their name.
-        count: number of them.
-        ms: their time, in milliseconds.
-        memory: bytes of their outputs.
+        kind: the type, such as ``MatMul``.
+        count: number of operations.
+        ms: total time in milliseconds.
+        memory: total size of their outputs in bytes.
     """
 
     kind: str
@@ -44,13 +44,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile of calls.
+    """The mean profile of several calls.
 
     Attributes:
-        costs: the costs of all kinds of operations in a call, the largest first; last, the time
-            in which none of them ran.
-        call_ms: the time of a call with the profiler.
-        plain_ms: the time of a call without it.
+        costs: the cost of each type of operation, most expensive first; last, the time between
+            operations.
+        call_ms: mean time of a call with profiling.
+        plain_ms: mean time of a call without profiling.
         runtime: the runtime whose profiler was used.
     """
 
@@ -61,30 +61,30 @@ class Profile:
 
     @property
     def operations_ms(self) -> float:
-        """The sum of the times of all operations in a call."""
+        """The total time of all operations in a call."""
         return sum(cost.ms for cost in self.costs if cost.kind != OTHER)
 
     def percent(self, cost: Cost) -> float:
-        """Return the percentage of a call's time; all of them sum to 100."""
+        """Return the percentage of a call's time; those of all costs sum to 100."""
         return 100 * cost.ms / sum(each.ms for each in self.costs)
 
 
 def profile_file(path: Path | str, batch: int = 1, calls: int = 50) -> Profile:
-    """Profile a ``.onnx`` file on one thread of ONNX Runtime.
+    """Profile an ``.onnx`` file in ONNX Runtime, on one thread.
 
     Args:
         path: the file.
         batch: number of random examples in a call.
-        calls: number of calls.
+        calls: number of calls to average over.
 
     Raises:
-        AgentlabError: for another or a damaged file, or a missing package.
+        AgentlabError: for a file of another format, a damaged file or a missing package.
     """
     path = Path(path)
     if path.suffix.lower() != ".onnx":
         raise AgentlabError(
             f"{path} must be the folder of a run, or a .keras or .onnx file; other runtimes have "
-            "no profiler that reports operations"
+            "no profiler of operations"
         )
     check_packages("onnx")
     opened = open_file(path)
@@ -119,10 +119,10 @@ def profile_model(traced: Traced, batch: int = 1, calls: int = 50) -> Profile:
     Args:
         traced: the network.
         batch: number of random examples in a call.
-        calls: number of calls.
+        calls: number of calls to average over.
 
     Raises:
-        AgentlabError: for a network that TensorFlow cannot profile, such as one with strings.
+        AgentlabError: for a network that TensorFlow cannot profile, such as one with string inputs.
     """
     v1 = tf.compat.v1
     given = random_inputs(traced.inputs, batch)
@@ -132,7 +132,7 @@ def profile_model(traced: Traced, batch: int = 1, calls: int = 50) -> Profile:
         raise AgentlabError(f"the network cannot be profiled: {text_of(error)[:200]}") from error
     names = {each.name.split(":")[0]: each.name for each in frozen.inputs}
     feed = {names[name]: value for name, value in given.items()}
-    # A session on one thread, since times of operations that overlap do not sum to the call's.
+    # One thread, since the times of overlapping operations do not sum to the time of the call.
     config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     config.use_per_session_threads = True
     options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
@@ -164,7 +164,7 @@ def _time(call: Callable[[], Any], calls: int) -> float:
 
 
 def _profile(events: Any, calls: int, call_ms: float, plain_ms: float, runtime: str) -> Profile:
-    """Sum events (kind, milliseconds, bytes) of several calls by kind."""
+    """Average the events (kind, milliseconds, bytes) of several calls by kind."""
     costs: dict[str, Cost] = {}
     for kind, ms, memory in events:
         cost = costs.setdefault(kind, Cost(kind))
@@ -177,7 +177,7 @@ def _profile(events: Any, calls: int, call_ms: float, plain_ms: float, runtime: 
 
 
 def _tensorflow_events(stats: Any) -> Iterator[tuple[str, float, int]]:
-    """Yield kind, milliseconds and bytes of the outputs of each operation of a call."""
+    """Yield the kind, milliseconds and output bytes of each operation in a call."""
     for device in stats.dev_stats:
         for node in device.node_stats:
             label = LABEL.fullmatch(node.timeline_label)

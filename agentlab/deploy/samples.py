@@ -9,8 +9,8 @@ import numpy as np
 
 from agentlab.deploy.signature import TensorInfo, Tensors
 
-VOCABULARY = 10  # random ids are smaller
-OPEN = 10  # size of axes that can have any
+VOCABULARY = 10  # exclusive upper bound of random ids
+OPEN = 10  # size of axes of variable length
 
 
 def random_inputs(
@@ -19,13 +19,13 @@ def random_inputs(
     ids: int = VOCABULARY,
     scales: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> Tensors:
-    """Return random inputs: normal numbers, bytes, small ids and empty texts.
+    """Return random inputs: normally distributed floats, bytes, small ids and empty strings.
 
     Args:
         infos: the inputs.
         n: number of examples.
-        ids: number of different ids.
-        scales: mean and standard deviation of numbers by input; 0 and 1 without.
+        ids: number of distinct ids.
+        scales: mean and standard deviation of float inputs by name; 0 and 1 by default.
     """
     rng, inputs = np.random.default_rng(0), {}
     for info in infos:

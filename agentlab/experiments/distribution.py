@@ -1,4 +1,4 @@
-"""Runs of trainers whose minibatches are split among devices or processes."""
+"""Runs of trainers whose minibatches are split across devices or processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def splitting(strategy: str | None, trainer: str) -> Iterator[None]:
         if not plain or cls.component_names != Trainer.component_names:
             raise InvalidArgument(
                 f"strategy={strategy!r} is not supported by {trainer!r}, whose training step is "
-                "more than one gradient step on independent examples; leave out --strategy"
+                "not a single gradient step on independent examples; leave out --strategy"
             )
     with distributed(strategy):
         yield

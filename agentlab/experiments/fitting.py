@@ -18,6 +18,6 @@ class Fitting(Options):
     )
     strategy: Literal["mirrored", "multiworker", "ps"] | None = option(
         None,
-        "split batches among GPUs (mirrored), processes (multiworker) or workers with parameter "
-        "servers (ps); see `agentlab launch`",
+        "split minibatches across GPUs (mirrored), processes (multiworker) or workers with "
+        "parameter servers (ps); see `agentlab launch`",
     )

@@ -1,4 +1,4 @@
-"""One call that starts a run, or resumes it if it was started before."""
+"""Start a run, or resume it if it was started before."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def resume_or_start(
 ) -> Any:
     """Resume the run of a plan if its folder exists, else start it.
 
-    A cluster that repeats the same command after each interruption completes the run. A run that
-    has finished is left as it is.
+    A cluster that restarts the same command after each interruption thus completes the run. A
+    finished run is left as it is.
 
     Args:
         plan: the settings of the run.

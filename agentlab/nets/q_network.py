@@ -33,7 +33,7 @@ class QNetwork(keras.Model):  # type: ignore[misc]
         dueling: whether to use a stream for the value and one for the advantages.
         noisy: whether the layers of the streams are ``NoisyDense``.
         seed: seed of the initial weights of the streams.
-        cosines: number of cosines that embed a fraction; 0 for outputs without fractions.
+        cosines: number of cosines that embed a quantile fraction; 0 for none.
 
     >>> import numpy as np
     >>> from agentlab.nets import make_torso

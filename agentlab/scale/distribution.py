@@ -1,4 +1,4 @@
-"""Strategies that split every minibatch among devices or processes, by ``tf.distribute``."""
+"""Strategies that split every minibatch across devices or processes, with ``tf.distribute``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LAUNCH = "`agentlab launch --workers 2 -- fit ...` sets it for processes on one 
 
 @contextmanager
 def distributed(strategy: str | None, devices: Sequence[str] | None = None) -> Iterator[None]:
-    """Split the minibatches of every learner that is created within among several replicas.
+    """Split minibatches across replicas, for every learner that is created in this context.
 
     Gradients and metrics are means over the whole minibatch, so the results equal those of one
-    process up to rounding, and repeat bit for bit with the same replicas. ::
+    process up to rounding, and are reproducible bit for bit with the same replicas. ::
 
         with distributed("mirrored"):
             agent = agentlab.make_agent("dqn", envs)
@@ -37,7 +37,7 @@ def distributed(strategy: str | None, devices: Sequence[str] | None = None) -> I
 
     Raises:
         InvalidArgument: for an unknown strategy.
-        AgentlabError: if ``TF_CONFIG`` is missing or does not fit.
+        AgentlabError: if ``TF_CONFIG`` is missing or does not match the strategy.
     """
     if strategy is None:
         yield
@@ -67,7 +67,7 @@ def distributed(strategy: str | None, devices: Sequence[str] | None = None) -> I
 
 
 def serve() -> NoReturn:
-    """Serve computations or variables to the chief until this process is ended."""
+    """Serve computations or variables to the chief until this process is terminated."""
     with without_banners():
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         server = tf.distribute.Server(
@@ -98,7 +98,7 @@ def _parameter_servers(task: Task) -> Iterator[None]:
         with tf.device(f"/job:ps/task:{next(servers)}/device:CPU:0"):
             return create(**options)
 
-    # Not the strategy's scope, in which optimizers work in scheduled functions alone.
+    # Not in the strategy's scope, where optimizers work only in scheduled functions.
     replicas: Replicas = ScheduledReplicas(coordinator, len(task.cluster["worker"]))
     with tf.variable_creator_scope(on_server), using_replicas(replicas):
         yield
@@ -107,8 +107,8 @@ def _parameter_servers(task: Task) -> Iterator[None]:
 class ScheduledReplicas:
     """The workers of a ``ClusterCoordinator``, which compute the gradients of each minibatch.
 
-    The chief waits for all of them and makes the optimizer's step on the parameter servers. If a
-    worker ends, its part is computed again by another.
+    The chief waits for all of them, and updates the variables on the parameter servers. If a worker
+    fails, another one recomputes its part.
 
     Args:
         coordinator: a ``ClusterCoordinator``.
@@ -132,7 +132,7 @@ class ScheduledReplicas:
         return tf.add_n([part.fetch() for part in parts])
 
     def _compiled(self, function: Callable[[Any, int], Any], replica: int, batch: Any) -> Any:
-        """Return the compiled function of a replica's part of minibatches of any size."""
+        """Return the compiled function of a replica, for minibatches of any size."""
         shapes = [tuple(tensor.shape[1:]) for tensor in tf.nest.flatten(batch)]
         key = (function, replica, str(shapes))
         if key not in self._functions:

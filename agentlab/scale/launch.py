@@ -1,4 +1,4 @@
-"""Processes of one training on this machine, each with its own ``TF_CONFIG``."""
+"""Launch the processes of a distributed run on this machine, each with its ``TF_CONFIG``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from agentlab.errors import AgentlabError
 from agentlab.import_path import python_command
 from agentlab.runs.task import VARIABLE
 
-PATIENCE = 20.0  # seconds that processes have to end by themselves after another has ended
-POLL = 0.2  # seconds between looks at the processes
+PATIENCE = 20.0  # seconds to wait for processes to exit after another has exited
+POLL = 0.2  # seconds between checks of the processes
 
 
 @dataclass
@@ -33,8 +33,8 @@ class Process:
         """How the process ended, in words."""
         code = self.child.poll()
         if code is not None and code < 0:
-            return f"{self.name} was ended by {signal.Signals(-code).name}"
-        return f"{self.name} ended with exit code {code}"
+            return f"{self.name} was killed by {signal.Signals(-code).name}"
+        return f"{self.name} exited with code {code}"
 
 
 def launch(
@@ -45,17 +45,20 @@ def launch(
 ) -> int:
     """Run an agentlab command in several processes, and return the exit code.
 
-    The output of the first process, the chief, is shown, and the errors of all. If a worker ends
-    early, the others end too, unless parameter servers make it dispensable.
+    The standard output of the first process, the chief, is shown, and the standard error of all. If
+    a worker exits early, the run stops; with parameter servers, the other workers continue.
 
     Args:
-        words: the words of the command, such as ``["fit", "--recipe", "mnist-mlp"]``.
-        workers: number of processes that train. With servers, there is a chief besides.
+        words: command line arguments, such as ``["fit", "--recipe", "mnist-mlp"]``.
+        workers: number of processes that train; with parameter servers, in addition to the chief.
         servers: number of parameter servers.
-        report: called with a sentence about a process that ended early.
+        report: called with a sentence about a worker that exited early.
 
     Returns:
-        The exit code of the chief, or 2 if another process ended early.
+        The exit code of the chief.
+
+    Raises:
+        AgentlabError: if a process that training needs exited early.
     """
     count = {"worker": workers} if not servers else {"chief": 1, "worker": workers, "ps": servers}
     cluster = addresses(count)
@@ -96,7 +99,7 @@ def _started(
         env={**os.environ, VARIABLE: json.dumps(task)},
         stdin=subprocess.DEVNULL,
         stdout=None if first else subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C reaches the chief alone, which saves and ends the training
+        start_new_session=True,  # Ctrl-C reaches only the chief, which saves and stops
     )
     try:
         yield child
@@ -123,16 +126,16 @@ def _forwarded(chief: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _watch(processes: list[Process], survive: bool, report: Callable[[str], None]) -> int:
-    """Wait for the chief, or for a process without which training cannot go on."""
+    """Wait until the chief exits, or a process that training needs."""
     chief, others = processes[0], processes[1:]
     spare = [process for process in others if survive and process.name.startswith("worker")]
     needed = [process for process in others if process not in spare]
     while chief.child.poll() is None:
         for process in [process for process in spare if process.child.poll() is not None]:
-            report(f"{process.ending}; the other workers do its part")
+            report(f"{process.ending}; the other workers take over")
             spare.remove(process)
         if survive and not spare:
-            raise AgentlabError("all workers ended, so training stopped; resume with --resume")
+            raise AgentlabError("all workers exited, so training stopped; resume with --resume")
         lost = next((process for process in needed if process.child.poll() is not None), None)
         if lost is not None:
             _wait([chief, *needed])

@@ -162,7 +162,7 @@ class CapsuleClassifier(Classifier):
             classes: indices of the classes, int ``[n]``; ``None`` for the predicted ones.
 
         Returns:
-            uint8 images if those of training were, else float32 images.
+            uint8 images if the training images were uint8, else float32 images.
         """
         capsules = self.capsules(x)
         chosen = np.linalg.norm(capsules, axis=-1).argmax(-1) if classes is None else classes

@@ -1,4 +1,4 @@
-"""Gradients of a minibatch that is split among replicas: several devices, or processes."""
+"""Gradients of a minibatch that is split across replicas: several devices or processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Replicas(Protocol):
     Attributes:
         count: number of replicas.
         compiled: whether ``summed`` can be called inside a ``tf.function``.
-        remote: whether other processes take part, which may end.
+        remote: whether other processes take part, which may fail.
     """
 
     count: int
@@ -33,7 +33,7 @@ class _Current:
 
 @contextmanager
 def using_replicas(replicas: Replicas | None) -> Iterator[None]:
-    """Make every ``Update`` that is created within split its minibatches among ``replicas``."""
+    """Split the minibatches of every ``Update`` that is created in this context."""
     before, _Current.replicas = _Current.replicas, replicas
     try:
         yield
@@ -50,7 +50,7 @@ class StrategyReplicas:
     """The replicas of a ``tf.distribute`` strategy, whose variables are on the first device.
 
     Each replica computes the gradient of its part of a minibatch. The gradients are summed by one
-    collective operation, and the optimizer's step is made once in every process.
+    collective operation, and each process applies the optimizer step once.
 
     Args:
         strategy: a ``MirroredStrategy`` or a ``MultiWorkerMirroredStrategy``.
@@ -75,10 +75,10 @@ class StrategyReplicas:
 
 
 class SplitGradients:
-    """The gradients and metrics of a minibatch that is split among replicas.
+    """The gradients and metrics of a minibatch that is split across replicas.
 
-    They are means over the whole minibatch, as without replicas: each replica's part counts by the
-    number of its examples, or by ``Loss.weight``.
+    They are means over the whole minibatch, as without replicas: each replica's part is weighted by
+    its number of examples, or by ``Loss.weight``.
 
     Args:
         replicas: the replicas.
@@ -121,7 +121,7 @@ class SplitGradients:
         return found, means, kept if self._keeps else None
 
     def _part(self, whole: Any, replica: int) -> Any:
-        """Return a replica's summands as one vector, so that a single operation sums all."""
+        """Return a replica's terms as one vector, so that a single operation sums them all."""
         count = self._replicas.count
         before = [tf.convert_to_tensor(variable) for variable in self._moving]
         gradients, found = self._gradients_of(*part_of(whole, replica, count))
@@ -150,13 +150,13 @@ def check_rows(spec: Any, replicas: Replicas) -> None:
         replicas: the replicas.
 
     Raises:
-        InvalidArgument: if the number of examples is not a multiple of that of replicas.
+        InvalidArgument: if the number of examples is not a multiple of the number of replicas.
     """
     rows = tf.nest.flatten(spec)[0].shape[0]
     if rows is not None and rows % replicas.count:
         raise InvalidArgument(
             f"a minibatch of {rows} examples cannot be divided among {replicas.count} replicas; "
-            "change the size of minibatches to a multiple of them"
+            "choose a minibatch size that is a multiple of the number of replicas"
         )
 
 
@@ -191,7 +191,7 @@ def part_of(batch: Any, replica: int, count: int) -> Any:
 
 
 def _rows(batch: Any, replica: int, count: int) -> tuple[Any, Any, Any]:
-    """Return the first row of a replica's part, the row after its last, and the number of all."""
+    """Return the first row of a replica's part, the row after its last, and the row count."""
     size = tf.shape(tf.nest.flatten(batch)[0])[0]
     return size * replica // count, size * (replica + 1) // count, size
 
@@ -214,7 +214,7 @@ def _unpacked(vector: Any, like: Sequence[Any]) -> list[Any]:
 
 @contextmanager
 def reporting_lost_workers() -> Iterator[None]:
-    """Report the failure of a collective operation because another process ended.
+    """Report that a collective operation failed because another process exited.
 
     Raises:
         AgentlabError: in place of TensorFlow's error.
@@ -229,6 +229,5 @@ def reporting_lost_workers() -> Iterator[None]:
         tf.errors.InternalError,
     ) as error:
         raise AgentlabError(
-            "another worker ended, so this one cannot train on; start all workers again with "
-            "--resume"
+            "another worker exited, so this one cannot continue; restart all workers with --resume"
         ) from error

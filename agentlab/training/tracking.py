@@ -22,13 +22,13 @@ from agentlab.training.callbacks import Callback
 Service = Literal["wandb", "mlflow"]
 FILE = "tracking.json"  # in the run's folder: the ids that a resumed run continues
 PROJECT = "agentlab"
-PATIENCE = 60  # seconds to wait at the end for what was not sent yet
+PATIENCE = 60  # seconds to wait for unsent metrics at the end of training
 
 
 class TrackingCallback(Callback):
-    """Sends settings and metrics to an experiment tracker, in a thread of its own.
+    """Logs settings and metrics to an experiment tracker, in a separate thread.
 
-    If the tracker fails or hangs, a warning is printed, and training goes on without it. The
+    If the tracker fails or hangs, a warning is printed, and training continues without it. The
     service's own environment variables apply, such as ``WANDB_MODE=offline`` or
     ``MLFLOW_TRACKING_URI``.
 
@@ -57,7 +57,7 @@ class TrackingCallback(Callback):
 
     def on_start(self, learner: Learner, run: Run | None) -> None:
         if run is None:
-            self._failure = "a training without a run is not tracked"
+            self._failure = "only training that saves a run can be tracked"
         self._warn()
         if run is None:
             return
@@ -94,7 +94,7 @@ class TrackingCallback(Callback):
         self._warn()
 
     def _work(self) -> None:
-        """Make the calls one after the other, until one fails."""
+        """Make the queued calls in order, until one fails."""
         while (call := self._calls.get()) is not None:
             if self._failure is None:
                 try:

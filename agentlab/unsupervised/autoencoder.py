@@ -21,7 +21,7 @@ from agentlab.training.stages import Stage
 from agentlab.unsupervised.corruption import Noise, corrupt
 from agentlab.unsupervised.reconstructing import Reconstructing
 
-DARK = 0.01  # the least mean square of an image's pixels that its error is divided by
+DARK = 0.01  # minimum mean square of an image by which its error is divided
 
 
 @dataclass(frozen=True)
@@ -195,9 +195,9 @@ class Autoencoder(Reconstructing):
     def scores_of(self, inputs: Array) -> Array:
         """Return the squared error of each input's reconstruction, float32 ``[n]``.
 
-        For images it is divided by the mean square of the pixels, since the error of an image grows
-        with what is drawn in it: digits of thick strokes would look less familiar than other
-        characters of thin ones.
+        For images it is divided by the mean square of the pixels, since the error grows with the
+        area of bright pixels: digits with thick strokes would score higher than unknown characters
+        with thin ones.
         """
 
         def errors(inputs: Any) -> Any:

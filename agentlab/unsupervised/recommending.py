@@ -85,7 +85,7 @@ class Recommending:
     def recommend(self, user: Any, top: int = 10) -> Ranking:
         """Return the unrated items with the highest predicted ratings for a user.
 
-        Items of held-out ratings are rated too.
+        Items with held-out ratings count as rated.
 
         Args:
             user: the user's id.

@@ -85,7 +85,7 @@ def test_forbidden_actions_have_no_value_probability_or_gradient():
     assert policy.best(outputs.numpy(), mask.numpy())[0] in (0, 1)
 
 
-def test_the_target_entropy_is_98_percent_of_that_of_uniform_actions():
+def test_the_target_entropy_is_98_percent_of_the_maximum_entropy():
     assert discrete()[0].target_entropy == pytest.approx(0.98 * math.log(2))
     assert discrete(target_entropy=0.1)[0].target_entropy == 0.1
 
@@ -112,6 +112,6 @@ def test_sac_learns_discrete_actions():
         ({"n_quantiles": 25}, "n_quantiles=25 needs continuous actions"),
     ],
 )
-def test_options_of_continuous_actions_are_refused(options, says):
+def test_options_for_continuous_actions_are_refused(options, says):
     with pytest.raises(AgentlabError, match=says):
         discrete(**options)

@@ -79,7 +79,7 @@ def test_actors_compute_what_the_network_does():
         np.testing.assert_allclose(actor.deviations, tf.exp(net.log_std), rtol=1e-6)
 
 
-def test_sac_learns_with_gsde_and_repeats_itself():
+def test_sac_learns_with_gsde_reproducibly():
     means = []
     for _ in range(2):
         agentlab.runs.seed_everything(0)

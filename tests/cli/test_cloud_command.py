@@ -1,4 +1,4 @@
-"""`agentlab cloud`: files for containers and clouds, whose command may be repeated."""
+"""`agentlab cloud`: files for containers and clouds, whose command may be restarted."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ PLATFORMS = {  # the flags that each needs, and the file that it writes
 
 
 def command_in(platform, text):
-    """The words of agentlab's command in a file."""
+    """Return the agentlab command line arguments in a file."""
     if platform == "docker":
         lines = text.splitlines()
         return json.loads(next(line for line in lines if line.startswith("CMD ")).split(" ", 1)[1])
@@ -33,7 +33,7 @@ def command_in(platform, text):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_the_command_is_the_users_and_may_be_repeated(call, tmp_path, platform):
+def test_the_command_is_the_users_and_can_be_restarted(call, tmp_path, platform):
     flags, file = PLATFORMS[platform]
     result = call(f"cloud {platform} {flags} -- {TRAIN}")
     assert result.code == 0 and file in result.out
@@ -43,7 +43,7 @@ def test_the_command_is_the_users_and_may_be_repeated(call, tmp_path, platform):
     assert words[-1] == "--resume-or-start"
 
 
-def test_words_with_spaces_quotes_and_dollars_reach_the_command(call, tmp_path):
+def test_arguments_with_spaces_quotes_and_dollars_are_passed_unchanged(call, tmp_path):
     awkward = ["fit", "--csv", "my data.csv", "--target", 'a"b', "--name", "x$(HOME)y"]
     for platform, (flags, file) in PLATFORMS.items():
         assert call(["cloud", platform, *flags.split(), "--", *awkward]).code == 0
@@ -52,14 +52,14 @@ def test_words_with_spaces_quotes_and_dollars_reach_the_command(call, tmp_path):
         assert words[:7] == expected
 
 
-def test_a_file_is_never_overwritten_without_being_told_to(call, refused, tmp_path):
+def test_a_file_is_overwritten_only_on_request(call, refused, tmp_path):
     (tmp_path / "Dockerfile").write_text("mine")
     refused(f"cloud docker -- {TRAIN}", "out='Dockerfile' already exists", "--overwrite")
     assert (tmp_path / "Dockerfile").read_text() == "mine"
     assert call(f"cloud docker --overwrite --out Dockerfile -- {TRAIN}").code == 0
 
 
-def test_what_a_platform_needs_is_named(refused):
+def test_missing_options_of_a_platform_are_named(refused):
     refused(f"cloud mars -- {TRAIN}", "PLATFORM='mars'", "docker, kubernetes, vertex")
     refused(f"cloud vertex -- {TRAIN}", "--storage is missing", "gs://BUCKET")
     refused(f"cloud azure -- {TRAIN}", "--machine is missing")
@@ -67,9 +67,9 @@ def test_what_a_platform_needs_is_named(refused):
     refused(f"cloud sagemaker --storage b --role r -- {TRAIN}", "storage='b' must be an S3")
 
 
-def test_a_command_that_cannot_be_repeated_is_refused(refused):
-    refused("cloud docker", "cloud needs -- and a command")
-    refused("cloud docker -- play runs/x", "starts with train")
+def test_a_command_that_cannot_be_restarted_is_refused(refused):
+    refused("cloud docker", "cloud needs a command after --")
+    refused("cloud docker -- play runs/x", "one of train, fit")
     refused("cloud docker -- train --resume runs/x", "leave out --resume")
     refused(f"cloud docker -- {TRAIN} --seeds 3", "leave out --seeds")
 

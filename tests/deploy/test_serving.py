@@ -1,4 +1,4 @@
-"""``agentlab serve`` answers like TensorFlow Serving, and loses no request when versions change."""
+"""``agentlab serve`` answers like TensorFlow Serving, and drops no request when versions change."""
 
 import asyncio
 import importlib.util
@@ -61,7 +61,7 @@ def write_model(folder, scale=1.0, classes=("cat", "dog", "bird")):
 
 
 def write_agent(folder):
-    """Write an agent whose memory counts its steps: the action is 1 from the third step on."""
+    """Write an agent whose state counts its steps: the action is 1 from the third step on."""
     folder.mkdir(parents=True)
     nodes = [
         helper.make_node("Add", ["state_0", "one"], ["next_state_0"]),
@@ -170,7 +170,7 @@ def examples(n, seed=0):
     return np.random.default_rng(seed).normal(size=(n, SIZE)).astype(np.float32)
 
 
-def test_predictions_have_the_form_of_tensorflow_serving(served, folder):
+def test_predictions_have_the_format_of_tensorflow_serving(served, folder):
     x = examples(5)
     expected = RowRunner(folder / "pets/3/model.onnx")({"x": x})["probabilities"].tolist()
     for path in ("/v1/models/pets:predict", "/v1/models/pets/versions/3:predict"):
@@ -213,7 +213,7 @@ def test_metrics_count_requests_in_prometheus_text(served):
     assert all(float(value) >= 0 for value in values)
 
 
-def test_a_session_keeps_the_memory_of_an_agent(served):
+def test_a_session_keeps_the_recurrent_state_of_an_agent(served):
     def act(session, **more):
         body = {"session": session, "observation": [1, 2], **more}
         code, answer = served.call("/v1/models/player:act", body)
@@ -340,7 +340,7 @@ def test_requests_of_many_clients_are_batched_and_equal_single_ones(served):
     assert version.batches - before <= 200
 
 
-def test_what_waits_is_run_together_without_waiting_for_more():
+def test_waiting_requests_form_a_batch_that_does_not_wait_for_more():
     sizes, gate = [], threading.Event()
 
     def run(inputs):
@@ -365,7 +365,7 @@ def test_what_waits_is_run_together_without_waiting_for_more():
     assert sizes == [1, 3, 1, 1, 1]
 
 
-def test_no_request_is_lost_when_versions_change_under_load(tmp_path):
+def test_no_request_is_dropped_when_versions_change_under_load(tmp_path):
     weights = {1: write_model(tmp_path / "models/pets/1")}
     served, stop, answers = Served(tmp_path / "models"), threading.Event(), []
     x = examples(1)[0]
@@ -397,7 +397,7 @@ def test_no_request_is_lost_when_versions_change_under_load(tmp_path):
     assert served.store.swaps == 4
 
 
-def test_a_session_ends_on_the_version_on_which_it_began(tmp_path):
+def test_a_session_stays_with_its_version(tmp_path):
     write_agent(tmp_path / "models/player/1")
     served = Served(tmp_path / "models")
 
@@ -419,7 +419,7 @@ def test_a_session_ends_on_the_version_on_which_it_began(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no card", "other outputs"])
-def test_a_damaged_version_does_not_replace_the_one_before(tmp_path, damage):
+def test_a_damaged_version_does_not_replace_the_previous_one(tmp_path, damage):
     write_model(tmp_path / "pets/1")
     store = open_store(tmp_path)
     new = tmp_path / "pets/2"
@@ -453,7 +453,7 @@ def test_folders_without_models_are_refused(tmp_path):
         open_store(tmp_path)
 
 
-def test_batches_are_padded_only_if_more_than_half_is_used():
+def test_batches_are_padded_only_if_more_than_half_full():
     for rows in range(1, 60):
         left, sizes = rows, []
         while left > 0:

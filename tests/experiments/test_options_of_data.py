@@ -67,7 +67,7 @@ class Recorded(Source):
     [("csv", ""), ("images", ""), ("text", ""), ("series", ""), ("pairs", "")]
     + [("images", "autoencoder"), ("csv", "autoencoder"), ("ratings", "ratings_rbm")],
 )
-def test_loading_reads_the_options_that_are_said_to_apply_and_no_others(data, own, trainer):
+def test_loading_reads_exactly_the_options_that_apply(data, own, trainer):
     source = Recorded(**{own: data[own]}, target="y" if own == "csv" else None)
     read = object.__getattribute__(source, "__dict__")["read"]
     read.clear()  # the constructor checks all options

@@ -1,4 +1,4 @@
-"""One command that a cluster may repeat completes a run."""
+"""A command that a cluster restarts completes its run."""
 
 import pytest
 
@@ -20,7 +20,7 @@ class Interrupt(Callback):
             raise KeyboardInterrupt
 
 
-def test_the_repeated_command_completes_an_interrupted_run(tmp_path):
+def test_the_restarted_command_completes_an_interrupted_run(tmp_path):
     first = resume_or_start(plan(), tmp_path / "killed", callbacks=[Interrupt()])
     assert first.interrupted
     result = resume_or_start(plan(), tmp_path / "killed")
@@ -40,7 +40,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     assert resume_or_start(plan(steps=500), tmp_path).steps == 500
 
 
-def test_a_folder_that_is_empty_is_used(tmp_path):
+def test_an_empty_folder_is_used(tmp_path):
     (tmp_path / "run").mkdir()
     assert resume_or_start(plan(), tmp_path, "run").path == tmp_path / "run"
 

@@ -1,4 +1,4 @@
-"""The task of a process in a cluster, and the run of one that does not write."""
+"""The task of a process in a cluster, and the runs of processes that do not write."""
 
 import json
 

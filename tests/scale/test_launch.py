@@ -29,7 +29,7 @@ def test_addresses_differ():
 
 
 def scripted(monkeypatch, **behavior):
-    """Make every task run Python code of its own instead of agentlab."""
+    """Make each task run its own Python code instead of agentlab."""
     choose = "import json, os, sys, time\ntask = json.loads(os.environ['TF_CONFIG'])['task']\n"
     code = choose + f"exec({behavior!r}[task['type'] + str(task['index'])])"
     monkeypatch.setattr(
@@ -37,31 +37,31 @@ def scripted(monkeypatch, **behavior):
     )
 
 
-def test_the_exit_code_is_the_chiefs_and_the_others_end_with_it(monkeypatch):
+def test_the_exit_code_is_the_chiefs_and_the_others_exit_with_it(monkeypatch):
     scripted(monkeypatch, worker0="sys.exit(3)", worker1="time.sleep(100)")
     start = time.monotonic()
     assert launch(["fit"], 2) == 3
     assert time.monotonic() - start < 50
 
 
-def test_a_killed_worker_ends_the_training_in_one_sentence(monkeypatch):
+def test_a_killed_worker_stops_training_with_one_sentence(monkeypatch):
     monkeypatch.setattr("agentlab.scale.launch.PATIENCE", 0.5)
     scripted(monkeypatch, worker0="time.sleep(100)", worker1="os.kill(os.getpid(), 9)")
-    with pytest.raises(AgentlabError, match="worker 1 was ended by SIGKILL, so training stopped"):
+    with pytest.raises(AgentlabError, match="worker 1 was killed by SIGKILL, so training stopped"):
         launch(["fit"], 2)
 
 
-def test_parameter_servers_need_no_single_worker_but_one(monkeypatch):
+def test_with_parameter_servers_one_worker_is_enough(monkeypatch):
     die, sleep, told = "os.kill(os.getpid(), 9)", "time.sleep(100)", []
     scripted(monkeypatch, chief0="time.sleep(2)", worker0=die, worker1=sleep, ps0=sleep)
     assert launch(["fit"], 2, 1, told.append) == 0
-    assert told == ["worker 0 was ended by SIGKILL; the other workers do its part"]
+    assert told == ["worker 0 was killed by SIGKILL; the other workers take over"]
     scripted(monkeypatch, chief0=sleep, worker0=die, worker1=die, ps0=sleep)
-    with pytest.raises(AgentlabError, match="all workers ended"):
+    with pytest.raises(AgentlabError, match="all workers exited"):
         launch(["fit"], 2, 1)
     scripted(monkeypatch, chief0=sleep, worker0=sleep, worker1=sleep, ps0=die)
     monkeypatch.setattr("agentlab.scale.launch.PATIENCE", 0.5)
-    with pytest.raises(AgentlabError, match="ps 0 was ended by SIGKILL"):
+    with pytest.raises(AgentlabError, match="ps 0 was killed by SIGKILL"):
         launch(["fit"], 2, 1)
 
 
@@ -122,7 +122,7 @@ def wait_for(path, process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
-def test_after_a_killed_worker_the_resumed_run_equals_an_unbroken_one(table, victim):
+def test_after_a_killed_worker_the_resumed_run_equals_an_uninterrupted_one(table, victim):
     assert start(table, launched("whole")).wait(900) == 0, (table / "log.txt").read_text()
     (table / "log.txt").unlink()
     process = start(table, launched("broken"))
@@ -133,7 +133,7 @@ def test_after_a_killed_worker_the_resumed_run_equals_an_unbroken_one(table, vic
     print("seconds", time.monotonic() - killed)
     assert time.monotonic() - killed < 30
     log = (table / "log.txt").read_text()
-    assert "was ended by SIGKILL" in log and "Traceback" not in log
+    assert "was killed by SIGKILL" in log and "Traceback" not in log
     resumed = "launch --workers 2 -- fit --resume runs/broken"
     assert start(table, resumed).wait(900) == 0, (table / "log.txt").read_text()
     whole, broken = (table / "runs" / name / "metrics.csv" for name in ("whole", "broken"))
@@ -141,7 +141,7 @@ def test_after_a_killed_worker_the_resumed_run_equals_an_unbroken_one(table, vic
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_the_resumed_run_equals_an_unbroken_one(table):
+def test_sigterm_saves_and_the_resumed_run_equals_an_uninterrupted_one(table):
     assert start(table, launched("whole")).wait(900) == 0
     process = start(table, launched("broken"))
     wait_for(table / "runs/broken/checkpoints/000003", process)

@@ -1,4 +1,4 @@
-"""Minibatches that are split among replicas give the gradients and metrics of whole ones."""
+"""Minibatches that are split across replicas give the gradients and metrics of whole ones."""
 
 import numpy as np
 import pytest

@@ -88,7 +88,7 @@ def test_mlflow_gets_flat_parameters(service, tmp_path):
 
 
 @pytest.mark.parametrize("failing", ["init", "log", "finish", "import"])
-def test_a_failing_tracker_warns_once_and_training_goes_on(service, tmp_path, failing):
+def test_a_failing_tracker_warns_once_and_training_continues(service, tmp_path, failing):
     code = WANDB + f"def {failing}(*args, **given): raise ConnectionError('no route to host')\n"
     if failing == "import":
         code = "raise SystemExit('no network')"
@@ -108,7 +108,7 @@ def test_a_tracker_that_hangs_does_not_delay_training(service, tmp_path, monkeyp
     assert time.monotonic() - started < 50
 
 
-def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr("agentlab.lazy.find_spec", lambda name: None)
     with pytest.raises(AgentlabError, match=r"needs mlflow: run `pip install 'agentlab\[mlflow\]'"):
         TrackingCallback("mlflow")

@@ -108,7 +108,7 @@ def sde_specification(net: Any) -> dict[str, Any]:
 
 
 def make_headed_actor(net: Any, encoding: Encoding) -> HeadedActor:
-    """Return the fastest actor for ``Headed`` or ``SDEHeaded`` and encoded observations."""
+    """Return the fastest actor for a ``Headed`` or ``SDEHeaded`` on encoded observations."""
     if isinstance(net, sde.SDEHeaded):
         if runs_in_numpy(net.torso):
             return NumpySDEActor(sde_specification(net), network_weights(net))

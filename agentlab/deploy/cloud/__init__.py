@@ -1,4 +1,4 @@
-"""Files that run agentlab's commands in containers and on clouds."""
+"""Dockerfiles and job files that run agentlab commands in containers and in the cloud."""
 
 from agentlab.deploy.cloud.job import Job, repeatable
 from agentlab.deploy.cloud.platforms import PLATFORMS, Platform

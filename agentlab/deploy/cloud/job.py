@@ -1,4 +1,4 @@
-"""A command of agentlab as a job that a cluster may end and start again."""
+"""An agentlab command as a job that a cluster may preempt and restart."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NAMED_BY = ("--recipe", "--env", "--algo", "--csv", "--images", "--text", "--ser
 
 @dataclass(frozen=True)
 class Job:
-    """What a platform is asked to run.
+    """A job to run on a platform.
 
     Attributes:
-        command: the words of the command, such as ``("train", "--env", "CartPole-v1")``.
+        command: command line arguments, such as ``("train", "--env", "CartPole-v1")``.
         name: name of the job and of the run.
-        image: the container image, which ``agentlab cloud docker`` describes.
-        cpus, memory, gpus: processors, GB of memory and GPUs.
-        storage: where runs are kept: a claim, a bucket or a datastore.
-        machine: type of the machine, or name of the compute cluster; ``None`` for a default.
-        role: the role that a job runs as (SageMaker).
-        extras: optional packages of agentlab to install, such as ``("mujoco",)``.
+        image: container image, built from the Dockerfile of ``agentlab cloud docker``.
+        cpus, memory, gpus: number of CPU cores, GiB of memory and number of GPUs.
+        storage: where runs are stored: a volume claim, a bucket or a datastore.
+        machine: machine type, or name of the compute cluster; ``None`` for a default.
+        role: ARN of the IAM role of the job (SageMaker).
+        extras: extras of agentlab to install, such as ``("mujoco",)``.
     """
 
     command: tuple[str, ...]
@@ -40,7 +40,7 @@ class Job:
     extras: tuple[str, ...] = ()
 
     def words(self, runs_dir: str) -> list[str]:
-        """Return the command that may be repeated: it resumes the run once there is one."""
+        """Return the command line arguments, which resume the run if it exists."""
         return repeatable(self.command, self.name, runs_dir)
 
     def required(self, field: str, example: str) -> str:
@@ -56,18 +56,18 @@ class Job:
 
 
 def repeatable(command: Sequence[str], name: str, runs_dir: str) -> list[str]:
-    """Return a command with the name and place of its run, and ``--resume-or-start``.
+    """Return a command with the name and folder of its run, and ``--resume-or-start``.
 
     >>> repeatable(["train", "--algo", "pg", "--env", "Pong-v0"], "pong", "/runs")[5:]
     ['--name', 'pong', '--runs-dir', '/runs', '--resume-or-start']
 
     Raises:
-        AgentlabError: for a command that cannot be repeated.
+        AgentlabError: for a command that cannot be restarted.
     """
     words = list(command)
     if not words or words[0] not in COMMANDS:
         raise AgentlabError(
-            f"cloud needs -- and a command that starts with {', '.join(COMMANDS)}, such as "
+            f"cloud needs a command after --, one of {', '.join(COMMANDS)}, such as "
             "`agentlab cloud docker -- train --env CartPole --algo ppo`"
         )
     for flag in ("--resume", "--runs-dir", "--seeds", "--folds"):
@@ -89,17 +89,14 @@ def value_of(words: Sequence[str], flag: str) -> str | None:
 
 
 def job_name(command: Sequence[str], name: str | None = None) -> str:
-    """Return a name that every platform accepts: lowercase letters, digits and dashes.
+    """Return a name that every platform accepts: lowercase letters, digits and hyphens.
 
     Args:
-        command: a command, whose environment, algorithm or data are the default.
+        command: a command, whose environment, algorithm or data give the default name.
         name: the name that the user chose; ``None`` for the default.
 
     >>> job_name(["train", "--env", "CartPole-v1", "--algo", "ppo"])
     'cartpole-v1-ppo'
-
-    Raises:
-        AgentlabError: if nothing is left of the name.
     """
     name = name or value_of(command, "--name")
     if name is None:

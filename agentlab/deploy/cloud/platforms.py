@@ -1,6 +1,6 @@
 """A Dockerfile, and job files for Kubernetes, Vertex AI, Azure ML and SageMaker.
 
-The fields are those of the platforms' references: docs.docker.com/reference/dockerfile, Kubernetes'
+The fields follow the platforms' references: docs.docker.com/reference/dockerfile, Kubernetes'
 ``batch/v1`` Job, Vertex AI's ``CustomJobSpec``, Azure ML's command job schema and SageMaker's
 ``CreateTrainingJob``.
 """
@@ -18,20 +18,20 @@ from agentlab.errors import AgentlabError
 from agentlab.lazy import LazyModule
 
 yaml: Any = LazyModule("yaml")
-RUNS = "/runs"  # where containers keep runs
+RUNS = "/runs"  # the runs folder in containers
 GRACE = 120  # seconds between SIGTERM and SIGKILL, for the last checkpoint
-DAYS = 5  # after which clouds end a job
-VERTEX_GPU, GPU_MEMORY = "NVIDIA_TESLA_T4", 16
+DAYS = 5  # time limit of a cloud job
+VERTEX_GPU = "NVIDIA_TESLA_T4"
 
 
 @dataclass(frozen=True)
 class Platform:
-    """How to write a job for a platform.
+    """How to write and submit a job for a platform.
 
     Attributes:
         file: name of the file.
         write: returns its content.
-        submit: the command that uses it, with ``{file}``, ``{name}`` and ``{image}``.
+        submit: command line that uses the file, with ``{file}``, ``{name}`` and ``{image}``.
     """
 
     file: str
@@ -40,10 +40,10 @@ class Platform:
 
 
 def dockerfile(job: Job) -> str:
-    """Return a Dockerfile that installs agentlab from its folder, for any of its commands."""
+    """Return a Dockerfile that installs agentlab from its source folder."""
     extras = f"[{','.join(job.extras)}]" if job.extras else ""
     packages = [f'".{extras}"', *(['"tensorflow[and-cuda]==2.21.*"'] if job.gpus else [])]
-    return f"""# Build it in agentlab's folder. Mount a volume on {RUNS}, which keeps the runs.
+    return f"""# Build in agentlab's source folder. Mount a volume at {RUNS} to keep the runs.
 FROM python:3.12-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1
@@ -64,7 +64,7 @@ CMD {json.dumps(job.words(RUNS))}
 
 
 def kubernetes(job: Job) -> str:
-    """Return a Job and the claim of the volume that keeps its runs."""
+    """Return a Job and a PersistentVolumeClaim for its runs."""
     claim = job.storage or "agentlab-runs"
     resources: dict[str, Any] = {
         "requests": {"cpu": str(job.cpus), "memory": f"{job.memory}Gi"},
@@ -76,7 +76,7 @@ def kubernetes(job: Job) -> str:
     container = {
         "name": "agentlab",
         "image": job.image,
-        "args": [word.replace("$(", "$$(") for word in job.words(RUNS)],  # no variables
+        "args": [word.replace("$(", "$$(") for word in job.words(RUNS)],  # escapes variables
         "resources": resources,
         "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
     }
@@ -110,7 +110,7 @@ def kubernetes(job: Job) -> str:
 
 
 def vertex(job: Job) -> str:
-    """Return a ``CustomJobSpec``; the runs are kept in a bucket, which is a folder under /gcs."""
+    """Return a ``CustomJobSpec``; the runs are written to a bucket, mounted under /gcs."""
     bucket = job.required("storage", "gs://BUCKET").removeprefix("gs://").strip("/")
     machine: dict[str, Any] = {"machineType": job.machine or f"n1-standard-{job.cpus}"}
     if job.gpus:
@@ -131,11 +131,11 @@ def vertex(job: Job) -> str:
 
 
 def azure(job: Job) -> str:
-    """Return a command job; the runs are kept in a datastore of the workspace."""
+    """Return a command job; the runs are written to a datastore of the workspace."""
     words = job.words("RUNS")
     if any("${{" in word for word in words):
-        raise AgentlabError("the command must not contain ${{, which Azure ML replaces")
-    words[words.index("RUNS")] = "${{outputs.runs}}"  # not quoted
+        raise AgentlabError("the command must not contain ${{, which starts an Azure ML expression")
+    words[words.index("RUNS")] = "${{outputs.runs}}"  # must not be quoted
     command = " ".join(word if word.startswith("${{") else shlex.quote(word) for word in words)
     store = (job.storage or "azureml://datastores/workspaceblobstore/paths/agentlab").rstrip("/")
     described = {
@@ -155,10 +155,10 @@ def azure(job: Job) -> str:
 
 
 def sagemaker(job: Job) -> str:
-    """Return the input of ``CreateTrainingJob``; the runs are SageMaker's checkpoints."""
+    """Return the input of ``CreateTrainingJob``; the runs are synced as its checkpoints."""
     bucket = job.required("storage", "s3://BUCKET").rstrip("/")
     if not bucket.startswith("s3://"):
-        raise AgentlabError(f"storage={bucket!r} must be an S3 address such as s3://BUCKET")
+        raise AgentlabError(f"storage={bucket!r} must be an S3 URI such as s3://BUCKET")
     local, seconds = "/opt/ml/checkpoints", DAYS * 86_400
     described = {
         "TrainingJobName": job.name,

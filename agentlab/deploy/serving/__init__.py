@@ -1,6 +1,6 @@
-"""Serving exported files over HTTP, in the REST form of TensorFlow Serving.
+"""Serving exported models over HTTP, with the REST API of TensorFlow Serving.
 
-One request passes through these files: ``app`` (routes), ``bodies`` (JSON to arrays), ``batching``
-(requests that wait together are run together), ``rows`` (the file in its runtime). ``store`` finds
-the versions in a folder and replaces them; ``version`` is one of them.
+A request passes through ``app`` (routes), ``bodies`` (JSON to arrays), ``batching`` (runs waiting
+requests as one batch) and ``rows`` (runs the file). ``store`` finds the versions in a folder and
+replaces them; ``version`` is one of them.
 """

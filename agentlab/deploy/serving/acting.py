@@ -1,4 +1,4 @@
-"""``:act``: the greedy action of an agent, whose memory the server keeps in a session."""
+"""``:act``: greedy actions of an agent, whose recurrent state the server keeps in a session."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from agentlab.deploy.serving.bodies import BadRequest
 from agentlab.deploy.serving.version import Session, Version
 from agentlab.deploy.signature import Tensors
 
-ID = 200  # characters of a session's id, at most
+MAX_ID = 200  # maximum length of a session's id
 
 
 async def act(version: Version, body: dict[str, Any], max_sessions: int) -> dict[str, Any]:
     """Answer ``:act``.
 
     Args:
-        version: of the model.
-        body: ``observation``, and for agents with memory ``session``, the id of an episode that
-            the client has chosen; ``episode_start`` (default: false) if this observation is the
-            first one of an episode, and ``episode_end`` if no other follows.
-        max_sessions: number of sessions, at most.
+        version: the version of the agent.
+        body: ``observation``; and for recurrent agents ``session``, an id of the episode that the
+            client chooses, ``episode_start`` (default: false), whether this is the first
+            observation of the episode, and ``episode_end`` (default: false), whether it is the
+            last.
+        max_sessions: maximum number of sessions.
 
     Returns:
-        ``action``, ``version`` and ``step``, which is 1 at the start of an episode.
+        ``action`` and ``version``; for recurrent agents also ``session`` and ``step``, the number
+        of actions in the episode so far.
 
     Raises:
         BadRequest: for a malformed body.
@@ -43,7 +45,7 @@ async def act(version: Version, body: dict[str, Any], max_sessions: int) -> dict
     session = version.sessions.get(key)
     if session is None or _flag(body, "episode_start"):
         if session is None and len(version.sessions) >= max_sessions:
-            raise BadRequest(f"{max_sessions:,} sessions are open already; end some first", 503)
+            raise BadRequest(f"{max_sessions:,} sessions are already open; end some first", 503)
         session = version.sessions[key] = version.new_session()
     action = await _step(version, session, observation)
     if ends and version.sessions.get(key) is session:
@@ -53,7 +55,7 @@ async def act(version: Version, body: dict[str, Any], max_sessions: int) -> dict
 
 
 async def _step(version: Version, session: Session, observation: Tensors) -> Any:
-    """Return the action for the next observation of a session, one at a time."""
+    """Return the next action of a session, whose requests run one at a time."""
     async with session.lock:
         outputs = await version.batch({**observation, **session.state})
         session.state = {name: outputs[new] for name, new in version.state.items()}
@@ -67,9 +69,9 @@ def _action(outputs: Tensors) -> Any:
 
 def _session_id(body: dict[str, Any]) -> str:
     key = body.get("session")
-    if not isinstance(key, str) or not 0 < len(key) <= ID:
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_ID:
         raise BadRequest(
-            f"this agent has memory: `session` must be a string of 1 to {ID} characters that "
+            f"this agent is recurrent: `session` must be a string of 1 to {MAX_ID} characters that "
             "identifies an episode"
         )
     return key

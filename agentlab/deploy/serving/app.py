@@ -1,4 +1,4 @@
-"""The HTTP interface: routes in the form of TensorFlow Serving's REST API, and ``:act``."""
+"""The HTTP routes: those of TensorFlow Serving's REST API, and ``:act``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Serving:
     """Settings of a server.
 
     Attributes:
-        poll: seconds between looks for new versions.
-        max_body: largest body of a request, in bytes.
-        token: what clients must send as ``Authorization: Bearer TOKEN``; ``None`` for nothing.
-        session_seconds: seconds after which an unused session is forgotten.
-        max_sessions: number of sessions of a version, at most.
+        poll: seconds between checks for new versions.
+        max_body: maximum size of a request body in bytes.
+        token: bearer token that requests must contain; ``None`` for no authentication.
+        session_seconds: seconds after which an idle session expires.
+        max_sessions: maximum number of sessions per version.
     """
 
     poll: float = 2.0
@@ -51,7 +51,7 @@ class Serving:
 def make_app(store: Store, settings: Serving | None = None) -> Any:
     """Return the ASGI application that serves the models of a store.
 
-    Versions that appear in the store's folder are loaded while it runs.
+    New versions in the store's folder are loaded while it runs.
     """
     settings = settings or Serving()
     metrics = Metrics(store)
@@ -108,7 +108,7 @@ def make_app(store: Store, settings: Serving | None = None) -> Any:
                 metrics.add(version, verb, code, time.perf_counter() - started)
             return Response(json.dumps(answer), media_type="application/json")
 
-        # Without FastAPI's parsing of parameters, which takes longer than a small network.
+        # Bypasses FastAPI's parsing of parameters, which is slower than a small network.
         for path in ("/v1/models/{name}", "/v1/models/{name}/versions/{number}"):
             app.add_route(f"{path}:{verb}", handle, ["POST"])
 
@@ -146,7 +146,7 @@ async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
     """Answer ``:classify``: for each example, pairs of a class and its probability."""
     bodies.only(body, "signature_name", "examples", "context")
     if "probabilities" not in {info.name for info in version.outputs}:
-        raise BadRequest(f"model {version.name!r} does not classify: use :predict")
+        raise BadRequest(f"model {version.name!r} is not a classifier: use :predict")
     context = body.get("context", {})
     if not isinstance(context, dict):
         raise BadRequest(f"context must be an object, not {bodies.kind_of(context)}")
@@ -156,7 +156,7 @@ async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
     inputs = bodies.row_inputs(examples, version.inputs, "examples")
     rows = np.asarray((await version.batch(inputs))["probabilities"])
     if rows.ndim != 2:
-        raise BadRequest(f"model {version.name!r} has no single class per example: use :predict")
+        raise BadRequest(f"model {version.name!r} predicts several classes at once: use :predict")
     names = [str(each) for each in version.card.get("classes") or range(rows.shape[1])]
     return {"result": [list(map(list, zip(names, row, strict=True))) for row in rows.tolist()]}
 
@@ -168,7 +168,7 @@ def _ordered(version: Version, outputs: Tensors) -> Tensors:
 def _chosen(
     store: Store, name: str, number: str | None, session: Any = None, acting: bool = False
 ) -> Version:
-    """Return the version for a request: that of its session, the given one, or the newest."""
+    """Return the version for a request: the given one, that of its session, or the newest."""
     if number is not None:
         return store.version(name, number)
     if acting and isinstance(session, str):
@@ -180,7 +180,7 @@ def _chosen(
 
 
 def _statuses(store: Store, name: str, number: str | None) -> list[dict[str, Any]]:
-    """Return the states of a model's versions, newest first, in the form of TensorFlow Serving."""
+    """Return the states of a model's versions, newest first, in TensorFlow Serving's format."""
     model = store.model(name)
     states = {n: ("END", "UNKNOWN", message) for n, (message, _) in model.failed.items()}
     states |= {version.number: ("UNLOADING", "OK", "") for version in model.draining}
@@ -200,12 +200,12 @@ def _statuses(store: Store, name: str, number: str | None) -> list[dict[str, Any
 
 
 async def _watch(store: Store, settings: Serving) -> None:
-    """Load new versions and close old ones, until the server ends."""
+    """Load new versions and close old ones, until the server stops."""
     while True:
         await asyncio.sleep(settings.poll)
         try:
             for change in await asyncio.to_thread(store.load_new):
                 change()
             store.drain(settings.session_seconds)
-        except OSError as error:  # the folder may come back
+        except OSError as error:  # the folder may become available again
             log.warning("new versions cannot be loaded: %s", text_of(error))

@@ -1,4 +1,4 @@
-"""Batches of the requests that wait at the same time."""
+"""Dynamic batching: requests that wait at the same time are run as one batch."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 
 from agentlab.deploy.signature import Tensors
 
-ROWS = 256  # of a batch, at most, unless a single request has more
+ROWS = 256  # maximum size of a batch, unless a single request is larger
 
 
 @dataclass
 class Waiting:
-    """A request that waits: its inputs ``[n, ...]`` by name, and where its outputs go."""
+    """A waiting request: its inputs ``[n, ...]`` by name, and the future of its outputs."""
 
     inputs: Tensors
     outputs: asyncio.Future[Tensors]
 
     @property
     def rows(self) -> int:
-        """The number of its examples."""
+        """The number of examples."""
         return len(next(iter(self.inputs.values())))
 
 
 class Batcher:
-    """Runs requests in a thread of its own: those that came while it was busy, in one batch.
+    """Runs requests in its own thread: those that arrive while it is busy form the next batch.
 
-    It never waits for more requests: one that finds it idle runs at once.
+    It never waits for a batch to fill: a request that arrives while it is idle runs at once.
 
     Args:
         run: function from inputs to outputs by name, ``[n, ...]`` each.
@@ -61,7 +61,7 @@ class Batcher:
         return await request.outputs
 
     def close(self) -> None:
-        """End the thread, once it has run what waits."""
+        """Stop the thread once it has finished its batch."""
         self._thread.shutdown(wait=False)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -79,7 +79,7 @@ class Batcher:
         results: list[Tensors | Exception] = []
         try:
             results += self._together(batch)
-        except Exception:  # whatever a runtime raises; not all requests need to fail
+        except Exception:  # whatever a runtime raises; perhaps because of a single request
             results = [self._alone(request) for request in batch]
         loop.call_soon_threadsafe(self._finish, batch, results, loop)
 
@@ -107,10 +107,10 @@ class Batcher:
         results: list[Tensors | Exception],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Give the outputs to the requests, and start the next batch."""
+        """Set the results of the requests, and start the next batch."""
         self._busy = False
         for request, result in zip(batch, results, strict=True):
-            if request.outputs.done():  # the client has gone
+            if request.outputs.done():  # the client disconnected
                 continue
             if isinstance(result, Exception):
                 request.outputs.set_exception(result)

@@ -1,4 +1,4 @@
-"""Bodies of requests and responses: JSON in the form of TensorFlow Serving, to and from arrays."""
+"""Request and response bodies: JSON in TensorFlow Serving's format, to and from arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGNATURE = "serving_default"
 
 
 class BadRequest(AgentlabError):
-    """A request that the client has to change, with the status code of the response."""
+    """A request that cannot be answered, with the HTTP status of the response."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def predict_inputs(body: Mapping[str, Any], infos: Sequence[TensorInfo]) -> tuple[Tensors, bool]:
-    """Return the inputs of a request to ``:predict``, and whether they are in the row form."""
+    """Return the inputs of a request to ``:predict``, and whether they are in row format."""
     only(body, "signature_name", "instances", "inputs")
     if body.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
         raise BadRequest(f"signature_name must be {SIGNATURE!r}")
@@ -52,7 +52,7 @@ def predict_inputs(body: Mapping[str, Any], infos: Sequence[TensorInfo]) -> tupl
 
 
 def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
-    """Return inputs by name for a list of examples: values, or objects with a value per input."""
+    """Return inputs by name for examples in row format: values, or objects with all inputs."""
     if not isinstance(rows, list) or not rows:
         raise BadRequest(f"{name} must be a list of one or more examples")
     names = [info.name for info in infos]
@@ -63,7 +63,7 @@ def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
     columns: dict[str, list[Any]] = {each: [] for each in names}
     for i, row in enumerate(rows):
         if not _is_named(row):
-            raise BadRequest(f"{name}[{i}] must be an object, as others are, not {kind_of(row)}")
+            raise BadRequest(f"{name}[{i}] must be an object like the others, not {kind_of(row)}")
         _check_names(row, names, f"{name}[{i}]")
         for each in names:
             columns[each].append(row[each])
@@ -71,7 +71,7 @@ def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
 
 
 def column_inputs(columns: Any, infos: Sequence[TensorInfo]) -> Tensors:
-    """Return inputs by name for all examples of each input, or of the only one."""
+    """Return inputs by name in columnar format: an object, or the values of the only input."""
     names = [info.name for info in infos]
     if not _is_named(columns):
         if len(infos) > 1:
@@ -81,19 +81,19 @@ def column_inputs(columns: Any, infos: Sequence[TensorInfo]) -> Tensors:
     arrays = _arrays(columns, infos)
     if len({len(array) for array in arrays.values()}) > 1:
         sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
-        raise BadRequest(f"inputs must contain equally many examples, not {sizes}")
+        raise BadRequest(f"all inputs must have the same number of examples, not {sizes}")
     return arrays
 
 
 def only(body: Mapping[str, Any], *names: str) -> None:
-    """Refuse a body with other names."""
+    """Raise ``BadRequest`` for a body with other names."""
     for name in body:
         if name not in names:
             raise BadRequest(f"{name[:50]!r} is unknown; the body may contain {', '.join(names)}")
 
 
 def rows_of(outputs: Tensors) -> list[Any]:
-    """Return outputs in the row form: values, or objects if there are several outputs."""
+    """Return outputs in row format: values, or objects if there are several outputs."""
     columns = {name: _listable(value) for name, value in outputs.items()}
     if len(columns) == 1:
         (rows,) = columns.values()
@@ -102,13 +102,13 @@ def rows_of(outputs: Tensors) -> list[Any]:
 
 
 def columns_of(outputs: Tensors) -> Any:
-    """Return outputs in the column form: an object, or the values of the only output."""
+    """Return outputs in columnar format: an object, or the values of the only output."""
     columns = {name: _listable(value) for name, value in outputs.items()}
     return columns if len(columns) > 1 else next(iter(columns.values()))
 
 
 def kind_of(value: Any) -> str:
-    """Return what a value is in JSON, with its article."""
+    """Return the JSON type of a value, with an article."""
     kinds = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
     return "null" if value is None else kinds.get(type(value), "a number")
 
@@ -181,7 +181,7 @@ def _decoded(values: Any, name: str) -> Any:
         if isinstance(values, dict):
             return base64.b64decode(values["b64"], validate=True)
     except (binascii.Error, TypeError, ValueError, KeyError):
-        raise BadRequest(f"{name} contains an invalid b64") from None
+        raise BadRequest(f"{name} contains invalid base64") from None
     raise BadRequest(f"{name} must contain only strings, not {kind_of(values)}")
 
 

@@ -1,4 +1,4 @@
-"""Limits that hold for every request: the size of its body, and the token."""
+"""Checks of every request: the size of its body, and its token."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-OPEN = ("/healthz",)  # needs no token, since those that restart servers ask for it
+OPEN = ("/healthz",)  # needs no token, since orchestrators probe it
 
 
 class Guard:
-    """An ASGI application that refuses requests before another one reads them.
+    """ASGI middleware that rejects requests before the application reads them.
 
     Args:
-        app: the other application.
-        max_body: largest body, in bytes.
-        token: what clients must send as ``Authorization: Bearer TOKEN``; ``None`` for nothing.
+        app: the application.
+        max_body: maximum size of a body in bytes.
+        token: bearer token that requests must contain; ``None`` for no authentication.
     """
 
     def __init__(self, app: Any, max_body: int, token: str | None) -> None:
@@ -27,7 +27,7 @@ class Guard:
         self._expected = None if token is None else f"Bearer {token}".encode()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Handle one connection, as ASGI defines it."""
+        """Handle a connection; see the ASGI specification."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -35,13 +35,13 @@ class Guard:
         given = headers.get(b"authorization", b"")
         needed = None if scope["path"] in OPEN else self._expected
         if needed is not None and not hmac.compare_digest(given, needed):
-            await _refuse(send, 401, "the header `Authorization: Bearer TOKEN` is missing")
+            await _refuse(send, 401, "the header `Authorization: Bearer TOKEN` is missing or wrong")
             return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self._limit:
             await self._too_large(send)
             return
-        if b"transfer-encoding" in headers:  # its length is not known before
+        if b"transfer-encoding" in headers:  # its length is not known in advance
             receive_all = await self._read(receive)
             if receive_all is None:
                 await self._too_large(send)
@@ -50,11 +50,11 @@ class Guard:
         await self._app(scope, receive, send)
 
     async def _read(self, receive: Receive) -> Receive | None:
-        """Return what receives a body that has been read; ``None`` if it is too large."""
+        """Read a body, and return a function that receives it; ``None`` if it is too large."""
         parts, size, more = [], 0, True
         while more:
             message = await receive()
-            if message["type"] != "http.request":  # the client has gone
+            if message["type"] != "http.request":  # the client disconnected
                 break
             parts.append(message.get("body", b""))
             size += len(parts[-1])
@@ -69,7 +69,7 @@ class Guard:
         return received
 
     async def _too_large(self, send: Send) -> None:
-        await _refuse(send, 413, f"the body must have at most {self._limit:,} bytes")
+        await _refuse(send, 413, f"the body must not exceed {self._limit:,} bytes")
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:

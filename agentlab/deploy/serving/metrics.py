@@ -70,7 +70,7 @@ class Metrics:
         yield "# TYPE process_cpu_seconds_total counter"
         yield f"process_cpu_seconds_total {time.process_time():.3f}"
         if (resident := _resident_bytes()) is not None:
-            yield "# HELP process_resident_memory_bytes Memory of this process."
+            yield "# HELP process_resident_memory_bytes Resident memory of this process."
             yield "# TYPE process_resident_memory_bytes gauge"
             yield f"process_resident_memory_bytes {resident}"
 
@@ -80,7 +80,7 @@ class Metrics:
             "agentlab_batches": ("Batches of loaded versions.", lambda v: v.batches),
             "agentlab_batched_requests": ("Requests in these batches.", lambda v: v.batched),
             "agentlab_sessions": (
-                "Open sessions of agents with memory.",
+                "Open sessions of recurrent agents.",
                 lambda v: len(v.sessions),
             ),
         }
@@ -93,7 +93,7 @@ class Metrics:
 
 
 def _resident_bytes() -> int | None:
-    """Return the memory that this process uses; ``None`` where Linux's files are missing."""
+    """Return the resident memory of this process; ``None`` without Linux's ``/proc``."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

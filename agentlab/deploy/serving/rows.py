@@ -1,4 +1,4 @@
-"""An exported file that gives each row the same result, bit for bit, whatever rows are with it."""
+"""Batched inference in which a row's outputs, bit for bit, do not depend on the other rows."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from agentlab.deploy.samples import random_inputs
 from agentlab.deploy.signature import Tensors
 from agentlab.errors import AgentlabError
 
-# A runtime may compute a row of a batch by other instructions than a single row, with other
-# roundings. Only these sizes of batches are run, so that their results can be compared once.
+# A runtime may compute a batch with other instructions than a single row, and round differently.
+# Only these batch sizes are used, so that their outputs can be compared when the file is opened.
 SIZES = (1, 4, 16)
-LARGE = 4 << 20  # bytes of a file of which only the smallest and the largest size is opened
+LARGE = 4 << 20  # bytes of a file; for larger ones, only the smallest and the largest size is used
 COMPARED = 32  # rows that are compared
-SHIFTS = (0, 1, 3, 6, 13)  # rows by which batches are shifted to compare a row at several places
+SHIFTS = (0, 1, 3, 6, 13)  # first rows of batches, to compare each row at several positions
 
 
 class RowRunner:
     """Runs an exported file on any number of rows, in batches of a few fixed sizes.
 
-    When the file is opened, each size is run on random inputs. Sizes whose rows differ from single
-    rows are not used: then all rows are run in batches of one size, or one by one.
+    When the file is opened, each size is run on random inputs. If a row's outputs depend on the
+    batch size, all rows are run in batches of one size, or one by one.
 
     Args:
         path: the file, or the folder of a SavedModel.
 
     Attributes:
         inputs, outputs: its tensors.
-        sizes: the sizes of batches, from the smallest to the largest.
+        sizes: the batch sizes, in ascending order.
 
     Raises:
         AgentlabError: for a file that cannot be opened, or does not compute one output per row.
@@ -47,7 +47,7 @@ class RowRunner:
         if isinstance(first, LiteRT) and size_of(path) > LARGE:
             sizes = sizes[:: max(1, len(sizes) - 1)]  # each interpreter holds the weights
         for size in sizes[1:]:
-            # LiteRT allocates its memory anew when the size changes: one interpreter for each.
+            # LiteRT reallocates its tensors when the size changes: use one interpreter for each.
             self._opened[size] = open_file(path) if isinstance(first, LiteRT) else first
         self.sizes = self._exact_sizes(sizes)
         self._opened = {size: self._opened[size] for size in self.sizes}
@@ -73,7 +73,7 @@ class RowRunner:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _exact_sizes(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the first choice of sizes with which a row's result does not depend on others."""
+        """Return the first choice of sizes for which outputs do not depend on other rows."""
         largest = sizes[-1]
         rows = random_inputs(self.inputs, COMPARED)
         for choice in (sizes, (largest,), (1,)):
@@ -98,7 +98,7 @@ class RowRunner:
 
 
 def next_size(rows: int, sizes: tuple[int, ...]) -> int:
-    """Return the size of the next batch, which may be more than ``rows``: then it is padded.
+    """Return the size of the next batch; a size larger than ``rows`` needs padding.
 
     >>> [next_size(rows, (1, 4, 16)) for rows in (1, 2, 3, 4, 8, 9, 100)]
     [1, 1, 4, 4, 4, 16, 16]

@@ -29,8 +29,8 @@ def serve(
     Args:
         folder: ``FOLDER/NAME/VERSION/`` with exported models, or a single export.
         host: address of the network interface to listen on.
-        port: TCP port; 0 for any that is free.
-        kept: number of versions of each model that are loaded, the newest ones.
+        port: TCP port; 0 for any free port.
+        kept: number of versions of each model to load, the newest ones.
         on_start: called with the server's URL and its models before the first request.
         settings: see ``agentlab.deploy.serving.app.Serving``.
 
@@ -49,7 +49,7 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         on_start(f"http://{name}:{sock.getsockname()[1]}", store)
         config = uvicorn.Config(app, log_level="error", access_log=False)
-        with contextlib.suppress(KeyboardInterrupt):  # raised again after the last response
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after the last response
             uvicorn.Server(config).run(sockets=[sock])
 
 
@@ -75,7 +75,7 @@ def open_store(folder: Path | str, kept: int = 1) -> Store:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens."""
+    """Return a listening socket."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

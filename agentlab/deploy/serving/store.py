@@ -1,4 +1,4 @@
-"""The models of a folder, and the replacement of their versions."""
+"""The models in a folder, and the replacement of their versions while serving."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Model:
     """The versions of one model.
 
     Attributes:
-        live: loaded versions by number; the largest one answers requests that name none.
-        draining: versions that were replaced, while requests or sessions use them.
-        failed: why versions cannot be loaded, and the state of their files, by number.
+        live: loaded versions by number; the largest number is the default for requests.
+        draining: replaced versions that requests or sessions still use.
+        failed: the reason why a version cannot be loaded, and the state of its files, by number.
     """
 
     live: dict[int, Version] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Store:
 
     Args:
         folder: the folder.
-        kept: number of versions of each model that are loaded, the newest ones.
+        kept: number of versions of each model to load, the newest ones.
 
     Attributes:
         models: the models by name.
         swaps: the number of times that the newest version of a model was replaced.
 
     Raises:
-        AgentlabError: for a folder without models.
+        AgentlabError: if it is not a folder.
     """
 
     def __init__(self, folder: Path | str, kept: int = 1) -> None:
@@ -90,10 +90,10 @@ class Store:
         return self.models[name]
 
     def load_new(self) -> list[Callable[[], None]]:
-        """Load versions that are new in the folder; for a thread, since it takes a while.
+        """Load new versions in the folder; meant for a thread, since loading takes a while.
 
         Returns:
-            What makes them answer requests; to be called where requests are answered.
+            Functions that put them into service, to be called in the thread of the event loop.
         """
         changes: list[Callable[[], None]] = []
         found = self._found()
@@ -116,8 +116,8 @@ class Store:
                     loaded[number] = Version(name, number, folders[number])
                 except Exception as error:  # a runtime can raise anything
                     failed[number] = (text_of(error), state)
-                    log.warning("version %d of %s is not used: %s", number, name, text_of(error))
-            # If no version in the folder can be loaded, those that are stay.
+                    log.warning("%s: version %d cannot be loaded: %s", name, number, text_of(error))
+            # If no version in the folder can be loaded, the loaded ones stay.
             loaded = loaded or dict(model.live)
             changes.append(partial(self._replace, name, loaded, failed))
         gone = [name for name in self.models if name not in found]
@@ -130,13 +130,13 @@ class Store:
         model = self.models.setdefault(name, Model())
         before, after = max(model.live, default=None), max(loaded, default=None)
         for number in loaded.keys() - model.live.keys():
-            log.info("%s: version %d is loaded, checked and answers requests", name, number)
+            log.info("%s: version %d is loaded and serves requests", name, number)
         self.swaps += before is not None and before != after
         model.draining += [v for n, v in model.live.items() if n not in loaded]
         model.live, model.failed = loaded, failed
 
     def drain(self, session_seconds: float) -> None:
-        """Close replaced versions that nothing uses, and forget sessions that ended long ago."""
+        """Close replaced versions that are no longer used, and remove expired sessions."""
         for model in self.models.values():
             for version in [*model.live.values(), *model.draining]:
                 version.expire_sessions(session_seconds)
@@ -168,6 +168,6 @@ def _versions(model: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _state_of(folder: Path) -> object:
-    """Return sizes and times of a folder's files, which change when it is completed."""
+    """Return the sizes and modification times of a folder's files, to detect changes."""
     found = [(str(p), p.lstat().st_size, p.lstat().st_mtime_ns) for p in folder.rglob("*")]
     return sorted(found)

@@ -21,7 +21,7 @@ from agentlab.deploy.signature import TensorInfo, Tensors
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import is_inside
 
-CHECKED = 16  # rows that are run before a version is used
+CHECKED = 16  # rows to run before a version is used
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Session:
     """The recurrent state of an agent in one episode.
 
     Attributes:
-        state: ``[1, ...]`` by input.
-        steps: actions so far.
-        used: when it was last used, by ``time.monotonic``.
+        state: arrays ``[1, ...]`` by name of the input.
+        steps: number of actions so far.
+        used: time of its last use, from ``time.monotonic``.
         lock: held while an action is computed.
     """
 
@@ -42,22 +42,22 @@ class Session:
 
 
 class Version:
-    """A version of a model that has been loaded, checked and run.
+    """A loaded version of a model.
 
     Args:
-        name: of the model.
-        number: of the version.
-        folder: of the export.
+        name: name of the model.
+        number: number of the version.
+        folder: folder of the export.
 
     Attributes:
         card: the content of its ``model.json``.
         inputs, outputs: its tensors, in the order of the card.
-        batch: runs the inputs of a request, together with those of others that wait.
+        batch: runs the inputs of a request, in a batch with other waiting requests.
         batches, batched: the number of batches so far, and of the requests in them.
         sessions: sessions by id.
 
     Raises:
-        AgentlabError: for a folder without a complete export, or a file that is not as described.
+        AgentlabError: for a folder without a complete export, or a file that does not match it.
     """
 
     def __init__(self, name: str, number: int, folder: Path) -> None:
@@ -86,7 +86,7 @@ class Version:
         self._requests = 0
 
     def _check(self) -> None:
-        """Run it once more, as requests will, so that the first one is as fast as the others."""
+        """Run a batch as a warm-up, so that the first request is as fast as the others."""
         outputs = self._runner(random_inputs(self.inputs, CHECKED))
         for info in self.outputs:
             value = outputs[info.name]
@@ -103,7 +103,7 @@ class Version:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the version while a request uses it."""
+        """Keep the version open while a request uses it."""
         self._requests += 1
         try:
             yield
@@ -111,23 +111,23 @@ class Version:
             self._requests -= 1
 
     def new_session(self) -> Session:
-        """Return a session at the start of an episode, whose state is zeros."""
+        """Return a session at the start of an episode, with a state of zeros."""
         infos = [info for info in self.inputs if info.name in self.state]
         return Session({i.name: np.zeros((1, *i.shape[1:]), i.dtype) for i in infos})
 
     def expire_sessions(self, seconds: float) -> None:
-        """Forget sessions that have not been used for some seconds."""
+        """Remove sessions that have been idle for some seconds."""
         oldest = time.monotonic() - seconds
         for key, session in list(self.sessions.items()):
             if session.used < oldest and not session.lock.locked():
                 del self.sessions[key]
 
     def close(self) -> None:
-        """Release its thread."""
+        """Stop its thread."""
         self.batch.close()
 
     def metadata(self) -> dict[str, Any]:
-        """Return inputs and outputs in the form of TensorFlow Serving."""
+        """Return the inputs and outputs in TensorFlow Serving's format."""
         signature = {
             "inputs": {info.name: _described(info) for info in self.inputs},
             "outputs": {info.name: _described(info) for info in self.outputs},

@@ -21,7 +21,7 @@ RECIPES = [
         "400 faces 64x64, 4 MB",
         "pca",
         {"n_components": 50},
-        "explained variance 0.71 of the faces of other people",
+        "explained variance 0.71 on faces of other people",
         source="Turk and Pentland 1991",
     ),
     Recipe(
@@ -66,7 +66,7 @@ RECIPES = [
         "80,000 + 20,000 ratings from 1 to 5, 5 MB",
         "ratings_rbm",
         {"validation_split": 0.05},
-        "rmse 0.91, of the bias baseline 0.93, on a part of the training split of fold u1",
+        "RMSE 0.91 (bias baseline 0.93) on ratings held out of the training split of fold u1",
         source="Salakhutdinov et al. 2007",
     ),
     Recipe(

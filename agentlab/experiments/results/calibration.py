@@ -1,4 +1,4 @@
-"""Inputs from which quantization takes the ranges of activations."""
+"""Calibration inputs, from which quantization determines the ranges of activations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from agentlab.experiments.results.held_out import split_examples
 
 EXAMPLES = 500  # at most
 EPISODES = 16
-SEED = 1  # of episodes; others than those that measure the file
+SEED = 1  # differs from the seed of the episodes that evaluate the file
 
 
 def calibration_inputs(learner: Any, path: Path, traced: Traced) -> Tensors:
-    """Return inputs ``[n, ...]`` by name that a learner really has.
+    """Return representative inputs ``[n, ...]`` of a learner, by name.
 
     An agent's are observations of its own episodes, with recurrent states; a trainer's are from the
     training split of its run, or random ones if the data are missing.

@@ -230,7 +230,7 @@ def _agent_figures(
 
 
 def lost_return(before: Figures, after: Figures) -> float | None:
-    """Return the fraction of the mean return that an export lost; ``None`` up to 5 %."""
+    """Return the fraction of the mean return that an export lost; ``None`` up to 5%."""
     if before.mean_return is None or after.mean_return is None:
         return None
     lost = before.mean_return - after.mean_return

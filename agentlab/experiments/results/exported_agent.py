@@ -122,7 +122,7 @@ def run_episodes(
         agent: the agent that was exported.
         path: the folder of its run, if any.
         episodes: number of episodes.
-        seed: of the episodes.
+        seed: seed of the episodes.
     """
     run = Run.open(path) if (path / CONFIG).exists() else None
     specification: Mapping[str, Any] = {"specification": {"environment": agent.environment}}

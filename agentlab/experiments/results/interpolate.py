@@ -43,7 +43,7 @@ def interpolate(
             )
         codes.append(np.asarray(learner.encode(inputs))[0])
     if hasattr(learner, "between"):
-        way = learner.between(*codes, steps)
+        between = learner.between(*codes, steps)
     else:
-        way = np.linspace(codes[0], codes[1], steps, dtype=np.float32)  # [steps, code_size]
-    return write_examples(out, learner.decode(way), steps)
+        between = np.linspace(codes[0], codes[1], steps, dtype=np.float32)  # [steps, code_size]
+    return write_examples(out, learner.decode(between), steps)
