@@ -48,7 +48,7 @@ def service(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def plan(**settings):
+def plan():
     return AgentPlan.make("CartPole-v1", "random", **{"steps": 400, "video": False, **SETTINGS})
 
 

@@ -10,7 +10,17 @@ from pathlib import PurePath
 from agentlab.errors import AgentlabError
 
 COMMANDS = ("train", "fit", "fit-unsupervised")
-NAMED_BY = ("--recipe", "--env", "--algo", "--csv", "--images", "--text", "--series", "--pairs")
+NAMED_BY = (
+    "--recipe",
+    "--env",
+    "--algo",
+    "--csv",
+    "--images",
+    "--text",
+    "--series",
+    "--pairs",
+    "--ratings",
+)
 
 
 @dataclass(frozen=True)

@@ -76,20 +76,25 @@ class Metrics:
 
     def _of_versions(self) -> Iterator[str]:
         live = [v for model in self._store.models.values() for v in model.live.values()]
-        gauges: dict[str, tuple[str, Callable[[Version], int]]] = {
-            "agentlab_batches": ("Batches of loaded versions.", lambda v: v.batches),
-            "agentlab_batched_requests": ("Requests in these batches.", lambda v: v.batched),
+        metrics: dict[str, tuple[str, str, Callable[[Version], int]]] = {
+            "agentlab_batches_total": ("counter", "Batches.", lambda v: v.batches),
+            "agentlab_batched_requests_total": (
+                "counter",
+                "Requests in these batches.",
+                lambda v: v.batched,
+            ),
             "agentlab_sessions": (
+                "gauge",
                 "Open sessions of recurrent agents.",
                 lambda v: len(v.sessions),
             ),
         }
-        for gauge, (text, value) in gauges.items():
-            yield f"# HELP {gauge} {text}"
-            yield f"# TYPE {gauge} gauge"
+        for metric, (kind, text, value) in metrics.items():
+            yield f"# HELP {metric} {text}"
+            yield f"# TYPE {metric} {kind}"
             for version in live:
                 label = f'model="{version.name}",version="{version.number}"'
-                yield f"{gauge}{{{label}}} {value(version)}"
+                yield f"{metric}{{{label}}} {value(version)}"
 
 
 def _resident_bytes() -> int | None:
