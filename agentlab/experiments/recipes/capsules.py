@@ -25,6 +25,7 @@ RECIPES = [
         MNIST,
         "capsules",
         {**TRAINING, **QUARTER},
+        expected="accuracy 0.993",
         source=PAPER,
     ),
     Recipe(
