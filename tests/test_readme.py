@@ -91,7 +91,8 @@ def test_the_custom_agent_learns_from_the_command_line(tmp_path):
 def test_every_script_and_folder_that_it_names_exists():
     for path in re.findall(r"`((?:scripts|examples|agentlab|agents|docs)/[\w/.-]*)`", README):
         found = [ROOT / path, ROOT / "agentlab" / path]
-        assert any(candidate.exists() for candidate in found), path
+        built = path == "docs/_build"  # by make docs
+        assert built or any(candidate.exists() for candidate in found), path
 
 
 def test_the_test_command_of_ci_is_the_readmes():

@@ -129,7 +129,11 @@ class Named(Clock):
     [
         ("pg", {"hidden": (4,), "rollout_length": 4, "n_minibatches": 1}),
         ("dqn", {"hidden": (4,), "learning_starts": 8, "batch_size": 4, "buffer_size": 100}),
-        ("rainbow", {"hidden": (4,), "learning_starts": 8, "batch_size": 4, "buffer_size": 100}),
+        pytest.param(
+            "rainbow",
+            {"hidden": (4,), "learning_starts": 8, "batch_size": 4, "buffer_size": 100},
+            marks=pytest.mark.slow,
+        ),
         ("q_linear", {"features": 5, "learning_starts": 8, "buffer_size": 100}),
         ("random_search", {"candidates": 3}),
         ("random", {}),

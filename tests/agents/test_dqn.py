@@ -164,8 +164,7 @@ def test_noise_changes_actions_values_only_while_exploring():
     "options",
     [
         {"overlap": False, "train_freq": 16, "gradient_steps": 4},
-        SIX,
-        *(pytest.param(options, marks=pytest.mark.slow) for options in FORMS),
+        *(pytest.param(options, marks=pytest.mark.slow) for options in (SIX, *FORMS)),
     ],
     ids=str,
 )
@@ -312,6 +311,7 @@ def test_a_seed_repeats_a_run_on_stacked_images_bit_for_bit():
     assert equal(*runs)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_with_a_compressed_buffer_equals_an_unbroken_one_bit_for_bit(tmp_path):
     options = {"compress": True, "train_freq": 48, "target_update_interval": 70}
     unbroken = trained(1600, Run.create(tmp_path, "unbroken", {}), **options)

@@ -86,7 +86,9 @@ def unbroken(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "rainbow" else n for n in RUNS]
+)
 def test_neither_checkpoints_nor_kills_leave_a_trace(name, unbroken, tmp_path_factory):
     @settings(
         max_examples=1 if "hidden" in RUNS[name][1] else 3,  # networks compile for long

@@ -168,6 +168,7 @@ def trained(steps, seed=0, run=None, **options):
     return agent
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_run_on_a_cnn_bit_for_bit():
     states = []
     for _ in range(2):

@@ -126,6 +126,7 @@ def test_check_env_checks_the_wrapped_environment(call):
     assert "(64,)" in result.out
 
 
+@pytest.mark.slow
 def test_trials_of_a_search_get_the_arguments(call):
     words = LAKE.replace("train", "tune train").replace("--name lake", "--name search")
     result = call(
