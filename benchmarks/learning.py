@@ -57,14 +57,13 @@ def main(words: list[str] | None = None) -> int:
         for path in finished(work, options.runs)[:1]:
             if (path / "plots" / work.plot).exists():
                 shutil.copy(path / "plots" / work.plot, DOCS / plot_of(work))
-    for name, works, text in (
-        ("learning", WORKS, page),
-        ("supervised", FITS, supervised_page),
-        ("unsupervised", UNSUPERVISED, unsupervised_page),
+    for name, text in (
+        ("learning", page),
+        ("supervised", supervised_page),
+        ("unsupervised", unsupervised_page),
     ):
-        if any(finished(work, options.runs) for work in works):
-            (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
-            print(f"wrote {DOCS / name}.md")
+        (DOCS / f"{name}.md").write_text(text(options.runs), encoding="utf-8")
+        print(f"wrote {DOCS / name}.md")
     return 0
 
 
@@ -90,7 +89,7 @@ def machine() -> str:
 
 
 def page(runs: Path) -> str:
-    """Return the table of agents in Markdown."""
+    """Return the page of agents in Markdown; see ``fits_page`` on runs that are missing."""
     lines = [
         "# Results of the agents",
         "",
@@ -102,8 +101,14 @@ def page(runs: Path) -> str:
         "| flags | frames | seeds | return | minimum | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    done = [work for work in WORKS if finished(work, runs)]
-    lines += [row(work, finished(work, runs)) for work in done]
+    rows = [
+        row(work, paths)
+        if (paths := finished(work, runs))
+        else previous("learning.md", f"| `{work.flags}` |")
+        for work in WORKS
+    ]
+    done = [work for work, line in zip(WORKS, rows, strict=True) if line]
+    lines += [*filter(None, rows)]
     lines += ["", "Returns of the first seed during training, exploration included:"]
     lines += [f"\n`{work.flags}`\n\n![returns over steps]({plot_of(work)})" for work in done]
     return "\n".join(lines) + "\n"

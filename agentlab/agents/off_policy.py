@@ -167,7 +167,7 @@ class Experience:
             for group in (fields, masks)
         )
         seeds: Any = rng.integers(2**30, size=(updates, 2), dtype=np.int32) if self.seeded else ()
-        return Minibatch(*reshaped, tuple(noise), seeds, *masks)
+        return Minibatch._make([*reshaped, tuple(noise), seeds, *(masks or ((), ()))])
 
     def spec(self) -> Minibatch:
         """Return the TensorSpecs of one minibatch."""

@@ -60,7 +60,7 @@ def launch(
     count = {"worker": workers} if not servers else {"chief": 1, "worker": workers, "ps": servers}
     cluster = addresses(count)
     with ExitStack() as stack:
-        processes = []
+        processes: list[Process] = []
         for kind, hosts in cluster.items():
             for index in range(len(hosts)):
                 first = not processes

@@ -43,7 +43,7 @@ class RowRunner:
         self.inputs, self.outputs = first.inputs, first.outputs
         self._opened = {1: first}
         is_open = any(None in info.shape[1:] for info in self.inputs)
-        sizes = SIZES[:1] if is_open else SIZES
+        sizes: tuple[int, ...] = SIZES[:1] if is_open else SIZES
         if isinstance(first, LiteRT) and size_of(path) > LARGE:
             sizes = sizes[:: max(1, len(sizes) - 1)]  # each interpreter holds the weights
         for size in sizes[1:]:
