@@ -168,9 +168,13 @@ def _profile(events: Any, calls: int, call_ms: float, plain_ms: float, runtime: 
     costs: dict[str, Cost] = {}
     for kind, ms, memory in events:
         cost = costs.setdefault(kind, Cost(kind))
-        cost.count += 1 / calls
-        cost.ms += ms / calls
-        cost.memory += memory / calls
+        cost.count += 1
+        cost.ms += ms
+        cost.memory += memory
+    for cost in costs.values():
+        cost.count, cost.ms, cost.memory = (
+            total / calls for total in (cost.count, cost.ms, cost.memory)
+        )
     ordered = sorted(costs.values(), key=lambda cost: -cost.ms)
     rest = max(0.0, call_ms - sum(cost.ms for cost in ordered))
     return Profile([*ordered, Cost(OTHER, 0, rest)], call_ms, plain_ms, runtime)
