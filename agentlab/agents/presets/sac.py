@@ -29,7 +29,7 @@ PRESETS = [
             **EIGHT,
         },
         training=training(20_000, 8),
-        source={"": "tuned on CartPole-v1", **EIGHT_SOURCE},
+        source={"": "not tuned yet", **EIGHT_SOURCE},
     ),
     Preset(
         name="pendulum",
