@@ -40,8 +40,9 @@ class Estimator(Learner):
         """Fit the model to data and return ``self``."""
 
     def state(self) -> State:
-        """Return all attributes that end in ``_``, and the state of the components."""
-        return {**super().state(), **{n: v for n, v in vars(self).items() if _is_learned(n)}}
+        """Return the state of the components, and all attributes that end in ``_``, by name."""
+        learned = {n: v for n, v in sorted(vars(self).items()) if _is_learned(n)}
+        return {**super().state(), **learned}
 
     def restore(self, state: State) -> None:
         """Restore a state returned by ``state``."""

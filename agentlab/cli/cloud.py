@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from agentlab.deploy.cloud import PLATFORMS, Job
 from agentlab.deploy.cloud.job import job_name
 from agentlab.errors import AgentlabError
 from agentlab.experiments.plan import fill
-from agentlab.runs.files import reporting
+from agentlab.runs.files import reporting, write_text
 
 DESCRIPTION = """Write a file that runs an agentlab command on PLATFORM: docker, kubernetes,
 vertex (Google), azure or sagemaker (Amazon). The command follows --:
@@ -68,27 +69,15 @@ def run(words: list[str]) -> int:
             f"{', '.join(PLATFORMS)}"
         )
     options: CloudOptions = fill(CloudOptions, {}, given)
-    job = Job(
-        tuple(command),
-        job_name(command, options.name),
-        options.image,
-        options.cpus,
-        options.memory,
-        options.gpus,
-        options.storage,
-        options.machine,
-        options.role,
-        options.extras,
-    )
+    own = {name: value for name, value in vars(options).items() if name not in ("out", "overwrite")}
+    job = Job(tuple(command), **{**own, "name": job_name(command, options.name)})
     text, out = platform.write(job), Path(options.out or platform.file)
+    if os.path.lexists(out) and not options.overwrite:
+        raise AgentlabError(
+            f"out={str(out)!r} already exists; add --overwrite, or choose another --out"
+        )
     with reporting(f"out={str(out)!r} cannot be written"):
-        try:
-            with out.open("w" if options.overwrite else "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            raise AgentlabError(
-                f"out={str(out)!r} already exists; add --overwrite, or choose another --out"
-            ) from None
+        write_text(out, text)
     show("wrote", out)
     quoted = {"file": shlex.quote(str(out)), "name": job.name, "image": shlex.quote(job.image)}
     show("use it", platform.submit.format(**quoted))

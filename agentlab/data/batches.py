@@ -109,6 +109,26 @@ def _rows(arrays: ArrayOrTuple, chosen: Any) -> ArrayOrTuple:
     return chosen_rows
 
 
+def index_batches(n: int, batch: int, seed: int | None) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the indices of an epoch's batches, shuffled if there is a seed; see ``Batches``.
+
+    >>> [indices.tolist() for indices in index_batches(5, 2, None)]
+    [[0, 1], [2, 3], [4]]
+    """
+    order = np.arange(n) if seed is None else np.random.default_rng(seed).permutation(n)
+    for start in range(0, n, batch):
+        yield order[start : start + batch]
+
+
+def evenly_spaced(n: int, count: int) -> npt.NDArray[np.int64]:
+    """Return at most ``count`` indices spread evenly over ``n`` examples, which may be sorted.
+
+    >>> evenly_spaced(100, 4).tolist()
+    [0, 33, 66, 99]
+    """
+    return np.linspace(0, n - 1, min(n, count)).astype(np.int64)
+
+
 def split_indices(n: int, fractions: Sequence[float], seed: int) -> list[npt.NDArray[np.int64]]:
     """Split ``n`` examples at random.
 

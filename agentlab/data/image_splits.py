@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.batches import Arrays, Batch, Batches
+from agentlab.data.batches import Arrays, Batch, Batches, index_batches
 from agentlab.data.image_files import Header, for_each, read_header, read_levels, say_unreadable
 from agentlab.data.images import Images
 from agentlab.data.splits import choose_kept
@@ -34,11 +34,7 @@ class DecodedImages:
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
         """Iterate over all images once; see ``Batches``."""
-        order = np.arange(self.size)
-        if seed is not None:
-            order = np.random.default_rng(seed).permutation(self.size)
-        for start in range(0, self.size, batch):
-            chosen = order[start : start + batch]
+        for chosen in index_batches(self.size, batch, seed):
             images = self._preprocessor.decode([self._paths[i] for i in chosen])
             yield Batch(images, self.targets[chosen], np.ones(len(chosen), np.float32))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentlab.data.batches import Batch
+from agentlab.data.batches import Batch, index_batches
 from agentlab.data.series import Values
 
 
@@ -55,11 +55,8 @@ class Windows:
 
     def epoch(self, batch: int, seed: int | None = None) -> Iterator[Batch]:
         """Iterate over all windows once; see ``Batches``."""
-        order = np.arange(self.size)
-        if seed is not None:
-            order = np.random.default_rng(seed).permutation(self.size)
-        for start in range(0, self.size, batch):
-            rows = self.rows(order[start : start + batch])
+        for numbers in index_batches(self.size, batch, seed):
+            rows = self.rows(numbers)
             mean, std = normalization(rows[:, : self.past], self.usual)
             inputs, future = np.split(
                 ((rows - mean[:, None]) / std[:, None]).astype(np.float32), [self.past], axis=1

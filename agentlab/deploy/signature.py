@@ -25,6 +25,12 @@ class TensorInfo:
     dtype: str
     shape: Shape
 
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Return whether an array of this ``shape`` is a value of the tensor."""
+        return len(shape) == len(self.shape) and all(
+            size in (None, found) for size, found in zip(self.shape, shape, strict=True)
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}

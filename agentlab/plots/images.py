@@ -49,15 +49,6 @@ def as_pixels(images: Array, symmetric: bool = False) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def spread(n: int, count: int) -> Array:
-    """Return at most ``count`` indices spread evenly over ``n`` examples, which may be sorted.
-
-    >>> spread(100, 4).tolist()
-    [0, 33, 66, 99]
-    """
-    return np.linspace(0, n - 1, min(n, count)).astype(int)
-
-
 def image_grid(images: Array, columns: int | None = None, scale: int = 1) -> Array:
     """Tile images into one image, uint8 ``[height, width, 3]``.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.data.batches import evenly_spaced
 from agentlab.plots.style import CONTRAST, INK, LINE, LONGEST_NAME, MUTED, new_figure, plain, tidy
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def residuals(true: Array, predicted: Array, name: str) -> Figure:
     errors = true - predicted
     figure = new_figure(10, 4.6)
     left, right = figure.subplots(1, 2)
-    chosen = _subsample(len(true))
+    chosen = evenly_spaced(len(true), MAX_POINTS)
     dots: dict[str, Any] = {"color": LINE, "alpha": 0.5 if len(chosen) < 1000 else 0.2, "lw": 0}
     left.scatter(true[chosen], predicted[chosen], 14, **dots)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
@@ -196,7 +197,7 @@ def embedding_scatter(points: Array, labels: Sequence[object] | Array) -> Figure
     import matplotlib
 
     classes, numbers = np.unique(np.asarray(labels), return_inverse=True)
-    chosen = _subsample(len(points))
+    chosen = evenly_spaced(len(points), MAX_POINTS)
     points, numbers = np.asarray(points)[chosen], numbers[chosen]
     columns = -(-len(classes) // 25)
     figure = new_figure(7 + 1.3 * columns, 6.5)
@@ -245,8 +246,3 @@ def decision_line(
     foot = -offset * normal / (normal @ normal)
     axes.axline(foot, foot + [-normal[1], normal[0]], color=INK)
     return figure
-
-
-def _subsample(n: int) -> Array:
-    """Return the indices of at most ``MAX_POINTS`` of ``n`` examples, evenly spaced."""
-    return np.linspace(0, n - 1, min(n, MAX_POINTS)).astype(np.int64)

@@ -92,10 +92,10 @@ class KMeans(RowEstimator):
             is_batches(x) or isinstance(x, np.memmap)
         )
         found = self._streamed(x) if streamed else self._in_memory(self.rows(x))
-        self.inertia_, self.cluster_centers_ = found
+        self.cluster_centers_, self.inertia_ = found
         return self.log_evaluation(self.evaluate(x), validation_data, run, callbacks)
 
-    def _in_memory(self, rows: Array) -> tuple[float, Array]:
+    def _in_memory(self, rows: Array) -> tuple[Array, float]:
         distinct = (
             len(np.unique(rows, axis=0)) if len(rows) <= 10 * self.config.n_clusters else None
         )
@@ -106,7 +106,7 @@ class KMeans(RowEstimator):
             )
         return _found(rows, self.config.n_clusters, self.config, self.seed)
 
-    def _streamed(self, x: Any) -> tuple[float, Array]:
+    def _streamed(self, x: Any) -> tuple[Array, float]:
         """Update centers by mini-batches, until a pass over the data no longer improves them.
 
         The initial centers come from rows sampled across all the data, which may be sorted.
@@ -117,7 +117,7 @@ class KMeans(RowEstimator):
         sample = np.concatenate(
             [block[:: max(len(block) // SAMPLED, 1)] for block in self.blocks(x)]
         )
-        _, centers = _found(sample, config.n_clusters, replace(config, batch_size=None), self.seed)
+        centers, _ = _found(sample, config.n_clusters, replace(config, batch_size=None), self.seed)
         size, before = max(config.batch_size or 1, config.n_clusters), np.inf
         # With sorted rows, it would move clusters missing from a batch into those that it contains.
         options = {"init": centers, "n_init": 1, "reassignment_ratio": 0.0}
@@ -132,7 +132,7 @@ class KMeans(RowEstimator):
             if now >= before:
                 break
             centers, before = found, now
-        return before, centers
+        return centers, before
 
     def predict(self, x: Any) -> Array:
         """Return the index of each example's cluster, int32 ``[n]``."""
@@ -216,7 +216,7 @@ class KMeans(RowEstimator):
 
         some = next(self.blocks(x))[:JUDGED]
         counts = range(1, min(ELBOW, len(np.unique(some, axis=0))) + 1)
-        inertias = [_found(some, k, self.config, self.seed)[0] / len(some) for k in counts]
+        inertias = [_found(some, k, self.config, self.seed)[1] / len(some) for k in counts]
         drawn = {"elbow": clusters.elbow(list(counts), inertias, self.config.n_clusters)}
         best = nearest(some, self.cluster_centers_)[0]
         if 1 < len(np.unique(best)) < len(some):
@@ -242,8 +242,8 @@ def one_thread() -> Any:
     return threadpool_limits(1, "openmp")
 
 
-def _found(rows: Array, clusters: int, config: KMeansConfig, seed: int) -> tuple[float, Array]:
-    """Return the centers of ``clusters`` clusters, after the sum of squared distances to them."""
+def _found(rows: Array, clusters: int, config: KMeansConfig, seed: int) -> tuple[Array, float]:
+    """Return the centers of ``clusters`` clusters, and the sum of squared distances to them."""
     from sklearn import cluster
 
     options: dict[str, Any] = {"n_init": config.n_init, "max_iter": config.max_iter}
@@ -254,7 +254,7 @@ def _found(rows: Array, clusters: int, config: KMeansConfig, seed: int) -> tuple
             size = max(config.batch_size, clusters)
             model = cluster.MiniBatchKMeans(clusters, random_state=seed, batch_size=size, **options)
         model.fit(rows)
-    return float(model.inertia_), np.asarray(model.cluster_centers_, np.float64)
+    return np.asarray(model.cluster_centers_, np.float64), float(model.inertia_)
 
 
 def _distances(rows: Array, centers: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from agentlab.config import Options, option
-from agentlab.data.batches import Array
+from agentlab.data.batches import Array, evenly_spaced
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
 from agentlab.runs import Run
@@ -256,7 +256,7 @@ class PCA(RowEstimator):
     def plots(self, x: Any, y: Any = None) -> dict[str, Figure]:
         """Plot the explained variance, the components, reconstructions and coordinates."""
         from agentlab.plots.components import explained_variance, scatter_3d
-        from agentlab.plots.images import as_pixels, image_sheet, labeled_rows, spread
+        from agentlab.plots.images import as_pixels, image_sheet, labeled_rows
         from agentlab.plots.predictions import embedding_scatter
 
         drawn = {"explained_variance": explained_variance(self.explained_variance_ratio_)}
@@ -271,7 +271,7 @@ class PCA(RowEstimator):
             shape = self.fitted_preprocessor.input_shape
             first = self.components_[:WEIGHTS].reshape(-1, *shape)
             drawn["components"] = image_sheet(as_pixels(first, symmetric=True), "components")
-            some = spread(len(codes), SHOWN)
+            some = evenly_spaced(len(codes), SHOWN)
             rows = [self.raw(self.rows(np.asarray(x)[some])), self.decode(codes[some])]
             drawn["reconstructions"] = labeled_rows(rows, ["input", "reconstruction"])
         return drawn

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from agentlab.data.batches import Array
+from agentlab.data.batches import Array, evenly_spaced
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras, tf
-from agentlab.plots.images import as_pixels, image_grid, image_sheet, labeled_rows, spread
+from agentlab.plots.images import as_pixels, image_grid, image_sheet, labeled_rows
 from agentlab.runs import Run
 from agentlab.runs.frames import log_frame
 from agentlab.training.presented import Table
@@ -120,7 +120,7 @@ class Reconstructing(UnlabeledTrainer):
         inputs = np.asarray(next(iter(self.batches(x).epoch(PLOTTED))).inputs)
         drawn: dict[str, Figure] = {}
         if is_image(inputs):
-            rows = self.image_rows(inputs[spread(len(inputs), SHOWN)])
+            rows = self.image_rows(inputs[evenly_spaced(len(inputs), SHOWN)])
             drawn["reconstructions"] = labeled_rows(list(rows.values()), list(rows))
             if (kernels := self._first_kernels(inputs.shape[1:])) is not None:
                 title = f"weights of the first {len(kernels)} units"

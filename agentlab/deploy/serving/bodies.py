@@ -141,10 +141,7 @@ def _array(values: Any, info: TensorInfo) -> Any:
         array = np.array(_decoded(values, name), object)
     else:
         array = _numbers(values, name, dtype)
-    fits = array.ndim == len(info.shape) and all(
-        size in (None, found) for size, found in zip(info.shape, array.shape, strict=True)
-    )
-    if not fits or not array.size:
+    if not info.fits(array.shape) or not array.size:
         wanted = ", ".join(["n", *("any" if s is None else str(s) for s in info.shape[1:])])
         raise BadRequest(f"{name} must have the shape [{wanted}], not {list(array.shape)}")
     return array

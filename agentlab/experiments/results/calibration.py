@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agentlab.agents.agent import Agent
+from agentlab.data.batches import evenly_spaced
 from agentlab.deploy.signature import Tensors, Traced
 from agentlab.experiments.results.exported_agent import ENVS, ExportedAgent, run_episodes
 from agentlab.experiments.results.held_out import split_examples
@@ -37,6 +36,5 @@ def calibration_inputs(learner: Any, path: Path, traced: Traced) -> Tensors:
         inputs = acting.recorded
     else:
         inputs = split_examples(learner, path, traced.inputs, traced.preprocessed, "train").inputs
-    n = len(next(iter(inputs.values())))
-    rows = np.linspace(0, n - 1, min(n, EXAMPLES)).astype(int)
+    rows = evenly_spaced(len(next(iter(inputs.values()))), EXAMPLES)
     return {name: value[rows] for name, value in inputs.items()}

@@ -82,10 +82,7 @@ def _of_split(
         inputs = np.asarray(split[0][: len(inputs)])
     elif not preprocessed and info.dtype != "uint8":
         raise ValueError("the raw inputs are not known")
-    fits = inputs.ndim == len(info.shape) and all(
-        size in (None, found) for size, found in zip(info.shape, inputs.shape, strict=True)
-    )
-    if not fits:
+    if not info.fits(inputs.shape):
         raise ValueError(f"inputs of the shape {inputs.shape}")
     classes = np.asarray(batch.targets)
     is_classes = getattr(learner, "classes", None) is not None and classes.ndim == 1
