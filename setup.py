@@ -16,6 +16,7 @@ minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
 minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
 deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
 serve = ["fastapi>=0.115", "uvicorn>=0.30", "httptools>=0.6"]  # httptools parses requests in C
+ray = ["ray>=2.50"]  # --ray: environments and trials on several machines
 wandb = ["wandb>=0.19"]  # --track wandb
 mlflow = ["mlflow>=2.20"]  # --track mlflow
 docs = ["sphinx>=8", "furo>=2024.8", "myst-parser>=4"]  # make docs
@@ -75,6 +76,7 @@ setup(
         "minatar": minatar,
         "deploy": deploy,
         "serve": serve,
+        "ray": ray,
         "wandb": wandb,
         "mlflow": mlflow,
         "docs": docs,

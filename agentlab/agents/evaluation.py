@@ -161,6 +161,8 @@ class _Tally:
         """Add a step of all environments; return where an episode is to be cut, bool ``[n]``."""
         self._returns += step.raw_rewards
         self._lengths += 1
+        if step.lost is not None:
+            self._returns[step.lost], self._lengths[step.lost] = 0, 0
         cut = ~step.episode_over & (self._lengths >= max_steps)
         for i in np.flatnonzero(step.episode_over | cut):
             if len(self._ended[i]) < self.due[i]:

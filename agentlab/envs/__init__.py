@@ -11,19 +11,21 @@ from functools import partial
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 
 from agentlab.config import to_dict
 from agentlab.envs.atari_vector import AtariVector, supports
 from agentlab.envs.catalog import is_atari, list_envs, make_env, newest_version
 from agentlab.envs.check import check_env
-from agentlab.envs.copies import check_made, check_maker, name_of
+from agentlab.envs.copies import EnvMaker, check_made, check_maker, name_of
 from agentlab.envs.failures import EnvFailure
 from agentlab.envs.local_vector import LocalVector
 from agentlab.envs.normalizing import without_normalizing_wrappers
 from agentlab.envs.parts import Parts
 from agentlab.envs.parts_wrappers import ChannelsLast, PartsObservation
 from agentlab.envs.preprocessing import Frames, Preprocessed, Preprocessing
-from agentlab.envs.registered_vector import RegisteredVector, registers_vector
+from agentlab.envs.registered_vector import FEWEST, RegisteredVector, registers_vector
+from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Step, VectorEnv, check_num_envs
 from agentlab.envs.worker_vector import WorkerVector
 from agentlab.envs.wrappers import Wrapper, wrap, wrapper_name
@@ -49,6 +51,7 @@ __all__ = [
     "wrap",
 ]
 
+VectorMaker = Callable[[Callable[[int, int], ReplayedVector], int, str], VectorEnv]
 _reported: set[str] = set()  # lines that were printed
 
 
@@ -60,6 +63,7 @@ def make_envs(
     workers: int | None = None,
     render: bool = False,
     wrappers: Sequence[Wrapper] = (),
+    vector: VectorMaker | None = None,
     **kwargs: Any,
 ) -> VectorEnv:
     """Make a vector of ``n`` copies of an environment, which are stepped together.
@@ -78,6 +82,9 @@ def make_envs(
         render: whether ``render()`` will be called.
         wrappers: applied to each copy before preprocessing, the first one innermost: classes, or
             names such as ``"my_module:MyWrapper"``.
+        vector: makes the vector instead of ``workers``, such as ``agentlab.scale.RayVector``. It is
+            called with a function ``(start, count)`` that makes some of the environments as a
+            ``ReplayedVector``, with ``n`` and with the environment's id.
         kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
     Returns:
@@ -108,7 +115,7 @@ def make_envs(
         "wrapper": [wrapper_name(wrapper) for wrapper in wrappers],
         "preprocessing": to_dict(preprocessing),
     }
-    envs = _make_vector(env, n, preprocessing, workers, render, tuple(wrappers), kwargs)
+    envs = _make_vector(env, n, preprocessing, workers, render, tuple(wrappers), vector, kwargs)
     envs.settings = settings
     envs.frame_rate = max(envs.frame_rate / preprocessing.frame_skip, 1.0)
     return envs
@@ -121,6 +128,7 @@ def _make_vector(
     workers: int | None,
     render: bool,
     wrappers: Sequence[Wrapper],
+    make_vector: VectorMaker | None,
     kwargs: dict[str, Any],
 ) -> VectorEnv:
     if render:
@@ -134,15 +142,28 @@ def _make_vector(
         workers = min(n, os.cpu_count() or 1) if atari and n > 1 else 0
     vector: VectorEnv
     native = not render and not wrappers and not preprocessing.action_masks
-    if spec and native and workers and supports(spec, preprocessing, **kwargs):
+    make = partial(_make_one, env, name, preprocessing, wrappers, kwargs)
+    registered = spec is not None and native and registers_vector(spec, n, preprocessing, **kwargs)
+    make_part = partial(_make_part, make, name, spec if registered else None)
+    if make_vector is not None:
+        vector = make_vector(make_part, n, name)
+    elif spec and native and workers and supports(spec, preprocessing, **kwargs):
         vector = AtariVector(spec, n, preprocessing, workers, **kwargs)
-    elif spec and native and not workers and registers_vector(spec, n, preprocessing, **kwargs):
-        vector = RegisteredVector(spec, n)
+    elif workers:
+        vector = WorkerVector([make] * n, name, workers)
     else:
-        makers = [partial(_make_one, env, name, preprocessing, wrappers, kwargs)] * n
-        vector = WorkerVector(makers, name, workers) if workers else LocalVector(makers, name)
+        vector = make_part(0, n)
     _report_changes(vector)
     return vector
+
+
+def _make_part(
+    make: EnvMaker, name: str, registered: EnvSpec | None, start: int, count: int
+) -> ReplayedVector:
+    """Make some of the environments of a vector, the first of which has the index ``start``."""
+    if registered is not None and count >= FEWEST:
+        return RegisteredVector(registered, count, start)
+    return LocalVector([make] * count, name, start)
 
 
 def _make_one(

@@ -50,7 +50,8 @@ class EnvGroup:
     Args:
         envs: the environments.
         start: index of the first of them in the vector.
-        arrays: the arrays of the vector's ``StepBuffers``; results are written to them.
+        arrays: these environments' rows of the arrays in ``StepBuffers``; results are written to
+            them.
         id: id of the environment, for messages.
 
     Raises:
@@ -68,16 +69,15 @@ class EnvGroup:
         check_copies(envs, id)
         # Environments with discrete actions expect plain integers.
         self.discrete = isinstance(envs[0].action_space, gymnasium.spaces.Discrete)
-        stop = start + len(envs)
         self.start = start
-        self.observations = arrays["observations"][start:stop]
-        self.final_observations = arrays["final_observations"][start:stop]
-        self.rewards = arrays["rewards"][start:stop]
-        self.raw_rewards = arrays["raw_rewards"][start:stop]
-        self.terminated = arrays["terminated"][start:stop]
-        self.truncated = arrays["truncated"][start:stop]
-        self.episode_over = arrays["episode_over"][start:stop]
-        self.actions = arrays["actions"][start:stop] if "actions" in arrays else None
+        self.observations = arrays["observations"]
+        self.final_observations = arrays["final_observations"]
+        self.rewards = arrays["rewards"]
+        self.raw_rewards = arrays["raw_rewards"]
+        self.terminated = arrays["terminated"]
+        self.truncated = arrays["truncated"]
+        self.episode_over = arrays["episode_over"]
+        self.actions = arrays.get("actions")
         self.seed: int | None = None
         self.episodes = np.zeros(len(envs), np.int64)
         self.origins: list[Origin] = [None] * len(envs)

@@ -26,6 +26,7 @@ class LocalVector(ReplayedVector):
     Args:
         makers: functions that make the environments, one for each.
         id: id of the environment, for messages.
+        start: index of the first environment, in a vector of which these are a part.
 
     >>> import gymnasium
     >>> envs = LocalVector([lambda: gymnasium.make("CartPole-v1")] * 2, "CartPole-v1")
@@ -35,7 +36,7 @@ class LocalVector(ReplayedVector):
     array([1., 1.], dtype=float32)
     """
 
-    def __init__(self, makers: Sequence[EnvMaker], id: str) -> None:
+    def __init__(self, makers: Sequence[EnvMaker], id: str, start: int = 0) -> None:
         self.id, self.num_envs = id, len(makers)
         self._envs = [make_one(make, id) for make in makers]
         self.observation_space = self._envs[0].observation_space
@@ -44,7 +45,7 @@ class LocalVector(ReplayedVector):
         observation = zeros_of(self.observation_space, "observation", id)
         zeros_of(self.action_space, "action", id)
         self._buffers = StepBuffers(self.num_envs, observation)
-        self._group = EnvGroup(self._envs, 0, self._buffers.arrays, id)
+        self._group = EnvGroup(self._envs, start, self._buffers.arrays, id)
         self._observations = self._buffers.arrays["observations"].copy()
         self._log = ActionLog(self.num_envs)
 

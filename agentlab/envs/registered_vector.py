@@ -50,6 +50,7 @@ class RegisteredVector(ReplayedVector):
     Args:
         spec: an environment that ``registers_vector`` accepts.
         n: number of copies.
+        start: index of the first copy, in a vector of which these are a part.
 
     >>> import gymnasium
     >>> envs = RegisteredVector(gymnasium.spec("CartPole-v1"), 8)
@@ -57,8 +58,8 @@ class RegisteredVector(ReplayedVector):
     ((8, 4), np.float32(8.0))
     """
 
-    def __init__(self, spec: EnvSpec, n: int) -> None:
-        self.id, self.num_envs = spec.id, n
+    def __init__(self, spec: EnvSpec, n: int, start: int = 0) -> None:
+        self.id, self.num_envs, self._start = spec.id, n, start
         self._env = make_env(spec.id)
         self.observation_space = self._env.observation_space
         self.action_space = self._env.action_space
@@ -82,8 +83,8 @@ class RegisteredVector(ReplayedVector):
 
     def _begin(self, i: int) -> None:
         """Begin the next episode of an environment."""
-        run_seed, episode = self._seed, int(self._episodes[i])
-        self._set(i, None if run_seed is None else episode_seed(run_seed, i, episode))
+        run_seed, episode, env = self._seed, int(self._episodes[i]), self._start + i
+        self._set(i, None if run_seed is None else episode_seed(run_seed, env, episode))
 
     def _set(self, i: int, origin: Origin) -> None:
         """Set an environment's state to the initial state of an episode."""

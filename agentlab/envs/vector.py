@@ -70,6 +70,9 @@ class Step:
         final_observations: their last observations, ``[len(ended), ...]``.
         episode_over: bool ``[n]``; where the whole episode ended, not only a life was lost.
         extras: what the agent's ``act`` returned besides the actions, by name.
+        lost: bool ``[n]``; where the machine of an environment was lost, and its episode with it.
+            Such an episode is truncated at the last known observation, with reward 0, and does not
+            count. ``None`` for none.
     """
 
     observations: Array
@@ -83,6 +86,7 @@ class Step:
     final_observations: Array
     episode_over: npt.NDArray[np.bool_]
     extras: dict[str, Any] = field(default_factory=dict)
+    lost: npt.NDArray[np.bool_] | None = None
 
     @property
     def true_next_observations(self) -> Array:

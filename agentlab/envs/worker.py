@@ -77,7 +77,9 @@ def _make_group(pipe: Connection, memory: mmap.mmap) -> EnvGroup:
     id, start, n, observation, action, specs = pipe.recv()
     register(specs)
     envs = [make_one(make, id) for make in cloudpickle.loads(pipe.recv_bytes())]
-    return EnvGroup(envs, start, StepBuffers(n, observation, action, memory).arrays, id)
+    arrays = StepBuffers(n, observation, action, memory).arrays
+    stop = start + len(envs)
+    return EnvGroup(envs, start, {name: array[start:stop] for name, array in arrays.items()}, id)
 
 
 def _serve(pipe: Connection, group: EnvGroup) -> None:

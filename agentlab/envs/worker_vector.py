@@ -68,9 +68,8 @@ class WorkerVector(ReplayedVector):
             zeros_of(self.observation_space, "observation", id),
             zeros_of(self.action_space, "action", id),
         )
-        bounds = np.linspace(0, self.num_envs, min(workers, self.num_envs) + 1).astype(int).tolist()
-        self._slices = [slice(*pair) for pair in itertools.pairwise(bounds)]
-        pickled = [_pickle_makers(makers[rows], id) for rows in self._slices]
+        self._slices = split_evenly(self.num_envs, workers)
+        pickled = [pickled_for_process(list(makers[rows]), id) for rows in self._slices]
         self._file = shared_file(StepBuffers(self.num_envs, *examples).nbytes)
         self._buffers = StepBuffers(self.num_envs, *examples, mmap.mmap(self._file.fileno(), 0))
         specs = registrations()
@@ -190,12 +189,7 @@ class WorkerVector(ReplayedVector):
 
     def _death_of(self, index: int) -> str:
         """Return the message for a worker that ended."""
-        rows = self._slices[index]
-        last = rows.stop - 1
-        envs = (
-            f"environments {rows.start} to {last}" if last > rows.start else f"environment {last}"
-        )
-        how = ""
+        envs, how = in_words(self._slices[index]), ""
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._workers[index].wait(1)
             how = f" with exit code {code}"
@@ -206,9 +200,30 @@ class WorkerVector(ReplayedVector):
         return f"env={self.id!r}: the worker process of {envs} died{how}"
 
 
-def _pickle_makers(makers: Sequence[EnvMaker], id: str) -> bytes:
+def split_evenly(n: int, processes: int) -> list[slice]:
+    """Split ``n`` environments among processes, at least one each; return the rows of each.
+
+    >>> split_evenly(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    bounds = np.linspace(0, n, min(processes, n) + 1).astype(int).tolist()
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]
+
+
+def in_words(rows: slice) -> str:
+    """Return ``"environments 0 to 3"`` or ``"environment 0"``, for messages."""
+    last = rows.stop - 1
+    return f"environments {rows.start} to {last}" if last > rows.start else f"environment {last}"
+
+
+def pickled_for_process(makers: Any, id: str) -> bytes:
+    """Return what makes environments as bytes for ``cloudpickle.loads``.
+
+    Raises:
+        InvalidArgument: if one of them refers to something that cannot be sent to a process.
+    """
     try:
-        pickled: bytes = cloudpickle.dumps(list(makers))
+        pickled: bytes = cloudpickle.dumps(makers)
         return pickled
     except Exception as error:  # pickling an object can raise anything
         why = f"{type(error).__name__}: {error}"

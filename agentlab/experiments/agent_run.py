@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from agentlab import config as configs
@@ -24,6 +25,7 @@ from agentlab.experiments.paths import absolute
 from agentlab.experiments.plan import Plan, check_names, fill
 from agentlab.lazy import without_banners
 from agentlab.runs import Run, seed_everything
+from agentlab.scale.ray_vector import RayVector
 from agentlab.training.optimizers import OptimizerOptions
 
 
@@ -203,12 +205,17 @@ class AgentPlan(Plan):
         return re.sub(r"[^\w.-]+", "-", f"{self.env}-{self.algo}")
 
     def make_envs(self, n: int | None = None, *, render: bool = False) -> VectorEnv:
-        """Create ``n`` environments; ``None`` for the number used in training."""
+        """Create ``n`` environments; ``None`` for those used in training."""
+        training = self.training
+        remote = None
+        if n is None and training.ray is not None:
+            remote = partial(RayVector, address=training.ray, actors=training.workers)
         return make_envs(
             self.env,
-            self.training.n_envs if n is None else n,
+            training.n_envs if n is None else n,
             preprocessing=self.preprocessing,
-            workers=self.training.workers if n is None else 0,
+            workers=training.workers if n is None else 0,
+            vector=remote,
             render=render,
             wrappers=self.environment.wrapper,
             **self.environment.kwargs,

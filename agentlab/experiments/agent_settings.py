@@ -18,6 +18,7 @@ FILES = ("pretrained", "init_from")  # settings that are paths, some of them of 
 CHANGEABLE = (
     "steps",
     "workers",
+    "ray",
     "log_every",
     "checkpoint_every",
     "eval_every",
@@ -55,6 +56,11 @@ class Training(Options):
     workers: int | None = option(
         None, "processes that step the environments; 0 for no workers, none for automatic", ge=0
     )
+    ray: str | None = option(
+        None,
+        "step the environments in --workers actors of a Ray cluster: its address, such as "
+        "10.0.0.1:6379, or local; none to disable",
+    )
     seed: int = option(0, "random seed; runs with equal seeds have equal results", ge=0)
     log_every: int = option(10_000, "steps between rows of metrics", ge=1)
     checkpoint_every: int = option(500_000, "steps between checkpoints", ge=1)
@@ -75,6 +81,10 @@ class Training(Options):
 
     def check(self) -> None:
         super().check()
+        if self.ray is not None and self.workers == 0:
+            raise InvalidArgument(
+                f"workers=0 must be 1 or more, or none for one for each CPU, with ray={self.ray!r}"
+            )
         if self.eval_every and not self.eval_episodes:
             raise InvalidArgument(
                 f"eval_every={self.eval_every} needs eval_episodes to be 1 or more, not 0"

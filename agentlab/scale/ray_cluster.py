@@ -1,0 +1,156 @@
+"""Connections to a Ray cluster, and the actors in it that step environments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.lazy import LazyModule, check_modules
+from agentlab.scale.env_actor import ActorLost, EnvActor
+
+ray: Any = LazyModule("ray")
+
+STORE_BYTES = 100 << 20  # memory for Ray's objects, of which we store none
+START_SECONDS = 60.0  # how long a new actor may take to start
+ENVIRON = {
+    "RAY_worker_niceness": "0",  # actors are what the machine is for: the default is 15
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+class RayCluster:
+    """A connection to a Ray cluster, or to a new one on this machine.
+
+    Args:
+        address: ``"local"`` starts Ray on this machine; otherwise the address of a cluster, such as
+            ``"10.0.0.1:6379"`` or ``"auto"`` for that of this machine.
+        cpus: with ``"local"``, at least this many actors may run, even on fewer cores.
+
+    Attributes:
+        cpus: number of CPUs of the cluster.
+
+    Raises:
+        AgentlabError: if Ray is not installed, or the cluster cannot be reached.
+    """
+
+    def __init__(self, address: str = "local", cpus: int = 1) -> None:
+        check_modules(f"ray={address!r}", {"ray": "ray"}, "ray")
+        self._own = not ray.is_initialized()
+        if self._own:
+            _connect(address, cpus)
+        self.cpus = int(ray.cluster_resources().get("CPU", 0))
+
+    def start_actor(self) -> RayActor:
+        """Start an actor; it waits for a connection."""
+        return RayActor()
+
+    def close(self) -> None:
+        """Disconnect, and stop a cluster that was started here."""
+        if self._own and ray.is_initialized():
+            ray.shutdown()
+
+
+class RayActor:
+    """A Ray actor that steps environments.
+
+    Attributes:
+        key: the secret with which to connect.
+        address: host and port at which to connect.
+
+    Raises:
+        ActorLost: if it was killed while it started, or could not be made.
+        AgentlabError: if the cluster has no place for it.
+    """
+
+    def __init__(self) -> None:
+        self.key = secrets.token_bytes(32)
+        remote = ray.remote(num_cpus=1, max_restarts=0)(_RemoteEnvs)
+        self._actor = remote.remote(self.key)
+        try:
+            self.address = ray.get(self._actor.address.remote(), timeout=START_SECONDS)
+        except ray.exceptions.GetTimeoutError:
+            self.end()
+            raise AgentlabError(
+                f"the Ray cluster started no actor within {START_SECONDS:g} s: "
+                f"{_free_cpus()} CPUs are free; pass fewer --workers"
+            ) from None
+        except ray.exceptions.RayError as error:
+            raise ActorLost(_last_line(error)) from None
+        self._actor.serve.remote()
+
+    def end(self) -> None:
+        """End the actor's process."""
+        with contextlib.suppress(Exception):  # it may be gone, as may the cluster
+            ray.kill(self._actor)
+
+
+class _RemoteEnvs(EnvActor):
+    """An ``EnvActor`` that listens in the network of its cluster."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key, ray.util.get_node_ip_address())
+
+
+def _connect(address: str, cpus: int) -> None:
+    """Connect to a cluster, or start one."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    with _environ():
+        try:
+            if address == "local":
+                ray.init(
+                    address="local",
+                    num_cpus=max(cpus, os.cpu_count() or 1),
+                    include_dashboard=False,
+                    object_store_memory=STORE_BYTES,
+                    **quiet,
+                )
+            else:
+                ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise InvalidArgument(
+                f"ray={address!r} cannot be reached: {_first_line(error)}; pass the address of a "
+                "running cluster, such as 10.0.0.1:6379, or local"
+            ) from None
+
+
+@contextlib.contextmanager
+def _environ() -> Iterator[None]:
+    """Set variables that the processes of a new cluster inherit."""
+    wanted = dict(ENVIRON)
+    own = str(Path(__file__).parents[2])
+    if own != sysconfig.get_path("purelib"):  # a script in a folder that is not installed
+        given = os.environ.get("PYTHONPATH")
+        wanted["PYTHONPATH"] = f"{given}{os.pathsep}{own}" if given else own
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _free_cpus() -> str:
+    return f"{ray.available_resources().get('CPU', 0.0):g}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (_lines(error) or [type(error).__name__])[0].rstrip(".")
+
+
+def _last_line(error: BaseException) -> str:
+    return (_lines(error) or [type(error).__name__])[-1].rstrip(".")
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()]
