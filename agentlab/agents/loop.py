@@ -217,8 +217,6 @@ class _Loop:
         self.timer.add(spent)
         self.steps += self.envs.num_envs
         self.episodes.add(step, self.steps)
-        if step.lost is not None:
-            self.episodes.begin(step.lost)
         if metrics:
             self.add(metrics)
         self.observations = step.next_observations

@@ -67,6 +67,8 @@ class Episodes:
             if self.log is not None:
                 self.log.add(steps, returns, lengths)
             self._running_returns[ended], self._running_lengths[ended] = 0, 0
+        if step.lost is not None:
+            self.begin(step.lost)
 
     def metrics(self) -> dict[str, float]:
         """Return the number of episodes and the statistics of the latest ones."""

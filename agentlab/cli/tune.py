@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,10 +26,11 @@ from agentlab.experiments.plan import fill
 from agentlab.experiments.search import Field, Sampler, Study, read_space
 from agentlab.experiments.source import FILES, Source
 from agentlab.experiments.training_data import choose_trainer
-from agentlab.experiments.trials import TRIALS, Search, Task, in_words
+from agentlab.experiments.trials import TRIALS, Search, Task, in_words, start_on_ray
 from agentlab.lazy import without_banners
 from agentlab.registry import trainer_class
 from agentlab.runs.permission import refuse_links
+from agentlab.scale.ray_cluster import RayCluster
 
 DESCRIPTION = """Search for the best hyperparameters of `fit` or `train`. All flags that are not
 listed here are passed on to `fit` or `train`. Each trial is a separate run.
@@ -46,7 +49,7 @@ RUN_FIELDS = {
     for field in fields(cls)
 }
 RUN_FIELDS |= {"workers", "eval_every", "eval_episodes", "stop_at_return", "video"}
-RUN_FIELDS |= {"log_every", "checkpoint_every"}
+RUN_FIELDS |= {"log_every", "checkpoint_every", "ray"}
 
 FILE_FLAGS = {flag_of(name) for name in (*FILES, *AGENT_FILES)}
 
@@ -60,7 +63,14 @@ class Choice(Options):
     )
     sampler: Sampler = option("tpe", "how settings are sampled; tpe learns from finished trials")
     points: int = option(5, "number of values from each range, for grid", ge=2)
-    workers: int = option(1, "number of parallel trials", ge=1)
+    workers: int | None = option(
+        None, "number of parallel trials; none for 1, or with --ray for one for each CPU", ge=1
+    )
+    ray: str | None = option(
+        None,
+        "run the trials on a Ray cluster: its address, such as 10.0.0.1:6379, or local; none to "
+        "disable",
+    )
     seed: int = option(0, "seed of the sampler and of every trial", ge=0)
     name: str | None = option(None, "name of the search's folder; none for a default name")
     runs_dir: str = option("runs", "folder that contains the runs")
@@ -105,11 +115,26 @@ def run(words: list[str]) -> int:
         raise AgentlabError(
             f"{folder} already exists; choose another --name, or resume it with `{again}`"
         )
-    folder.mkdir(parents=True)
-    study = Study(folder, new=True)
-    study.describe(about)
-    study.set_up(space, choice.sampler, choice.seed, choice.points, choice.workers)
-    return _run(Search(task, study, folder, choice.trials, choice.workers, choice.seed, show))
+    with _trial_starter(choice) as (begin, at_once):
+        folder.mkdir(parents=True)
+        study = Study(folder, new=True)
+        study.describe(about)
+        study.set_up(space, choice.sampler, choice.seed, choice.points, at_once)
+        search = Search(task, study, folder, choice.trials, at_once, choice.seed, show, begin)
+        return _run(search)
+
+
+@contextmanager
+def _trial_starter(choice: Choice) -> Iterator[tuple[Any, int]]:
+    """Connect to the Ray cluster, if any; yield what starts a trial and how many run at once."""
+    if choice.ray is None:
+        yield None, choice.workers or 1
+        return
+    cluster = RayCluster(choice.ray, choice.workers or 1)
+    try:
+        yield start_on_ray, choice.workers or cluster.cpus
+    finally:
+        cluster.close()
 
 
 def with_absolute_paths(words: list[str]) -> list[str]:
@@ -139,21 +164,21 @@ def _resume(verb: str, rest: list[str], given: dict[str, Any], choice: Choice) -
             raise AgentlabError(f"{folder} tunes {about['verb']}, not {verb}")
     except (KeyError, TypeError) as error:
         raise AgentlabError(f"{folder} is damaged: {error!r}") from None
-    changed = set(given) - {"resume", "trials", "workers"}
+    changed = set(given) - {"resume", "trials", "workers", "ray"}
     if changed or rest not in ([], stored):
         raise AgentlabError(
-            "a resumed search keeps its settings; only --trials and --workers can be changed"
+            "a resumed search keeps its settings; only --trials, --workers and --ray can be changed"
         )
     if not rest and any(is_foreign(word) for word in stored) and verb == "train":
         raise AgentlabError(
             f"{folder} runs code from outside agentlab: if you trust it, add " + shlex.join(stored)
         )
     task = _task(verb, stored)
-    study.set_up(
-        read_space(search, task.fields), kept.sampler, kept.seed, kept.points, choice.workers
-    )
+    space = read_space(search, task.fields)
     trials = fill(Choice, {}, {"trials": choice.trials or trials}).trials
-    return _run(Search(task, study, folder, trials, choice.workers, kept.seed, show))
+    with _trial_starter(choice) as (begin, at_once):
+        study.set_up(space, kept.sampler, kept.seed, kept.points, at_once)
+        return _run(Search(task, study, folder, trials, at_once, kept.seed, show, begin))
 
 
 def _run(search: Search) -> int:

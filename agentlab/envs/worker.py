@@ -43,7 +43,7 @@ def run_worker(pipe_fd: int, memory_fd: int, life_fd: int) -> None:
         life_fd: file descriptor of a pipe whose other end only the main process holds.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
-    _die_with(life_fd)
+    die_with(life_fd)
     pipe = Connection(pipe_fd)
     group: EnvGroup | None = None
     try:
@@ -62,7 +62,7 @@ def run_worker(pipe_fd: int, memory_fd: int, life_fd: int) -> None:
             _send_failure(pipe, error, str(error))
 
 
-def _die_with(life_fd: int) -> None:
+def die_with(life_fd: int) -> None:
     """Make the kernel end this process when the other end of a pipe is closed.
 
     This works even if the environment hangs while it holds the global interpreter lock.

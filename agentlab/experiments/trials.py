@@ -1,4 +1,4 @@
-"""The trials of ``agentlab tune``, run as subprocesses."""
+"""The trials of ``agentlab tune``, run as subprocesses here or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,9 @@ from agentlab.import_path import python_command
 from agentlab.runs import stop_signals
 from agentlab.runs.files import open_append
 from agentlab.runs.reading import open_regular, read_bytes, read_json
+from agentlab.scale.ray_process import RayProcess
 
+CODE = "from agentlab.cli import main; sys.exit(main())"
 TRIALS = 20
 LOG_BYTES = 64 << 20  # maximum size of a trial's output
 
@@ -48,7 +51,9 @@ class Task:
 
 
 class Search:
-    """Runs the trials of a study as subprocesses.
+    """Runs the trials of a study as processes.
+
+    A trial whose Ray process is lost is started again once, from its latest checkpoint.
 
     Args:
         task: the command that all trials run.
@@ -58,6 +63,7 @@ class Search:
         workers: number of parallel trials.
         seed: the seed of every trial.
         report: called with the name and value of each result.
+        begin: starts the process of a trial, from its command line and the path of its output.
     """
 
     def __init__(
@@ -69,8 +75,11 @@ class Search:
         workers: int,
         seed: int,
         report: Callable[[str, object], None] = lambda name, value: None,
+        begin: Callable[[Sequence[str], Path], subprocess.Popen[bytes] | RayProcess] | None = None,
     ) -> None:
         self.task, self.study, self.folder = task, study, folder
+        self._begin = begin or start
+        self._again: set[int] = set()  # trials that were started again
         self.workers, self.seed, self.report = workers, seed, report
         wanted = trials or study.size or TRIALS
         self.wanted = min(wanted, study.size or wanted)
@@ -101,8 +110,12 @@ class Search:
                             process.terminate()  # trials save a checkpoint on SIGTERM
                     time.sleep(0.05)
                     for trial, process in list(running.values()):
-                        if process.poll() is not None:
-                            del running[trial.number]
+                        if process.poll() is None:
+                            continue
+                        del running[trial.number]
+                        if self._may_start_again(trial, process) and not stop.is_set():
+                            running[trial.number] = trial, self._start(trial)
+                        else:
                             self._finish(trial, process.poll(), stop.is_set())
             finally:
                 for _, process in running.values():
@@ -138,7 +151,15 @@ class Search:
             words = [*self.task.words, *self.settings(trial), *seed, *place]
             if self.task.verb == "train" and self.workers > 1:
                 words += ["--workers", "0"]  # parallel trials already use all cores
-        return start([self.task.verb, *words], path.with_suffix(".txt"))
+        return self._begin([self.task.verb, *words], path.with_suffix(".txt"))
+
+    def _may_start_again(self, trial: Trial, process: Any) -> bool:
+        """Return whether the process of a trial was lost for the first time, and report it."""
+        if not isinstance(process, RayProcess) or not process.lost or trial.number in self._again:
+            return False
+        self._again.add(trial.number)
+        self.report(self.path(trial).name, "its Ray process was lost; it is started again")
+        return True
 
     def _finish(self, trial: Trial, code: int, stopped: bool) -> None:
         """Record the value of a trial whose process has ended, and report it."""
@@ -181,14 +202,14 @@ class Search:
         return link
 
 
-def start(words: Sequence[str], log: Path) -> Any:
+def start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start ``agentlab WORDS`` as a subprocess whose output is appended to ``log``.
 
     It runs in a new session, so that Ctrl-C reaches only the search, which then stops its trials.
     """
     with open_append(log) as file:
         return subprocess.Popen(
-            python_command("from agentlab.cli import main; sys.exit(main())", words),
+            python_command(CODE, words),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -196,8 +217,15 @@ def start(words: Sequence[str], log: Path) -> Any:
         )
 
 
+def start_on_ray(words: Sequence[str], log: Path) -> RayProcess:
+    """Start ``agentlab WORDS`` on the Ray cluster to which this process is connected."""
+    return RayProcess(CODE, words, log)
+
+
 def _last_words(log: Path, code: int) -> str:
-    """Return the last error that a failed process printed."""
+    """Return the last error that a failed process printed, or the signal that killed it."""
+    if code < 0:
+        return f"its process was killed by {signal.Signals(-code).name}"
     lines = read_bytes(log, LOG_BYTES).decode("utf-8", errors="replace").split("\n")
     printed = [line.strip() for line in lines if line.strip()] or [f"exit code {code}"]
     errors = [line for line in printed if line.startswith("agentlab: error: ")]

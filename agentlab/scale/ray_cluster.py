@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import secrets
 import sysconfig
@@ -118,6 +119,13 @@ def _connect(address: str, cpus: int) -> None:
                 f"ray={address!r} cannot be reached: {_first_line(error)}; pass the address of a "
                 "running cluster, such as 10.0.0.1:6379, or local"
             ) from None
+    # Ray has no option against its own paragraph about every lost process.
+    with contextlib.suppress(ImportError):
+        vars(importlib.import_module("ray._private.worker"))["print_to_stdstream"] = _ignore
+
+
+def _ignore(*arguments: Any, **options: Any) -> None:
+    """Print nothing."""
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from agentlab.config import option
 from agentlab.errors import InvalidArgument
 from agentlab.experiments import trials
 from agentlab.experiments.search import Field, Study, read_space
+from agentlab.scale.ray_process import RayProcess
 
 
 @dataclass
@@ -180,6 +181,45 @@ def test_agents_are_judged_by_the_evaluation_at_the_end(call, faked):
     assert result.code == 0, result.err
     assert "best 1      return 99" in result.out
     assert all("--no-video" in call and call[-2:] == ["--workers", "0"] for call in calls)
+
+
+def test_a_trial_whose_ray_process_is_lost_is_started_again_once(call, faked, monkeypatch):
+    class OnRay(Faked, RayProcess):
+        def __init__(self, words, log, lost):
+            Faked.__init__(self, words, log, lambda said: (0.5, 0.5), ())
+            self.lost = lost
+            self.code = -9 if lost else 0
+
+    class Cluster:
+        cpus = 2
+
+        def __init__(self, address, cpus):
+            assert address == "10.0.0.1:6379"
+
+        def close(self):
+            calls.append("closed")
+
+    calls = []
+    lost = {"8": 1, "16": 2, "32": 0}  # how often the process of a trial is lost
+
+    def start(words, log):
+        calls.append(words)
+        hidden = dict(zip(words, words[1:], strict=False)).get("--hidden")
+        hidden = hidden or json.loads((log.with_suffix("") / "config.json").read_text())["--hidden"]
+        lost[hidden] -= 1
+        return OnRay(words, log, lost[hidden] >= 0)
+
+    monkeypatch.setattr("agentlab.cli.tune.RayCluster", Cluster)
+    monkeypatch.setattr("agentlab.cli.tune.start_on_ray", start)
+    words = "--search hidden=8|16|32 --sampler grid --name r --ray 10.0.0.1:6379"
+    result = call(f"{FIT} {words}")
+    assert result.code == 0, result.err
+    assert "3 of 3 in the grid, 2 in parallel" in result.out
+    assert result.out.count("its Ray process was lost; it is started again") == 2
+    assert "failed: its process was killed by SIGKILL   hidden=16" in result.out
+    assert "finished    2 trials; 1 failed" in result.out
+    assert len(calls) == 6 and calls[-1] == "closed"
+    assert sum("--resume" in words for words in calls) == 2
 
 
 @pytest.mark.slow
