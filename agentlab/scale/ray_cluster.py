@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import secrets
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ class RayActor:
     def __init__(self) -> None:
         self.key = secrets.token_bytes(32)
         remote = ray.remote(num_cpus=1, max_restarts=0)(_RemoteEnvs)
-        self._actor = remote.remote(self.key)
+        self._actor = remote.remote(self.key, os.getcwd(), sys.path)
         try:
             self.address = ray.get(self._actor.address.remote(), timeout=START_SECONDS)
         except ray.exceptions.GetTimeoutError:
@@ -93,16 +94,26 @@ class RayActor:
 
 
 class _RemoteEnvs(EnvActor):
-    """An ``EnvActor`` that listens in the network of its cluster."""
+    """An ``EnvActor`` that listens in the network of its cluster.
 
-    def __init__(self, key: bytes) -> None:
+    Args:
+        key: the secret that the learner must know to connect.
+        folder: the learner's working directory; used if it exists on this machine.
+        path: the learner's import path, whose folders are searched last.
+    """
+
+    def __init__(self, key: bytes, folder: str, path: list[str]) -> None:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        sys.path.extend(place for place in path if place and place not in sys.path)
         super().__init__(key, ray.util.get_node_ip_address())
 
 
 def _connect(address: str, cpus: int) -> None:
     """Connect to a cluster, or start one."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    with _environ():
+    # Ray puts the working directory first on the import path of its processes; it may be untrusted.
+    with _environ(), contextlib.chdir(os.sep):
         try:
             if address == "local":
                 ray.init(

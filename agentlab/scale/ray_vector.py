@@ -119,9 +119,13 @@ class RayVector(ReplayedVector):
             self._actors, self._connections = [None] * count, [None] * count
             self._losses = [0] * count
             for number in range(count):
-                self._start(number)
+                with contextlib.suppress(ActorLost):  # then it has no connection
+                    self._start(number)
             for number in range(count):
-                self._call(number, None)
+                if self._connections[number] is None:
+                    self._replace(number, "")
+                else:
+                    self._call(number, None)
         except BaseException:
             self.close()
             raise

@@ -79,6 +79,14 @@ def test_an_actor_is_small_and_is_back_soon():
         assert os.getpriority(os.PRIO_PROCESS, pid) == 0
 
 
+def test_actors_import_nothing_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "gymnasium.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "numpy.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with make_envs("CartPole-v1", 2, vector=lambda *g: RayVector(*g, actors=1)) as envs:
+        assert envs.reset(seed=0).shape == (2, 4)
+
+
 def test_a_process_ends_with_its_supervisor(tmp_path):
     cluster = RayCluster("local", 2)
     try:
