@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import secrets
+import socket
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from agentlab.scale.env_actor import ActorLost, EnvActor
 ray: Any = LazyModule("ray")
 
 STORE_BYTES = 100 << 20  # memory for Ray's objects, of which we store none
+CONNECT_SECONDS = 10.0  # how long the head of a cluster may take to answer
 START_SECONDS = 60.0  # how long a new actor may take to start
+TOKEN = ".ray/auth_token"
 ENVIRON = {
     "RAY_worker_niceness": "0",  # actors are what the machine is for: the default is 15
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -44,9 +47,10 @@ class RayCluster:
 
     def __init__(self, address: str = "local", cpus: int = 1) -> None:
         check_modules(f"ray={address!r}", {"ray": "ray"}, "ray")
-        self._own = not ray.is_initialized()
-        if self._own:
-            _connect(address, cpus)
+        with _environ(address):  # Ray reads some of it when it is imported
+            self._own = not ray.is_initialized()
+            if self._own:
+                _connect(address, cpus)
         self.cpus = int(ray.cluster_resources().get("CPU", 0))
 
     def start_actor(self) -> RayActor:
@@ -84,7 +88,7 @@ class RayActor:
                 f"{_free_cpus()} CPUs are free; pass fewer --workers"
             ) from None
         except ray.exceptions.RayError as error:
-            raise ActorLost(_last_line(error)) from None
+            raise ActorLost(_lines(error)[-1].rstrip(".")) from None
         self._actor.serve.remote()
 
     def end(self) -> None:
@@ -112,8 +116,9 @@ class _RemoteEnvs(EnvActor):
 def _connect(address: str, cpus: int) -> None:
     """Connect to a cluster, or start one."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    _check_address(address)
     # Ray puts the working directory first on the import path of its processes; it may be untrusted.
-    with _environ(), contextlib.chdir(os.sep):
+    with contextlib.chdir(os.sep):
         try:
             if address == "local":
                 ray.init(
@@ -126,13 +131,31 @@ def _connect(address: str, cpus: int) -> None:
             else:
                 ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise InvalidArgument(
-                f"ray={address!r} cannot be reached: {_first_line(error)}; pass the address of a "
-                "running cluster, such as 10.0.0.1:6379, or local"
-            ) from None
+            raise _unreachable(address, f": {_lines(error)[0].rstrip('.')}") from None
     # Ray has no option against its own paragraph about every lost process.
     with contextlib.suppress(ImportError):
         vars(importlib.import_module("ray._private.worker"))["print_to_stdstream"] = _ignore
+
+
+def _check_address(address: str) -> None:
+    """Raise ``InvalidArgument`` unless something listens at an address; Ray tries for minutes."""
+    if address in ("local", "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        if not host or not port.isdecimal() or "/" in host:
+            raise ValueError(address)
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        why = f": {error.strerror or error}" if isinstance(error, OSError) else ""
+        raise _unreachable(address, why) from None
+
+
+def _unreachable(address: str, why: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"ray={address!r} cannot be reached{why}; pass the address of a running cluster, such as "
+        "10.0.0.1:6379, or local"
+    )
 
 
 def _ignore(*arguments: Any, **options: Any) -> None:
@@ -140,9 +163,13 @@ def _ignore(*arguments: Any, **options: Any) -> None:
 
 
 @contextlib.contextmanager
-def _environ() -> Iterator[None]:
-    """Set variables that the processes of a new cluster inherit."""
+def _environ(address: str) -> Iterator[None]:
+    """Set variables that Ray reads, and that the processes of a new cluster inherit."""
     wanted = dict(ENVIRON)
+    if address != "local" and (Path.home() / TOKEN).is_file():
+        wanted["RAY_AUTH_MODE"] = os.environ.get(
+            "RAY_AUTH_MODE", "token"
+        )  # `ray start` asks for it
     own = str(Path(__file__).parents[2])
     if own != sysconfig.get_path("purelib"):  # a script in a folder that is not installed
         given = os.environ.get("PYTHONPATH")
@@ -163,13 +190,7 @@ def _free_cpus() -> str:
     return f"{ray.available_resources().get('CPU', 0.0):g}"
 
 
-def _first_line(error: BaseException) -> str:
-    return (_lines(error) or [type(error).__name__])[0].rstrip(".")
-
-
-def _last_line(error: BaseException) -> str:
-    return (_lines(error) or [type(error).__name__])[-1].rstrip(".")
-
-
 def _lines(error: BaseException) -> list[str]:
-    return [line.strip() for line in str(error).splitlines() if line.strip()]
+    """Return the lines of an error's message; without a message, its type."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines or [type(error).__name__]
