@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
+
+# In the messages of errors that another process caused.
+PEERS = re.compile(r"collective|peer|socket|connect|heartbeat|rpc", re.IGNORECASE)
 
 
 class Replicas(Protocol):
@@ -217,7 +221,8 @@ def reporting_lost_workers() -> Iterator[None]:
     """Report that a collective operation failed because another process exited.
 
     Raises:
-        AgentlabError: in place of TensorFlow's error.
+        AgentlabError: in place of TensorFlow's error. Its ``InternalError``, which has many causes,
+            is replaced only if its message speaks of a collective operation or a connection.
     """
     try:
         yield
@@ -228,6 +233,8 @@ def reporting_lost_workers() -> Iterator[None]:
         tf.errors.DeadlineExceededError,
         tf.errors.InternalError,
     ) as error:
+        if isinstance(error, tf.errors.InternalError) and not PEERS.search(str(error)):
+            raise
         raise AgentlabError(
             "another worker exited, so this one cannot continue; restart all workers with --resume"
         ) from error

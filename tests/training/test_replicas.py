@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 import agentlab
-from agentlab.errors import InvalidArgument
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.supervised.classifier import Classifier
 from agentlab.training.optimizers import make_optimizer
-from agentlab.training.replicas import part_of, using_replicas
+from agentlab.training.replicas import part_of, reporting_lost_workers, using_replicas
 from agentlab.training.update import Loss, make_update
 
 
@@ -108,3 +108,19 @@ def test_an_agent_learns_the_same_from_split_minibatches(algo, options):
     whole, split = (train(algo, replicas, **options) for replicas in (None, InTurn(2)))
     for ours, theirs in zip(split, whole, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (tf.errors.UnavailableError(None, None, "Socket closed"), True),
+        (tf.errors.InternalError(None, None, "Collective ops is aborted by: peer is gone"), True),
+        (tf.errors.InternalError(None, None, "Failed to allocate a buffer"), False),
+    ],
+)
+def test_only_errors_of_other_processes_are_blamed_on_lost_workers(error, lost):
+    with (
+        pytest.raises(AgentlabError if lost else tf.errors.InternalError),
+        reporting_lost_workers(),
+    ):
+        raise error
