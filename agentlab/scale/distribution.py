@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import cycle
 from typing import Any, NoReturn
 
@@ -56,14 +57,21 @@ def distributed(strategy: str | None, devices: Sequence[str] | None = None) -> I
         with _parameter_servers(task):
             yield
         return
-    with without_banners():
-        made = (
-            tf.distribute.MirroredStrategy(devices)
-            if strategy == "mirrored"
-            else tf.distribute.MultiWorkerMirroredStrategy()
-        )
-    with using_replicas(StrategyReplicas(made)):
+    with using_replicas(StrategyReplicas(_collective(strategy, devices and tuple(devices)))):
         yield
+
+
+@cache
+def _collective(strategy: str, devices: tuple[str, ...] | None) -> Any:
+    """Return a strategy; the same for the same devices.
+
+    Another one would number its collective operations from the same start, and TensorFlow takes
+    operations of equal number for the same one: an error if their shapes differ.
+    """
+    with without_banners():
+        if strategy == "mirrored":
+            return tf.distribute.MirroredStrategy(devices)
+        return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def serve() -> NoReturn:
