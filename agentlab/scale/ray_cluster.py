@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.envs.failures import EnvFailure
+from agentlab.errors import InvalidArgument
 from agentlab.lazy import LazyModule, check_modules
 from agentlab.scale.env_actor import ActorLost, EnvActor
 
@@ -72,7 +73,7 @@ class RayActor:
 
     Raises:
         ActorLost: if it was killed while it started, or could not be made.
-        AgentlabError: if the cluster has no place for it.
+        EnvFailure: if the cluster has no place for it.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class RayActor:
             self.address = ray.get(self._actor.address.remote(), timeout=START_SECONDS)
         except ray.exceptions.GetTimeoutError:
             self.end()
-            raise AgentlabError(
+            raise EnvFailure(
                 f"the Ray cluster started no actor within {START_SECONDS:g} s: "
                 f"{_free_cpus()} CPUs are free; pass fewer --workers"
             ) from None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import sys
 from collections.abc import Callable, Sequence
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,34 +18,13 @@ from agentlab.envs.replayed_vector import ReplayedVector
 from agentlab.envs.vector import Array, Step, zeros_of
 from agentlab.envs.worker import STEP
 from agentlab.envs.worker_vector import in_words, pickled_for_process, split_evenly
-from agentlab.errors import AgentlabError, InvalidArgument
+from agentlab.errors import InvalidArgument
 from agentlab.runs.aside import tell
-from agentlab.scale.env_actor import ARRAYS, ENDED, FAILURE, STEPPED, ActorLost, use_promptly
+from agentlab.scale.actor_link import ActorLink, Cluster
+from agentlab.scale.env_actor import ARRAYS, ActorLost
 from agentlab.scale.ray_cluster import RayCluster
 
 ATTEMPTS = 5  # actors in a row that may be lost without a step in between
-
-
-class Actor(Protocol):
-    """A process that steps environments, as ``RayActor``."""
-
-    key: bytes
-    address: tuple[str, int]
-
-    def end(self) -> None:
-        """End the process."""
-
-
-class Cluster(Protocol):
-    """Starts actors, as ``RayCluster``."""
-
-    cpus: int
-
-    def start_actor(self) -> Actor:
-        """Start an actor; it waits for a connection."""
-
-    def close(self) -> None:
-        """Disconnect."""
 
 
 class RayVector(ReplayedVector):
@@ -93,8 +69,7 @@ class RayVector(ReplayedVector):
     ) -> None:
         self.id, self.num_envs, self._report = id, n, report
         self._failure: EnvFailure | None = None
-        self._actors: list[Actor | None] = []
-        self._connections: list[Connection | None] = []
+        self._links: list[ActorLink] = []
         with make(0, 1) as one:  # only to learn its spaces
             self.observation_space, self.action_space = one.observation_space, one.action_space
             self.frame_rate = one.frame_rate
@@ -115,17 +90,14 @@ class RayVector(ReplayedVector):
                     f"the Ray cluster {address!r}"
                 )
             self._slices = split_evenly(n, count)
-            self._make, self._specs = pickled_for_process(make, id), registrations()
-            self._actors, self._connections = [None] * count, [None] * count
-            self._losses = [0] * count
+            pickled, specs = pickled_for_process(make, id), registrations()
+            for rows in self._slices:
+                about = pickle.dumps((rows.start, rows.stop - rows.start, pickled, specs))
+                self._links.append(ActorLink(self._cluster, about))
+                with contextlib.suppress(ActorLost):  # it is replaced below
+                    self._links[-1].start()
             for number in range(count):
-                with contextlib.suppress(ActorLost):  # then it has no connection
-                    self._start(number)
-            for number in range(count):
-                if self._connections[number] is None:
-                    self._replace(number, "")
-                else:
-                    self._call(number, None)
+                self._reply(number, b"")
         except BaseException:
             self.close()
             raise
@@ -211,16 +183,16 @@ class RayVector(ReplayedVector):
         return observations
 
     def render(self) -> npt.NDArray[np.uint8]:
-        return np.asarray(self._call(0, ("render", ())), np.uint8)
+        return np.asarray(self._call("render"), np.uint8)
 
     def render_final(self) -> npt.NDArray[np.uint8] | None:
-        frame: npt.NDArray[np.uint8] | None = self._call(0, ("render_final", ()))
+        frame: npt.NDArray[np.uint8] | None = self._call("render_final")
         return frame
 
     def close(self) -> None:
-        for number in range(len(self._actors)):
-            self._end(number)
-        self._actors, self._connections = [], []
+        for link in self._links:
+            link.end()
+        self._links = []
         self._failure = self._failure or EnvFailure(f"env={self.id!r} is closed")
         self._cluster.close()
 
@@ -242,19 +214,21 @@ class RayVector(ReplayedVector):
         observations, self._seed, self._episodes[rows], self._origins[rows] = reply
         return observations
 
-    def _call(self, number: int, call: tuple[str, tuple[Any, ...]] | None) -> Any:
-        """Return an actor's reply to a call; ``None`` for the reply to its start."""
-        message = b"" if call is None else pickle.dumps(call)
-        if message:
-            self._send(number, message)
-        return self._reply(number, message)
+    def _call(self, command: str) -> Any:
+        """Return the reply of the first actor to a command."""
+        message = pickle.dumps((command, ()))
+        self._send(0, message)
+        return self._reply(0, message)
 
     def _reply(self, number: int, message: bytes) -> Any:
-        """Return the reply to a message that was sent; a new actor replies if this one is lost."""
+        """Return the reply to a message that was sent; a new actor replies if this one is lost.
+
+        An actor also replies to its start, for which ``message`` is empty.
+        """
         while True:
             try:
                 reply = self._receive(number)
-                self._losses[number] = 0
+                self._links[number].losses = 0
                 return reply
             except ActorLost as error:
                 self._replace(number, _reason(error))
@@ -264,11 +238,10 @@ class RayVector(ReplayedVector):
 
     def _replace(self, number: int, why: str) -> None:
         """Replace a lost actor, and replay the episodes of its environments."""
-        rows = self._slices[number]
-        envs = in_words(rows)
+        link, envs = self._links[number], in_words(self._slices[number])
         while True:
-            self._losses[number] += 1
-            if self._losses[number] > ATTEMPTS:
+            link.losses += 1
+            if link.losses > ATTEMPTS:
                 self._failure = EnvFailure(
                     f"env={self.id!r}: {ATTEMPTS} actors of {envs} were lost in a row{why}; "
                     "perhaps the environment kills its process, or needs more memory than there is"
@@ -276,8 +249,7 @@ class RayVector(ReplayedVector):
                 raise self._failure
             self._report(f"the Ray actor of {envs} was lost{why}; another one takes over")
             try:
-                self._end(number)
-                self._start(number)
+                link.start()
                 self._receive(number)
                 if self._begun:
                     self._restart_episodes(number)
@@ -304,68 +276,17 @@ class RayVector(ReplayedVector):
             self._lost[rows] |= lost
             self._log.begin(self._lost)
 
-    def _start(self, number: int) -> None:
-        """Start an actor and describe its environments to it."""
-        rows = self._slices[number]
-        try:
-            actor = self._actors[number] = self._cluster.start_actor()
-        except AgentlabError as error:
-            raise EnvFailure(f"env={self.id!r}: {error}") from error
-        about = (rows.start, rows.stop - rows.start, self._make, self._specs)
-        try:
-            connection = Client(actor.address, authkey=actor.key)
-        except (EOFError, ConnectionResetError, ConnectionRefusedError):
-            raise ActorLost from None
-        except (OSError, AuthenticationError) as error:
-            raise EnvFailure(
-                f"env={self.id!r}: the Ray actor at {actor.address[0]} cannot be reached "
-                f"({error}); learners run on a machine in the cluster's network"
-            ) from error
-        self._connections[number] = connection
-        use_promptly(connection)
-        self._send(number, pickle.dumps(about))
-
-    def _end(self, number: int) -> None:
-        """End an actor, if it has not ended."""
-        connection, actor = self._connections[number], self._actors[number]
-        if connection is not None:
-            connection.close()  # the actor then closes its environments
-        if actor is not None:
-            actor.end()
-        self._connections[number] = self._actors[number] = None
-
     def _send(self, number: int, message: bytes) -> None:
         if self._failure is not None:  # the replies of other actors have not been read
             raise self._failure
-        connection = self._connections[number]
-        assert connection is not None
-        with contextlib.suppress(OSError):  # _receive notices that the actor was lost
-            connection.send_bytes(message)
+        self._links[number].send(message)
 
     def _receive(self, number: int) -> Any:
-        """Return an actor's reply; of a step, its arrays as bytes from an offset, and its endings.
-
-        Raises:
-            ActorLost: if the actor was lost.
-            EnvFailure: if an environment failed.
-        """
-        connection = self._connections[number]
-        assert connection is not None
         try:
-            message = connection.recv_bytes()
-        except (EOFError, OSError):
-            raise ActorLost from None
-        if message.startswith(STEPPED):
-            return message, 1, None
-        content = pickle.loads(memoryview(message)[1:])
-        if message.startswith(ENDED):
-            return content[0], 0, content[1:]
-        if not message.startswith(FAILURE):
-            return content
-        script = getattr(sys.modules["__main__"], "__file__", None)
-        self._failure = EnvFailure(content.message.replace("<dynamic-code>", script or "script"))
-        self._failure.add_note(content.traceback)  # for --debug
-        raise self._failure
+            return self._links[number].receive()
+        except EnvFailure as failure:
+            self._failure = failure
+            raise
 
 
 def _reason(error: ActorLost) -> str:
