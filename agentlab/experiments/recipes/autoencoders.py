@@ -62,7 +62,7 @@ RECIPES = [
         {
             **SHARED,
             "net": "pooled_cnn",
-            "code_size": None,
+            "code_size": 0,
             "noise": "gaussian",
             "noise_level": 0.5,
             "epochs": 5,
