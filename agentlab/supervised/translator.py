@@ -15,7 +15,7 @@ from agentlab.data.subwords import START, Subwords
 from agentlab.data.text_files import lines_of, text_of
 from agentlab.data.vocabulary import Ids
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import tf
+from agentlab.lazy import keras, tf
 from agentlab.runs import Run
 from agentlab.supervised.translations import Languages, markdown, paired, scores
 from agentlab.training.callbacks import Callback
@@ -224,6 +224,20 @@ class Translator(Trainer):
         return self.compiled(
             ("search", beam), lambda: compiled(greedy if beam == 1 else best, self.net)
         )
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from ids ``[n, time]`` to greedy translations.
+
+        The ids, int32, are subwords of the source with the end token, followed by zeros. The
+        outputs are ``tokens``, int32 ``[n, time]``: at most as many subwords of the target, up to
+        the end token, followed by zeros; and their ``log_probabilities``, float32 ``[n]``.
+        """
+        from agentlab.nets.decoding import scored_greedy
+        from agentlab.nets.inference import inference_model
+
+        self.check_fitted()
+        ids = keras.Input((None,), dtype="int32", name="ids")
+        return inference_model(self.net, ids, lambda ids: scored_greedy(self.net, ids)._asdict())
 
     def tabulate(
         self, source: str, *, beam: int = 5, encoding: str | None = None, **options: Any
