@@ -41,15 +41,11 @@ class ExportOptions(Options):
 def run(words: list[str]) -> int:
     """Export with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("export"), DESCRIPTION, words="RUN")
-    parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or a saved learner")
     parser.add_fields(ExportOptions, "flags")
-    given = parser.given(words)
-    if given.pop("help", False):
-        parser.print_help()
+    arguments = parser.given_with("RUN", "folder of a run or a saved learner", words)
+    if arguments is None:
         return 0
-    folder = given.pop("run", None)
-    if folder is None:
-        raise AgentlabError(f"RUN is missing; usage: {program('export')} RUN --format litert")
+    folder, given = arguments
     options = ExportOptions(**given)
     quantize = options.quantize or default_quantization(folder, options.format)
     check_format(options.format, quantize)

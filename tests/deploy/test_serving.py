@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PACKAGES = ("ai_edge_litert", "onnxruntime", "fastapi", "uvicorn")
+PACKAGES = ("ai_edge_litert", "onnxruntime", "starlette", "uvicorn")
 if any(importlib.util.find_spec(package) is None for package in PACKAGES):
     pytest.skip("the packages of agentlab[deploy,serve] are not installed", allow_module_level=True)
 
@@ -26,10 +26,11 @@ import uvicorn  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from agentlab.deploy.card import write_card  # noqa: E402
-from agentlab.deploy.serving.app import Serving, make_app  # noqa: E402
+from agentlab.deploy.serving.app import make_app  # noqa: E402
 from agentlab.deploy.serving.batching import Batcher  # noqa: E402
 from agentlab.deploy.serving.rows import RowRunner, next_size  # noqa: E402
 from agentlab.deploy.serving.server import open_store  # noqa: E402
+from agentlab.deploy.serving.settings import Serving  # noqa: E402
 from agentlab.deploy.serving.store import Store  # noqa: E402
 from agentlab.deploy.signature import TensorInfo  # noqa: E402
 from agentlab.deploy.snippets import Described  # noqa: E402
@@ -211,6 +212,27 @@ def test_metrics_count_requests_in_prometheus_text(served):
     assert any(line.startswith(counted) for line in lines)
     values = [line.rsplit(" ", 1)[1] for line in lines if not line.startswith("#")]
     assert all(float(value) >= 0 for value in values)
+
+
+def test_metrics_count_refused_requests(folder):
+    served = Served(folder, max_body=100, token="secret")
+    secret = {"Authorization": "Bearer secret"}
+    try:
+        served.call("/v1/models", b"")
+        served.call("/v1/models/pets:predict", b" " * 101, **secret)
+        served.call("/v1/models/pets:predict", b"{", **secret)
+        served.call("/v1/models/cats:classify", b"{}", **secret)
+        served.call("/v2", **secret)
+        request = urllib.request.Request(served.url + "/metrics", headers=secret)
+        with urllib.request.urlopen(request) as response:
+            lines = response.read().decode().splitlines()
+    finally:
+        served.close()
+    counted = [line for line in lines if line.startswith("agentlab_requests_total")]
+    assert counted == [
+        f'agentlab_requests_total{{model="",version="",verb="{verb}",code="{code}"}} 1'
+        for verb, code in [("", 401), ("", 404), ("", 413), ("classify", 404), ("predict", 400)]
+    ]
 
 
 def test_a_session_keeps_the_recurrent_state_of_an_agent(served):
