@@ -80,7 +80,7 @@ def trained(name):
     if name == "vae":
         return VAE(epochs=1, latent_dim=4).fit(images)
     if name == "dcgan":
-        return DCGAN(epochs=1, latent_dim=8, filters=4, scored_samples=0).fit(images)
+        return DCGAN(epochs=1, latent_dim=8, filters=16, scored_samples=0).fit(images)
     images = rng.integers(0, 256, (16, 28, 28, 1)).astype(np.uint8)
     return CapsuleClassifier(epochs=1).fit(images, np.arange(16) % 2)
 

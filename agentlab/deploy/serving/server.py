@@ -11,7 +11,7 @@ from pathlib import Path
 from agentlab.deploy.serving.settings import Serving
 from agentlab.deploy.serving.store import Store
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import check_modules
+from agentlab.lazy import check_modules, without_banners
 
 MODULES = {"starlette": "starlette", "uvicorn": "uvicorn"}  # the packages that contain them
 
@@ -38,7 +38,8 @@ def serve(
     from agentlab.deploy.serving.app import make_app
 
     settings = settings or Serving()
-    store = open_store(folder, settings.kept)
+    with without_banners():
+        store = open_store(folder, settings.kept)
     app = make_app(store, settings)
     gc.collect()
     gc.freeze()  # later collections skip the modules and models loaded so far
