@@ -109,7 +109,7 @@ def test_nets(tmp_path, name, format):
 @pytest.mark.parametrize("name", AGENTS)
 def test_agents(tmp_path, name, format):
     env, algo, config = AGENTS[name]
-    atari = {"grayscale": True, "resize": (84, 84), "frame_stack": 4}
+    atari = {"grayscale": True, "resize": 84, "frame_stack": 4}
     preprocessing = Preprocessing(**atari) if env == PONG else Preprocessing()
     with make_envs(env, 1, preprocessing=preprocessing) as envs:
         agent = make_agent(algo, envs, 0, **config)
