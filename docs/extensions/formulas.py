@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
-ROWS = {"math", "mrow", "mstyle", "mtd", "msqrt"}  # elements with any number of children
+# An invisible operator, which browsers do not space, before anything but a parenthesis.
+APPLICATION = re.compile(r"<mo>(?:\u2061|&ApplyFunction;)</mo>(?!\s*<mo[^>]*>\()")
 
 
 def mathml(node: nodes.math | nodes.math_block) -> str:
@@ -27,16 +28,7 @@ def mathml(node: nodes.math | nodes.math_block) -> str:
 
 def spaced(markup: str) -> str:
     """Return MathML with a thin space between a function such as log and its argument."""
-    root = ElementTree.fromstring(markup)
-    for row in root.iter():
-        if row.tag.rpartition("}")[2] not in ROWS:
-            continue
-        for place, child in reversed(list(enumerate(row))):
-            named = child.tag.rpartition("}")[2] == "mi" and len(child.text or "") > 1
-            following = row[place + 1].text if place + 1 < len(row) else None
-            if named and child.get("mathvariant") is None and following != "(":
-                row.insert(place + 1, ElementTree.Element("mspace", width="0.17em"))
-    return ElementTree.tostring(root, encoding="unicode")
+    return APPLICATION.sub('<mspace width="0.17em"></mspace>', markup)
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
