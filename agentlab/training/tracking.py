@@ -79,7 +79,7 @@ class WeightsAndBiases(Tracker):
     def finish(self) -> None:
         import wandb
 
-        wandb.finish(quiet=True)
+        wandb.finish()
 
 
 class MLflow(Tracker):

@@ -17,7 +17,7 @@ calls = []
 def init(**given): calls.append(("init", given))
 def define_metric(name, **given): calls.append(("define", name, given))
 def log(metrics): calls.append(("log", metrics.pop("step"), metrics))
-def finish(quiet): calls.append(("finish",))
+def finish(): calls.append(("finish",))
 """
 MLFLOW = """
 from types import SimpleNamespace

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from agentlab.deploy.serving import bodies
 from agentlab.deploy.serving.acting import act
-from agentlab.deploy.serving.bodies import BadRequest
+from agentlab.deploy.serving.bodies import BadRequest, Body
 from agentlab.deploy.serving.guard import Guard
 from agentlab.deploy.serving.metrics import Metrics
 from agentlab.deploy.serving.settings import Serving
@@ -28,7 +28,7 @@ from agentlab.deploy.signature import Tensors
 from agentlab.errors import text_of
 
 log = logging.getLogger("agentlab.serve")
-Handler = Callable[[Version, dict[str, Any]], Awaitable[dict[str, Any]]]
+Handler = Callable[[Version, Body], Awaitable[dict[str, Any]]]
 
 
 def make_app(store: Store, settings: Serving | None = None) -> Any:
@@ -133,7 +133,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": f"the model failed: {text_of(error)[:300]}"}, 500)
 
 
-async def predict(version: Version, body: dict[str, Any]) -> dict[str, Any]:
+async def predict(version: Version, body: Body) -> dict[str, Any]:
     """Answer ``:predict``."""
     inputs, in_rows = bodies.predict_inputs(body, version.inputs)
     body.clear()  # the lists of numbers of waiting requests would slow down garbage collection
@@ -143,7 +143,7 @@ async def predict(version: Version, body: dict[str, Any]) -> dict[str, Any]:
     return {"outputs": bodies.columns_of(outputs)}
 
 
-async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
+async def classify(version: Version, body: Body) -> dict[str, Any]:
     """Answer ``:classify``: for each example, pairs of a class and its probability."""
     bodies.only(body, "signature_name", "examples", "context")
     if "probabilities" not in {info.name for info in version.outputs}:
@@ -154,7 +154,7 @@ async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
     examples = body.get("examples")
     if context and isinstance(examples, list):
         examples = [{**context, **e} if isinstance(e, dict) else e for e in examples]
-    inputs = bodies.row_inputs(examples, version.inputs, "examples")
+    inputs = bodies.row_inputs(examples, version.inputs, "examples", body.has_booleans)
     del examples
     body.clear()
     rows = np.asarray((await version.batch(inputs))["probabilities"])
