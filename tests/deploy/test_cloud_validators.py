@@ -171,11 +171,11 @@ def test_docker(tmp_path):
         ("WORKDIR /agentlab", "WORKDIR agentlab"),
         ("COPY . .", "ADD . ."),
         ("--no-cache-dir ", ""),
-        ("==2.21.*", ""),
+        ("STOPSIGNAL SIGTERM", "MAINTAINER me"),
         ("RUN python", "RUN cd /agentlab && python"),
         ('ENTRYPOINT ["agentlab"]', "ENTRYPOINT agentlab"),
         ('CMD ["train"', 'CMD ["train'),
-        ("USER agentlab", "USER root"),
+        ("USER 1000", "USER root"),
         ("\\\n    &&", "\n    &&"),
     ]
     for old, new in mutations:

@@ -19,6 +19,7 @@ from agentlab.lazy import LazyModule
 
 yaml: Any = LazyModule("yaml")
 RUNS = "/runs"  # the runs folder in containers
+USER = 1000  # the user in containers, by number, so that clusters can see that it is not root
 GRACE = 120  # seconds between SIGTERM and SIGKILL, for the last checkpoint
 CPUS, MEMORY = 4, 16  # defaults: cores, and GiB
 DAYS = 5  # time limit of a cloud job
@@ -79,11 +80,11 @@ ENV PYTHONUNBUFFERED=1
 WORKDIR /agentlab
 COPY . .
 RUN python -m pip install --no-cache-dir {" ".join(packages)} \\
-    && useradd --create-home agentlab \\
+    && useradd --create-home --uid {USER} agentlab \\
     && mkdir {RUNS} \\
-    && chown agentlab {RUNS}
+    && chown {USER} {RUNS}
 
-USER agentlab
+USER {USER}
 WORKDIR /home/agentlab
 VOLUME ["{RUNS}"]
 STOPSIGNAL SIGTERM
@@ -113,7 +114,7 @@ def kubernetes(job: Job) -> str:
     pod = {
         "restartPolicy": "OnFailure",
         "terminationGracePeriodSeconds": GRACE,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "fsGroup": USER},
         "containers": [container],
         "volumes": [{"name": "runs", "persistentVolumeClaim": {"claimName": claim}}],
     }
