@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from agentlab.lazy import tf
+from agentlab.lazy import LazyModule, tf
+
+recurrence: Any = LazyModule("agentlab.nets.recurrence")
 
 PADDING, START, END = 0, 1, 2
 NEVER = -1e9  # log-probability of impossible tokens
@@ -136,8 +138,12 @@ def scored_greedy(net: SequenceNet, source_ids: Any) -> Scored:
     Args:
         net: the network that predicts tokens.
         source_ids: int32 ``[batch, time]``.
+
+    Raises:
+        AgentlabError: within ``agentlab.nets.recurrence.unrolled``, if it is not known.
     """
     rows, time = tf.shape(source_ids)[0], source_ids.shape[1]
+    recurrence.check_steps(time)
 
     def advance(ended: Any, newest: Any, cache: Any, scores: Any) -> Any:
         logits, (_, cache), _ = net.step(newest, State(memory, cache))
