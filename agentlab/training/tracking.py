@@ -28,14 +28,11 @@ PATIENCE = 60  # seconds to wait for unsent metrics at the end of training
 class Tracker(Protocol):
     """A service that records runs; its methods are called in one thread."""
 
-    def start(
-        self, name: str, folder: Path, config: Mapping[str, Any], known: str | None, new: str
-    ) -> str:
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
         """Start recording a run.
 
         Args:
             name: the run's name.
-            folder: the run's folder.
             config: its settings.
             known: the id under which it was recorded before, or ``None``.
             new: an id for a run that was not.
@@ -58,15 +55,12 @@ class WeightsAndBiases(Tracker):
     checkpoint.
     """
 
-    def start(
-        self, name: str, folder: Path, config: Mapping[str, Any], known: str | None, new: str
-    ) -> str:
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
         import wandb
 
         key = known or new
-        wandb.init(
-            project=PROJECT, name=name, id=key, dir=str(folder), config=config, resume="allow"
-        )
+        # Its files are in ./wandb or WANDB_DIR: it makes links, which a run's folder must not have.
+        wandb.init(project=PROJECT, name=name, id=key, config=dict(config), resume="allow")
         wandb.define_metric("step", hidden=True)
         wandb.define_metric("*", step_metric="step")
         return key
@@ -85,9 +79,7 @@ class WeightsAndBiases(Tracker):
 class MLflow(Tracker):
     """Runs of MLflow, in the experiment ``agentlab``."""
 
-    def start(
-        self, name: str, folder: Path, config: Mapping[str, Any], known: str | None, new: str
-    ) -> str:
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
         import mlflow
 
         if known is not None:
@@ -154,9 +146,7 @@ class TrackingCallback(Callback):
         new = uuid.uuid4().hex  # not from a random generator that training could share
 
         def begin() -> None:
-            known[self.service] = self._tracker.start(
-                name, folder, config, known.get(self.service), new
-            )
+            known[self.service] = self._tracker.start(name, config, known.get(self.service), new)
             write_json(folder / FILE, known)
 
         self._calls.put(begin)
