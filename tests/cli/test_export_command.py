@@ -59,6 +59,14 @@ def test_an_export_prints_one_table_and_leaves_the_file_with_its_card(
     assert "FULLY_CONNECTED" in shown.out
 
 
+def test_a_classifier_of_images_is_compared_on_its_test_split(call, in_this_process):
+    assert call("fit --recipe mnist-logistic --stand-in --epochs 1 --name digits").code == 0
+    out = call("export runs/digits --format onnx").out
+    assert "compared on 359 examples of the test split" in out
+    first, *rows = (re.split("  +", line.strip()) for line in out.splitlines()[:3])
+    assert first[-1] == "accuracy" and rows[0][-1] == rows[1][-1]
+
+
 def test_a_quantization_that_loses_much_of_the_return_is_marked_in_words(tmp_path):
     before = Figures(100, 1.0, 1.0, None, None, 500.0, 500.0)
     difference = Difference(0.4, 0.96)

@@ -85,6 +85,8 @@ def _of_split(
         inputs = np.asarray(split[0][: len(inputs)])
     elif not preprocessed and info.dtype != "uint8":
         raise ValueError("the raw inputs are not known")
+    if info.fits((*inputs.shape, 1)):  # images without an axis for their only channel
+        inputs = inputs[..., None]
     if not info.fits(inputs.shape):
         raise ValueError(f"inputs of the shape {inputs.shape}")
     classes = np.asarray(batch.targets)
