@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from agentlab.lazy import LazyModule, tf
+from agentlab.lazy import LazyModule, keras, tf
 
+inference: Any = LazyModule("agentlab.nets.inference")
 recurrence: Any = LazyModule("agentlab.nets.recurrence")
 
 PADDING, START, END = 0, 1, 2
@@ -170,6 +171,19 @@ def scored_greedy(net: SequenceNet, source_ids: Any) -> Scored:
     shapes = (*shapes, _growing(cache), state[-1].shape)
     _, tokens, *_, scores = tf.while_loop(lambda step, *_: step < limit, body, start, shapes)
     return Scored(tokens, scores)
+
+
+def greedy_model(net: SequenceNet) -> Any:
+    """Return a Keras model from ids ``[n, time]`` to greedy translations, which can be exported.
+
+    The ids, int32, are tokens of the source with the end token, followed by padding. The outputs
+    are ``tokens``, int32 ``[n, time]``, and ``log_probabilities``, float32 ``[n]``; see ``Scored``.
+
+    Args:
+        net: a Keras model that predicts tokens.
+    """
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    return inference.inference_model(net, ids, lambda ids: scored_greedy(net, ids)._asdict())
 
 
 class Beam(NamedTuple):

@@ -15,7 +15,7 @@ from agentlab.data.subwords import START, Subwords
 from agentlab.data.text_files import lines_of, text_of
 from agentlab.data.vocabulary import Ids
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import keras, tf
+from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.translations import Languages, markdown, paired, scores
 from agentlab.training.callbacks import Callback
@@ -130,9 +130,8 @@ class Translator(Trainer):
         if self.config.joint:
             self.preprocessor, self._target = Subwords.fit([*sources, *targets], size, "bpe"), None
         else:
-            self.preprocessor, self._target = (
-                Subwords.fit(s, size, "bpe") for s in (sources, targets)
-            )
+            learned = (Subwords.fit(texts, size, "bpe") for texts in (sources, targets))
+            self.preprocessor, self._target = learned
 
     def build(self, data: Batches) -> None:
         """Build the network that the configuration names, for the fitted subwords."""
@@ -156,15 +155,13 @@ class Translator(Trainer):
             from agentlab.nets.seq2seq import Seq2Seq
 
             common |= {"embedding": config.embedding, "units": config.units, "cell": config.cell}
-            both_ways = config.bidirectional
-            self.net = Seq2Seq(**common, attention=config.net, bidirectional=both_ways)
+            self.net = Seq2Seq(**common, attention=config.net, bidirectional=config.bidirectional)
         self.net.build(((None, None), (None, None)))
 
     def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
         source, target = self._tokenizers
-        return SentencePairs(
-            self._ids("sources", sources, source), self._ids("targets", targets, target)
-        )
+        ids = self._ids("sources", sources, source), self._ids("targets", targets, target)
+        return SentencePairs(*ids)
 
     def _ids(self, name: str, texts: Sequence[str], tokenizer: Subwords) -> Ids:
         """Return ids with end tokens, int32 ``[n, time]``, after a check of ``max_length``."""
@@ -194,10 +191,8 @@ class Translator(Trainer):
             AgentlabError: for a sentence that is longer than ``max_length``.
         """
         self.check_fitted()
-        (source, target), texts = (
-            self._tokenizers,
-            [texts] if isinstance(texts, str) else list(texts),
-        )
+        source, target = self._tokenizers
+        texts = [texts] if isinstance(texts, str) else list(texts)
         if beam < 1:
             raise InvalidArgument(f"beam={beam} must be 1 or more")
         ids = self._ids("texts", texts, source)
@@ -226,18 +221,11 @@ class Translator(Trainer):
         )
 
     def inference_model(self) -> Any:
-        """Return a Keras model from ids ``[n, time]`` to greedy translations.
-
-        The ids, int32, are subwords of the source with the end token, followed by zeros. The
-        outputs are ``tokens``, int32 ``[n, time]``: at most as many subwords of the target, up to
-        the end token, followed by zeros; and their ``log_probabilities``, float32 ``[n]``.
-        """
-        from agentlab.nets.decoding import scored_greedy
-        from agentlab.nets.inference import inference_model
+        """Return a Keras model from source ids to greedy translations; see ``greedy_model``."""
+        from agentlab.nets.decoding import greedy_model
 
         self.check_fitted()
-        ids = keras.Input((None,), dtype="int32", name="ids")
-        return inference_model(self.net, ids, lambda ids: scored_greedy(self.net, ids)._asdict())
+        return greedy_model(self.net)
 
     def tabulate(
         self, source: str, *, beam: int = 5, encoding: str | None = None, **options: Any
