@@ -15,8 +15,8 @@ mujoco = ["gymnasium[mujoco]"]  # HalfCheetah and its like
 minigrid = ["minigrid>=3"]  # such as MiniGrid-DoorKey-5x5-v0
 minatar = ["minatar>=1.0.15"]  # such as MinAtar/Breakout-v1
 deploy = ["ai-edge-litert>=2", "onnx>=1.17", "tf2onnx>=1.16", "onnxruntime>=1.20"]  # export
-serve = ["fastapi>=0.115", "uvicorn>=0.30", "httptools>=0.6"]  # httptools parses requests in C
 ray = ["ray>=2.50"]  # --ray: environments and trials on several machines
+serve = ["starlette>=0.40", "uvicorn>=0.30", "httptools>=0.6"]  # httptools parses requests in C
 wandb = ["wandb>=0.19"]  # --track wandb
 mlflow = ["mlflow>=2.20"]  # --track mlflow
 docs = ["sphinx>=8", "furo>=2024.8", "myst-parser>=4"]  # make docs

@@ -14,7 +14,10 @@ from typing import Any
 
 from agentlab.errors import AgentlabError
 
-BANNER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d")
+BANNER = re.compile(
+    rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d"
+    rb"|INFO: Created TensorFlow Lite"
+)
 
 
 class LazyModule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from agentlab.deploy.cloud.job import job_name
 from agentlab.errors import AgentlabError
 from agentlab.experiments.plan import fill
 from agentlab.runs.files import reporting, write_text
+from agentlab.runs.permission import check_output
 
 DESCRIPTION = """Write a file that runs an agentlab command on PLATFORM: docker, kubernetes,
 vertex (Google), azure or sagemaker (Amazon). The command follows --:
@@ -36,9 +36,9 @@ class CloudOptions(Options):
         None, "name of the job and of the run; none to derive it from the command"
     )
     image: str = option("agentlab:latest", "container image, built from the Dockerfile")
-    cpus: int = option(4, "CPU cores", ge=1, le=1_024)
-    memory: int = option(16, "memory in GiB", ge=1, le=100_000)
-    gpus: int = option(0, "number of GPUs", ge=0, le=64)
+    cpus: int | None = option(None, "CPU cores (kubernetes, vertex); none for 4", ge=1, le=1_024)
+    memory: int | None = option(None, "memory in GiB (kubernetes); none for 16", ge=1, le=100_000)
+    gpus: int = option(0, "number of GPUs; on azure, the compute cluster decides", ge=0, le=64)
     storage: str | None = option(
         None,
         "where runs are stored: a volume claim (kubernetes), gs://BUCKET (vertex), an azureml:// "
@@ -72,10 +72,7 @@ def run(words: list[str]) -> int:
     own = {name: value for name, value in vars(options).items() if name not in ("out", "overwrite")}
     job = Job(tuple(command), **{**own, "name": job_name(command, options.name)})
     text, out = platform.write(job), Path(options.out or platform.file)
-    if os.path.lexists(out) and not options.overwrite:
-        raise AgentlabError(
-            f"out={str(out)!r} already exists; add --overwrite, or choose another --out"
-        )
+    check_output("--out", out, options.overwrite)
     with reporting(f"out={str(out)!r} cannot be written"):
         write_text(out, text)
     show("wrote", out)

@@ -16,7 +16,7 @@ from agentlab.lazy import keras, tf
 from agentlab.runs.provenance import provenance
 
 DESCRIPTION = "Show devices and versions, and test that training works."
-OPTIONAL = ("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx", "fastapi", "mujoco", "box2d-py")
+OPTIONAL = ("ai-edge-litert", "onnx", "onnxruntime", "tf2onnx", "starlette", "mujoco", "box2d-py")
 SIZE = 256  # of the matrices and batches that are timed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
@@ -25,10 +26,10 @@ class ExportOptions(Options):
     format: Format = option(
         "litert", "litert (.tflite; phones, small devices), onnx, or savedmodel (TensorFlow)"
     )
-    quantize: Quantize | None = option(
-        None,
+    quantize: Literal["auto"] | Quantize = option(
+        "auto",
         "LiteRT: none (float32), fp16 or dynamic (8-bit weights), or int8 or 16x8 (also 8- or "
-        "16-bit activations); default: dynamic for agents, else none",
+        "16-bit activations); auto is dynamic for agents, else none",
     )
     out: str | None = option(None, "folder to write; none for one named after the run")
     overwrite: bool = option(False, "replace an earlier export in --out")
@@ -41,17 +42,15 @@ class ExportOptions(Options):
 def run(words: list[str]) -> int:
     """Export with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("export"), DESCRIPTION, words="RUN")
-    parser.add_argument("run", nargs="?", metavar="RUN", help="folder of a run or a saved learner")
     parser.add_fields(ExportOptions, "flags")
-    given = parser.given(words)
-    if given.pop("help", False):
-        parser.print_help()
+    arguments = parser.given_with("RUN", "folder of a run or a saved learner", words)
+    if arguments is None:
         return 0
-    folder = given.pop("run", None)
-    if folder is None:
-        raise AgentlabError(f"RUN is missing; usage: {program('export')} RUN --format litert")
+    folder, given = arguments
     options = ExportOptions(**given)
-    quantize = options.quantize or default_quantization(folder, options.format)
+    quantize = options.quantize
+    if quantize == "auto":
+        quantize = default_quantization(folder, options.format)
     check_format(options.format, quantize)
     out = Path(options.out or f"{Path(folder).resolve().name}-{options.format}")
     if out.exists() and not options.overwrite:
@@ -72,7 +71,7 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def default_quantization(folder: str, format: str) -> str:
+def default_quantization(folder: str, format: str) -> Quantize:
     """Return ``dynamic`` for agents in LiteRT, else ``none``."""
     from agentlab.description import find_saved, read_description
 

@@ -98,6 +98,32 @@ class Parser(argparse.ArgumentParser):
             raise AgentlabError(self._unknown(rest))
         return given
 
+    def given_with(
+        self, name: str, about: str, words: Sequence[str]
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Return the only positional argument and the flags given in ``words``.
+
+        Args:
+            name: the argument in the help, such as ``RUN``.
+            about: its help text.
+            words: the command line arguments.
+
+        Returns:
+            ``None`` if the help was asked for, which is printed.
+
+        Raises:
+            AgentlabError: if the argument is missing, and as ``given``.
+        """
+        self.add_argument("argument", nargs="?", metavar=name, help=about)
+        given = self.given(words)
+        if given.pop("help", False):
+            self.print_help()
+            return None
+        argument = given.pop("argument", None)
+        if argument is None:
+            raise AgentlabError(f"{name} is missing; usage: {self.prog} {name}")
+        return argument, given
+
     def given_among_others(self, words: Sequence[str]) -> dict[str, Any]:
         """Return the flags given in ``words`` that this parser knows, ignoring all others."""
         return self.split(words)[0]

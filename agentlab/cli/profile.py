@@ -35,15 +35,11 @@ class ProfileOptions(Options):
 def run(words: list[str]) -> int:
     """Profile with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("profile"), DESCRIPTION, words="RUN|FILE")
-    parser.add_argument("path", nargs="?", metavar="RUN|FILE", help="folder of a run, or a file")
     parser.add_fields(ProfileOptions, "flags")
-    given = parser.given(words)
-    if given.pop("help", False):
-        parser.print_help()
+    arguments = parser.given_with("RUN|FILE", "folder of a run, or a file", words)
+    if arguments is None:
         return 0
-    name = given.pop("path", None)
-    if name is None:
-        raise AgentlabError(f"RUN|FILE is missing; usage: {program('profile')} RUN|FILE")
+    name, given = arguments
     path, options = Path(name), ProfileOptions(**given)
     if not path.exists():
         raise AgentlabError(f"{path} does not exist")

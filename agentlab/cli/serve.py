@@ -4,59 +4,36 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.cli.report import show
-from agentlab.config import Options, option
 from agentlab.deploy.serving.server import serve
+from agentlab.deploy.serving.settings import TOKEN, Serving
 from agentlab.deploy.serving.store import Store
-from agentlab.errors import AgentlabError, printable
+from agentlab.errors import printable
 
 DESCRIPTION = """Serve exported models over HTTP, with TensorFlow Serving's REST API.
 FOLDER contains NAME/VERSION/ for each model, or is a single export."""
-TOKEN = "AGENTLAB_SERVE_TOKEN"
 LOCAL = ("127.0.0.1", "::1", "localhost")
-
-
-@dataclass(frozen=True)
-class ServeOptions(Options):
-    """Options of the server."""
-
-    port: int = option(8501, "TCP port; 0 for any free port", ge=0, le=65_535)
-    host: str = option("127.0.0.1", "address to listen on; 0.0.0.0 for all network interfaces")
-    token: str | None = option(
-        None,
-        "bearer token that requests must contain; without it, the value of the "
-        f"environment variable {TOKEN}, if it is set",
-    )
-    kept: int = option(1, "number of versions of each model to load, the newest ones", ge=1)
-    poll: float = option(2.0, "seconds between checks for new versions", gt=0)
-    max_body: int = option(32 << 20, "maximum size of a request body in bytes", ge=1)
-    session_seconds: float = option(600.0, "seconds after which an idle session expires", gt=0)
-    max_sessions: int = option(10_000, "maximum number of sessions of recurrent agents", ge=1)
 
 
 def run(words: list[str]) -> int:
     """Serve with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("serve"), DESCRIPTION, words="FOLDER")
-    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="folder of exported models")
-    parser.add_fields(ServeOptions, "flags")
-    given = parser.given(words)
-    if given.pop("help", False):
-        parser.print_help()
+    parser.add_fields(Serving, "flags")
+    arguments = parser.given_with("FOLDER", "folder of exported models", words)
+    if arguments is None:
         return 0
-    folder = given.pop("folder", None)
-    if folder is None:
-        raise AgentlabError(f"FOLDER is missing; usage: {program('serve')} FOLDER --port 8501")
-    options = ServeOptions(**given)
-    token = options.token or os.environ.get(TOKEN) or None
+    folder, given = arguments
+    settings = Serving(**given)
+    settings = replace(settings, token=settings.token or os.environ.get(TOKEN) or None)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("agentlab.serve").setLevel(logging.INFO)
-    if token is None and options.host not in LOCAL:
-        show("warning", f"anyone who can reach {options.host} can use the models; see --token")
-    serve(folder, on_start=_announce, **{**vars(options), "token": token})
+    if settings.token is None and settings.host not in LOCAL:
+        show("warning", f"anyone who can reach {settings.host} can use the models; see --token")
+    serve(folder, settings, _announce)
     print("stopped")
     return 0
 

@@ -22,14 +22,10 @@ DESCRIPTION = """Show the layers, operations, parameters and FLOPs of the networ
 def run(words: list[str]) -> int:
     """Summarize with the command line arguments ``words`` and return the exit code."""
     parser = Parser(program("summarize"), DESCRIPTION, words="RUN|FILE")
-    parser.add_argument("path", nargs="?", metavar="RUN|FILE", help="folder of a run, or a file")
-    given = parser.given(words)
-    if given.pop("help", False):
-        parser.print_help()
+    arguments = parser.given_with("RUN|FILE", "folder of a run, or a file", words)
+    if arguments is None:
         return 0
-    if given.get("path") is None:
-        raise AgentlabError(f"RUN|FILE is missing; usage: {program('summarize')} RUN|FILE")
-    path = Path(given["path"])
+    path = Path(arguments[0])
     with without_banners():
         parts: list[str | Operations] = []
         if path.is_dir():

@@ -12,7 +12,11 @@ import numpy as np
 
 from agentlab.deploy.signature import Tensors
 
-CHOICES = ("actions", "classes")  # outputs that are compared as a whole, if they are integers
+CHOICES = (
+    "actions",
+    "classes",
+    "tokens",
+)  # outputs that are compared as a whole, if they are integers
 SECONDS = 0.3  # of the measurement of one batch size
 Run = Callable[[Mapping[str, Any]], Tensors]
 

@@ -102,7 +102,10 @@ def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Trac
         with recurrence.unrolled():
             module.serve = tf.function(serve, autograph=False).get_concrete_function(**specs)
     except AgentlabError as error:
-        raise AgentlabError(f"{error}; pass time_steps, such as --time-steps 100") from None
+        if recurrence.NOT_FIXED not in str(error):  # Keras adds its own words
+            raise
+        what = f"{recurrence.NOT_FIXED}; pass time_steps, such as --time-steps 100"
+        raise AgentlabError(what) from None
     outputs = [
         TensorInfo(name, value.dtype.name, tuple(value.shape))
         for name, value in module.serve.structured_outputs.items()

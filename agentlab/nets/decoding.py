@@ -1,7 +1,8 @@
 """Decoding: greedy search, sampling and beam search with a network that predicts the next token.
 
 ``greedy``, ``sample`` and ``beam_search`` are functions of tensors; ``compiled`` wraps one of them
-in a ``tf.function`` that is traced once. Token id 0 is padding, 1 starts a sequence and 2 ends it.
+in a ``tf.function`` that is traced once. ``scored_greedy`` can be exported. Token id 0 is padding,
+1 starts a sequence and 2 ends it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from agentlab.lazy import tf
+from agentlab.lazy import LazyModule, keras, tf
+
+inference: Any = LazyModule("agentlab.nets.inference")
+recurrence: Any = LazyModule("agentlab.nets.recurrence")
 
 PADDING, START, END = 0, 1, 2
 NEVER = -1e9  # log-probability of impossible tokens
@@ -113,6 +117,73 @@ def _decode(net: SequenceNet, source_ids: Any, limit: Any, choose: Any) -> Any:
     written = tf.zeros((rows, 0), tf.int32)
     shapes = (*(x.shape for x in start[:3]), _growing(cache), tf.TensorShape([None, None]))
     return tf.while_loop(not_done, advance, (*start, written), shapes)[-1]
+
+
+class Scored(NamedTuple):
+    """A target for each source.
+
+    Attributes:
+        tokens: int32 ``[batch, time]``: up to the end token in each row, followed by padding.
+        log_probabilities: the sum over the tokens, float32 ``[batch]``.
+    """
+
+    tokens: Any
+    log_probabilities: Any
+
+
+def scored_greedy(net: SequenceNet, source_ids: Any) -> Scored:
+    """Decode greedily at most as many tokens as the sources have.
+
+    If that number is known, there is no loop, which runtimes for exported networks may not support.
+
+    Args:
+        net: the network that predicts tokens.
+        source_ids: int32 ``[batch, time]``.
+
+    Raises:
+        AgentlabError: within ``agentlab.nets.recurrence.unrolled``, if it is not known.
+    """
+    rows, time = tf.shape(source_ids)[0], source_ids.shape[1]
+    recurrence.check_steps(time)
+
+    def advance(ended: Any, newest: Any, cache: Any, scores: Any) -> Any:
+        logits, (_, cache), _ = net.step(newest, State(memory, cache))
+        likely = tf.reduce_max(tf.nn.log_softmax(logits), axis=1)  # [batch]
+        tokens = tf.where(ended, PADDING, tf.argmax(logits, 1, tf.int32))
+        scores += tf.where(ended, 0.0, likely)
+        return ended | (tokens == END), tokens, cache, scores
+
+    def body(step: Any, written: Any, *state: Any) -> Any:
+        ended, tokens, *rest = advance(*state)
+        return step + 1, tf.concat([written, tokens[:, None]], axis=1), ended, tokens, *rest
+
+    memory, cache = net.encode(source_ids)
+    state = (tf.zeros(rows, tf.bool), tf.fill([rows], START), cache, tf.zeros(rows))
+    if time is not None:
+        columns = []
+        for _ in range(time):
+            state = advance(*state)
+            columns.append(state[1])
+        return Scored(tf.stack(columns, axis=1), state[-1])
+    limit = tf.shape(source_ids)[1]
+    start = (tf.constant(0), tf.zeros((rows, 0), tf.int32), *state)
+    shapes = (start[0].shape, tf.TensorShape([None, None]), *(x.shape for x in state[:2]))
+    shapes = (*shapes, _growing(cache), state[-1].shape)
+    _, tokens, *_, scores = tf.while_loop(lambda step, *_: step < limit, body, start, shapes)
+    return Scored(tokens, scores)
+
+
+def greedy_model(net: SequenceNet) -> Any:
+    """Return a Keras model from ids ``[n, time]`` to greedy translations, which can be exported.
+
+    The ids, int32, are tokens of the source with the end token, followed by padding. The outputs
+    are ``tokens``, int32 ``[n, time]``, and ``log_probabilities``, float32 ``[n]``; see ``Scored``.
+
+    Args:
+        net: a Keras model that predicts tokens.
+    """
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    return inference.inference_model(net, ids, lambda ids: scored_greedy(net, ids)._asdict())
 
 
 class Beam(NamedTuple):

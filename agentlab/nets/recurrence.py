@@ -23,6 +23,7 @@ import tensorflow as tf
 from agentlab.errors import AgentlabError
 
 State = tuple[Any, ...]  # (h,) or (h, c), float32 [batch, units] each
+NOT_FIXED = "the network needs a fixed number of time steps"
 _UNROLLED = ContextVar("unrolled", default=False)
 
 
@@ -38,6 +39,12 @@ def unrolled() -> Iterator[None]:
         yield
     finally:
         _UNROLLED.reset(token)
+
+
+def check_steps(steps: int | None) -> None:
+    """Raise ``AgentlabError`` within ``unrolled`` if the number of steps is not fixed."""
+    if _UNROLLED.get() and steps is None:
+        raise AgentlabError(NOT_FIXED)
 
 
 def _sigmoid_gradient(y: Any, dy: Any) -> Any:
@@ -290,8 +297,7 @@ def _forward(
     cell: Cell, x: Any, kernel: Any, extra: Any, state: State, keep: Any, mask: Any
 ) -> tuple[Any, State]:
     """Compute what ``recur`` does in a fixed number of steps; see ``unrolled``."""
-    if x.shape[0] is None:
-        raise AgentlabError("the network is recurrent and needs a fixed number of time steps")
+    check_steps(x.shape[0])
     cast_kernel, outputs = tf.cast(kernel, x.dtype), []  # [units, gates * units]
     for t in range(x.shape[0]):
         old = state if keep is None else tuple(s * keep[t] for s in state)

@@ -238,13 +238,19 @@ class Seq2Seq(keras.Model):  # type: ignore[misc]
         time = tf.shape(embedded)[1]
         top = -self.decoder.recurrents[-1][0].states  # index of the last layer's output
 
-        def advance(t: Any, cache: Any, results: Any) -> Any:
+        def run_one(token: Any, cache: Any) -> tuple[Any, Any, Any, Any]:
             query = tf.cast(cache[top], embedded.dtype)[:, None]  # [batch, 1, units]
             context, weights = self.attend(query, keys, values, mask)
-            fed = tf.concat([embedded[:, t : t + 1], context], axis=-1)
+            fed = tf.concat([token, context], axis=-1)
             output, cache = self.decoder.run(fed, cache, training=training)
-            step = (output[:, 0], context[:, 0], weights[:, 0])
-            results = [array.write(t, x) for array, x in zip(results, step, strict=True)]
+            return output, context, weights, cache
+
+        if embedded.shape[1] == 1:
+            return run_one(embedded, state.cache)
+
+        def advance(t: Any, cache: Any, results: Any) -> Any:
+            *step, cache = run_one(embedded[:, t : t + 1], cache)
+            results = [array.write(t, x[:, 0]) for array, x in zip(results, step, strict=True)]
             return t + 1, cache, results
 
         arrays = [tf.TensorArray(embedded.dtype, time) for _ in range(3)]

@@ -183,7 +183,8 @@ class Transformer(keras.Model):  # type: ignore[misc]
             x, _, _ = layer(x, mask, training=training)
         x = self.encoder_norm(x)
         memory = [layer.cross.keys(x) for layer in self.decoder]
-        empty = tf.zeros_like(memory[0][0][:, :, :0])  # [batch, heads, 0, depth]
+        keys = memory[0][0]  # [batch, heads, source_time, depth]
+        empty = tf.zeros((tf.shape(keys)[0], keys.shape[1], 0, keys.shape[3]), keys.dtype)
         return State(memory=(mask, memory), cache=[(empty, empty) for _ in self.decoder])
 
     def step(self, token_ids: Any, state: State) -> tuple[Any, State, Any]:

@@ -130,9 +130,8 @@ class Translator(Trainer):
         if self.config.joint:
             self.preprocessor, self._target = Subwords.fit([*sources, *targets], size, "bpe"), None
         else:
-            self.preprocessor, self._target = (
-                Subwords.fit(s, size, "bpe") for s in (sources, targets)
-            )
+            learned = (Subwords.fit(texts, size, "bpe") for texts in (sources, targets))
+            self.preprocessor, self._target = learned
 
     def build(self, data: Batches) -> None:
         """Build the network that the configuration names, for the fitted subwords."""
@@ -156,15 +155,13 @@ class Translator(Trainer):
             from agentlab.nets.seq2seq import Seq2Seq
 
             common |= {"embedding": config.embedding, "units": config.units, "cell": config.cell}
-            both_ways = config.bidirectional
-            self.net = Seq2Seq(**common, attention=config.net, bidirectional=both_ways)
+            self.net = Seq2Seq(**common, attention=config.net, bidirectional=config.bidirectional)
         self.net.build(((None, None), (None, None)))
 
     def _pairs(self, sources: Sequence[str], targets: Sequence[str]) -> SentencePairs:
         source, target = self._tokenizers
-        return SentencePairs(
-            self._ids("sources", sources, source), self._ids("targets", targets, target)
-        )
+        ids = self._ids("sources", sources, source), self._ids("targets", targets, target)
+        return SentencePairs(*ids)
 
     def _ids(self, name: str, texts: Sequence[str], tokenizer: Subwords) -> Ids:
         """Return ids with end tokens, int32 ``[n, time]``, after a check of ``max_length``."""
@@ -194,10 +191,8 @@ class Translator(Trainer):
             AgentlabError: for a sentence that is longer than ``max_length``.
         """
         self.check_fitted()
-        (source, target), texts = (
-            self._tokenizers,
-            [texts] if isinstance(texts, str) else list(texts),
-        )
+        source, target = self._tokenizers
+        texts = [texts] if isinstance(texts, str) else list(texts)
         if beam < 1:
             raise InvalidArgument(f"beam={beam} must be 1 or more")
         ids = self._ids("texts", texts, source)
@@ -224,6 +219,13 @@ class Translator(Trainer):
         return self.compiled(
             ("search", beam), lambda: compiled(greedy if beam == 1 else best, self.net)
         )
+
+    def inference_model(self) -> Any:
+        """Return a Keras model from source ids to greedy translations; see ``greedy_model``."""
+        from agentlab.nets.decoding import greedy_model
+
+        self.check_fitted()
+        return greedy_model(self.net)
 
     def tabulate(
         self, source: str, *, beam: int = 5, encoding: str | None = None, **options: Any

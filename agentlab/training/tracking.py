@@ -9,7 +9,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from agentlab.errors import InvalidArgument, text_of
 from agentlab.lazy import check_modules
@@ -23,6 +23,84 @@ Service = Literal["wandb", "mlflow"]
 FILE = "tracking.json"  # in the run's folder: the ids that a resumed run continues
 PROJECT = "agentlab"
 PATIENCE = 60  # seconds to wait for unsent metrics at the end of training
+
+
+class Tracker(Protocol):
+    """A service that records runs; its methods are called in one thread."""
+
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
+        """Start recording a run.
+
+        Args:
+            name: the run's name.
+            config: its settings.
+            known: the id under which it was recorded before, or ``None``.
+            new: an id for a run that was not.
+
+        Returns:
+            Its id.
+        """
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Record metrics."""
+
+    def finish(self) -> None:
+        """Send what has not been sent."""
+
+
+class WeightsAndBiases(Tracker):
+    """Runs of Weights & Biases; the axis of all metrics is ``step``.
+
+    Its own step never decreases: it would drop the metrics of a run that resumes from an older
+    checkpoint.
+    """
+
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
+        import wandb
+
+        key = known or new
+        # Its files are in ./wandb or WANDB_DIR: it makes links, which a run's folder must not have.
+        wandb.init(project=PROJECT, name=name, id=key, config=dict(config), resume="allow")
+        wandb.define_metric("step", hidden=True)
+        wandb.define_metric("*", step_metric="step")
+        return key
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        import wandb
+
+        wandb.log({**metrics, "step": step})
+
+    def finish(self) -> None:
+        import wandb
+
+        wandb.finish()
+
+
+class MLflow(Tracker):
+    """Runs of MLflow, in the experiment ``agentlab``."""
+
+    def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
+        import mlflow
+
+        if known is not None:
+            return str(mlflow.start_run(run_id=known).info.run_id)
+        mlflow.set_experiment(PROJECT)
+        started = mlflow.start_run(run_name=name)
+        mlflow.log_params({key: str(value)[:500] for key, value in _flat(config)})
+        return str(started.info.run_id)
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        import mlflow
+
+        mlflow.log_metrics(dict(metrics), step=step)
+
+    def finish(self) -> None:
+        import mlflow
+
+        mlflow.end_run()
+
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WeightsAndBiases, "mlflow": MLflow}
 
 
 class TrackingCallback(Callback):
@@ -50,7 +128,7 @@ class TrackingCallback(Callback):
                 f"track={service!r} must be one of {', '.join(get_args(Service))}"
             )
         check_modules(f"track={service!r}", {service: service}, service)
-        self.service = service
+        self.service, self._tracker = service, TRACKERS[service]()
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._failure: str | None = None
         self._thread: threading.Thread | None = None
@@ -64,12 +142,11 @@ class TrackingCallback(Callback):
         name, folder, config = run.path.name, run.path, dict(run.config)
         self._thread = threading.Thread(target=self._work, name="agentlab-tracking", daemon=True)
         self._thread.start()
-        start = _start_wandb if self.service == "wandb" else _start_mlflow
         known = _ids(folder)
         new = uuid.uuid4().hex  # not from a random generator that training could share
 
         def begin() -> None:
-            known[self.service] = start(name, folder, config, known.get(self.service), new)
+            known[self.service] = self._tracker.start(name, config, known.get(self.service), new)
             write_json(folder / FILE, known)
 
         self._calls.put(begin)
@@ -78,14 +155,13 @@ class TrackingCallback(Callback):
         if self._thread is None:
             return
         self._warn()
-        log = _log_wandb if self.service == "wandb" else _log_mlflow
         finite = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
-        self._calls.put(lambda: log(step, finite))
+        self._calls.put(lambda: self._tracker.log(step, finite))
 
     def on_end(self) -> None:
         if self._thread is None:
             return
-        self._calls.put(_finish_wandb if self.service == "wandb" else _finish_mlflow)
+        self._calls.put(self._tracker.finish)
         self._calls.put(None)
         self._thread.join(PATIENCE)
         if self._thread.is_alive() and self._failure is None:
@@ -122,42 +198,6 @@ def _ids(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _start_wandb(
-    name: str, folder: Path, config: dict[str, Any], known: str | None, new: str
-) -> str:
-    import wandb
-
-    key = known or new
-    wandb.init(project=PROJECT, name=name, id=key, dir=str(folder), config=config, resume="allow")
-    return key
-
-
-def _log_wandb(step: int, metrics: Mapping[str, float]) -> None:
-    import wandb
-
-    wandb.log(dict(metrics), step=step)
-
-
-def _finish_wandb() -> None:
-    import wandb
-
-    wandb.finish(quiet=True)
-
-
-def _start_mlflow(
-    name: str, folder: Path, config: dict[str, Any], known: str | None, new: str
-) -> str:
-    import mlflow
-
-    if known is None:
-        mlflow.set_experiment(PROJECT)
-        started = mlflow.start_run(run_name=name)
-        mlflow.log_params({key: str(value)[:500] for key, value in _flat(config)})
-    else:
-        started = mlflow.start_run(run_id=known)
-    return str(started.info.run_id)
-
-
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield nested settings under names such as ``training.steps``."""
     for name, value in values.items():
@@ -165,15 +205,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _log_mlflow(step: int, metrics: Mapping[str, float]) -> None:
-    import mlflow
-
-    mlflow.log_metrics(dict(metrics), step=step)
-
-
-def _finish_mlflow() -> None:
-    import mlflow
-
-    mlflow.end_run()

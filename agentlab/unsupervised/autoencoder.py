@@ -21,6 +21,7 @@ from agentlab.training.stages import Stage
 from agentlab.unsupervised.corruption import Noise, corrupt
 from agentlab.unsupervised.reconstructing import Reconstructing
 
+CODE_SIZE = 32  # the default, for inputs of at least twice as many values
 DARK = 0.01  # minimum mean square of an image by which its error is divided
 
 
@@ -29,7 +30,12 @@ class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
     """Hyperparameters of ``autoencoder``."""
 
     hidden: tuple[int, ...] = override(TorsoChoice, "hidden", (128,))
-    code_size: int | None = option(32, "size of the code; none to use the torso's features", ge=1)
+    code_size: int | None = option(
+        None,
+        "size of the code; none for 32 or half the values of an input, whichever is smaller; 0 to "
+        "use the torso's features",
+        ge=0,
+    )
     code_activation: str = option("linear", "activation of the code, a Keras name")
     tied: bool = option(False, "tie the decoder's kernels to the encoder's, transposed (mlp only)")
     loss: Literal["mse", "bce"] = option(
@@ -87,12 +93,19 @@ class Autoencoder(Reconstructing):
         self.net = EncoderDecoder(
             self.make_torso(data),
             shape,
-            config.code_size,
+            self._code_size(shape),
             config.code_activation,
             config.tied,
             seed=self.seed,
             name=self.name,
         )
+
+    def _code_size(self, shape: Sequence[int]) -> int | None:
+        """Return the size of the code of inputs of ``shape``; ``None`` for the torso's features."""
+        size = self.config.code_size
+        if size is None:
+            return max(1, min(CODE_SIZE, math.prod(shape) // 2))
+        return size or None
 
     def check_net(self, data: Batches) -> None:
         """Raise ``AgentlabError`` if the network, its code or the options do not fit the data."""

@@ -8,6 +8,7 @@ exports is documented once, under ``agentlab``.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -21,6 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 import agentlab
 from agentlab.registry import Registry, path_of
 
+SHARED = re.compile(r"( *):(param|ivar) ([^ :]+(?:, [^ :]+)+): (.*)")  # a field with several names
 EXPORTED = {name: getattr(agentlab, name) for name in agentlab.__all__}
 
 
@@ -88,7 +90,26 @@ class Api(SphinxDirective):
         return container.children
 
 
+def split_names(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: Any) -> None:
+    """Describe arguments that share a description, such as ``x, y: two numbers``, one by one.
+
+    Sphinx would take the first name for the type of the second one.
+    """
+    old, lines[:] = list(lines), []
+    while old:
+        field = [old.pop(0)]
+        found = SHARED.fullmatch(field[0])
+        if found is None:
+            lines += field
+            continue
+        while old and old[0].startswith(f"{found[1]} "):  # the rest of the description
+            field.append(old.pop(0))
+        for each in found[3].split(", "):
+            lines += [f"{found[1]}:{found[2]} {each}: {found[4]}", *field[1:]]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive with Sphinx."""
     app.add_directive("api", Api)
+    app.connect("autodoc-process-docstring", split_names, priority=600)  # after napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

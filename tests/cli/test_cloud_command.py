@@ -54,7 +54,7 @@ def test_arguments_with_spaces_quotes_and_dollars_are_passed_unchanged(call, tmp
 
 def test_a_file_is_overwritten_only_on_request(call, refused, tmp_path):
     (tmp_path / "Dockerfile").write_text("mine")
-    refused(f"cloud docker -- {TRAIN}", "out='Dockerfile' already exists", "--overwrite")
+    refused(f"cloud docker -- {TRAIN}", "--out 'Dockerfile' exists", "--overwrite")
     assert (tmp_path / "Dockerfile").read_text() == "mine"
     assert call(f"cloud docker --overwrite --out Dockerfile -- {TRAIN}").code == 0
 
@@ -74,15 +74,45 @@ def test_a_command_that_cannot_be_restarted_is_refused(refused):
     refused(f"cloud docker -- {TRAIN} --seeds 3", "leave out --seeds")
 
 
-def test_gpus_are_requested_from_every_platform(call, tmp_path):
-    for platform, (flags, file) in PLATFORMS.items():
-        assert call(f"cloud {platform} {flags} --gpus 2 -- {TRAIN}").code == 0
-        text = (tmp_path / file).read_text()
-        wanted = {
-            "docker": "tensorflow[and-cuda]",
-            "kubernetes": "nvidia.com/gpu: '2'",
-            "vertex": "acceleratorCount: 2",
-            "azure": "azureml:cluster",  # the cluster's machines decide
-            "sagemaker": "ml.g5.xlarge",
-        }
-        assert wanted[platform] in text
+def test_gpus_are_requested(call, tmp_path):
+    wanted = {
+        "docker": "tensorflow[and-cuda]",
+        "kubernetes": "nvidia.com/gpu: '4'",
+        "vertex": "acceleratorCount: 4",
+        "sagemaker": "ml.g5.12xlarge",
+    }
+    for platform, text in wanted.items():
+        flags, file = PLATFORMS[platform]
+        assert call(f"cloud {platform} {flags} --gpus 4 -- {TRAIN}").code == 0
+        assert text in (tmp_path / file).read_text()
+
+
+def test_every_submission_to_sagemaker_has_a_new_name(call):
+    flags, _ = PLATFORMS["sagemaker"]
+    shown = call(f"cloud sagemaker {flags} -- {TRAIN}").out
+    assert "--training-job-name cartpole-v1-ppo-$(date +%s)" in shown
+
+
+@pytest.mark.parametrize(
+    ("platform", "flags", "part"),
+    [
+        ("docker", "--cpus 8", "cpus=8 has no effect on docker; the options there are --image"),
+        ("docker", "--memory 8", "memory=8 has no effect on docker"),
+        ("kubernetes", "--machine m", "machine='m' has no effect on kubernetes"),
+        ("vertex", "--memory 8", "memory=8 has no effect on vertex: the machine decides"),
+        ("vertex", "--cpus 6", "cpus=6 must be one of 4, 8, 16, 32, 64, 96"),
+        ("vertex", "--gpus 3", "gpus=3 must be one of 1, 2, 4 with 4 CPU cores"),
+        ("vertex", "--gpus 1 --cpus 96", "gpus=1 must be one of 4 with 96 CPU cores"),
+        ("vertex", "--machine n2-standard-4 --gpus 1", "machine='n2-standard-4' has no GPUs"),
+        ("vertex", "--machine n1-standard-4 --cpus 8", "no effect with machine='n1-standard-4'"),
+        ("azure", "--cpus 8", "cpus=8 has no effect on azure: the machine decides"),
+        ("azure", "--gpus 2", "gpus=2 has no effect on azure"),
+        ("sagemaker", "--cpus 8", "cpus=8 has no effect on sagemaker: the machine decides"),
+        ("sagemaker", "--memory 64", "memory=64 has no effect on sagemaker"),
+        ("sagemaker", "--gpus 2", "gpus=2 must be one of 0, 1, 4, 8"),
+        ("sagemaker", "--machine ml.g5.xlarge --gpus 1", "has no effect with machine="),
+        ("sagemaker", "--extras mujoco", "extras=('mujoco',) has no effect on sagemaker"),
+    ],
+)
+def test_options_that_a_platform_does_not_have_are_refused(refused, platform, flags, part):
+    refused(f"cloud {platform} {PLATFORMS[platform][0]} {flags} -- {TRAIN}", part)

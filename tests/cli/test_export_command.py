@@ -7,8 +7,11 @@ import pytest
 
 from agentlab.agents import make_agent
 from agentlab.cli.doctor import smoke_test
+from agentlab.cli.export import table
 from agentlab.deploy import files
+from agentlab.deploy.measuring import Difference
 from agentlab.envs import make_envs
+from agentlab.experiments.results.export import Export, Figures, lost_return
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ai_edge_litert") is None,
@@ -50,9 +53,30 @@ def test_an_export_prints_one_table_and_leaves_the_file_with_its_card(
     again = call(f"export {agent} --episodes 4")
     assert again.code == 2
     assert "already exists; add --overwrite" in again.err
-    assert call(f"export {agent} --episodes 0 --overwrite --quantize none").code == 0
+    result = call(f"export {agent} --episodes 0 --overwrite --quantize none")
+    assert result.code == 0 and "litert none" in result.out
     shown = call(f"summarize {folder / 'model.tflite'}")
     assert "FULLY_CONNECTED" in shown.out
+
+
+def test_a_classifier_of_images_is_compared_on_its_test_split(call, in_this_process):
+    assert call("fit --recipe mnist-logistic --stand-in --epochs 1 --name digits").code == 0
+    out = call("export runs/digits --format onnx").out
+    assert "compared on 359 examples of the test split" in out
+    first, *rows = (re.split("  +", line.strip()) for line in out.splitlines()[:3])
+    assert first[-1] == "accuracy" and rows[0][-1] == rows[1][-1]
+
+
+def test_a_quantization_that_loses_much_of_the_return_is_marked_in_words(tmp_path):
+    before = Figures(100, 1.0, 1.0, None, None, 500.0, 500.0)
+    difference = Difference(0.4, 0.96)
+    for mean, remark in ((332.0, "worse: loses 34% of the return"), (476.0, "")):
+        after = Figures(50, 1.0, 1.0, difference, None, mean, 38.0)
+        rows = table(Export(tmp_path, tmp_path, before, after, []), "litert int8").splitlines()
+        assert rows[2].endswith(remark or "38") and "worse:" not in rows[1]
+        assert bool(lost_return(before, after)) == bool(remark)
+    losing = Figures(50, 1.0, 1.0, difference, None, -120.0, -200.0)
+    assert lost_return(Figures(100, 1.0, 1.0, None, None, -100.0), losing) == pytest.approx(0.2)
 
 
 def test_a_folder_with_other_files_is_never_replaced(agent, refused, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("fastapi")
+pytest.importorskip("starlette")
 
 
 def test_serve_and_profile_need_a_folder_or_a_file(call, refused, tmp_path):
@@ -20,4 +20,4 @@ def test_serve_and_profile_need_a_folder_or_a_file(call, refused, tmp_path):
 
 def test_a_server_needs_its_packages(refused, monkeypatch):
     monkeypatch.setattr("agentlab.lazy.find_spec", lambda name: None)
-    refused("serve .", "serving needs fastapi, uvicorn: run `pip install 'agentlab[serve]'`")
+    refused("serve .", "serving needs starlette, uvicorn: run `pip install 'agentlab[serve]'`")

@@ -16,13 +16,8 @@ import yaml
 
 from agentlab.deploy.cloud import PLATFORMS, Job
 
-JOB = Job(
-    ("train", "--env", "CartPole-v1", "--algo", "ppo"),
-    "cartpole-ppo",
-    gpus=1,
-    machine="cluster",
-    role="arn:aws:iam::123456789012:role/SageMaker",
-)
+JOB = Job(("train", "--env", "CartPole-v1", "--algo", "ppo"), "cartpole-ppo")
+ROLE = "arn:aws:iam::123456789012:role/SageMaker"
 REMOVED = object()
 
 
@@ -60,7 +55,7 @@ def test_sagemaker():
 
     model = Session().get_service_model("sagemaker").operation_model("CreateTrainingJob")
     content = json.loads(
-        PLATFORMS["sagemaker"].write(replace(JOB, machine=None, storage="s3://bucket"))
+        PLATFORMS["sagemaker"].write(replace(JOB, gpus=1, role=ROLE, storage="s3://bucket"))
     )
     mutations = [
         (["TrainingJobName"], REMOVED),
@@ -85,7 +80,7 @@ def test_sagemaker():
 
 def test_kubernetes():
     validator = pytest.importorskip("kubernetes_validate")
-    volume, job = yaml.safe_load_all(PLATFORMS["kubernetes"].write(JOB))
+    volume, job = yaml.safe_load_all(PLATFORMS["kubernetes"].write(replace(JOB, gpus=1)))
     validate = partial(validator.validate, desired_version="1.30", strict=True)
     validate(volume)
     pod = ["spec", "template", "spec"]
@@ -113,9 +108,7 @@ def test_vertex():
     types = pytest.importorskip("google.cloud.aiplatform_v1.types")
     from google.protobuf.json_format import ParseDict
 
-    content = yaml.safe_load(
-        PLATFORMS["vertex"].write(replace(JOB, machine=None, storage="gs://bucket"))
-    )
+    content = yaml.safe_load(PLATFORMS["vertex"].write(replace(JOB, gpus=1, storage="gs://bucket")))
     pool = ["workerPoolSpecs", 0]
     mutations = [
         (["workerPools"], []),
@@ -137,7 +130,7 @@ def test_vertex():
 
 def test_azure(tmp_path):
     azure = pytest.importorskip("azure.ai.ml")
-    content = yaml.safe_load(PLATFORMS["azure"].write(JOB))
+    content = yaml.safe_load(PLATFORMS["azure"].write(replace(JOB, machine="cluster")))
 
     def validate(given):
         path = tmp_path / "job.yaml"
@@ -164,7 +157,7 @@ def test_docker(tmp_path):
     hadolint = shutil.which("hadolint")
     if hadolint is None:
         pytest.skip("hadolint is not installed")
-    text = PLATFORMS["docker"].write(JOB)
+    text = PLATFORMS["docker"].write(replace(JOB, gpus=1))
 
     def validate(given):
         done = subprocess.run([hadolint, "-"], input=given, capture_output=True, text=True)
@@ -178,11 +171,11 @@ def test_docker(tmp_path):
         ("WORKDIR /agentlab", "WORKDIR agentlab"),
         ("COPY . .", "ADD . ."),
         ("--no-cache-dir ", ""),
-        ("==2.21.*", ""),
+        ("STOPSIGNAL SIGTERM", "MAINTAINER me"),
         ("RUN python", "RUN cd /agentlab && python"),
         ('ENTRYPOINT ["agentlab"]', "ENTRYPOINT agentlab"),
         ('CMD ["train"', 'CMD ["train'),
-        ("USER agentlab", "USER root"),
+        ("USER 1000", "USER root"),
         ("\\\n    &&", "\n    &&"),
     ]
     for old, new in mutations:

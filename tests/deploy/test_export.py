@@ -92,7 +92,9 @@ def test_an_unrolled_recurrence_equals_the_loop_and_has_no_loop():
 
 def test_a_recurrent_network_for_any_length_needs_time_steps(tmp_path):
     model = make_model("gru", (None, 3), units=(4,))
-    with pytest.raises(AgentlabError, match="pass time_steps"):
+    with pytest.raises(
+        AgentlabError, match="^the network needs a fixed number of time steps; pass time_steps"
+    ):
         trace(model)
     assert trace(model, time_steps=7).inputs[0].shape == (None, 7, 3)
     with pytest.raises(AgentlabError, match="time_steps=7 has no effect"):

@@ -16,6 +16,7 @@ from agentlab.experiments.results.exported_agent import sampled_inputs
 from agentlab.lazy import keras
 from agentlab.nets import make_net
 from agentlab.nets.inference import most_likely
+from agentlab.supervised import Translator
 
 PACKAGES = ("ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
 pytestmark = [
@@ -52,6 +53,12 @@ AGENTS = {
     "sac": ("Pendulum-v1", "sac", {}),
 }
 TRAINERS = ("autoencoder", "vae", "dcgan", "capsules")
+TRANSLATORS = {
+    "seq2seq-luong": {"net": "luong"},
+    "seq2seq-bahdanau": {"net": "bahdanau", "cell": "lstm"},
+    "seq2seq-none": {"net": "none", "layers": 2},
+    "transformer": {"net": "transformer", "joint": False},
+}
 
 
 def net_model(name):
@@ -73,13 +80,13 @@ def trained(name):
     if name == "vae":
         return VAE(epochs=1, latent_dim=4).fit(images)
     if name == "dcgan":
-        return DCGAN(epochs=1, latent_dim=8, filters=4, scored_samples=0).fit(images)
+        return DCGAN(epochs=1, latent_dim=8, filters=16, scored_samples=0).fit(images)
     images = rng.integers(0, 256, (16, 28, 28, 1)).astype(np.uint8)
     return CapsuleClassifier(epochs=1).fit(images, np.arange(16) % 2)
 
 
 def check(tmp_path, traced, format, examples):
-    """Export, run the file in its runtime, and return the largest absolute difference."""
+    """Export, run the file in its runtime, and return the differences."""
     path = tmp_path / f"model{SUFFIXES[format]}"
     write_file(traced, path, format, isolated=False)
     difference = compare(traced, open_file(path), examples)
@@ -88,6 +95,7 @@ def check(tmp_path, traced, format, examples):
         weights = sum(size_of(each) for each in (path / "variables").glob("*.data*"))
         assert weights <= 1.05 * 4 * traced.parameters
     print(f"{format} {difference.largest:.1e} {size_of(path) / 4 / traced.parameters:.2f}")
+    return difference
 
 
 @pytest.mark.parametrize("format", SUFFIXES)
@@ -101,7 +109,7 @@ def test_nets(tmp_path, name, format):
 @pytest.mark.parametrize("name", AGENTS)
 def test_agents(tmp_path, name, format):
     env, algo, config = AGENTS[name]
-    atari = {"grayscale": True, "resize": (84, 84), "frame_stack": 4}
+    atari = {"grayscale": True, "resize": 84, "frame_stack": 4}
     preprocessing = Preprocessing(**atari) if env == PONG else Preprocessing()
     with make_envs(env, 1, preprocessing=preprocessing) as envs:
         agent = make_agent(algo, envs, 0, **config)
@@ -114,6 +122,20 @@ def test_trainers(tmp_path, name):
     traced = trace(trained(name).inference_model())
     for format in SUFFIXES:
         check(tmp_path, traced, format, random_inputs(traced.inputs, 16))
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_translators(tmp_path, name):
+    """One file translates greedily, from token ids to token ids."""
+    sources = ["the cat sat", "a dog ran home", "the dog sat", "a cat ran on"] * 8
+    targets = ["le chat", "un chien court", "le chien assis", "un chat court vite"] * 8
+    config = {"units": 32, "embedding": 16, "epochs": 2, "bleu_every": 0, **TRANSLATORS[name]}
+    translator = Translator(**config).fit(sources, targets, quiet=True)
+    ids = translator.preprocessor.encode(sources[:4], end=True)
+    traced = trace(translator.inference_model(), time_steps=ids.shape[1])
+    for format in SUFFIXES:
+        difference = check(tmp_path, traced, format, {"ids": ids})
+        assert difference.equal_choices == 1
 
 
 @pytest.mark.parametrize("quantize", ["dynamic", "int8", "16x8"])

@@ -1,6 +1,7 @@
 """``agentlab serve`` answers like TensorFlow Serving, and drops no request when versions change."""
 
 import asyncio
+import http.client
 import importlib.util
 import json
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PACKAGES = ("ai_edge_litert", "onnxruntime", "fastapi", "uvicorn")
+PACKAGES = ("ai_edge_litert", "onnxruntime", "starlette", "uvicorn")
 if any(importlib.util.find_spec(package) is None for package in PACKAGES):
     pytest.skip("the packages of agentlab[deploy,serve] are not installed", allow_module_level=True)
 
@@ -26,10 +27,11 @@ import uvicorn  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from agentlab.deploy.card import write_card  # noqa: E402
-from agentlab.deploy.serving.app import Serving, make_app  # noqa: E402
+from agentlab.deploy.serving.app import make_app  # noqa: E402
 from agentlab.deploy.serving.batching import Batcher  # noqa: E402
 from agentlab.deploy.serving.rows import RowRunner, next_size  # noqa: E402
 from agentlab.deploy.serving.server import open_store  # noqa: E402
+from agentlab.deploy.serving.settings import Serving  # noqa: E402
 from agentlab.deploy.serving.store import Store  # noqa: E402
 from agentlab.deploy.signature import TensorInfo  # noqa: E402
 from agentlab.deploy.snippets import Described  # noqa: E402
@@ -213,6 +215,27 @@ def test_metrics_count_requests_in_prometheus_text(served):
     assert all(float(value) >= 0 for value in values)
 
 
+def test_metrics_count_refused_requests(folder):
+    served = Served(folder, max_body=100, token="secret")
+    secret = {"Authorization": "Bearer secret"}
+    try:
+        served.call("/v1/models", b"")
+        served.call("/v1/models/pets:predict", b" " * 101, **secret)
+        served.call("/v1/models/pets:predict", b"{", **secret)
+        served.call("/v1/models/cats:classify", b"{}", **secret)
+        served.call("/v2", **secret)
+        request = urllib.request.Request(served.url + "/metrics", headers=secret)
+        with urllib.request.urlopen(request) as response:
+            lines = response.read().decode().splitlines()
+    finally:
+        served.close()
+    counted = [line for line in lines if line.startswith("agentlab_requests_total")]
+    assert counted == [
+        f'agentlab_requests_total{{model="",version="",verb="{verb}",code="{code}"}} 1'
+        for verb, code in [("", 401), ("", 404), ("", 413), ("classify", 404), ("predict", 400)]
+    ]
+
+
 def test_a_session_keeps_the_recurrent_state_of_an_agent(served):
     def act(session, **more):
         body = {"session": session, "observation": [1, 2], **more}
@@ -286,6 +309,60 @@ def test_a_mutated_body_is_refused_or_answered(served):
             mutated[at : at + rng.integers(3)] = rng.bytes(rng.integers(3))
         answer = served.call(f"/v1/models/{path}", bytes(mutated))
         assert answer[0] == 200 or is_refused(answer), (path, mutated, answer)
+
+
+def malformed_bodies(n):
+    """Yield bodies and headers that a classifier of 32 numbers must refuse, of eleven kinds."""
+    rng = np.random.default_rng(1)
+    others = ["x", None, True, {"a": 1}, [], [[1.0]], {"b64": "QQ=="}]
+    for i in range(n):
+        row = examples(1, seed=i)[0].tolist()
+        place, text = int(rng.integers(SIZE)), json.dumps({"instances": [row]}).encode()
+        size = int(rng.choice([1, 5, SIZE - 1, SIZE + 1, 1_000]))
+        kind, headers = i % 11, {}
+        if kind == 0:  # cut
+            body = text[: rng.integers(len(text))]
+        elif kind == 1:  # another shape
+            body = [{"instances": [row[:1] * size]}, {"inputs": row}, {"instances": [[row]]}][i % 3]
+        elif kind == 2:  # another type
+            row[place] = others[i % len(others)]
+            body = {"instances": [row]}
+        elif kind == 3:  # too large for float32
+            row[place] = [10.0 ** rng.integers(39, 300), 10 ** int(rng.integers(39, 4_000))][i % 2]
+            body = {"instances": [row]}
+        elif kind == 4:
+            body = [b"[", b'{"instances":'][i % 2] * int(10 ** rng.uniform(1, 4))
+        elif kind == 5:  # not UTF-8
+            body = text[:4] + [b"\xff", b"\xc3\x28", b"\xed\xa0\x80"][i % 3] + text[4:]
+        elif kind == 6:  # other names
+            name = "".join(map(chr, rng.integers(32, 0x2000, 6)))
+            body = [{name: [row]}, {"instances": [{name: row}]}, {"instances": [row], name: 1}][
+                i % 3
+            ]
+        elif kind == 7:
+            body = [b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--", b"a=1&b=2"][i % 2]
+            headers = {"Content-Type": ["multipart/form-data; boundary=x", "text/xml"][i % 2]}
+        elif kind == 8:
+            body, headers = iter([text[:20], text[20:-1]]), {"Transfer-Encoding": "chunked"}
+        elif kind == 9:  # larger than max_body
+            body = {"instances": [[1.0] * int(rng.integers(30_000, 60_000))]}
+        else:  # stray bytes
+            body = text + [b"}", b"\x00", b"[]", b"null"][i % 4]
+        yield json.dumps(body).encode() if isinstance(body, dict) else body, headers
+
+
+@pytest.mark.parametrize("n", [110, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_all_malformed_bodies_are_refused_in_one_sentence(served, n):
+    host, port = served.url.removeprefix("http://").split(":")
+    for body, headers in malformed_bodies(n):
+        client = http.client.HTTPConnection(host, int(port), timeout=20)
+        chunked = "Transfer-Encoding" in headers
+        client.request("POST", "/v1/models/pets:predict", body, headers, encode_chunked=chunked)
+        response = client.getresponse()
+        answer = response.status, json.loads(response.read())
+        client.close()
+        assert is_refused(answer), (body, headers, answer)
+    assert served.call("/healthz")[0] == 200
 
 
 def test_whole_numbers_must_fit_their_type(served):
@@ -365,7 +442,10 @@ def test_waiting_requests_form_a_batch_that_does_not_wait_for_more():
     assert sizes == [1, 3, 1, 1, 1]
 
 
-def test_no_request_is_dropped_when_versions_change_under_load(tmp_path):
+@pytest.mark.parametrize(
+    ("swaps", "requests"), [(4, 0), pytest.param(20, 3_000, marks=pytest.mark.slow)]
+)
+def test_no_request_is_dropped_when_versions_change_under_load(tmp_path, swaps, requests):
     weights = {1: write_model(tmp_path / "models/pets/1")}
     served, stop, answers = Served(tmp_path / "models"), threading.Event(), []
     x = examples(1)[0]
@@ -374,27 +454,32 @@ def test_no_request_is_dropped_when_versions_change_under_load(tmp_path):
         while not stop.is_set():
             answers.append(served.call("/v1/models/pets:predict", {"instances": [x.tolist()]}))
 
+    def swap(number):
+        weights[number] = write_model(tmp_path / "new", scale=number)
+        (tmp_path / "new").rename(tmp_path / f"models/pets/{number}")
+        wait_until(lambda: number in served.store.models["pets"].live)
+        shutil.rmtree(tmp_path / f"models/pets/{number - 1}")
+
     try:
         with ThreadPoolExecutor(4) as clients:
             asking = [clients.submit(ask) for _ in range(4)]
-            for number in range(2, 6):
-                weights[number] = write_model(tmp_path / "new", scale=number)
-                (tmp_path / "new").rename(tmp_path / f"models/pets/{number}")
-                wait_until(lambda n=number: n in served.store.models["pets"].live)
-                shutil.rmtree(tmp_path / f"models/pets/{number - 1}")
+            for number in range(2, swaps + 2):
+                swap(number)
+                wait_until(lambda n=number: len(answers) >= requests * (n - 1) / swaps, 120)
             stop.set()
             [each.result() for each in asking]
         wait_until(lambda: not served.store.models["pets"].draining)
     finally:
         stop.set()
         served.close()
-    assert {code for code, _ in answers} == {200}
+    assert {code for code, _ in answers} == {200} and len(answers) >= requests
     logits = [x @ w for w in weights.values()]
-    possible = [np.exp(each) / np.exp(each).sum() for each in logits]
+    powers = [np.exp(each - each.max()) for each in logits]
+    possible = [each / each.sum() for each in powers]
     for _, answer in answers:
         found = np.array(answer["predictions"][0])
         assert any(np.allclose(found, each, atol=1e-5) for each in possible)
-    assert served.store.swaps == 4
+    assert served.store.swaps == swaps
 
 
 def test_a_session_stays_with_its_version(tmp_path):

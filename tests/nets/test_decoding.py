@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agentlab.nets.decoding import State, beam_search, compiled, draw, greedy, sample
+from agentlab.nets.decoding import (
+    State,
+    beam_search,
+    compiled,
+    draw,
+    greedy,
+    sample,
+    scored_greedy,
+)
 
 END, A, B, C, D = 2, 3, 4, 5, 6
 ONE = np.array([[9, 9]], np.int32)
@@ -52,6 +60,20 @@ TEMPTING = Table(
         (B, C): {END: 1.0},
     }
 )
+
+
+@pytest.mark.parametrize("time", [2, 4, None])
+def test_scored_greedy_decodes_as_many_tokens_as_the_sources_have(time):
+    ids = tf.ones((2, time or 4), tf.int32)
+    search = tf.function(scored_greedy).get_concrete_function(
+        TEMPTING, tf.TensorSpec((None, time), tf.int32)
+    )
+    tokens, log_probabilities = search(ids)
+    expected, chance = ([A, C], 0.6 * 0.4) if time == 2 else ([A, C, END, 0], 0.6 * 0.4)
+    assert tokens.numpy().tolist() == [expected] * 2
+    np.testing.assert_allclose(log_probabilities, np.log([chance] * 2), atol=1e-4)
+    types = {op.type for op in search.graph.get_operations()}
+    assert bool(types & {"While", "StatelessWhile"}) == (time is None)
 
 
 @pytest.mark.parametrize("compile", [False, True])

@@ -75,6 +75,17 @@ def test_greedy_search_is_a_beam_of_one(translator: Translator) -> None:
     assert translator.predict(["two three"], beam=1) == ["Drei zwei"]
 
 
+def test_the_inference_model_translates_greedily(translator: Translator) -> None:
+    assert translator.preprocessor is not None and translator.target_tokenizer is not None
+    ids = translator.preprocessor.encode(["two three", "One"], end=True)
+    ids = np.pad(ids, ((0, 0), (0, 10 - ids.shape[1])))
+    outputs = translator.inference_model()(ids)
+    texts = [translator.target_tokenizer.decode(row) for row in outputs["tokens"].numpy()]
+    assert texts == translator.predict(["two three", "One"], beam=1) == ["Drei zwei", "eins"]
+    assert outputs["tokens"].shape == (2, 10)
+    assert -1 < outputs["log_probabilities"].numpy().max() < 0
+
+
 def test_the_loss_is_in_nats_a_subword_without_smoothing(translator: Translator) -> None:
     sources, targets = TEST[0][:1], TEST[1][:1]
     assert translator.preprocessor is not None and translator.target_tokenizer is not None

@@ -15,8 +15,9 @@ SETTINGS = {"n_envs": 2, "log_every": 100, "checkpoint_every": 200, "eval_episod
 WANDB = """
 calls = []
 def init(**given): calls.append(("init", given))
-def log(metrics, step): calls.append(("log", step, metrics))
-def finish(quiet): calls.append(("finish",))
+def define_metric(name, **given): calls.append(("define", name, given))
+def log(metrics): calls.append(("log", metrics.pop("step"), metrics))
+def finish(): calls.append(("finish",))
 """
 MLFLOW = """
 from types import SimpleNamespace
@@ -59,10 +60,13 @@ def train(folder, *callbacks):
 def test_wandb_gets_settings_and_every_row_of_metrics(service, tmp_path):
     path = train(tmp_path / "tracked", service("wandb", WANDB))
     calls = sys.modules["wandb"].calls
-    assert [call[0] for call in calls] == ["init", *["log"] * 4, "finish"]
+    assert [call[0] for call in calls] == ["init", *["define"] * 2, *["log"] * 4, "finish"]
+    # Its own step would drop rows after a resume from an older checkpoint.
+    assert calls[2] == ("define", "*", {"step_metric": "step"})
     given = calls[0][1]
+    assert "dir" not in given  # a folder with the links that it makes would not be resumed
     assert (given["name"], given["config"]["env"]) == (path.name, "CartPole-v1")
-    assert [step for kind, step, *_ in calls[1:-1]] == [100, 200, 300, 400]
+    assert [step for kind, step, *_ in calls[3:-1]] == [100, 200, 300, 400]
     assert "return/mean" in calls[-2][2]
     plain = train(tmp_path / "plain")
     assert (path / "metrics.csv").read_bytes() == (plain / "metrics.csv").read_bytes()

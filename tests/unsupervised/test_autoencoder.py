@@ -39,6 +39,11 @@ def test_decoding_codes_gives_the_reconstructions_and_keeps_the_raw_units(fitted
     assert np.abs(rows.reconstruct(x) - x).mean() < 2  # in the units of x, not standardized
 
 
+def test_the_default_code_of_a_narrow_table_is_half_its_columns():
+    x = np.random.default_rng(0).normal(size=(20, 6))
+    assert Autoencoder(epochs=1).fit(x, quiet=True).encode(x).shape == (20, 3)
+
+
 def test_anomalies_have_higher_scores_than_the_threshold(fitted, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (50, 8, 8)).astype(np.uint8)
     fitted.save(tmp_path / "saved")

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from agentlab.data import Arrays
+from agentlab.unsupervised.gan_scores import Scores
 from agentlab.unsupervised.sample_scores import (
     diversity,
     frechet_distance,
@@ -60,3 +62,10 @@ def test_diversity_is_one_for_equal_and_zero_for_constant_samples():
 def test_scores_of_a_few_constant_samples_are_finite():
     scores = sample_scores(RNG.normal(size=(3, 4)), np.zeros((3, 4)))
     assert all(np.isfinite(list(scores.values())))
+
+
+def test_held_out_inputs_are_taken_from_the_whole_split():
+    sorted_rows = np.linspace(0, 9, 1000).astype(np.float32)[:, None]
+    held_out = Arrays(sorted_rows, np.zeros(1000, np.int32))
+    scores = Scores(None, 100).of(held_out, lambda n: sorted_rows[:: 1000 // n])
+    assert scores["frechet"] < 0.01  # 20 compared with the first 100 rows

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from pathlib import PurePath
 
 from agentlab.errors import AgentlabError
@@ -31,7 +31,8 @@ class Job:
         command: command line arguments, such as ``("train", "--env", "CartPole-v1")``.
         name: name of the job and of the run.
         image: container image, built from the Dockerfile of ``agentlab cloud docker``.
-        cpus, memory, gpus: number of CPU cores, GiB of memory and number of GPUs.
+        cpus, memory: number of CPU cores and GiB of memory; ``None`` for the platform's default.
+        gpus: number of GPUs.
         storage: where runs are stored: a volume claim, a bucket or a datastore.
         machine: machine type, or name of the compute cluster; ``None`` for a default.
         role: ARN of the IAM role of the job (SageMaker).
@@ -41,8 +42,8 @@ class Job:
     command: tuple[str, ...]
     name: str
     image: str = "agentlab:latest"
-    cpus: int = 4
-    memory: int = 16
+    cpus: int | None = None
+    memory: int | None = None
     gpus: int = 0
     storage: str | None = None
     machine: str | None = None
@@ -63,6 +64,27 @@ class Job:
         if value is None:
             raise AgentlabError(f"--{field} is missing; pass it, such as --{field} {example}")
         return value
+
+    def check(self, platform: str, takes: Collection[str]) -> None:
+        """Check that the job has no options that the platform ignores.
+
+        Args:
+            platform: its name, for the message.
+            takes: the fields that it uses.
+
+        Raises:
+            AgentlabError: if another field differs from its default.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in ("command", "name", *takes) or value == field.default:
+                continue
+            flags = ", ".join(f"--{name}" for name in takes)
+            machine = field.name in ("cpus", "memory", "gpus") and "machine" in takes
+            raise AgentlabError(
+                f"{field.name}={value!r} has no effect on {platform}"
+                f"{': the machine decides' * machine}; the options there are {flags}"
+            )
 
 
 def repeatable(command: Sequence[str], name: str, runs_dir: str) -> list[str]:

@@ -19,9 +19,26 @@ from agentlab.lazy import LazyModule
 
 yaml: Any = LazyModule("yaml")
 RUNS = "/runs"  # the runs folder in containers
+USER = 1000  # the user in containers, by number, so that clusters can see that it is not root
 GRACE = 120  # seconds between SIGTERM and SIGKILL, for the last checkpoint
+CPUS, MEMORY = 4, 16  # defaults: cores, and GiB
 DAYS = 5  # time limit of a cloud job
-VERTEX_GPU = "NVIDIA_TESLA_T4"
+N1_CPUS = (4, 8, 16, 32, 64, 96)  # of Vertex AI's n1-standard machines
+N1_T4 = {4: (1, 2, 4), 8: (1, 2, 4), 16: (1, 2, 4), 32: (2, 4), 64: (4,), 96: (4,)}  # GPUs
+VERTEX_GPUS = {  # by the beginning of the machine type; the others have none
+    "n1-": "NVIDIA_TESLA_T4",
+    "g2-": "NVIDIA_L4",
+    "a2-high": "NVIDIA_TESLA_A100",
+    "a2-mega": "NVIDIA_TESLA_A100",
+    "a2-ultra": "NVIDIA_A100_80GB",
+    "a3-high": "NVIDIA_H100_80GB",
+}
+SAGEMAKER_MACHINES = {  # by the number of GPUs
+    0: "ml.m5.xlarge",
+    1: "ml.g5.xlarge",
+    4: "ml.g5.12xlarge",
+    8: "ml.g5.48xlarge",
+}
 
 
 @dataclass(frozen=True)
@@ -29,14 +46,27 @@ class Platform:
     """How to write and submit a job for a platform.
 
     Attributes:
+        name: as on the command line.
         file: name of the file.
-        write: returns its content.
+        content: returns its content.
+        takes: the fields of a job that affect it, besides the command and the name.
         submit: command line that uses the file, with ``{file}``, ``{name}`` and ``{image}``.
     """
 
+    name: str
     file: str
-    write: Callable[[Job], str]
+    content: Callable[[Job], str]
+    takes: tuple[str, ...]
     submit: str
+
+    def write(self, job: Job) -> str:
+        """Return the content of the file.
+
+        Raises:
+            AgentlabError: for a job without a necessary field, or with one that has no effect.
+        """
+        job.check(self.name, self.takes)
+        return self.content(job)
 
 
 def dockerfile(job: Job) -> str:
@@ -50,11 +80,11 @@ ENV PYTHONUNBUFFERED=1
 WORKDIR /agentlab
 COPY . .
 RUN python -m pip install --no-cache-dir {" ".join(packages)} \\
-    && useradd --create-home agentlab \\
+    && useradd --create-home --uid {USER} agentlab \\
     && mkdir {RUNS} \\
-    && chown agentlab {RUNS}
+    && chown {USER} {RUNS}
 
-USER agentlab
+USER {USER}
 WORKDIR /home/agentlab
 VOLUME ["{RUNS}"]
 STOPSIGNAL SIGTERM
@@ -66,9 +96,10 @@ CMD {json.dumps(job.words(RUNS))}
 def kubernetes(job: Job) -> str:
     """Return a Job and a PersistentVolumeClaim for its runs."""
     claim = job.storage or "agentlab-runs"
+    memory = f"{job.memory or MEMORY}Gi"
     resources: dict[str, Any] = {
-        "requests": {"cpu": str(job.cpus), "memory": f"{job.memory}Gi"},
-        "limits": {"memory": f"{job.memory}Gi"},
+        "requests": {"cpu": str(job.cpus or CPUS), "memory": memory},
+        "limits": {"memory": memory},
     }
     if job.gpus:
         resources["limits"]["nvidia.com/gpu"] = str(job.gpus)
@@ -83,7 +114,7 @@ def kubernetes(job: Job) -> str:
     pod = {
         "restartPolicy": "OnFailure",
         "terminationGracePeriodSeconds": GRACE,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "fsGroup": USER},
         "containers": [container],
         "volumes": [{"name": "runs", "persistentVolumeClaim": {"claimName": claim}}],
     }
@@ -112,11 +143,8 @@ def kubernetes(job: Job) -> str:
 def vertex(job: Job) -> str:
     """Return a ``CustomJobSpec``; the runs are written to a bucket, mounted under /gcs."""
     bucket = job.required("storage", "gs://BUCKET").removeprefix("gs://").strip("/")
-    machine: dict[str, Any] = {"machineType": job.machine or f"n1-standard-{job.cpus}"}
-    if job.gpus:
-        machine |= {"acceleratorType": VERTEX_GPU, "acceleratorCount": job.gpus}
     pool = {
-        "machineSpec": machine,
+        "machineSpec": _vertex_machine(job),
         "replicaCount": 1,
         "diskSpec": {"bootDiskType": "pd-ssd", "bootDiskSizeGb": 100},
         "containerSpec": {"imageUri": job.image, "args": job.words(f"/gcs/{bucket}/runs")},
@@ -128,6 +156,32 @@ def vertex(job: Job) -> str:
     }
     text: str = yaml.safe_dump(described, sort_keys=False)
     return text
+
+
+def _vertex_machine(job: Job) -> dict[str, Any]:
+    """Return a ``MachineSpec``."""
+    if job.machine is not None and job.cpus is not None:
+        raise AgentlabError(f"cpus={job.cpus} has no effect with machine={job.machine!r}")
+    cpus = job.cpus or CPUS
+    if cpus not in N1_CPUS:
+        valid = ", ".join(map(str, N1_CPUS))
+        raise AgentlabError(
+            f"cpus={cpus} must be one of {valid}, as n1-standard machines have; for other "
+            "machines, pass --machine"
+        )
+    kind = job.machine or f"n1-standard-{cpus}"
+    if not job.gpus:
+        return {"machineType": kind}
+    gpu = next((gpu for start, gpu in VERTEX_GPUS.items() if kind.startswith(start)), None)
+    if gpu is None:
+        raise AgentlabError(
+            f"machine={kind!r} has no GPUs: pass one that begins with {', '.join(VERTEX_GPUS)}, "
+            "or no --machine for NVIDIA T4"
+        )
+    if job.machine is None and job.gpus not in N1_T4[cpus]:
+        valid = ", ".join(map(str, N1_T4[cpus]))
+        raise AgentlabError(f"gpus={job.gpus} must be one of {valid} with {cpus} CPU cores")
+    return {"machineType": kind, "acceleratorType": gpu, "acceleratorCount": job.gpus}
 
 
 def azure(job: Job) -> str:
@@ -171,7 +225,7 @@ def sagemaker(job: Job) -> str:
         "RoleArn": job.required("role", "arn:aws:iam::123456789012:role/SageMaker"),
         "OutputDataConfig": {"S3OutputPath": f"{bucket}/output"},
         "ResourceConfig": {
-            "InstanceType": job.machine or ("ml.g5.xlarge" if job.gpus else "ml.m5.xlarge"),
+            "InstanceType": _sagemaker_machine(job),
             "InstanceCount": 1,
             "VolumeSizeInGB": 50,
         },
@@ -183,20 +237,57 @@ def sagemaker(job: Job) -> str:
     return json.dumps(described, indent=2) + "\n"
 
 
-PLATFORMS = {
-    "docker": Platform(
-        "Dockerfile", dockerfile, "docker build --file {file} --tag {image} AGENTLAB_FOLDER"
+def _sagemaker_machine(job: Job) -> str:
+    """Return an instance type."""
+    if job.machine is not None:
+        if job.gpus:
+            raise AgentlabError(f"gpus={job.gpus} has no effect with machine={job.machine!r}")
+        return job.machine
+    if job.gpus not in SAGEMAKER_MACHINES:
+        valid = ", ".join(map(str, SAGEMAKER_MACHINES))
+        raise AgentlabError(
+            f"gpus={job.gpus} must be one of {valid}; for other machines, pass --machine"
+        )
+    return SAGEMAKER_MACHINES[job.gpus]
+
+
+_ALL = (
+    Platform(
+        "docker",
+        "Dockerfile",
+        dockerfile,
+        ("image", "gpus", "extras"),
+        "docker build --file {file} --tag {image} AGENTLAB_FOLDER",
     ),
-    "kubernetes": Platform("job.yaml", kubernetes, "kubectl apply --filename {file}"),
-    "vertex": Platform(
+    Platform(
+        "kubernetes",
+        "job.yaml",
+        kubernetes,
+        ("image", "cpus", "memory", "gpus", "storage"),
+        "kubectl apply --filename {file}",
+    ),
+    Platform(
+        "vertex",
         "vertex-job.yaml",
         vertex,
+        ("image", "cpus", "gpus", "storage", "machine"),
         "gcloud ai custom-jobs create --region REGION --display-name {name} --config {file}",
     ),
-    "azure": Platform("azure-job.yaml", azure, "az ml job create --file {file}"),
-    "sagemaker": Platform(
+    Platform(
+        "azure",
+        "azure-job.yaml",
+        azure,
+        ("image", "storage", "machine"),
+        "az ml job create --file {file}",
+    ),
+    Platform(
+        "sagemaker",
         "sagemaker-job.json",
         sagemaker,
-        "aws sagemaker create-training-job --cli-input-json file://{file}",
+        ("image", "gpus", "storage", "machine", "role"),
+        # The name of each submission must be new; the runs folder, which it resumes, stays.
+        "aws sagemaker create-training-job --cli-input-json file://{file} "
+        "--training-job-name {name}-$(date +%s)",
     ),
-}
+)
+PLATFORMS = {platform.name: platform for platform in _ALL}

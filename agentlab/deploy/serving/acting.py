@@ -6,14 +6,14 @@ import time
 from typing import Any
 
 from agentlab.deploy.serving import bodies
-from agentlab.deploy.serving.bodies import BadRequest
+from agentlab.deploy.serving.bodies import BadRequest, Body
 from agentlab.deploy.serving.version import Session, Version
 from agentlab.deploy.signature import Tensors
 
 MAX_ID = 200  # maximum length of a session's id
 
 
-async def act(version: Version, body: dict[str, Any], max_sessions: int) -> dict[str, Any]:
+async def act(version: Version, body: Body, max_sessions: int) -> dict[str, Any]:
     """Answer ``:act``.
 
     Args:
@@ -37,7 +37,8 @@ async def act(version: Version, body: dict[str, Any], max_sessions: int) -> dict
     if "observation" not in body:
         raise BadRequest("the body lacks 'observation'")
     infos = [info for info in version.inputs if info.name not in version.state]
-    observation = bodies.row_inputs([body["observation"]], infos, "observation")
+    rows = [body["observation"]]
+    observation = bodies.row_inputs(rows, infos, "observation", body.has_booleans)
     if not version.state:
         outputs = await version.batch(observation)
         return {"action": _action(outputs), "version": str(version.number)}

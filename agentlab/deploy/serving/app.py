@@ -8,44 +8,27 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from agentlab.deploy.serving import bodies
 from agentlab.deploy.serving.acting import act
-from agentlab.deploy.serving.bodies import BadRequest
+from agentlab.deploy.serving.bodies import BadRequest, Body
 from agentlab.deploy.serving.guard import Guard
 from agentlab.deploy.serving.metrics import Metrics
+from agentlab.deploy.serving.settings import Serving
 from agentlab.deploy.serving.store import Store
 from agentlab.deploy.serving.version import Version
 from agentlab.deploy.signature import Tensors
 from agentlab.errors import text_of
 
 log = logging.getLogger("agentlab.serve")
-Handler = Callable[[Version, dict[str, Any]], Awaitable[dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Serving:
-    """Settings of a server.
-
-    Attributes:
-        poll: seconds between checks for new versions.
-        max_body: maximum size of a request body in bytes.
-        token: bearer token that requests must contain; ``None`` for no authentication.
-        session_seconds: seconds after which an idle session expires.
-        max_sessions: maximum number of sessions per version.
-    """
-
-    poll: float = 2.0
-    max_body: int = 32 << 20
-    token: str | None = None
-    session_seconds: float = 600.0
-    max_sessions: int = 10_000
+Handler = Callable[[Version, Body], Awaitable[dict[str, Any]]]
 
 
 def make_app(store: Store, settings: Serving | None = None) -> Any:
@@ -57,92 +40,110 @@ def make_app(store: Store, settings: Serving | None = None) -> Any:
     metrics = Metrics(store)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         watching = asyncio.create_task(_watch(store, settings))
         yield
         watching.cancel()
 
-    app = FastAPI(title="agentlab", docs_url=None, redoc_url=None, lifespan=lifespan)
-
-    @app.get("/healthz")
-    async def healthz() -> Response:
+    async def healthz(request: Request) -> Response:
         """Answer 200 if every model has a loaded version, else 503."""
         missing = [name for name, model in store.models.items() if not model.live]
         ready = bool(store.models) and not missing
         return JSONResponse({"status": "ok" if ready else "loading"}, 200 if ready else 503)
 
-    @app.get("/metrics")
-    async def prometheus() -> Response:
+    async def prometheus(request: Request) -> Response:
         return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
 
-    @app.get("/v1/models")
-    async def models() -> Response:
+    async def models(request: Request) -> Response:
         return JSONResponse({"models": sorted(store.models)})
 
-    @app.get("/v1/models/{name}")
-    @app.get("/v1/models/{name}/versions/{number}")
-    async def status(name: str, number: str | None = None) -> Response:
-        return JSONResponse({"model_version_status": _statuses(store, name, number)})
+    async def status(request: Request) -> Response:
+        return JSONResponse({"model_version_status": _statuses(store, **request.path_params)})
 
-    @app.get("/v1/models/{name}/metadata")
-    @app.get("/v1/models/{name}/versions/{number}/metadata")
-    async def metadata(name: str, number: str | None = None) -> Response:
-        return JSONResponse(_chosen(store, name, number).metadata())
+    async def metadata(request: Request) -> Response:
+        return JSONResponse(_chosen(store, **request.path_params).metadata())
 
-    def add(verb: str, handler: Handler) -> None:
-        async def handle(request: Request) -> Response:
-            name, number = request.path_params["name"], request.path_params.get("number")
-            started = time.perf_counter()
-            content = await request.body()
-            body = bodies.parse(content)
-            version = _chosen(store, name, number, body.get("session"), verb == "act")
-            code = 500
-            try:
-                with version.in_use():
-                    answer = await handler(version, body)
-                code = 200
-            except BadRequest as error:
-                code = error.status
-                raise
-            finally:
-                metrics.add(version, verb, code, time.perf_counter() - started)
-            return Response(json.dumps(answer), media_type="application/json")
-
-        # Bypasses FastAPI's parsing of parameters, which is slower than a small network.
-        for path in ("/v1/models/{name}", "/v1/models/{name}/versions/{number}"):
-            app.add_route(f"{path}:{verb}", handle, ["POST"])
-
-    add("predict", predict)
-    add("classify", classify)
-    add("act", lambda version, body: act(version, body, settings.max_sessions))
-
-    @app.exception_handler(BadRequest)
-    async def bad_request(request: Request, error: BadRequest) -> Response:
-        return JSONResponse({"error": str(error)}, error.status)
-
-    @app.exception_handler(404)
-    @app.exception_handler(405)
-    async def no_route(request: Request, error: HTTPException) -> Response:
+    async def no_route(request: Request, error: Exception) -> Response:
+        code = getattr(error, "status_code", 404)
+        metrics.refuse(code)
         path = f"{request.method} {request.url.path[:100]}"
-        return JSONResponse({"error": f"{path} does not exist"}, error.status_code)
+        return JSONResponse({"error": f"{path} does not exist"}, code)
 
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": f"the model failed: {text_of(error)[:300]}"}, 500)
+    verbs: dict[str, Handler] = {
+        "predict": predict,
+        "classify": classify,
+        "act": lambda version, body: act(version, body, settings.max_sessions),
+    }
+    paths = ("/v1/models/{name}", "/v1/models/{name}/versions/{number}")
+    app = Starlette(
+        routes=[
+            *(
+                Route(f"{path}:{verb}", _answers(store, metrics, verb, handler), methods=["POST"])
+                for verb, handler in verbs.items()
+                for path in paths
+            ),
+            *(Route(path, status) for path in paths),
+            *(Route(f"{path}/metadata", metadata) for path in paths),
+            Route("/v1/models", models),
+            Route("/healthz", healthz),
+            Route("/metrics", prometheus),
+        ],
+        exception_handlers={
+            BadRequest: _refused,
+            404: no_route,
+            405: no_route,
+            Exception: _failed,
+        },
+        lifespan=lifespan,
+    )
+    return Guard(app, settings.max_body, settings.token, metrics.refuse)
 
-    return Guard(app, settings.max_body, settings.token)
+
+def _answers(store: Store, metrics: Metrics, verb: str, handler: Handler) -> Any:
+    """Return the endpoint that answers a verb, and counts its requests."""
+
+    async def endpoint(request: Request) -> Response:
+        name, number = request.path_params["name"], request.path_params.get("number")
+        started = time.perf_counter()
+        version, code = None, 500
+        try:
+            body = bodies.parse(await request.body())
+            version = _chosen(store, name, number, body.get("session"), verb == "act")
+            with version.in_use():
+                answer = await handler(version, body)
+            code = 200
+        except BadRequest as error:
+            code = error.status
+            raise
+        finally:
+            if version is None:
+                metrics.refuse(code, verb)
+            else:
+                metrics.add(version, verb, code, time.perf_counter() - started)
+        return Response(json.dumps(answer), media_type="application/json")
+
+    return endpoint
 
 
-async def predict(version: Version, body: dict[str, Any]) -> dict[str, Any]:
+async def _refused(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"the model failed: {text_of(error)[:300]}"}, 500)
+
+
+async def predict(version: Version, body: Body) -> dict[str, Any]:
     """Answer ``:predict``."""
     inputs, in_rows = bodies.predict_inputs(body, version.inputs)
+    body.clear()  # the lists of numbers of waiting requests would slow down garbage collection
     outputs = _ordered(version, await version.batch(inputs))
     if in_rows:
         return {"predictions": bodies.rows_of(outputs)}
     return {"outputs": bodies.columns_of(outputs)}
 
 
-async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
+async def classify(version: Version, body: Body) -> dict[str, Any]:
     """Answer ``:classify``: for each example, pairs of a class and its probability."""
     bodies.only(body, "signature_name", "examples", "context")
     if "probabilities" not in {info.name for info in version.outputs}:
@@ -153,7 +154,9 @@ async def classify(version: Version, body: dict[str, Any]) -> dict[str, Any]:
     examples = body.get("examples")
     if context and isinstance(examples, list):
         examples = [{**context, **e} if isinstance(e, dict) else e for e in examples]
-    inputs = bodies.row_inputs(examples, version.inputs, "examples")
+    inputs = bodies.row_inputs(examples, version.inputs, "examples", body.has_booleans)
+    del examples
+    body.clear()
     rows = np.asarray((await version.batch(inputs))["probabilities"])
     if rows.ndim != 2:
         raise BadRequest(f"model {version.name!r} predicts several classes at once: use :predict")
@@ -166,7 +169,11 @@ def _ordered(version: Version, outputs: Tensors) -> Tensors:
 
 
 def _chosen(
-    store: Store, name: str, number: str | None, session: Any = None, acting: bool = False
+    store: Store,
+    name: str,
+    number: str | None = None,
+    session: Any = None,
+    acting: bool = False,
 ) -> Version:
     """Return the version for a request: the given one, that of its session, or the newest."""
     if number is not None:
@@ -179,7 +186,7 @@ def _chosen(
     return store.newest(name)
 
 
-def _statuses(store: Store, name: str, number: str | None) -> list[dict[str, Any]]:
+def _statuses(store: Store, name: str, number: str | None = None) -> list[dict[str, Any]]:
     """Return the states of a model's versions, newest first, in TensorFlow Serving's format."""
     model = store.model(name)
     states = {n: ("END", "UNKNOWN", message) for n, (message, _) in model.failed.items()}

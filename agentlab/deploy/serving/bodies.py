@@ -24,7 +24,17 @@ class BadRequest(AgentlabError):
         self.status = status
 
 
-def parse(content: bytes) -> dict[str, Any]:
+class Body(dict[str, Any]):
+    """The JSON object in the body of a request.
+
+    Attributes:
+        has_booleans: whether it may contain booleans, which NumPy would take for numbers.
+    """
+
+    has_booleans = True
+
+
+def parse(content: bytes) -> Body:
     """Return the JSON object in the body of a request."""
     try:
         body = json.loads(content)
@@ -33,10 +43,13 @@ def parse(content: bytes) -> dict[str, Any]:
         raise BadRequest(f"the body is not valid JSON: {what}") from None
     if not isinstance(body, dict):
         raise BadRequest(f"the body must be a JSON object, not {kind_of(body)}")
-    return body
+    parsed = Body(body)
+    # Finding them among the numbers would take longer than most networks.
+    parsed.has_booleans = b"true" in content or b"false" in content or b"\0" in content
+    return parsed
 
 
-def predict_inputs(body: Mapping[str, Any], infos: Sequence[TensorInfo]) -> tuple[Tensors, bool]:
+def predict_inputs(body: Body, infos: Sequence[TensorInfo]) -> tuple[Tensors, bool]:
     """Return the inputs of a request to ``:predict``, and whether they are in row format."""
     only(body, "signature_name", "instances", "inputs")
     if body.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
@@ -47,19 +60,28 @@ def predict_inputs(body: Mapping[str, Any], infos: Sequence[TensorInfo]) -> tupl
             "`inputs` (all examples of each input)"
         )
     if "inputs" in body:
-        return column_inputs(body["inputs"], infos), False
-    return row_inputs(body["instances"], infos, "instances"), True
+        return column_inputs(body["inputs"], infos, body.has_booleans), False
+    return row_inputs(body["instances"], infos, "instances", body.has_booleans), True
 
 
-def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
-    """Return inputs by name for examples in row format: values, or objects with all inputs."""
+def row_inputs(
+    rows: Any, infos: Sequence[TensorInfo], name: str, has_booleans: bool = True
+) -> Tensors:
+    """Return inputs by name for examples in row format: values, or objects with all inputs.
+
+    Args:
+        rows: the examples.
+        infos: the inputs.
+        name: the name of ``rows`` in the body.
+        has_booleans: whether there may be booleans among the values.
+    """
     if not isinstance(rows, list) or not rows:
         raise BadRequest(f"{name} must be a list of one or more examples")
     names = [info.name for info in infos]
     if not any(_is_named(row) for row in rows):
         if len(infos) > 1:
             raise BadRequest(f"each of {name} must be an object with {_listed(names)}")
-        return _arrays({names[0]: rows}, infos)
+        return _arrays({names[0]: rows}, infos, has_booleans)
     columns: dict[str, list[Any]] = {each: [] for each in names}
     for i, row in enumerate(rows):
         if not _is_named(row):
@@ -67,10 +89,10 @@ def row_inputs(rows: Any, infos: Sequence[TensorInfo], name: str) -> Tensors:
         _check_names(row, names, f"{name}[{i}]")
         for each in names:
             columns[each].append(row[each])
-    return _arrays(columns, infos)
+    return _arrays(columns, infos, has_booleans)
 
 
-def column_inputs(columns: Any, infos: Sequence[TensorInfo]) -> Tensors:
+def column_inputs(columns: Any, infos: Sequence[TensorInfo], has_booleans: bool = True) -> Tensors:
     """Return inputs by name in columnar format: an object, or the values of the only input."""
     names = [info.name for info in infos]
     if not _is_named(columns):
@@ -78,7 +100,7 @@ def column_inputs(columns: Any, infos: Sequence[TensorInfo]) -> Tensors:
             raise BadRequest(f"inputs must be an object with {_listed(names)}")
         columns = {names[0]: columns}
     _check_names(columns, names, "inputs")
-    arrays = _arrays(columns, infos)
+    arrays = _arrays(columns, infos, has_booleans)
     if len({len(array) for array in arrays.values()}) > 1:
         sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
         raise BadRequest(f"all inputs must have the same number of examples, not {sizes}")
@@ -130,30 +152,31 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _arrays(columns: Mapping[str, Any], infos: Sequence[TensorInfo]) -> Tensors:
-    return {info.name: _array(columns[info.name], info) for info in infos}
+def _arrays(columns: Mapping[str, Any], infos: Sequence[TensorInfo], has_booleans: bool) -> Tensors:
+    return {info.name: _array(columns[info.name], info, has_booleans) for info in infos}
 
 
-def _array(values: Any, info: TensorInfo) -> Any:
+def _array(values: Any, info: TensorInfo, has_booleans: bool) -> Any:
     """Return the array ``[n, ...]`` of one input."""
     name, dtype = info.name, info.dtype
     if dtype == "string":
         array = np.array(_decoded(values, name), object)
     else:
-        array = _numbers(values, name, dtype)
+        array = _numbers(values, name, dtype, has_booleans)
     if not info.fits(array.shape) or not array.size:
         wanted = ", ".join(["n", *("any" if s is None else str(s) for s in info.shape[1:])])
         raise BadRequest(f"{name} must have the shape [{wanted}], not {list(array.shape)}")
     return array
 
 
-def _numbers(values: Any, name: str, dtype: str) -> Any:
+def _numbers(values: Any, name: str, dtype: str, has_booleans: bool) -> Any:
     try:
         found = np.asarray(values)
     except ValueError:
         raise BadRequest(f"{name} must be lists of equal lengths") from None
     kind = np.dtype(dtype).kind
-    if found.dtype.kind not in ("b" if kind == "b" else "iuf") and found.size:
+    wrong = found.dtype.kind not in ("b" if kind == "b" else "iuf")
+    if found.size and (wrong or (kind != "b" and has_booleans and _has_boolean(values))):
         word = "true or false" if kind == "b" else "numbers"
         raise BadRequest(f"{name} must contain only {word} in lists of equal lengths")
     if kind in "iu" and found.size:
@@ -166,6 +189,12 @@ def _numbers(values: Any, name: str, dtype: str) -> Any:
     if kind == "f" and (np.isinf(array) & ~np.isinf(found.astype(np.float64))).any():
         raise BadRequest(f"{name} contains numbers that are too large for {dtype}")
     return array
+
+
+def _has_boolean(values: Any) -> bool:
+    if isinstance(values, list):
+        return any(map(_has_boolean, values))
+    return isinstance(values, bool)
 
 
 def _decoded(values: Any, name: str) -> Any:

@@ -20,10 +20,17 @@ class Guard:
         app: the application.
         max_body: maximum size of a body in bytes.
         token: bearer token that requests must contain; ``None`` for no authentication.
+        on_refusal: called with the status code of a rejected request.
     """
 
-    def __init__(self, app: Any, max_body: int, token: str | None) -> None:
-        self._app, self._limit = app, max_body
+    def __init__(
+        self,
+        app: Any,
+        max_body: int,
+        token: str | None,
+        on_refusal: Callable[[int], None] = lambda status: None,
+    ) -> None:
+        self._app, self._limit, self._on_refusal = app, max_body, on_refusal
         self._expected = None if token is None else f"Bearer {token}".encode()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -35,7 +42,9 @@ class Guard:
         given = headers.get(b"authorization", b"")
         needed = None if scope["path"] in OPEN else self._expected
         if needed is not None and not hmac.compare_digest(given, needed):
-            await _refuse(send, 401, "the header `Authorization: Bearer TOKEN` is missing or wrong")
+            await self._refuse(
+                send, 401, "the header `Authorization: Bearer TOKEN` is missing or wrong"
+            )
             return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self._limit:
@@ -69,13 +78,13 @@ class Guard:
         return received
 
     async def _too_large(self, send: Send) -> None:
-        await _refuse(send, 413, f"the body must not exceed {self._limit:,} bytes")
+        await self._refuse(send, 413, f"the body must not exceed {self._limit:,} bytes")
 
-
-async def _refuse(send: Send, status: int, message: str) -> None:
-    body = json.dumps({"error": message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    # The body was not read, so no other request can follow on this connection.
-    headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    async def _refuse(self, send: Send, status: int, message: str) -> None:
+        self._on_refusal(status)
+        body = json.dumps({"error": message}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        # The body was not read, so no other request can follow on this connection.
+        headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._requests: Counter[tuple[str, int, str, int]] = Counter()
+        self._requests: Counter[tuple[str, str, str, int]] = Counter()
         self._seconds: Counter[str] = Counter()
         self._within: Counter[tuple[str, float]] = Counter()
         self._count: Counter[str] = Counter()
@@ -32,13 +32,20 @@ class Metrics:
     def add(self, version: Version, verb: str, code: int, seconds: float) -> None:
         """Count a request."""
         name = version.name
-        self._requests[name, version.number, verb, code] += 1
+        self._requests[name, str(version.number), verb, code] += 1
         self._count[name] += 1
         self._seconds[name] += seconds  # type: ignore[assignment]
         for bound in BUCKETS:
             if seconds <= bound:
                 self._within[name, bound] += 1
                 break
+
+    def refuse(self, code: int, verb: str = "") -> None:
+        """Count a request that was refused before a version was chosen.
+
+        Its name of a model is not kept, since a client could send any number of names.
+        """
+        self._requests["", "", verb, code] += 1
 
     def text(self) -> str:
         """Return all metrics."""

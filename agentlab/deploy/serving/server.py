@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from agentlab.deploy.serving.settings import Serving
 from agentlab.deploy.serving.store import Store
 from agentlab.errors import AgentlabError, InvalidArgument
-from agentlab.lazy import check_modules
+from agentlab.lazy import check_modules, without_banners
 
-MODULES = {"fastapi": "fastapi", "uvicorn": "uvicorn"}  # the packages that contain them
+MODULES = {"starlette": "starlette", "uvicorn": "uvicorn"}  # the packages that contain them
 
 
 def serve(
     folder: Path | str,
-    host: str = "127.0.0.1",
-    port: int = 8501,
-    *,
-    kept: int = 1,
+    settings: Serving | None = None,
     on_start: Callable[[str, Store], None] = lambda url, store: None,
-    **settings: Any,
 ) -> None:
     """Serve the models of a folder until the process is interrupted.
 
     Args:
         folder: ``FOLDER/NAME/VERSION/`` with exported models, or a single export.
-        host: address of the network interface to listen on.
-        port: TCP port; 0 for any free port.
-        kept: number of versions of each model to load, the newest ones.
+        settings: the address, the limits and so on; ``None`` for the defaults.
         on_start: called with the server's URL and its models before the first request.
-        settings: see ``agentlab.deploy.serving.app.Serving``.
 
     Raises:
         AgentlabError: for a missing package, a folder without a model that can be loaded, or an
@@ -41,12 +35,16 @@ def serve(
     check_modules("serving", MODULES, "serve")
     import uvicorn
 
-    from agentlab.deploy.serving.app import Serving, make_app
+    from agentlab.deploy.serving.app import make_app
 
-    store = open_store(folder, kept)
-    app = make_app(store, Serving(**settings))
-    with _listening(host, port) as sock:
-        name = f"[{host}]" if ":" in host else host
+    settings = settings or Serving()
+    with without_banners():
+        store = open_store(folder, settings.kept)
+    app = make_app(store, settings)
+    gc.collect()
+    gc.freeze()  # later collections skip the modules and models loaded so far
+    with _listening(settings.host, settings.port) as sock:
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
         on_start(f"http://{name}:{sock.getsockname()[1]}", store)
         config = uvicorn.Config(app, log_level="error", access_log=False)
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after the last response

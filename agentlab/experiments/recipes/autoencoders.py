@@ -51,6 +51,7 @@ RECIPES = [
             "noise_level": 0.3,
             "epochs": 20,
         },
+        "PSNR 22.6 dB from 13.3 dB; 19.5 dB from 9.4 dB with --noise-level 0.5",
         source="Gulli and Kapoor 2017, chapter 8; Vincent et al. 2010",
     ),
     Recipe(
@@ -62,7 +63,7 @@ RECIPES = [
         {
             **SHARED,
             "net": "pooled_cnn",
-            "code_size": None,
+            "code_size": 0,
             "noise": "gaussian",
             "noise_level": 0.5,
             "epochs": 5,

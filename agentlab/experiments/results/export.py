@@ -155,6 +155,8 @@ def _details(learner: Any) -> dict[str, Any]:
         details["classes"] = [str(each) for each in learner.classes]
     if (preprocessor := getattr(learner, "preprocessor", None)) is not None:
         details["preprocessor"] = {"kind": preprocessor.kind, **preprocessor.to_json()}
+    if (target := getattr(learner, "target_tokenizer", None)) is not None:
+        details["target_tokenizer"] = {"kind": target.kind, **target.to_json()}
     if isinstance(learner, Agent):
         details["environment"] = learner.environment
         normalizer = getattr(learner.encoding, "normalizer", None)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agentlab.data.column_tensors import signature_names
+from agentlab.data.vocabulary import PADDING
 from agentlab.deploy.samples import VOCABULARY, random_inputs
 from agentlab.deploy.signature import TensorInfo, Tensors
 from agentlab.errors import AgentlabError
@@ -76,12 +77,16 @@ def _of_split(
     Raises:
         AgentlabError, TypeError, ValueError, AttributeError: if they are of another form.
     """
+    if hasattr(learner, "target_tokenizer"):
+        return _sentences(learner, split[0], info)
     batch = next(iter(learner.held_out(*split).epoch(EXAMPLES)))
     inputs = np.asarray(batch.inputs)
     if not preprocessed and len(split) == 2:
         inputs = np.asarray(split[0][: len(inputs)])
     elif not preprocessed and info.dtype != "uint8":
         raise ValueError("the raw inputs are not known")
+    if info.fits((*inputs.shape, 1)):  # images without an axis for their only channel
+        inputs = inputs[..., None]
     if not info.fits(inputs.shape):
         raise ValueError(f"inputs of the shape {inputs.shape}")
     classes = np.asarray(batch.targets)
@@ -91,6 +96,17 @@ def _of_split(
         classes if is_classes and classes.dtype.kind in "iu" else None,
         "",
     )
+
+
+def _sentences(learner: Any, texts: Sequence[str], info: TensorInfo) -> Examples:
+    """Return the ids of the sentences of a translator that are not longer than its input."""
+    ids = learner.preprocessor.encode(list(texts[:EXAMPLES]), end=True)
+    time = info.shape[1]
+    ids = ids[(ids[:, time:] == PADDING).all(axis=1), :time]
+    if not len(ids):
+        raise ValueError(f"no sentence has at most {time} subwords")
+    ids = np.pad(ids, ((0, 0), (0, time - ids.shape[1])), constant_values=PADDING)
+    return Examples({info.name: ids.astype(info.dtype)}, None, "")
 
 
 def random_examples(
