@@ -15,11 +15,13 @@ from gymnasium.envs.registration import EnvSpec, find_highest_version, parse_env
 
 from agentlab.envs import old_gym
 from agentlab.envs.failures import making
+from agentlab.envs.no_velocity import register_no_velocity
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
 gymnasium.register_envs(ale_py)
+register_no_velocity()
 # Modules that register the environments of a package, by the prefix of their ids; the packages are
 # named like the extras.
 EXTRAS = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "MinAtar/": "minatar.gym"}

@@ -56,6 +56,25 @@ PRESETS = [
         source={"": ZOO},
     ),
     Preset(
+        name="cartpole-no-velocity",
+        env="CartPoleNoVel-v1",
+        config={
+            **NORMALIZED,
+            "net": "lstm",
+            "hidden": (64,),
+            "rollout_length": 32,
+            "n_minibatches": 1,
+            "gae_lambda": 0.8,
+            "gamma": 0.98,
+            "n_epochs": 20,
+            "learning_rate": 1e-3,
+            "decay_steps": 100_000,
+            "decay_clip_range": True,
+        },
+        training=training(100_000, 8),
+        source={"": f"{ZOO} for ppo_lstm"},
+    ),
+    Preset(
         name="acrobot",
         env=r"Acrobot-v\d",
         config={
