@@ -166,6 +166,7 @@ def make_critics(
     action_size: int,
     critics: int,
     seed: int,
+    hidden: tuple[int, ...] = (),
     **further: Any,
 ) -> Any:
     """Build ``Critics``, with a torso of their own for images and none for vectors.
@@ -176,6 +177,7 @@ def make_critics(
         action_size: number of components of an action.
         critics: number of Q-functions.
         seed: seeds the initial weights.
+        hidden: units of the hidden layers; empty for those of the options.
         further: further arguments of ``Critics``.
     """
     arguments = {"hidden": ()} if options.net == "mlp" else {}
@@ -184,7 +186,7 @@ def make_critics(
         torso,
         action_size,
         critics,
-        options.hidden,
+        hidden or options.hidden,
         options.activation,
         seed=seed + 400,
         name="critics",
