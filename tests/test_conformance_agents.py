@@ -20,10 +20,11 @@ RECALL = (check_seeded_repeat, check_resume, check_save_and_load)
 VARIANTS = {  # algorithms that options make from others
     "iqn": AgentCase("dqn", config={"distribution": "iqn", "n_atoms": 4}, steps=64),
     "rainbow-iqn": AgentCase("rainbow", config={"distribution": "iqn", "n_atoms": 4}, steps=64),
+    "ppo-gsde": AgentCase("ppo", CONTINUOUS, {"use_sde": True, "sde_sample_freq": 5}, 64),
     "crossq": AgentCase("sac", CONTINUOUS, {"crossq": True, "policy_delay": 3}, 64),
 }
 CASES = {name: AgentCase(name) for name in ALGORITHMS}
-SLOW = ("rainbow", "rainbow-iqn")  # dqn with all its flags, which compiles longest
+SLOW = ("rainbow",)  # dqn with all its flags, which compiles longest
 
 
 @pytest.mark.parametrize("check", agent_checks())
@@ -35,8 +36,7 @@ def test_every_algorithm_conforms(algo, check):
 
 
 @pytest.mark.parametrize("check", RECALL)
-@pytest.mark.parametrize(
-    "variant", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in VARIANTS]
-)
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.slow
 def test_every_variant_repeats_resumes_and_loads_bit_for_bit(variant, check):
     check(VARIANTS[variant])

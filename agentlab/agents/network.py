@@ -129,8 +129,15 @@ def make_policy_network(
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
-    outputs, gaussian = policy.outputs, policy.gaussian
-    return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
+    return policy_networks.PolicyValue(
+        torso,
+        policy.outputs,
+        policy.gaussian,
+        own,
+        policy.state_dependent,
+        seed=seed + 200,
+        name="net",
+    )
 
 
 def make_actor_network(

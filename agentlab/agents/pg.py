@@ -18,9 +18,10 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
 from agentlab.agents.network import make_policy_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
-from agentlab.agents.policies import make_policy, masked, masked_tensor
+from agentlab.agents.policies import masked, masked_tensor
 from agentlab.agents.rollout import Rollout
 from agentlab.agents.rollout_minibatches import RolloutMinibatch, RolloutMinibatches
+from agentlab.agents.state_dependent_noise import SDEOptions, make_exploring_policy
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.parts import ARRAYS
@@ -35,7 +36,7 @@ METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
+class PolicyGradientConfig(NetworkOptions, SDEOptions, OptimizerOptions):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
     shared_torso: bool = option(False, "share the torso between policy and value function")
@@ -57,6 +58,7 @@ class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
     ent_coef: float = option(0.01, "coefficient of the entropy bonus")
     vf_coef: float = option(0.5, "coefficient of the value loss")
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 0.5)
+    log_std_init: float = override(SDEOptions, "log_std_init", 0.0)
     overlap: bool = option(True, "learn in the background, acting with weights one rollout old")
 
 
@@ -82,10 +84,12 @@ class PolicyGradient(Agent):
         set_up_tensorflow(config)
         encoding = self.encoding = Encoding(self.observation_space, config.normalize_observations)
         self.return_normalizer = config.make_return_normalizer(self, config.gamma)
-        policy = self.policy = make_policy(self.action_space)
+        policy = self.policy = make_exploring_policy(self.action_space, config)
         whole = current_replicas() is None  # sparse rows cannot be split
         self.sparse = encoding.sparse and config.net == "mlp" and whole
         self.net = make_policy_network(config, encoding, policy, config.shared_torso, self.seed)
+        if self.net.log_std is not None:
+            self.net.log_std.assign(tf.fill(self.net.log_std.shape, config.log_std_init))
         self.optimizer = config.make_optimizer()
         self.optimizer.build(self.net.trainable_variables)
         self.actor = make_policy_actor(self.net, encoding)
@@ -113,6 +117,7 @@ class PolicyGradient(Agent):
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
         self.actor.reset(episode_starts)
+        self.policy.reset(episode_starts)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         self.reset(envs)
@@ -232,6 +237,7 @@ class PolicyGradient(Agent):
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
         parts |= self.encoding.components() | self.return_normalizer.components()
+        parts |= self.policy.components
         return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
 
     def state(self) -> State:

@@ -145,8 +145,10 @@ class Critics(keras.Model):  # type: ignore[misc]
             following: observations and actions of the next steps.
             seed: seeds dropout, int32 ``[2]``; ``None`` for no dropout.
         """
-        joined = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), current, following)
-        return tf.split(self.call(*joined, seed=seed, training=True), 2, axis=1)
+        observations, actions = tf.nest.map_structure(
+            lambda *parts: tf.concat(parts, 0), current, following
+        )
+        return tf.split(self.call(observations, actions, seed=seed, training=True), 2, axis=1)
 
     @property
     def statistics(self) -> list[Any]:

@@ -116,6 +116,21 @@ use_sde: True
     assert values["learning_starts"] == 256  # a minibatch
 
 
+def test_state_dependent_noise_and_wider_critics_of_the_zoo_are_kept(settings):
+    text = """
+n_steps: 8
+use_sde: True
+policy_kwargs: "dict(log_std_init=-2, ortho_init=False, net_arch=[dict(pi=[64], vf=[64])])"
+"""
+    found = settings(text, "Pendulum-v1", "a2c")
+    expected = {"use_sde": True, "sde_sample_freq": 8, "log_std_init": -2, "hidden": [64]}
+    assert found.values.items() >= expected.items()
+    assert found.left_out.keys() == {"ortho_init"}
+    text = 'policy_kwargs: "dict(net_arch=dict(pi=[256, 256], qf=[1024, 1024]))"'
+    values = settings(text, "Pendulum-v1", "sac").values
+    assert (values["hidden"], values["critic_hidden"]) == ([256, 256], [1024, 1024])
+
+
 def test_dqn_explores_for_a_fraction_of_the_steps(settings):
     text = "n_timesteps: 5e4\nexploration_fraction: 0.16\nexploration_final_eps: 0.04\n"
     values = settings(text, "CartPole-v1", "dqn").values

@@ -109,9 +109,11 @@ PRESETS = [
             "gamma": 0.9,
             "n_epochs": 10,
             "learning_rate": 1e-3,
+            "use_sde": True,
+            "sde_sample_freq": 4,
         },
         training=training(100_000, 4),
-        source={"": f"{ZOO}, without gSDE"},
+        source={"": ZOO},
     ),
     Preset(
         name="bipedalwalker",
