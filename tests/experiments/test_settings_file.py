@@ -164,6 +164,13 @@ def test_what_cannot_be_read_is_one_sentence(settings, text, message):
         settings(text)
 
 
+def test_an_entry_of_another_version_is_used_and_named(settings):
+    found = settings(PPO, "HalfCheetah-v5", "ppo")
+    assert found.entry == "HalfCheetah-v4"
+    assert found.values == settings(PPO, "HalfCheetah-v4", "ppo").values
+    assert settings(PPO, "HalfCheetah-v4", "ppo").entry is None
+
+
 def test_a_missing_entry_names_those_that_exist(settings):
     with pytest.raises(AgentlabError, match="no entry for env='Pendulum-v1'; it has CartPole-v1"):
         settings(PPO, "Pendulum-v1", "ppo")
