@@ -95,7 +95,10 @@ class PolicyGradient(Agent):
         self.actor = make_policy_actor(self.net, encoding)
         self.background = BackgroundLearner(self.name)
         self.rollout, self.steps = Rollout(config.rollout_length), 0
-        sizes = (self.num_envs, config.rollout_length, config.n_minibatches)
+        count = config.n_minibatches
+        if config.recurrent and count == type(config).n_minibatches:
+            count = min(count, self.num_envs)  # the default suits any number of whole sequences
+        sizes = (self.num_envs, config.rollout_length, count)
         initial_state = self.net.initial_state if config.recurrent else None
         self.minibatches = RolloutMinibatches(encoding, policy, sizes, self.sparse, initial_state)
         self.clip_range: Any = config.clip_range  # a number, or a variable that decays

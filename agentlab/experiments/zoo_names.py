@@ -78,6 +78,7 @@ LEFT_OUT = (
     "features_extractor_class",
     "enable_critic_lstm",
     "full_std",
+    "use_expln",
 )
 # Names by which an entry of the Zoo is recognized.
 ONLY_THERE = {
