@@ -65,9 +65,7 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
 def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     missing = _register(id)
     if missing is not None:
-        raise AgentlabError(
-            f"env={id!r} needs the package {missing}: pip install -e '.[{missing}]'"
-        )
+        raise _missing_extra(id, missing)
     try:
         if id.startswith("gym:"):
             return old_gym.make_env(id.removeprefix("gym:"), **kwargs)
@@ -93,6 +91,9 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
             f"env={id!r} was removed from Gymnasium{_nearest(id, gymnasium.registry)}"
         ) from error
     except (gymnasium.error.Error, ImportError) as error:
+        needed = re.search(r"gymnasium\[(box2d|mujoco)\]", str(error))
+        if needed is not None:
+            raise _missing_extra(id, needed[1]) from error
         raise AgentlabError(f"env={id!r} cannot be made: {_reason(error)}") from error
     except OSError as error:
         if not is_atari(id):
@@ -106,6 +107,10 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         if unexpected is None or unexpected[1] not in kwargs:
             raise
         raise InvalidArgument(f"env={id!r} takes no argument {unexpected[1]!r}") from error
+
+
+def _missing_extra(id: str, extra: str) -> AgentlabError:
+    return AgentlabError(f"env={id!r} needs the package {extra}: pip install -e '.[{extra}]'")
 
 
 def newest_version(id: str) -> str:
