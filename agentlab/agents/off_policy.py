@@ -22,6 +22,7 @@ from agentlab.envs.parts import mask_size
 from agentlab.envs.vector import Step
 from agentlab.lazy import tf
 from agentlab.replay import ReplayBuffer
+from agentlab.training.compiled import Compiled
 from agentlab.training.optimizers import OptimizerOptions
 from agentlab.training.update import stacked_spec
 
@@ -235,4 +236,4 @@ def make_learn(update: Callable[[Minibatch], Any], metrics: int, spec: Minibatch
             total += update(tf.nest.map_structure(lambda field, i=i: field[i], batches))
         return total / tf.cast(updates, tf.float32)
 
-    return tf.function(learn, [stacked_spec(None, spec)], jit_compile=xla)
+    return Compiled(learn, stacked_spec(None, spec), xla)

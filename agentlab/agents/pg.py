@@ -158,15 +158,22 @@ class PolicyGradient(Agent):
         """Set the learning rate of the next update."""
         self.config.decay(self.optimizer, self.steps)
 
-    def loss(self, batch: RolloutMinibatch, start_log_probs: Any) -> Loss:
+    def loss(self, batch: RolloutMinibatch, start_log_probs: Any = None) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
 
         With ``overlap``, the policy that sampled the actions is older than the one at the start of
         the update. The ratio is then clipped relative to the newer policy, and importance weights
         correct for the difference: the decoupled objective (Hilton et al. 2022, equation 2).
+
+        Args:
+            batch: the minibatch.
+            start_log_probs: log-probabilities at the start of the update, ``[b]``; ``None`` for
+                those of the current network.
         """
         config = self.config
         log_probs, entropy, values = self._evaluate(batch)  # [b] each
+        if start_log_probs is None:
+            start_log_probs = tf.stop_gradient(log_probs)
         ratio = tf.exp(log_probs - start_log_probs)  # [b]
         weighted = tf.exp(start_log_probs - batch.log_probs) * self.weights(batch.advantage)
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
@@ -221,6 +228,7 @@ class PolicyGradient(Agent):
     def update(self) -> Any:
         """The compiled update: all epochs and minibatches in one call."""
         config = self.config
+        single = config.n_epochs == 1 and self.minibatches.count == 1  # as in A2C
         return make_update(
             self.loss,
             METRICS,
@@ -231,7 +239,7 @@ class PolicyGradient(Agent):
             max_grad_norm=config.max_grad_norm,
             xla=uses_xla(config, self.encoding) and not self.sparse,
             xla_apply=True,
-            prepare=lambda batch: self._evaluate(batch)[0],
+            prepare=None if single else lambda batch: self._evaluate(batch)[0],
             stop=self.stop,
         )
 
