@@ -58,6 +58,7 @@ class PolicyGradientConfig(NetworkOptions, SDEOptions, OptimizerOptions):
     ent_coef: float = option(0.01, "coefficient of the entropy bonus")
     vf_coef: float = option(0.5, "coefficient of the value loss")
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 0.5)
+    normalize_returns: bool | None = override(NetworkOptions, "normalize_returns", None)
     log_std_init: float = override(SDEOptions, "log_std_init", 0.0)
     overlap: bool = option(True, "learn in the background, acting with weights one rollout old")
 

@@ -50,7 +50,8 @@ SAME = (
 )
 # Stable-Baselines3's defaults, where they differ from agentlab's, for entries without a value.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "ppo": {"rollout_length": 2048, "batch_size": 64},
+    "ppo": {"rollout_length": 2048, "batch_size": 64, "normalize_returns": False},
+    "a2c": {"normalize_returns": False},
     "dqn": {
         "learning_rate": 1e-4,
         "buffer_size": 1_000_000,
@@ -129,8 +130,8 @@ def translate(entry: Mapping[str, Any], algo: str) -> tuple[dict[str, Any], dict
     Raises:
         InvalidArgument: for a value that cannot be read or expressed.
 
-    >>> translate({"n_timesteps": 1e5, "n_steps": 32, "batch_size": 256, "n_envs": 8}, "ppo")[0]
-    {'rollout_length': 32, 'steps': 100000, 'n_envs': 8, 'n_minibatches': 1}
+    >>> translate({"n_timesteps": 1e5, "exploration_final_eps": 0.1, "n_envs": 8}, "sac")[0]
+    {'steps': 100000, 'epsilon_end': 0.1, 'n_envs': 8}
     """
     rest = {name: value for name, value in entry.items() if value is not None}
     found = dict(DEFAULTS.get(algo, {}))

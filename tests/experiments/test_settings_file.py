@@ -71,6 +71,7 @@ def test_an_entry_of_the_zoo_is_read_under_its_own_names(settings):
         "decay_steps": 100_000,
         "clip_range": 0.2,
         "decay_clip_range": True,
+        "normalize_returns": False,
     }
     assert not found.left_out
 
