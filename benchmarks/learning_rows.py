@@ -77,7 +77,11 @@ WORKS = (
         published="500.0 (50 thousand steps)",
         source=ZOO,
     ),
-    Work("cartpole-dqn-iqn", "--env CartPole-v1 --algo dqn --distribution iqn --n-atoms 8", 3),
+    Work(
+        "cartpole-dqn-iqn",
+        "--env CartPole-v1 --algo dqn --distribution iqn --n-atoms 8 --hidden 64 64",
+        3,
+    ),
     Work("cartpole-pg", "--env CartPole-v1 --algo pg", 5),
     Work(
         "lunarlander-dqn",
