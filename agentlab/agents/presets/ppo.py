@@ -68,11 +68,14 @@ PRESETS = [
             "gamma": 0.98,
             "n_epochs": 20,
             "learning_rate": 1e-3,
-            "decay_steps": 100_000,
+            "decay_steps": 200_000,
             "decay_clip_range": True,
         },
-        training=training(100_000, 8),
-        source={"": f"{ZOO} for ppo_lstm"},
+        training=training(200_000, 8),
+        source={
+            "": f"{ZOO} for ppo_lstm",
+            **dict.fromkeys(("decay_steps", "steps"), "tuned: twice the zoo's"),
+        },
     ),
     Preset(
         name="acrobot",
