@@ -63,9 +63,9 @@ PRESETS = [
             "net": "lstm",
             "hidden": (64,),
             "rollout_length": 32,
+            "gae_lambda": 0.95,
+            "gamma": 0.99,
             "n_minibatches": 1,
-            "gae_lambda": 0.8,
-            "gamma": 0.98,
             "n_epochs": 20,
             "learning_rate": 1e-3,
             "decay_steps": 200_000,
@@ -75,6 +75,7 @@ PRESETS = [
         source={
             "": f"{ZOO} for ppo_lstm",
             **dict.fromkeys(("decay_steps", "steps"), "tuned: twice the zoo's"),
+            **dict.fromkeys(("gamma", "gae_lambda"), "tuned: longer horizons"),
         },
     ),
     Preset(
