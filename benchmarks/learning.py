@@ -96,7 +96,7 @@ def page(runs: Path) -> str:
         "Written by `python benchmarks/learning.py`, which trains missing runs. Each row is the",
         "command `python scripts/train_agent.py FLAGS --seed N`. The return is the mean over the",
         "episodes at the end of the run, 100 unless a preset sets another number, ± the standard",
-        "deviation of these means over seeds.",
+        "deviation of these means over seeds. Other programs ran on the machines at the same time.",
         "",
         "| flags | frames | seeds | return | minimum | steps/s | minutes | machine | published |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -77,6 +77,11 @@ WORKS = (
         published="500.0 (50 thousand steps)",
         source=ZOO,
     ),
+    Work(
+        "cartpole-dqn-iqn",
+        "--env CartPole-v1 --algo dqn --distribution iqn --n-atoms 8 --hidden 64 64",
+        3,
+    ),
     Work("cartpole-pg", "--env CartPole-v1 --algo pg", 5),
     Work(
         "lunarlander-dqn",
@@ -105,8 +110,19 @@ WORKS = (
     _zoo("cartpole-ppo", "CartPole-v1", "ppo", 5, "500.0"),
     _zoo("cartpole-a2c", "CartPole-v1", "a2c", 5, "500.0"),
     _zoo("acrobot-ppo", "Acrobot-v1", "ppo", 5, "-73.5"),
+    Work("acrobot-ppo-short", "--env Acrobot-v1 --algo ppo --steps 100000", 5),
+    _zoo("acrobot-dqn", "Acrobot-v1", "dqn", 5, "-76.6"),
+    _zoo("mountaincar-dqn", "MountainCar-v0", "dqn", 5, "-100.8"),
+    Work("cartpole-no-velocity-ppo", "--env CartPoleNoVel-v1 --algo ppo", 5),
     _zoo("pendulum-sac", "Pendulum-v1", "sac", 5, "-157.0"),
     _zoo("pendulum-td3", "Pendulum-v1", "td3", 5, "-151.9"),
+    _zoo("pendulum-ppo", "Pendulum-v1", "ppo", 3, "-172.2"),
+    Work("pendulum-sac-gsde", "--env Pendulum-v1 --algo sac --use-sde --sde-sample-freq 8", 3),
+    Work(
+        "pendulum-sac-crossq",
+        "--env Pendulum-v1 --algo sac --crossq --policy-delay 3 --critic-hidden 256 256",
+        3,
+    ),
     _zoo("mountaincar-sac", "MountainCarContinuous-v0", "sac", 3, "94.7"),
 )
 FITS = (

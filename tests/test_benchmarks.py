@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 
 from agentlab.agents import agent_class
+from agentlab.agents.presets import preset
+from agentlab.cli.train import make_parser
 from agentlab.experiments.recipes import find_recipe
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -234,8 +236,10 @@ def test_the_page_of_supervised_networks_is_written_from_the_runs(learning, monk
 def test_every_row_has_valid_flags(learning):
     for work in learning.WORKS:
         words = work.flags.split()
-        assert words[::2] == ["--env", "--algo"]
+        assert words[:4:2] == ["--env", "--algo"]
         assert agent_class(words[3]).name == words[3]
+        given = make_parser(words[3], preset(words[3], words[1])).given(words)
+        assert {"env", "algo"} <= given.keys()
     for work in (*learning.FITS, *learning.UNSUPERVISED):
         assert work.flags.split()[0] == "--recipe"
         assert find_recipe(work.flags.split()[1])

@@ -94,6 +94,14 @@ class CriticOptions(Options):
         0.0, "dropout rate of the critics (DroQ uses 0.01, with 20 gradient_steps)", ge=0, lt=1
     )
     layer_norm: bool = option(False, "layer normalization in the critics (DroQ)")
+    crossq: bool = option(
+        False,
+        "batch renormalization in the critics, which replaces their target networks (CrossQ, with "
+        "learning_rate=0.001, policy_delay=3 and wide critic_hidden)",
+    )
+    critic_hidden: tuple[int, ...] = option(
+        (), "units of the critics' hidden layers; empty for those of hidden", ge=1
+    )
 
     def check(self) -> None:
         """Check that the options are consistent."""
@@ -103,6 +111,16 @@ class CriticOptions(Options):
                 f"top_quantiles_to_drop_per_net={self.top_quantiles_to_drop_per_net} must be less "
                 f"than n_quantiles={self.n_quantiles}"
             )
+
+    @property
+    def critic_arguments(self) -> dict[str, Any]:
+        """Arguments of ``make_critics``."""
+        return {
+            "hidden": self.critic_hidden,
+            "dropout": self.dropout,
+            "layer_norm": self.layer_norm,
+            "batch_renorm": self.crossq,
+        }
 
     def make_value(self) -> CriticValue:
         """Return the representation of the return that the options select."""

@@ -20,7 +20,13 @@ from agentlab.agents.inference import actor_model
 from agentlab.agents.network import make_actor_network, make_critics
 from agentlab.agents.network_options import set_up_tensorflow
 from agentlab.agents.noise import ActionNoise
-from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
+from agentlab.agents.off_policy import (
+    Experience,
+    Minibatch,
+    OffPolicyOptions,
+    make_learn,
+    per_policy_update,
+)
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.vector import Array, Step
@@ -163,11 +169,7 @@ class DDPG(Agent):
         """Update on all minibatches; runs in the background."""
         start = time.perf_counter()
         metrics = dict(zip(METRICS, self.learn(batches).numpy().tolist(), strict=True))
-        share = metrics.pop("policy_updates")
-        for name in ("loss/policy", "grad_norm/policy"):
-            mean = metrics.pop(name)
-            if share:
-                metrics[name] = mean / share
+        metrics = per_policy_update(metrics, ("loss/policy", "grad_norm/policy"))
         self.last_batch = last_minibatch(batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 

@@ -60,6 +60,7 @@ def _copy(trained: Agent, agent: Agent) -> None:
             if is_model(own) or name in (agent.learned or ()):
                 restore_component(own, component_state(there[name]))
             elif isinstance(own, ReturnNormalizer) and name in there:
+                own.on = there[name].on
                 own.statistics.restore(there[name].statistics.state())
         trained.actor.update(trained.net)  # whose weights may be one update newer
         agent.restore_policy(trained.policy_state())

@@ -129,8 +129,15 @@ def make_policy_network(
     """
     torso = make_agent_torso(options, encoding, "torso", seed)
     own = None if shared_torso else make_agent_torso(options, encoding, "value_torso", seed + 100)
-    outputs, gaussian = policy.outputs, policy.gaussian
-    return policy_networks.PolicyValue(torso, outputs, gaussian, own, seed=seed + 200, name="net")
+    return policy_networks.PolicyValue(
+        torso,
+        policy.outputs,
+        policy.gaussian,
+        own,
+        policy.state_dependent,
+        seed=seed + 200,
+        name="net",
+    )
 
 
 def make_actor_network(
@@ -166,6 +173,7 @@ def make_critics(
     action_size: int,
     critics: int,
     seed: int,
+    hidden: tuple[int, ...] = (),
     **further: Any,
 ) -> Any:
     """Build ``Critics``, with a torso of their own for images and none for vectors.
@@ -176,6 +184,7 @@ def make_critics(
         action_size: number of components of an action.
         critics: number of Q-functions.
         seed: seeds the initial weights.
+        hidden: units of the hidden layers; empty for those of the options.
         further: further arguments of ``Critics``.
     """
     arguments = {"hidden": ()} if options.net == "mlp" else {}
@@ -184,7 +193,7 @@ def make_critics(
         torso,
         action_size,
         critics,
-        options.hidden,
+        hidden or options.hidden,
         options.activation,
         seed=seed + 400,
         name="critics",

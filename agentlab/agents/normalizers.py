@@ -17,6 +17,7 @@ from agentlab.lazy import tf
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 LARGE = 100.0  # first observations beyond this are normalized unless the user says otherwise
+FIRST_STEPS = 200  # of each environment, in which returns beyond LARGE turn normalization on
 CLIP = 10.0  # normalized observations and rewards are clipped to this, as in VecNormalize
 EPSILON = 1e-8  # added to variances, as in VecNormalize
 
@@ -30,8 +31,10 @@ class NormalizerOptions(Options):
         "normalize observations by their running mean and standard deviation; none: only if the "
         f"first ones exceed {LARGE:g}",
     )
-    normalize_returns: bool = option(
-        False, "divide rewards by the running standard deviation of the discounted return"
+    normalize_returns: bool | None = option(
+        False,
+        "divide rewards by the running standard deviation of the discounted return; none: only if "
+        f"it soon exceeds {LARGE:g}",
     )
 
     def make_return_normalizer(self, agent: Any, gamma: float) -> ReturnNormalizer:
@@ -40,7 +43,7 @@ class NormalizerOptions(Options):
         It is also on if the environment was wrapped in Gymnasium's NormalizeReward.
         """
         replaced = getattr(agent.observation_space, "normalize_returns", False)
-        return ReturnNormalizer(agent.num_envs, gamma, self.normalize_returns or replaced)
+        return ReturnNormalizer(agent.num_envs, gamma, replaced or self.normalize_returns)
 
 
 class RunningStatistics:
@@ -192,21 +195,36 @@ class ReturnNormalizer:
     Args:
         num_envs: number of environments.
         gamma: discount factor.
-        on: whether to normalize; otherwise rewards are returned as they are.
+        on: whether to normalize; otherwise rewards are returned as they are. ``None`` decides in
+            the first 200 steps: if a return exceeds 100 in absolute value.
     """
 
-    def __init__(self, num_envs: int, gamma: float, on: bool = True) -> None:
-        self.gamma, self.on = gamma, on
+    def __init__(self, num_envs: int, gamma: float, on: bool | None = True) -> None:
+        self.gamma, self.on, self._may_be_on = gamma, on, on is not False
         self.statistics = RunningStatistics(1)
         self._returns: Doubles = np.zeros(num_envs)
 
     def observe(self, rewards: npt.NDArray[Any], ended: npt.NDArray[np.bool_]) -> None:
         """Add the rewards of a step, ``[n]``, after which the episodes in ``ended`` are over."""
-        if not self.on:
+        if self.on is False:
             return
         self._returns = self._returns * self.gamma + rewards
         self.statistics.add(self._returns[:, None])
+        if self.on is None:
+            self._decide()
         self._returns = np.where(ended, 0.0, self._returns)
+
+    def _decide(self) -> None:
+        largest = self._returns[np.abs(self._returns).argmax()]
+        if abs(largest) > LARGE:
+            self.on = True
+            print(
+                f"discounted returns reach {largest:,.0f}, so rewards are divided by their "
+                "running standard deviation; normalize_returns=False turns this off",
+                file=sys.stderr,
+            )
+        elif self.statistics.count >= FIRST_STEPS * len(self._returns):
+            self.on = False
 
     def __call__(self, rewards: npt.NDArray[Any], limit: float = CLIP) -> Floats:
         """Return normalized rewards, or sums of rewards, float32, clipped to ``limit``."""
@@ -217,15 +235,16 @@ class ReturnNormalizer:
         return np.asarray(np.clip(scaled, -limit, limit), np.float32)
 
     def components(self) -> dict[str, Any]:
-        """Return this normalizer by name, if it is on."""
-        return {"return_normalizer": self} if self.on else {}
+        """Return this normalizer by name, unless it is off from the start."""
+        return {"return_normalizer": self} if self._may_be_on else {}
 
     def state(self) -> State:
         """Return the statistics and the returns so far, for a checkpoint."""
-        return {"returns": self._returns.copy(), **self.statistics.state()}
+        return {"on": self.on, "returns": self._returns.copy(), **self.statistics.state()}
 
     def restore(self, state: State) -> None:
         """Restore a state returned by ``state``; returns only if ``num_envs`` is the same."""
         self.statistics.restore(state)
+        self.on = state.get("on", True)
         if state["returns"].shape == self._returns.shape:
             self._returns = np.array(state["returns"])

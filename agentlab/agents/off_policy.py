@@ -22,6 +22,7 @@ from agentlab.envs.parts import mask_size
 from agentlab.envs.vector import Step
 from agentlab.lazy import tf
 from agentlab.replay import ReplayBuffer
+from agentlab.training.compiled import Compiled
 from agentlab.training.optimizers import OptimizerOptions
 from agentlab.training.update import stacked_spec
 
@@ -203,6 +204,19 @@ class Experience:
         self.steps = int(state["steps"])
 
 
+def per_policy_update(metrics: dict[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Return metrics of updates of which only some also updated the policy.
+
+    Args:
+        metrics: means over all updates, 0 where the policy was not updated; ``policy_updates`` is
+            the fraction in which it was.
+        names: the metrics of the policy, which become means over its updates, or are left out.
+    """
+    fraction = metrics.pop("policy_updates")
+    policy = {name: metrics.pop(name) for name in names}
+    return metrics | {name: mean / fraction for name, mean in policy.items() if fraction}
+
+
 def make_learn(update: Callable[[Minibatch], Any], metrics: int, spec: Minibatch, xla: bool) -> Any:
     """Return a compiled function that updates on each of several minibatches in turn.
 
@@ -222,4 +236,4 @@ def make_learn(update: Callable[[Minibatch], Any], metrics: int, spec: Minibatch
             total += update(tf.nest.map_structure(lambda field, i=i: field[i], batches))
         return total / tf.cast(updates, tf.float32)
 
-    return tf.function(learn, [stacked_spec(None, spec)], jit_compile=xla)
+    return Compiled(learn, stacked_spec(None, spec), xla)

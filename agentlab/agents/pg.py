@@ -18,9 +18,10 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import policy_model
 from agentlab.agents.network import make_policy_network
 from agentlab.agents.network_options import NetworkOptions, set_up_tensorflow
-from agentlab.agents.policies import make_policy, masked, masked_tensor
+from agentlab.agents.policies import masked, masked_tensor
 from agentlab.agents.rollout import Rollout
 from agentlab.agents.rollout_minibatches import RolloutMinibatch, RolloutMinibatches
+from agentlab.agents.state_dependent_noise import SDEOptions, make_exploring_policy
 from agentlab.components import State
 from agentlab.config import option, override
 from agentlab.envs.parts import ARRAYS
@@ -35,7 +36,7 @@ METRICS = ("loss/policy", "loss/value", "entropy", "kl", "clipped")
 
 
 @dataclass(frozen=True)
-class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
+class PolicyGradientConfig(NetworkOptions, SDEOptions, OptimizerOptions):
     """Hyperparameters of ``pg``; the defaults suit small control tasks such as CartPole."""
 
     shared_torso: bool = option(False, "share the torso between policy and value function")
@@ -57,6 +58,8 @@ class PolicyGradientConfig(NetworkOptions, OptimizerOptions):
     ent_coef: float = option(0.01, "coefficient of the entropy bonus")
     vf_coef: float = option(0.5, "coefficient of the value loss")
     max_grad_norm: float | None = override(OptimizerOptions, "max_grad_norm", 0.5)
+    normalize_returns: bool | None = override(NetworkOptions, "normalize_returns", None)
+    log_std_init: float = override(SDEOptions, "log_std_init", 0.0)
     overlap: bool = option(True, "learn in the background, acting with weights one rollout old")
 
 
@@ -82,16 +85,21 @@ class PolicyGradient(Agent):
         set_up_tensorflow(config)
         encoding = self.encoding = Encoding(self.observation_space, config.normalize_observations)
         self.return_normalizer = config.make_return_normalizer(self, config.gamma)
-        policy = self.policy = make_policy(self.action_space)
+        policy = self.policy = make_exploring_policy(self.action_space, config)
         whole = current_replicas() is None  # sparse rows cannot be split
         self.sparse = encoding.sparse and config.net == "mlp" and whole
         self.net = make_policy_network(config, encoding, policy, config.shared_torso, self.seed)
+        if self.net.log_std is not None:
+            self.net.log_std.assign(tf.fill(self.net.log_std.shape, config.log_std_init))
         self.optimizer = config.make_optimizer()
         self.optimizer.build(self.net.trainable_variables)
         self.actor = make_policy_actor(self.net, encoding)
         self.background = BackgroundLearner(self.name)
         self.rollout, self.steps = Rollout(config.rollout_length), 0
-        sizes = (self.num_envs, config.rollout_length, config.n_minibatches)
+        count = config.n_minibatches
+        if config.recurrent and count == type(config).n_minibatches:
+            count = min(count, self.num_envs)  # the default suits any number of whole sequences
+        sizes = (self.num_envs, config.rollout_length, count)
         initial_state = self.net.initial_state if config.recurrent else None
         self.minibatches = RolloutMinibatches(encoding, policy, sizes, self.sparse, initial_state)
         self.clip_range: Any = config.clip_range  # a number, or a variable that decays
@@ -113,6 +121,7 @@ class PolicyGradient(Agent):
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
         self.actor.reset(episode_starts)
+        self.policy.reset(episode_starts)
 
     def on_episodes_cut(self, envs: npt.NDArray[np.bool_]) -> None:
         self.reset(envs)
@@ -150,15 +159,22 @@ class PolicyGradient(Agent):
         """Set the learning rate of the next update."""
         self.config.decay(self.optimizer, self.steps)
 
-    def loss(self, batch: RolloutMinibatch, start_log_probs: Any) -> Loss:
+    def loss(self, batch: RolloutMinibatch, start_log_probs: Any = None) -> Loss:
         """Return the loss of a minibatch (Schulman et al. 2017, equations 7 and 9).
 
         With ``overlap``, the policy that sampled the actions is older than the one at the start of
         the update. The ratio is then clipped relative to the newer policy, and importance weights
         correct for the difference: the decoupled objective (Hilton et al. 2022, equation 2).
+
+        Args:
+            batch: the minibatch.
+            start_log_probs: log-probabilities at the start of the update, ``[b]``; ``None`` for
+                those of the current network.
         """
         config = self.config
         log_probs, entropy, values = self._evaluate(batch)  # [b] each
+        if start_log_probs is None:
+            start_log_probs = tf.stop_gradient(log_probs)
         ratio = tf.exp(log_probs - start_log_probs)  # [b]
         weighted = tf.exp(start_log_probs - batch.log_probs) * self.weights(batch.advantage)
         gain, clipped = ratio * weighted, tf.zeros_like(ratio)
@@ -213,6 +229,7 @@ class PolicyGradient(Agent):
     def update(self) -> Any:
         """The compiled update: all epochs and minibatches in one call."""
         config = self.config
+        single = config.n_epochs == 1 and self.minibatches.count == 1  # as in A2C
         return make_update(
             self.loss,
             METRICS,
@@ -223,7 +240,7 @@ class PolicyGradient(Agent):
             max_grad_norm=config.max_grad_norm,
             xla=uses_xla(config, self.encoding) and not self.sparse,
             xla_apply=True,
-            prepare=lambda batch: self._evaluate(batch)[0],
+            prepare=None if single else lambda batch: self._evaluate(batch)[0],
             stop=self.stop,
         )
 
@@ -232,6 +249,7 @@ class PolicyGradient(Agent):
     def components(self) -> dict[str, Any]:
         parts = {"net": self.net, "optimizer": self.optimizer, "rollout": self.rollout}
         parts |= self.encoding.components() | self.return_normalizer.components()
+        parts |= self.policy.components
         return {**parts, "recurrent_state": self.actor} if self.config.recurrent else parts
 
     def state(self) -> State:

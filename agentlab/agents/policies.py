@@ -6,10 +6,13 @@ Sampling uses NumPy, for speed; log-probabilities and entropies use TensorFlow, 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 
 from agentlab.envs.vector import Array
 from agentlab.errors import InvalidArgument
@@ -28,12 +31,20 @@ class Policy(Protocol):
         shape: shape of one action in the loss.
         dtype: dtype of actions in the loss.
         gaussian: whether the network also has a log standard deviation.
+        state_dependent: whether the network's features follow the parameters (gSDE).
+        components: objects to save in checkpoints, by name.
     """
 
     outputs: int
     shape: tuple[int, ...]
     dtype: Any
     gaussian: bool
+    state_dependent: bool = False
+    components: Mapping[str, Any] = MappingProxyType({})
+
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        """Reset the noise of environments in which an episode starts, if it is kept."""
+        return
 
     def sample(
         self, parameters: Array, log_std: Array | None, rng: np.random.Generator

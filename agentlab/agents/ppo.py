@@ -34,7 +34,6 @@ class PPOConfig(PolicyGradientConfig):
     target_kl: float | None = option(
         None, "end an update after an epoch whose last minibatch exceeds this KL divergence", gt=0
     )
-    log_std_init: float = option(0.0, "initial log standard deviation of continuous actions")
 
     def check(self) -> None:
         """Check that the options are consistent."""
@@ -59,9 +58,6 @@ class PPO(PolicyGradient):
 
     def build(self) -> None:
         super().build()
-        if self.net.log_std is not None:
-            self.net.log_std.assign(tf.fill(self.net.log_std.shape, self.config.log_std_init))
-            self.actor.update(self.net)
         self.clip_range = tf.Variable(self.config.clip_range, trainable=False)
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from agentlab.agents.dqn import DQN, DQNConfig
+from agentlab.agents.value_distribution import Distribution
 from agentlab.config import override
 
 
@@ -19,9 +20,7 @@ class RainbowConfig(DQNConfig):
     prioritized: bool = override(DQNConfig, "prioritized", True)
     alpha: float = override(DQNConfig, "alpha", 0.5)
     noisy: bool = override(DQNConfig, "noisy", True)
-    distribution: Literal["expected", "c51", "quantile"] = override(
-        DQNConfig, "distribution", "c51"
-    )
+    distribution: Distribution = override(DQNConfig, "distribution", "c51")
 
 
 class Rainbow(DQN):

@@ -1,4 +1,4 @@
-"""Soft actor-critic for continuous or discrete actions, optionally with TQC or DroQ critics."""
+"""Soft actor-critic for continuous or discrete actions; options make it TQC, DroQ or CrossQ."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agentlab.agents.acting.headed_actors import make_headed_actor
 from agentlab.agents.agent import Agent
+from agentlab.agents.bounded_actions import squashed_gaussian
 from agentlab.agents.combined_torso import uses_xla
 from agentlab.agents.critic_values import CriticOptions
 from agentlab.agents.encoders import ENCODED_SPACES
@@ -19,7 +20,13 @@ from agentlab.agents.encoding import Encoding
 from agentlab.agents.inference import actor_model
 from agentlab.agents.network import make_actor_network, make_critics
 from agentlab.agents.network_options import set_up_tensorflow
-from agentlab.agents.off_policy import Experience, Minibatch, OffPolicyOptions, make_learn
+from agentlab.agents.off_policy import (
+    Experience,
+    Minibatch,
+    OffPolicyOptions,
+    make_learn,
+    per_policy_update,
+)
 from agentlab.agents.soft_policies import make_soft_policy
 from agentlab.agents.state_dependent_noise import SDEOptions
 from agentlab.config import option, override
@@ -30,13 +37,11 @@ from agentlab.training.histograms import network_histograms
 from agentlab.training.update import Loss, last_minibatch, make_update
 
 copies: Any = LazyModule("agentlab.agents.acting.copies")
+POLICY_METRICS = ("loss/policy", "entropy", "grad_norm/policy")
 METRICS = (
-    "loss/critic",
-    "q_values",
-    "grad_norm/critic",
-    "loss/policy",
-    "entropy",
-    "grad_norm/policy",
+    *("loss/critic", "q_values", "grad_norm/critic"),
+    *POLICY_METRICS,
+    "policy_updates",
     "ent_coef",
 )
 
@@ -55,6 +60,13 @@ class SACConfig(OffPolicyOptions, CriticOptions, SDEOptions):
         "entropy to reach by learning ent_coef, with actions in [-1, 1]; auto for minus the "
         "number of action components, or 0.98 log(n) for n discrete actions",
     )
+    policy_delay: int = option(1, "updates of the critics per update of the policy", gt=0)
+
+    def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
+        """Create the optimizer; CrossQ's Adam averages gradients over about two updates."""
+        if self.crossq and self.optimizer == "adam":
+            arguments.setdefault("beta_1", 0.5)
+        return super().make_optimizer(learning_rate, **arguments)
 
 
 class SAC(Agent):
@@ -93,11 +105,11 @@ class SAC(Agent):
             config.n_critics,
             self.seed,
             outputs=self.value.outputs if size else self.policy.outputs,
-            dropout=config.dropout,
-            layer_norm=config.layer_norm,
+            **config.critic_arguments,
         )
-        self.target_critics = copies.clone(self.critics)
-        self.update_targets = copies.make_target_update(self.target_critics, self.critics)
+        if not config.crossq:
+            self.target_critics = copies.clone(self.critics)
+            self.update_targets = copies.make_target_update(self.target_critics, self.critics)
         self.log_ent_coef = keras.Variable(
             np.log(np.float32(config.ent_coef_start)), name="log_ent_coef"
         )
@@ -113,13 +125,14 @@ class SAC(Agent):
         self.critic_optimizer, self.policy_optimizer, self.ent_coef_optimizer = (
             config.make_optimizer() for _ in range(3)
         )
-        options: dict[str, Any] = {"max_grad_norm": config.max_grad_norm, "xla": xla}
+        options: dict[str, Any] = {"spec": [spec], "xla": xla}
+        options["max_grad_norm"] = config.max_grad_norm
         self.update_critics = make_update(
             self.critic_loss,
             ("loss", "q_values"),
             self.critics.trainable_variables,
             self.critic_optimizer,
-            spec=[spec],
+            moving=self.critics.statistics,
             **options,
         )
         self.update = make_update(
@@ -127,7 +140,6 @@ class SAC(Agent):
             ("loss", "entropy"),
             self.net.trainable_variables,
             self.policy_optimizer,
-            spec=[spec],
             **options,
         )
         self.update_ent_coef = make_update(
@@ -165,16 +177,23 @@ class SAC(Agent):
         """Return the loss of the critics (equations 5 and 6)."""
         observations = self.encoding.from_stored(batch.observations)
         next_observations = self.encoding.from_stored(batch.next_observations)
-        seeds = self._seeds(batch)
-        next_q, next_log_probs = self.policy.evaluate(
-            lambda actions: self.target_critics.call(next_observations, actions, seed=seeds[0]),
-            self.net.call(next_observations),
-            batch.noise[0] if batch.noise else None,
-            batch.next_mask if self.encoding.masks else None,
-        )
-        q = self.policy.taken(  # [n, b] or [n, b, k]
-            lambda actions: self.critics.call(observations, actions, seed=seeds[1]), batch.actions
-        )
+        seeds, outputs = self._seeds(batch), self.net.call(next_observations)
+        if self.config.crossq:
+            next_actions, next_log_probs = squashed_gaussian(outputs, batch.noise[0])
+            q, next_q = self.critics.joint(
+                (observations, batch.actions), (next_observations, next_actions), seeds[1]
+            )
+        else:
+            next_q, next_log_probs = self.policy.evaluate(
+                lambda actions: self.target_critics.call(next_observations, actions, seed=seeds[0]),
+                outputs,
+                batch.noise[0] if batch.noise else None,
+                batch.next_mask if self.encoding.masks else None,
+            )
+            q = self.policy.taken(  # [n, b] or [n, b, k]
+                lambda actions: self.critics.call(observations, actions, seed=seeds[1]),
+                batch.actions,
+            )
         bonus = -self.ent_coef * next_log_probs
         loss = self.value.loss(q, next_q, batch.returns, batch.discounts, bonus)
         return Loss(loss, {"loss": loss, "q_values": tf.reduce_mean(q)})
@@ -214,30 +233,51 @@ class SAC(Agent):
         """Take one gradient step for each network; return ``METRICS`` as a tensor."""
         ent_coef = self.ent_coef
         critic_metrics, _ = self.update_critics.tensors([batch])
-        policy_metrics, (log_probs,) = self.update.tensors([batch])
-        if self.config.ent_coef == "auto":
-            self.update_ent_coef.tensors([log_probs])
-        self.update_targets(self.config.tau)
+        policy_metrics = self._update_policy(batch)
+        if not self.config.crossq:
+            self.update_targets(self.config.tau)
         return tf.concat([critic_metrics, policy_metrics, [ent_coef]], 0)
+
+    def _update_policy(self, batch: Minibatch) -> Any:
+        """Update the policy and the temperature if they are due; return metrics, a tensor [4]."""
+        delay = self.config.policy_delay
+
+        def update() -> Any:
+            metrics, (log_probs,) = self.update.tensors([batch])
+            if self.config.ent_coef == "auto":
+                self.update_ent_coef.tensors([log_probs])
+            return tf.concat([metrics, [1.0]], 0)
+
+        if delay == 1:
+            return update()
+        due = self.critic_optimizer.iterations.value % delay == 0
+        return tf.cond(due, update, lambda: tf.zeros(4))
 
     def _learn(self, batches: Minibatch) -> dict[str, float]:
         """Update on all minibatches; runs in the background."""
         start = time.perf_counter()
         metrics = dict(zip(METRICS, self.learn(batches).numpy().tolist(), strict=True))
+        metrics = per_policy_update(metrics, POLICY_METRICS)
         self.last_batch = last_minibatch(batches)
         return {**metrics, "time/learn": time.perf_counter() - start}
 
     def histograms(self) -> dict[str, Array]:
-        policy = dict(super().histograms())
-        return policy | network_histograms(self.critics, self.update_critics, self.last_batch)
+        found = dict(super().histograms())
+        statistics = self.critics.statistics  # which evaluating the loss updates
+        before = [variable.numpy() for variable in statistics]
+        found |= network_histograms(self.critics, self.update_critics, self.last_batch)
+        for variable, value in zip(statistics, before, strict=True):
+            variable.assign(value)
+        return found
 
     # Saving
 
     def components(self) -> dict[str, Any]:
+        targets = {} if self.config.crossq else {"target_critics": self.target_critics}
         return {
             "net": self.net,
             "critics": self.critics,
-            "target_critics": self.target_critics,
+            **targets,
             "log_ent_coef": self.log_ent_coef,
             "critic_optimizer": self.critic_optimizer,
             "policy_optimizer": self.policy_optimizer,
@@ -247,7 +287,8 @@ class SAC(Agent):
         }
 
     def torsos(self) -> list[Any]:
-        nets = (self.net, self.critics, self.target_critics)
+        nets = [self.net, self.critics]
+        nets += [] if self.config.crossq else [self.target_critics]
         return [net.torso for net in nets if net.torso.weights]
 
     def inference_model(self) -> Any:

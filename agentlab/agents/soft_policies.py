@@ -231,7 +231,8 @@ def make_soft_policy(space: gymnasium.Space[Any], algo: str, config: Any) -> Sof
         InvalidArgument: for options that need continuous actions.
     """
     if isinstance(space, gymnasium.spaces.Discrete):
-        for name, default in (("noise_type", "normal"), ("n_quantiles", 1), ("use_sde", False)):
+        defaults = {"noise_type": "normal", "n_quantiles": 1, "use_sde": False, "crossq": False}
+        for name, default in defaults.items():
             if (value := getattr(config, name)) != default:
                 raise InvalidArgument(
                     f"{name}={value!r} needs continuous actions, but the environment has {space}; "

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from agentlab.agents.policies import HALF_LOG_2PI, Gaussian, Policy, make_policy
 from agentlab.config import Options, option
+from agentlab.envs.vector import Array
 from agentlab.errors import InvalidArgument
+from agentlab.lazy import tf
 
 Floats = npt.NDArray[np.float32]
+VARIANCE_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,9 @@ class SDEOptions(Options):
     sde_sample_freq: int = option(
         -1, "steps between samples of gSDE's noise matrix; -1 for one per episode", ge=-1
     )
-    log_std_init: float = option(-3.0, "initial log standard deviation of gSDE")
+    log_std_init: float = option(
+        -3.0, "initial log standard deviation of gSDE's matrix, or of a Gaussian policy"
+    )
 
     def check(self) -> None:
         """Check that the options are consistent."""
@@ -84,3 +91,69 @@ class StateDependentNoise:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore a state returned by ``state``."""
         self._normal, self._ages = state["normal"], state["ages"]
+
+
+class StateDependentGaussian(Gaussian):
+    """A Gaussian over actions whose noise is a function of the state, for policy gradients.
+
+    Its parameters are the means and the features of the state. The noise of an action is
+    ``features @ theta`` with ``theta ~ N(0, exp(log_std)^2)``, and the probabilities are those of
+    an action with a new ``theta``, whose variance is ``features^2 @ exp(log_std)^2`` (Raffin et al.
+    2021, equation 5). The features are learned from the means only, as in the authors' code.
+
+    Args:
+        space: the action space.
+        sample_freq: steps after which ``theta`` is replaced; -1 for a new one per episode.
+    """
+
+    state_dependent = True
+
+    def __init__(self, space: gymnasium.spaces.Box, sample_freq: int) -> None:
+        super().__init__(space)
+        self.matrices = StateDependentNoise(sample_freq)
+        self.components = {"noise": self.matrices}
+
+    def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
+        self.matrices.reset(episode_starts)
+
+    def sample(
+        self, parameters: Array, log_std: Array | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        assert log_std is not None
+        means, features = np.split(parameters, [self.outputs], 1)
+        deviations = np.exp(log_std)  # [features, outputs]
+        noise = self.matrices(features, deviations, rng)
+        variances = np.square(features) @ np.square(deviations) + np.float32(VARIANCE_EPSILON)
+        log_probs = -0.5 * (np.square(noise) / variances + np.log(variances)) - HALF_LOG_2PI
+        return means + noise, log_probs.sum(1, dtype=np.float32)
+
+    def best(self, parameters: Array) -> Array:
+        return parameters[:, : self.outputs]
+
+    def best_for_env(self, parameters: Any) -> Any:
+        return super().best_for_env(parameters[:, : self.outputs])
+
+    def log_prob_and_entropy(self, parameters: Any, log_std: Any, actions: Any) -> tuple[Any, Any]:
+        means, features = parameters[:, : self.outputs], parameters[:, self.outputs :]
+        squared = tf.square(tf.stop_gradient(features))
+        variances = tf.matmul(squared, tf.exp(2 * log_std)) + VARIANCE_EPSILON  # [b, outputs]
+        entropies = 0.5 * tf.math.log(variances) + 0.5 + HALF_LOG_2PI
+        log_probs = 0.5 - 0.5 * tf.square(actions - means) / variances - entropies
+        return tf.reduce_sum(log_probs, 1), tf.reduce_sum(entropies, 1)
+
+
+def make_exploring_policy(space: gymnasium.Space[Any], options: SDEOptions) -> Policy:
+    """Return the distribution of a policy gradient agent's actions.
+
+    Raises:
+        InvalidArgument: for a space without a distribution, or gSDE with discrete actions.
+    """
+    policy = make_policy(space)
+    if not options.use_sde:
+        return policy
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise InvalidArgument(
+            f"use_sde=True needs continuous actions, but the environment has {space}; use "
+            "use_sde=False"
+        )
+    return StateDependentGaussian(space, options.sde_sample_freq)

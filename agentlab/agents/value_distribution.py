@@ -15,6 +15,7 @@ from agentlab.training.losses import huber
 
 COSINES = 64  # that embed a quantile fraction (Dabney et al. 2018b, section 4)
 Floats = npt.NDArray[np.float32]
+Distribution = Literal["expected", "c51", "quantile", "iqn"]
 
 
 class ValueDistribution(Protocol):
@@ -148,7 +149,7 @@ class Quantile:
 class DistributionOptions(Options):
     """Which statistic or distribution of the return is learned."""
 
-    distribution: Literal["expected", "c51", "quantile", "iqn"] = option(
+    distribution: Distribution = option(
         "expected",
         "learn mean returns, or their distribution by atoms (C51), by quantiles (QR-DQN) or by "
         "quantiles at sampled fractions (IQN)",

@@ -15,11 +15,13 @@ from gymnasium.envs.registration import EnvSpec, find_highest_version, parse_env
 
 from agentlab.envs import old_gym
 from agentlab.envs.failures import making
+from agentlab.envs.no_velocity import register_no_velocity
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.import_path import allow_current_folder
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # no banner
 gymnasium.register_envs(ale_py)
+register_no_velocity()
 # Modules that register the environments of a package, by the prefix of their ids; the packages are
 # named like the extras.
 EXTRAS = {"MiniGrid-": "minigrid", "BabyAI-": "minigrid", "MinAtar/": "minatar.gym"}
@@ -63,9 +65,7 @@ def make_env(id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
 def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     missing = _register(id)
     if missing is not None:
-        raise AgentlabError(
-            f"env={id!r} needs the package {missing}: pip install -e '.[{missing}]'"
-        )
+        raise _missing_extra(id, missing)
     try:
         if id.startswith("gym:"):
             return old_gym.make_env(id.removeprefix("gym:"), **kwargs)
@@ -91,6 +91,9 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
             f"env={id!r} was removed from Gymnasium{_nearest(id, gymnasium.registry)}"
         ) from error
     except (gymnasium.error.Error, ImportError) as error:
+        needed = re.search(r"gymnasium\[(box2d|mujoco)\]", str(error))
+        if needed is not None:
+            raise _missing_extra(id, needed[1]) from error
         raise AgentlabError(f"env={id!r} cannot be made: {_reason(error)}") from error
     except OSError as error:
         if not is_atari(id):
@@ -104,6 +107,10 @@ def _make(id: str, kwargs: dict[str, Any]) -> gymnasium.Env[Any, Any]:
         if unexpected is None or unexpected[1] not in kwargs:
             raise
         raise InvalidArgument(f"env={id!r} takes no argument {unexpected[1]!r}") from error
+
+
+def _missing_extra(id: str, extra: str) -> AgentlabError:
+    return AgentlabError(f"env={id!r} needs the package {extra}: pip install -e '.[{extra}]'")
 
 
 def newest_version(id: str) -> str:

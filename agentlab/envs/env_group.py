@@ -32,6 +32,7 @@ from agentlab.envs.failures import EnvFailure, Violation, describe_error, raised
 from agentlab.envs.observation_check import ObservationCheck
 from agentlab.envs.preprocessing import Preprocessed
 from agentlab.envs.rendering import rgb_image
+from agentlab.envs.unused_mask import report_unused_mask
 from agentlab.envs.vector import Array
 from agentlab.errors import printable
 
@@ -117,9 +118,12 @@ class EnvGroup:
         result = None
         try:
             result = self.envs[i].reset(seed=seed)
-            self.observations[i] = self._check.conform(check_reset(result)[0], "reset")
+            observation, info = check_reset(result)
+            self.observations[i] = self._check.conform(observation, "reset")
         except BaseException as error:
             self._fail(error, i, "reset", f"seed={seed}", result)
+        if self.start + i == 0:
+            report_unused_mask(self.id, info, self.envs[0].observation_space)
 
     def begin(self, envs: npt.NDArray[np.bool_]) -> None:
         """Reset some environments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -34,6 +35,7 @@ class FileSettings:
         preset: the name of a preset for settings missing from the file, or ``None``.
         values: settings by name, of the right types.
         left_out: settings of the RL Zoo that agentlab does not support, with their values.
+        entry: the environment whose entry was read, if it is another version of ``env``.
     """
 
     env: str | None
@@ -41,6 +43,7 @@ class FileSettings:
     preset: str | None
     values: dict[str, Any]
     left_out: dict[str, Any] = field(default_factory=dict)
+    entry: str | None = None
 
 
 def read_settings(
@@ -75,8 +78,9 @@ def read_settings(
     content = _load(Path(path))
     given = {name: content.pop(name, None) for name in ("env", "algo", "preset")}
     env = env or (given["env"] and trusted("env", given["env"]))
+    entry = None
     if env is not None:
-        content = _entry(content, newest_version(env), path)
+        content, entry = _entry(content, newest_version(env), path)
     algo = ALGORITHMS.canonical(algo or trusted("algo", given["algo"]))
     left_out: dict[str, Any] = {}
     if "config" in content and isinstance(content["config"], dict):
@@ -94,7 +98,7 @@ def read_settings(
     values = _typed(content, algo, path)
     if not wrapper:
         trusted_wrappers(values.get("wrapper", ()))
-    return FileSettings(env, algo, given["preset"], values, left_out)
+    return FileSettings(env, algo, given["preset"], values, left_out, entry)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -113,17 +117,30 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _entry(content: dict[str, Any], env: str, path: Path | str) -> dict[str, Any]:
-    """Return the entry of an environment in a Zoo file; other content is returned as is."""
+def _entry(
+    content: dict[str, Any], env: str, path: Path | str
+) -> tuple[dict[str, Any], str | None]:
+    """Return the entry of an environment in a Zoo file; other content is returned as is.
+
+    An entry of another version is used if there is none of this one, such as ``LunarLander-v2`` for
+    ``LunarLander-v3``; then its name is returned too.
+    """
     entries = [name for name, value in content.items() if isinstance(value, dict)]
     if set(entries) & set(GROUPS) or len(entries) < len(content) or not content:
-        return content
+        return content, None
     names = [env, "atari"] if "NoFrameskip" in env or env.startswith("ALE/") else [env]
     for name in names:
         if name in content:
-            return dict(content[name])
+            return dict(content[name]), None
+    versions = [name for name in sorted(entries) if _unversioned(name) == _unversioned(env)]
+    if versions:
+        return dict(content[versions[-1]]), versions[-1]
     hint = did_you_mean(env, entries) or f"; it has {', '.join(sorted(entries)[:8])}"
     raise InvalidArgument(f"config={str(path)!r} has no entry for env={env!r}{hint}")
+
+
+def _unversioned(env: str) -> str:
+    return re.sub(r"-v\d+$", "", env)
 
 
 def _typed(content: Mapping[str, Any], algo: str, path: Path | str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from agentlab.errors import InvalidArgument
 
 ON_POLICY = ("pg", "ppo", "a2c")
+WITH_SDE = (*ON_POLICY, "sac")
 # Names that differ; all others are the same in both.
 RENAMED = {
     "n_timesteps": "steps",
@@ -49,7 +50,8 @@ SAME = (
 )
 # Stable-Baselines3's defaults, where they differ from agentlab's, for entries without a value.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "ppo": {"rollout_length": 2048, "batch_size": 64},
+    "ppo": {"rollout_length": 2048, "batch_size": 64, "normalize_returns": False},
+    "a2c": {"normalize_returns": False},
     "dqn": {
         "learning_rate": 1e-4,
         "buffer_size": 1_000_000,
@@ -77,6 +79,7 @@ LEFT_OUT = (
     "features_extractor_class",
     "enable_critic_lstm",
     "full_std",
+    "use_expln",
 )
 # Names by which an entry of the Zoo is recognized.
 ONLY_THERE = {
@@ -127,8 +130,8 @@ def translate(entry: Mapping[str, Any], algo: str) -> tuple[dict[str, Any], dict
     Raises:
         InvalidArgument: for a value that cannot be read or expressed.
 
-    >>> translate({"n_timesteps": 1e5, "n_steps": 32, "batch_size": 256, "n_envs": 8}, "ppo")[0]
-    {'rollout_length': 32, 'steps': 100000, 'n_envs': 8, 'n_minibatches': 1}
+    >>> translate({"n_timesteps": 1e5, "exploration_final_eps": 0.1, "n_envs": 8}, "sac")[0]
+    {'steps': 100000, 'epsilon_end': 0.1, 'n_envs': 8}
     """
     rest = {name: value for name, value in entry.items() if value is not None}
     found = dict(DEFAULTS.get(algo, {}))
@@ -178,7 +181,7 @@ class _Translation:
 
     def on_use_sde(self, value: Any) -> None:
         if value:
-            (self.found if self.algo == "sac" else self.rest)["use_sde"] = value
+            (self.found if self.algo in WITH_SDE else self.rest)["use_sde"] = value
 
     def on_train_freq(self, value: Any) -> None:
         """Translate calls to ``env.step``; agentlab counts steps summed over the environments."""
@@ -209,7 +212,11 @@ class _Translation:
         """Translate the policy's arguments; those without a counterpart are kept."""
         parts = dict(_literal("policy_kwargs", value))
         if (arch := parts.pop("net_arch", None)) is not None:
+            if isinstance(arch, list) and len(arch) == 1 and isinstance(arch[0], dict):
+                arch = arch[0]  # as older versions write it
             kinds = list(arch.values()) if isinstance(arch, dict) else [arch]
+            if self.algo == "sac" and isinstance(arch, dict) and arch.keys() == {"pi", "qf"}:
+                kinds, self.found["critic_hidden"] = [arch["pi"]], arch["qf"]
             if any(kind != kinds[0] for kind in kinds):
                 raise InvalidArgument(
                     f"net_arch={arch} must be the same for all networks, such as [64, 64]"
@@ -217,7 +224,7 @@ class _Translation:
             self.found["hidden"] = kinds[0]
         if (activation := parts.pop("activation_fn", None)) is not None:
             self.found["activation"] = str(activation).rpartition(".")[2].lower()
-        if "log_std_init" in parts and self.algo in ("ppo", "sac"):
+        if "log_std_init" in parts and self.algo in WITH_SDE:
             self.found["log_std_init"] = parts.pop("log_std_init")
         for name in ("n_critics", "n_quantiles"):
             if name in parts and self.algo == "sac":
@@ -233,7 +240,9 @@ class _Translation:
         found = self.found
         if found.get("use_sde") and (freq := self.rest.pop("sde_sample_freq", -1)):
             # Without a number of steps, noise is sampled when a rollout starts.
-            each = max(1, found.get("train_freq", 1) // int(found["n_envs"]))
+            each = found.get("rollout_length", 5)  # Stable-Baselines3's for A2C
+            if self.algo == "sac":
+                each = max(1, found.get("train_freq", 1) // int(found["n_envs"]))
             found["sde_sample_freq"] = freq if freq > 0 else each
         text = str(found.get("ent_coef", ""))
         if text.startswith("auto_"):

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from agentlab.nets.activation_names import check_activation
+from agentlab.nets.batch_renorm import BatchRenorm
 from agentlab.nets.image_torso import layer_seed
 
 
@@ -34,6 +35,8 @@ class Critics(keras.Model):  # type: ignore[misc]
         outputs: number of outputs of each Q-function.
         dropout: dropout rate of each hidden layer (Hiraoka et al. 2022, DroQ).
         layer_norm: layer normalization before each hidden activation (Ba et al. 2016).
+        batch_renorm: batch renormalization of the inputs and after each hidden activation (Bhatt et
+            al. 2024, CrossQ).
 
     >>> import numpy as np
     >>> from agentlab.nets import make_torso
@@ -53,12 +56,14 @@ class Critics(keras.Model):  # type: ignore[misc]
         outputs: int = 1,
         dropout: float = 0.0,
         layer_norm: bool = False,
+        batch_renorm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_activation(activation)
         self.torso, self.action_size, self.critics = torso, action_size, critics
-        self.outputs, self.dropout, self.layer_norm = outputs, dropout, layer_norm
+        self.outputs, self.dropout = outputs, dropout
+        self.layer_norm, self.batch_renorm = layer_norm, batch_renorm
         self.hidden, self.activation, self.seed = tuple(hidden), activation, seed
         self.activate = keras.activations.get(activation)
         self.kernels: list[Any] = []  # [critics, inputs, units] each
@@ -66,6 +71,10 @@ class Critics(keras.Model):  # type: ignore[misc]
         self.scales: list[Any] = []  # of the layer normalization, [critics, 1, units] each
         self.offsets: list[Any] = []
         inputs = torso.features + action_size
+        widths = (inputs, *self.hidden) if batch_renorm else ()
+        self.renorms = [
+            BatchRenorm(critics, units, name=f"renorm_{i}") for i, units in enumerate(widths)
+        ]
         for layer, units in enumerate((*self.hidden, outputs)):
             self.kernels.append(
                 self.add_weight(
@@ -94,7 +103,12 @@ class Critics(keras.Model):  # type: ignore[misc]
         return keras.initializers.RandomUniform(-bound, bound, seed=seed)
 
     def call(
-        self, observations: Any, actions: Any, critics: int | None = None, seed: Any = None
+        self,
+        observations: Any,
+        actions: Any,
+        critics: int | None = None,
+        seed: Any = None,
+        training: bool = False,
     ) -> Any:
         """Return the Q-values of actions, ``[critics, batch]``, or ``[critics, batch, outputs]``.
 
@@ -103,8 +117,12 @@ class Critics(keras.Model):  # type: ignore[misc]
             actions: ``[batch, size]``.
             critics: evaluate only this many of them; ``None`` for all.
             seed: seeds dropout, int32 ``[2]``; ``None`` for no dropout.
+            training: normalize by the batch, and update the running statistics of
+                ``batch_renorm``; otherwise normalize by these.
         """
         features = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
+        if self.batch_renorm:
+            features = self.renorms[0].call(features, training, critics)
         for layer in range(len(self.hidden)):
             features = self._product(layer, features, critics)  # [critics, b, units]
             if self.dropout and seed is not None:
@@ -112,8 +130,30 @@ class Critics(keras.Model):  # type: ignore[misc]
             if self.layer_norm:
                 features = self._normalize(layer, features, critics)
             features = self.activate(features)
+            if self.batch_renorm:
+                features = self.renorms[layer + 1].call(features, training, critics)
         outputs = self._product(len(self.hidden), features, critics)
         return outputs[..., 0] if self.outputs == 1 else outputs
+
+    def joint(self, current: Any, following: Any, seed: Any) -> Any:
+        """Return the Q-values of two batches, normalized by the statistics of both together.
+
+        Critics with ``batch_renorm`` then need no target networks (Bhatt et al. 2024, section 3.2).
+
+        Args:
+            current: observations and actions.
+            following: observations and actions of the next steps.
+            seed: seeds dropout, int32 ``[2]``; ``None`` for no dropout.
+        """
+        observations, actions = tf.nest.map_structure(
+            lambda *parts: tf.concat(parts, 0), current, following
+        )
+        return tf.split(self.call(observations, actions, seed=seed, training=True), 2, axis=1)
+
+    @property
+    def statistics(self) -> list[Any]:
+        """The running statistics of ``batch_renorm``, which calls with ``training`` update."""
+        return [variable for renorm in self.renorms for variable in renorm.non_trainable_variables]
 
     def _product(self, layer: int, inputs: Any, critics: int | None) -> Any:
         return tf.matmul(inputs, self.kernels[layer][:critics]) + self.biases[layer][:critics]
@@ -140,6 +180,7 @@ class Critics(keras.Model):  # type: ignore[misc]
             "outputs": self.outputs,
             "dropout": self.dropout,
             "layer_norm": self.layer_norm,
+            "batch_renorm": self.batch_renorm,
         }
 
     @classmethod

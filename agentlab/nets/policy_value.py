@@ -18,12 +18,15 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
     Input shape: that of the torso.
     Output: a pair ``(policy, value)``, float32 ``[batch, outputs]`` and ``[batch]``. A Gaussian
     policy has a trainable ``log_std`` of shape ``[outputs]``, which does not depend on the state.
+    With ``state_dependent`` it is ``[features, outputs]``, and the torso's features follow the
+    means: ``policy`` is ``[batch, outputs + features]``.
 
     Args:
         torso: a built torso.
         outputs: outputs of the policy: logits of discrete actions, or means of continuous ones.
         gaussian: whether the policy is Gaussian.
         value_torso: a separate, built torso for the value; ``None`` or ``torso`` shares features.
+        state_dependent: whether a Gaussian policy's noise is a function of the state (gSDE).
         seed: seed of the heads' initial weights (orthogonal; a gain of 0.01 makes the initial
             policy nearly uniform).
 
@@ -40,12 +43,14 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         outputs: int,
         gaussian: bool = False,
         value_torso: keras.Model | None = None,
+        state_dependent: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.torso, self.outputs, self.gaussian, self.seed = torso, outputs, gaussian, seed
         self.value_torso = torso if value_torso is None else value_torso
+        self.state_dependent = state_dependent
 
         def head(units: int, gain: float, name: str) -> keras.layers.Dense:
             kernel = keras.initializers.Orthogonal(gain, seed=seed)
@@ -57,8 +62,9 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         self.value_head.build((None, self.value_torso.features))
         self.log_std = None
         if gaussian:
+            shape = (torso.features, outputs) if state_dependent else (outputs,)
             self.log_std = self.add_weight(
-                shape=(outputs,), initializer="zeros", name="log_std", dtype="float32"
+                shape=shape, initializer="zeros", name="log_std", dtype="float32"
             )
         self.built = True
 
@@ -68,7 +74,12 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
         shared = self.value_torso is self.torso
         value_features = features if shared else self.value_torso.call(inputs)
         value = tf.squeeze(self.value_head(value_features), -1)  # [batch]
-        return self.policy_head(features), value
+        return self.policy(features), value
+
+    def policy(self, features: Any) -> Any:
+        """Return the parameters of the policy for the torso's features."""
+        outputs = self.policy_head(features)
+        return tf.concat([outputs, features], 1) if self.state_dependent else outputs
 
     @property
     def torsos(self) -> list[Any]:
@@ -105,7 +116,7 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
                 tf.reshape(outputs, (-1, torso.features))
             )  # [sequences * time, features]
             recurrent_state = recurrent_state[count:]
-        return self.policy_head(features[0]), tf.squeeze(self.value_head(features[-1]), -1)
+        return self.policy(features[0]), tf.squeeze(self.value_head(features[-1]), -1)
 
     def step(self, inputs: Any, recurrent_state: list[Any]) -> tuple[Any, Any, list[Any]]:
         """Return the policy parameters and values for one step, and the new recurrent state.
@@ -122,7 +133,7 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
             features.append(outputs[:, 0])  # [batch, features]
             new_state += state
             recurrent_state = recurrent_state[count:]
-        policy, value = self.policy_head(features[0]), self.value_head(features[-1])
+        policy, value = self.policy(features[0]), self.value_head(features[-1])
         return policy, tf.squeeze(value, -1), new_state
 
     def get_config(self) -> dict[str, Any]:
@@ -136,6 +147,7 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
             ),
             "outputs": self.outputs,
             "gaussian": self.gaussian,
+            "state_dependent": self.state_dependent,
             "seed": self.seed,
         }
 

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from agentlab.lazy import tf
+from agentlab.training.compiled import Compiled, can_compile
 from agentlab.training.optimizers import compiled_apply
 from agentlab.training.replicas import (
     SplitGradients,
@@ -83,7 +84,9 @@ class Update:
         stacked = spec is not None and not isinstance(spec, list)
         run = self._run_stacked if stacked else self._run_list
         self._compiled: Callable[[Any], Any] = run
-        if not central:
+        if not central and spec is not None and can_compile(spec):
+            self._compiled = Compiled(run, spec, xla)
+        elif not central:
             self._compiled = tf.function(
                 run, None if spec is None else [spec], jit_compile=xla, reduce_retracing=True
             )

@@ -127,3 +127,30 @@ def test_copied_saved_and_exported_agents_normalize_alike(trained, tmp_path):
     assert np.asarray(agent.inference_model()(observations)["actions"]).tolist() == expected
     assert loaded.encoding.normalizer.statistics.count == 98  # the first and 48 steps of 2
     np.testing.assert_equal(loaded.return_normalizer.state(), agent.return_normalizer.state())
+
+
+def test_large_returns_turn_their_normalization_on_and_say_so(capsys):
+    normalizer = ReturnNormalizer(2, 0.5, None)
+    for _ in range(3):
+        normalizer.observe(np.array([1.0, -60.0]), np.array([False, False]))
+    # The returns are -60, -90 and -105.
+    assert normalizer.on is True
+    assert "discounted returns reach -105, so rewards are divided" in capsys.readouterr().err
+    returns = [1, -60, 1.5, -90, 1.75, -105]
+    np.testing.assert_allclose(normalizer(np.array([2.0])), 2 / np.std(returns), rtol=1e-6)
+    other = ReturnNormalizer(2, 0.5, None)
+    other.restore(normalizer.state())
+    assert other.on is True
+
+
+def test_small_first_returns_turn_it_off_for_good(capsys):
+    normalizer = ReturnNormalizer(2, 0.5, None)
+    for _ in range(200):
+        normalizer.observe(np.array([1.0, 2.0]), np.array([False, True]))
+        np.testing.assert_array_equal(normalizer(np.array([7.0])), [7.0])
+    assert normalizer.on is False
+    normalizer.observe(np.array([1e6, 1e6]), np.array([False, False]))
+    assert normalizer.on is False and capsys.readouterr().err == ""
+    other = ReturnNormalizer(2, 0.5, None)
+    other.restore(normalizer.state())
+    assert other.on is False and "return_normalizer" in other.components()

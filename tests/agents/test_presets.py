@@ -39,6 +39,9 @@ def test_pong_has_a_preset_whatever_its_version(env):
         ("ppo", "PongNoFrameskip-v4", "atari"),
         ("a2c", "ALE/Pong-v5", "atari-skipping"),
         ("sac", "CartPole-v1", "cartpole"),
+        ("ppo", "CartPoleNoVel-v1", "cartpole-no-velocity"),
+        ("dqn", "Acrobot-v1", "acrobot"),
+        ("dqn", "MountainCar-v0", "mountaincar"),
     ],
 )
 def test_environments_of_the_benchmarks_have_presets(algo, env, name):

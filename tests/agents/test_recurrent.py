@@ -222,11 +222,16 @@ def test_an_agent_is_told_where_every_episode_begins(tmp_path):
 
 
 def test_more_minibatches_than_sequences_are_refused():
-    agent, envs = pg(Clock, 3, n_minibatches=4)
-    with pytest.raises(AgentlabError, match="n_minibatches=4 must not exceed the 3 environments"):
+    agent, envs = pg(Clock, 3, n_minibatches=5)
+    with pytest.raises(AgentlabError, match="n_minibatches=5 must not exceed the 3 environments"):
         agentlab.train(agent, envs, 1000, quiet=True)
 
 
 def test_an_agent_that_learns_from_single_steps_refuses_a_recurrent_net():
     with pytest.raises(AgentlabError, match="net='gru' is recurrent, but algo='dqn' learns from"):
         agentlab.make_agent("dqn", agentlab.make_envs(Clock), net="gru")
+
+
+def test_the_default_number_of_minibatches_suits_few_environments():
+    agent = agentlab.make_agent("ppo", agentlab.make_envs(Recall, 3), net="gru")
+    assert agent.minibatches.count == 3

@@ -1,13 +1,16 @@
-"""SAC's variants of the critics: truncated quantiles (TQC), dropout and layer norm (DroQ)."""
+"""SAC's variants of the critics: TQC's quantiles, DroQ's dropout, CrossQ's normalization."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import agentlab
+from agentlab.agents.bounded_actions import squashed_gaussian
 from agentlab.agents.critic_values import TruncatedQuantiles
+from agentlab.agents.off_policy import Minibatch
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_torso
+from agentlab.nets.batch_renorm import BatchRenorm
 from agentlab.nets.critics import Critics
 from agentlab.runs import seed_everything
 from agentlab.testing.envs import Sign
@@ -88,8 +91,9 @@ def test_dropout_leaves_out_a_fraction_and_keeps_the_mean():
     [
         {"n_quantiles": 5, "top_quantiles_to_drop_per_net": 1, "n_critics": 3},
         {"dropout": 0.01, "layer_norm": True},
+        {"crossq": True, "policy_delay": 3, "critic_hidden": (32,)},
     ],
-    ids=["tqc", "droq"],
+    ids=["tqc", "droq", "crossq"],
 )
 @pytest.mark.slow
 def test_the_variants_learn(options):
@@ -101,3 +105,93 @@ def test_the_variants_learn(options):
 def test_all_quantiles_cannot_be_dropped():
     with pytest.raises(AgentlabError, match="top_quantiles_to_drop_per_net=5 must be less"):
         make_sac(n_quantiles=5, top_quantiles_to_drop_per_net=5)
+
+
+def renormalized(x, training, corrected):
+    """Batch renormalization by NumPy, ``[batch, units]``, with running mean 0.5 and variance 4."""
+    mean, deviation = 0.5, np.sqrt(4 + 1e-3)
+    if not training:
+        return (x - mean) / deviation
+    batch_mean, batch_deviation = x.mean(0), np.sqrt(x.var(0) + 1e-3)
+    normalized = (x - batch_mean) / batch_deviation
+    if not corrected:
+        return normalized
+    r = np.clip(batch_deviation / deviation, 1 / 3, 3)
+    return normalized * r + np.clip((batch_mean - mean) / deviation, -5, 5)
+
+
+@pytest.mark.parametrize("batches", [0, 100_000])
+def test_batch_renormalization_by_hand(batches):
+    x = np.array([[[1.0, 0.0], [3.0, 0.1], [8.0, 0.2]]], np.float32)  # [stack, batch, units]
+    layer = BatchRenorm(1, 2)
+    layer.moving_mean.assign([[[0.5, 0.5]]])
+    layer.moving_variance.assign([[[4.0, 4.0]]])
+    layer.batches.assign(batches)
+    before = layer.call(x)
+    np.testing.assert_allclose(before[0], renormalized(x[0], False, False), rtol=1e-5)
+    found = layer.call(x, training=True)[0]
+    expected = renormalized(x[0], True, batches >= 100_000)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean[0, 0], [0.495 + 0.04, 0.495 + 0.001], rtol=1e-5)
+    np.testing.assert_allclose(
+        layer.moving_variance[0, 0], 0.99 * 4 + 0.01 * x[0].var(0), rtol=1e-5
+    )
+    assert float(layer.batches) == batches + 1
+
+
+def test_the_corrections_of_batch_renormalization_have_no_gradient():
+    layer = BatchRenorm(1, 1, warmup=0)
+    layer.moving_variance.assign([[[4.0]]])
+    x = tf.Variable([[[1.0], [2.0], [4.0]]])
+    with tf.GradientTape() as tape:
+        first = layer.call(x, training=True)[0, 0, 0]
+    centered = x.numpy().ravel() - x.numpy().mean()
+    deviation = np.sqrt(x.numpy().var() + 1e-3)
+    r = deviation / np.sqrt(4 + 1e-3)  # a constant: the gradient is that of batch normalization
+    gradient = (np.array([1.0, 0, 0]) - 1 / 3 - centered * centered[0] / (3 * deviation**2)) * r
+    found = tape.gradient(first, x).numpy().ravel()
+    np.testing.assert_allclose(found, gradient / deviation, rtol=1e-4)
+
+
+def test_crossq_bootstraps_from_the_joint_batch_without_target_networks():
+    agent, _ = make_sac(crossq=True, ent_coef=0.5, gamma=0.9, hidden=(4,))
+    rng = np.random.default_rng(0)
+    b, size = 16, agent.observation_space.shape[0]
+    now, following = rng.standard_normal((2, b, size), np.float32)
+    actions, noise = rng.uniform(-1, 1, (b, 1)).astype("float32"), rng.standard_normal((b, 1))
+    returns, discounts = rng.standard_normal(b), np.full(b, 0.9)
+    floats = (np.float32(value) for value in (returns, discounts, noise))
+    returns, discounts, noise = floats
+    next_actions, log_probs = squashed_gaussian(agent.net.call(following), noise)
+    x = np.concatenate([np.r_[now, following], np.r_[actions, next_actions]], 1)
+    critics, q = agent.critics, []
+    for i in range(2):
+        hidden = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3) @ critics.kernels[0][i]
+        hidden = np.maximum(hidden + critics.biases[0][i], 0)
+        hidden = (hidden - hidden.mean(0)) / np.sqrt(hidden.var(0) + 1e-3)
+        q.append((hidden @ critics.kernels[1][i] + critics.biases[1][i])[:, 0])
+    targets = returns + 0.9 * (np.min(q, 0)[b:] - 0.5 * log_probs.numpy())
+    expected = np.mean([(values[:b] - targets) ** 2 for values in q])
+    batch = Minibatch(now, actions, returns, following, discounts, (noise, noise))
+    assert float(agent.critic_loss(batch).loss) == pytest.approx(expected, rel=1e-4)
+    assert "target_critics" not in agent.components()
+    mean = critics.renorms[0].moving_mean.numpy()[1, 0]
+    np.testing.assert_allclose(mean, 0.01 * x.mean(0), atol=1e-6)
+    agent.policy_loss(batch)  # uses the running statistics, and leaves them alone
+    np.testing.assert_array_equal(critics.renorms[0].moving_mean[1, 0], mean)
+
+
+def test_the_policy_is_updated_every_policy_delay_updates():
+    agent, envs = make_sac(crossq=True, policy_delay=3, critic_hidden=(8, 8))
+    assert [k.shape[2] for k in agent.critics.kernels] == [8, 8, 1]
+    agentlab.train(agent, envs, 80, quiet=True)
+    updates = int(agent.critic_optimizer.iterations.numpy())
+    assert int(agent.policy_optimizer.iterations.numpy()) == updates // 3
+    before = [v.numpy() for v in agent.critics.statistics]
+    agent.histograms()
+    assert all(np.array_equal(a, b) for a, b in zip(before, agent.critics.statistics, strict=True))
+
+
+def test_crossq_needs_continuous_actions():
+    with pytest.raises(AgentlabError, match="crossq=True needs continuous actions"):
+        agentlab.make_agent("sac", agentlab.make_envs("CartPole-v1", 1), crossq=True)

@@ -1,5 +1,6 @@
 """gSDE: exploration noise that is a function of the state, kept for several steps."""
 
+import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +12,7 @@ from agentlab.agents.acting.headed_actors import (
     make_headed_actor,
 )
 from agentlab.agents.acting.specifications import keras_specification
-from agentlab.agents.state_dependent_noise import StateDependentNoise
+from agentlab.agents.state_dependent_noise import StateDependentGaussian, StateDependentNoise
 from agentlab.errors import AgentlabError
 from agentlab.nets import make_torso
 from agentlab.nets.sde_headed import SDEHeaded
@@ -93,6 +94,68 @@ def test_sac_learns_with_gsde_reproducibly():
         assert not np.array_equal(agent.net.log_std.numpy(), before)  # it is learned
         means.append(agentlab.evaluate(agent, envs, episodes=10).mean)
     assert means[0] > 9 and means[0] == means[1]
+
+
+def test_a_policy_gradient_agent_knows_the_probabilities_of_its_noise():
+    space = gymnasium.spaces.Box(-1, 1, (1,))
+    policy = StateDependentGaussian(space, -1)
+    parameters = np.concatenate([[[0.5], [-1.0]], FEATURES], 1, dtype=np.float32)
+    log_std, rng = np.log(DEVIATIONS), np.random.default_rng(0)
+    actions, log_probs = policy.sample(parameters, log_std, rng)
+    variances = np.array([0.29, 2.25])  # 1 * 0.25 + 4 * 0.01, and 9 * 0.25
+    noise = actions[:, 0] - [0.5, -1.0]
+    expected = -0.5 * noise**2 / variances - 0.5 * np.log(2 * np.pi * variances)
+    np.testing.assert_allclose(log_probs, expected, rtol=1e-4)
+    found, entropies = policy.log_prob_and_entropy(tf.constant(parameters), log_std, actions)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(entropies, 0.5 * np.log(2 * np.pi * np.e * variances), rtol=1e-4)
+    np.testing.assert_array_equal(policy.best(parameters), parameters[:, :1])
+    again, _ = policy.sample(parameters, log_std, rng)
+    np.testing.assert_array_equal(again, actions)  # one noise matrix per episode
+    policy.reset(np.array([True, False]))
+    again, _ = policy.sample(parameters, log_std, rng)
+    assert again[0] != actions[0] and again[1] == actions[1]
+
+
+def test_its_features_are_learned_from_the_means_only():
+    policy = StateDependentGaussian(gymnasium.spaces.Box(-1, 1, (1,)), -1)
+    parameters = tf.Variable(np.concatenate([[[0.5], [-1.0]], FEATURES], 1, dtype=np.float32))
+    log_std = tf.Variable(np.log(DEVIATIONS))
+    with tf.GradientTape() as tape:
+        found, _ = policy.log_prob_and_entropy(parameters, log_std, np.ones((2, 1), np.float32))
+    by_parameters, by_log_std = tape.gradient(found, [parameters, log_std])
+    assert not by_parameters[:, 1:].numpy().any() and by_parameters[:, 0].numpy().all()
+    assert by_log_std.numpy().all()
+
+
+@pytest.mark.parametrize("net", ["mlp", "gru"])
+def test_policy_gradients_use_the_noise_of_the_network_that_acts(net):
+    agentlab.runs.seed_everything(0)
+    envs = agentlab.make_envs(lambda: Sign(continuous=True), 2)
+    agent = agentlab.make_agent("a2c", envs, 0, net=net, hidden=(8,), use_sde=True, log_std_init=-1)
+    assert agent.net.log_std.shape == (8, 1)
+    np.testing.assert_array_equal(agent.net.log_std, np.full((8, 1), -1))
+    observations = envs.reset(seed=0)
+    agent.reset(np.ones(2, np.bool_))
+    _, extras = agent.act(observations)
+    agent.reset(np.ones(2, np.bool_))
+    parameters, _ = agent.actor(agent.encoding(observations))
+    log_probs, _ = agent.policy.log_prob_and_entropy(
+        tf.constant(parameters), agent.net.log_std, extras["actions"]
+    )
+    np.testing.assert_allclose(extras["log_probs"], log_probs, rtol=1e-5)
+    if net == "gru":
+        return
+    agentlab.train(agent, envs, 40, quiet=True)
+    assert not np.array_equal(agent.net.log_std, np.full((8, 1), -1))  # it is learned
+    actions = agent.inference_model()(observations)["actions"]
+    np.testing.assert_allclose(actions, agent.act(observations, explore=False), atol=1e-5)
+
+
+def test_discrete_actions_have_no_such_noise():
+    envs = agentlab.make_envs("CartPole-v1", 1)
+    with pytest.raises(AgentlabError, match=r"use_sde=True needs continuous actions, .*Discrete"):
+        agentlab.make_agent("ppo", envs, use_sde=True)
 
 
 @pytest.mark.parametrize(

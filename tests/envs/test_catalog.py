@@ -114,8 +114,8 @@ def test_a_wrong_id_is_reported_in_one_sentence(id, message):
 @pytest.mark.parametrize(
     ("id", "module", "message"),
     [
-        ("LunarLander-v3", "Box2D", 'pip install "gymnasium[box2d]"'),
-        ("Ant-v5", "mujoco", 'pip install "gymnasium[mujoco]"'),
+        ("LunarLander-v3", "Box2D", "needs the package box2d: pip install -e '.[box2d]'"),
+        ("Ant-v5", "mujoco", "needs the package mujoco: pip install -e '.[mujoco]'"),
         ("phys2d/CartPole-v1", "jax", "the module 'jax' is missing"),
     ],
 )

@@ -71,6 +71,7 @@ def test_an_entry_of_the_zoo_is_read_under_its_own_names(settings):
         "decay_steps": 100_000,
         "clip_range": 0.2,
         "decay_clip_range": True,
+        "normalize_returns": False,
     }
     assert not found.left_out
 
@@ -116,6 +117,21 @@ use_sde: True
     assert values["learning_starts"] == 256  # a minibatch
 
 
+def test_state_dependent_noise_and_wider_critics_of_the_zoo_are_kept(settings):
+    text = """
+n_steps: 8
+use_sde: True
+policy_kwargs: "dict(log_std_init=-2, ortho_init=False, net_arch=[dict(pi=[64], vf=[64])])"
+"""
+    found = settings(text, "Pendulum-v1", "a2c")
+    expected = {"use_sde": True, "sde_sample_freq": 8, "log_std_init": -2, "hidden": [64]}
+    assert found.values.items() >= expected.items()
+    assert found.left_out.keys() == {"ortho_init"}
+    text = 'policy_kwargs: "dict(net_arch=dict(pi=[256, 256], qf=[1024, 1024]))"'
+    values = settings(text, "Pendulum-v1", "sac").values
+    assert (values["hidden"], values["critic_hidden"]) == ([256, 256], [1024, 1024])
+
+
 def test_dqn_explores_for_a_fraction_of_the_steps(settings):
     text = "n_timesteps: 5e4\nexploration_fraction: 0.16\nexploration_final_eps: 0.04\n"
     values = settings(text, "CartPole-v1", "dqn").values
@@ -147,6 +163,13 @@ def test_config_json_gives_the_same_plan(settings):
 def test_what_cannot_be_read_is_one_sentence(settings, text, message):
     with pytest.raises(AgentlabError, match=message):
         settings(text)
+
+
+def test_an_entry_of_another_version_is_used_and_named(settings):
+    found = settings(PPO, "HalfCheetah-v5", "ppo")
+    assert found.entry == "HalfCheetah-v4"
+    assert found.values == settings(PPO, "HalfCheetah-v4", "ppo").values
+    assert settings(PPO, "HalfCheetah-v4", "ppo").entry is None
 
 
 def test_a_missing_entry_names_those_that_exist(settings):

@@ -73,7 +73,7 @@ def network_weights(net: Any) -> Weights:
         variables = _variables(net)
         values = list(variables.values())
         read = tf.function(lambda: [tf.convert_to_tensor(value) for value in values])
-        _readers[net] = tuple(variables), read
+        _readers[net] = tuple(variables), read.get_concrete_function()
     names, read = _readers[net]
     return dict(zip(names, (tensor.numpy() for tensor in read()), strict=True))
 

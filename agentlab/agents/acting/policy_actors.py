@@ -20,7 +20,8 @@ class NumpyPolicyActor(NumpyActor):
     """The forward pass of a ``PolicyValue`` on ``MLP`` torsos; see ``policy_specification``.
 
     Attributes:
-        log_std: log standard deviations of a Gaussian policy, float32 ``[outputs]``, or ``None``.
+        log_std: log standard deviations of a Gaussian policy, float32 ``[outputs]``, or with gSDE
+            ``[features, outputs]``; ``None`` for other policies.
         recurrent_inputs: the recurrent state and episode starts used by the last call, by name;
             empty for feed-forward networks.
     """
@@ -54,7 +55,10 @@ class NumpyPolicyActor(NumpyActor):
         """Return policy parameters and values from the torsos' features."""
         kernel, bias = self._policy_head
         value_kernel, value_bias = self._value_head
-        return features[0] @ kernel + bias, (features[-1] @ value_kernel + value_bias)[:, 0]
+        parameters = features[0] @ kernel + bias
+        if self.log_std is not None and self.log_std.ndim == 2:
+            parameters = np.concatenate([parameters, features[0]], 1)
+        return parameters, (features[-1] @ value_kernel + value_bias)[:, 0]
 
 
 class RecurrentPolicyActor(NumpyPolicyActor):

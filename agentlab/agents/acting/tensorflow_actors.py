@@ -81,7 +81,7 @@ class TensorFlowPolicyActor(TensorFlowActor):
 
     @property
     def log_std(self) -> Floats | None:
-        """Log standard deviations of a Gaussian policy, float32 ``[outputs]``, or ``None``."""
+        """Log standard deviations of a Gaussian policy; see ``NumpyPolicyActor``."""
         return None if self.net.log_std is None else np.asarray(self.net.log_std.numpy())
 
     def __call__(self, inputs: Array) -> tuple[Floats, Floats]:

@@ -47,6 +47,7 @@ PRESETS = [
             "learning_rate": 8.3e-4,
             "decay_steps": 200_000,
             "ent_coef": 1e-5,
+            "normalize_returns": False,
         },
         training=training(200_000, 8),
         source={"": ZOO},

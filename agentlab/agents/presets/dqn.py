@@ -6,9 +6,8 @@ from typing import Any
 
 from agentlab.agents.presets import Preset
 from agentlab.agents.presets.atari import DQN_FRAMES, FOUR_FRAMES, MAX_STEPS, atari_presets
-from agentlab.agents.presets.control import MINATAR
+from agentlab.agents.presets.control import MINATAR, ZOO, training
 
-ZOO = "the RL Zoo of Stable-Baselines3"
 DQN_ATARI: dict[str, Any] = {
     "net": "nature_cnn",
     "learning_rate": 1e-4,
@@ -79,6 +78,43 @@ PRESETS = [
         },
         training={"steps": 400_000, "n_envs": 8, "checkpoint_every": 100_000},
         source={"": "tuned on LunarLander-v3", "learning_rate": ZOO, "hidden": ZOO},
+    ),
+    Preset(
+        name="acrobot",
+        env=r"Acrobot-v\d",
+        config={
+            "hidden": (256, 256),
+            "learning_rate": 6.3e-4,
+            "batch_size": 128,
+            "buffer_size": 50_000,
+            "learning_starts": 128,
+            "target_update_interval": 250,
+            "train_freq": 4,
+            "gradient_steps": 4,
+            "epsilon_end": 0.1,
+            "epsilon_steps": 12_000,
+        },
+        training=training(100_000),
+        source={"": ZOO, "learning_starts": "one minibatch"},
+    ),
+    Preset(
+        name="mountaincar",
+        env=r"MountainCar-v\d",
+        config={
+            "hidden": (256, 256),
+            "learning_rate": 4e-3,
+            "batch_size": 128,
+            "buffer_size": 10_000,
+            "learning_starts": 1_000,
+            "gamma": 0.98,
+            "target_update_interval": 600,
+            "train_freq": 16,
+            "gradient_steps": 8,
+            "epsilon_end": 0.07,
+            "epsilon_steps": 24_000,
+        },
+        training=training(120_000),
+        source={"": ZOO},
     ),
     Preset(
         name="minatar",

@@ -94,7 +94,7 @@ PRESETS = [
             "learning_starts": 10_000,
         },
         training=training(500_000),
-        source={"": ZOO},
+        source={"": f"{ZOO}, without its gSDE"},
     ),
     Preset(
         name="mujoco",
