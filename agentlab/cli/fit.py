@@ -106,7 +106,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     choice = fill(Choice, {}, given)
     plan = TrainerPlan.of_recipe(recipe, source, name, given, data)
     plan = plan.with_data(plan.load_data())
-    defaults, origin = own_defaults(source, given, name), f"for {source.own}"
+    defaults, origin = own_defaults(source, given, name, data), f"for {source.own}"
     if recipe is not None:
         defaults, origin = recipe.config, f"recipe {recipe.name}"
     origins = {**dict.fromkeys(defaults, origin), **dict.fromkeys(given, "flag")}

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from agentlab.config import Options, flag_of, option
 from agentlab.errors import AgentlabError
+from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.paths import absolute
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs", "ratings")
 FILES = (*OWN, "titles", "data_dir")
+LONG = 40  # rows of the past and the horizon of a forecaster by default
 USED = {  # the options that apply to the user's own data of each kind
     "csv": ("target", "kind", "missing", "decimal", "encoding", "task", "test"),
     "images": ("size", "crop", "skip_unreadable", "test"),
@@ -164,16 +166,23 @@ class Source(Options):
         return given[0] if given else None
 
 
-def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") -> dict[str, Any]:
+def own_defaults(
+    source: Source,
+    given: Mapping[str, Any],
+    trainer: str = "",
+    data: TrainingData | None = None,
+) -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
-    most are small, get many epochs with early stopping.
+    most are small, get many epochs with early stopping. Short series get forecasts that are short
+    enough for several to fit into the validation and the test split.
 
     Args:
         source: the source of the data.
         given: the settings that the user has given.
         trainer: the trainer's name.
+        data: the data, if they are known.
     """
     if is_unsupervised(trainer):
         return unlabeled_defaults(trainer, source.own, given)
@@ -181,4 +190,13 @@ def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") ->
         return {"net": "small_lenet"}
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
         return {"epochs": 100, "patience": 20}
+    if source.own == "series" and data is not None:
+        held_out = [len(part) for part in (data.validation, data.test[0]) if part is not None]
+        return _short_forecasts(len(data.train[0]), min(held_out))
     return {}
+
+
+def _short_forecasts(train: int, held_out: int) -> dict[str, int]:
+    """Return the options ``past`` and ``horizon`` for splits of few rows."""
+    suited = {"past": max(2, train // 3), "horizon": max(1, held_out // 2)}
+    return {name: rows for name, rows in suited.items() if rows < LONG}

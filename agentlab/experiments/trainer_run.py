@@ -94,7 +94,7 @@ class TrainerPlan(Plan):
         data: TrainingData | None = None,
     ) -> Self:
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
-        defaults = own_defaults(source, given, trainer) if recipe is None else recipe.config
+        defaults = own_defaults(source, given, trainer, data) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
         return cls(recipe, source.located(), trainer, config, fill(Fitting, {}, given), data)
 
