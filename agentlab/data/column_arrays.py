@@ -11,7 +11,7 @@ import numpy.typing as npt
 from agentlab.data.codes import padded
 from agentlab.data.column import Column, Floats, NumberArray, TextArray
 from agentlab.data.dates import ISO, DateForm, days
-from agentlab.data.labels import find_labels
+from agentlab.data.labels import clean_label, find_labels
 from agentlab.data.number_forms import is_absent
 from agentlab.errors import AgentlabError
 
@@ -62,7 +62,7 @@ def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
     """Return 0 or 1 for the first or second word of a pair, ignoring case, and -1 for others."""
     places = {word: float(i) for i, word in enumerate(pair)}
     words = texts.tolist()
-    found = {word: places.get(str(word).strip().lower(), -1.0) for word in set(words)}
+    found = {word: places.get(clean_label(str(word)).lower(), -1.0) for word in set(words)}
     return np.array([found[word] for word in words], np.float64)
 
 

@@ -114,7 +114,10 @@ class Table:
         assert train is not None
         first = next(iter(train.epoch(compared_rows(len(self.columns.inputs)))))
         inputs, goals = np.asarray(first.inputs), np.asarray(first.targets)
-        self.notes += leak_notes(self.columns.columns, inputs, goals, len(self.columns.classes))
+        blocks = self.task == "classification" and goal.blocks
+        self.notes += leak_notes(
+            self.columns.columns, inputs, goals, len(self.columns.classes), blocks
+        )
         self.train: Batches = train
 
     def describe(self) -> str:
