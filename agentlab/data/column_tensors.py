@@ -10,7 +10,7 @@ from typing import Any
 from agentlab.data.column import Column
 from agentlab.data.csv_form import MISSING
 from agentlab.data.dates import ISO, MONTH_WORDS, ORDINAL, QUARTER, QUARTERS, DateForm
-from agentlab.data.labels import INVISIBLE, WHOLE, label_key
+from agentlab.data.labels import FALSE, INVISIBLE, TRUE, WHOLE, label_key
 from agentlab.data.number_forms import ABSENT
 from agentlab.data.standardizing import shifted_and_scaled
 from agentlab.lazy import tf
@@ -91,7 +91,8 @@ def column_inputs(column: Column, cells: Any) -> Any:
             days = tf.where(missing, zero, (numbers - column.mean) / column.deviation)
             values = tf.cast(days, tf.float32)[:, None]
         else:
-            no, yes = (_keys(cells, True) == word for word in column.categories)
+            words = _keys(cells, True)
+            no, yes = (_any_equal(words, tuple(sorted(known))) for known in (FALSE, TRUE))
             missing = ~(no | yes)
             values = tf.where(missing, float(column.usual), tf.cast(yes, tf.float32))[:, None]
     if column.missing:

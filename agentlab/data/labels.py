@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 # Pairs of words, false first; a column with only the words of one pair is boolean.
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
+FALSE = frozenset(["0", "0.0", *(false for false, _ in BOOLEANS)])
+TRUE = frozenset(["1", "1.0", *(true for _, true in BOOLEANS)])
 INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")  # such as zero-width spaces
 WHOLE = re.compile(r"([+-]?\d+)\.0*")
 RARE = 0.05  # a spelling of a short word is a typo up to this fraction of the usual one

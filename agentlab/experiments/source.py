@@ -189,7 +189,8 @@ def own_defaults(
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
     if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
-        return {"epochs": 100, "patience": 20}
+        stops = given.get("validation_split", 0.1) > 0
+        return {"epochs": 100, "patience": 20 if stops else None}
     if source.own == "series" and data is not None:
         held_out = [len(part) for part in (data.validation, data.test[0]) if part is not None]
         return _short_forecasts(len(data.train[0]), min(held_out))

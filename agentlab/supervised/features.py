@@ -14,6 +14,7 @@ from agentlab.data.raw_inputs import as_frame, as_numbers, as_texts, has_columns
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.nets import TORSOS, make_net, torso_class
+from agentlab.supervised.effects import check_effects, check_validated
 from agentlab.supervised.options import Augmentation
 from agentlab.training.examples import applied, is_batches
 from agentlab.training.pretrained import start_from
@@ -85,6 +86,9 @@ class FeatureTrainer(Trainer):
             self.units = self.learn_targets(x, y)
             self._fit_preprocessor(x, getattr(self.config, "standardize", False))
             train = self.arrays(x, y, weights)
+        assert self.preprocessor is not None
+        check_effects(self.config, self.preprocessor.kind, self.given_net)
+        check_validated(self.config, not is_batches(x), validation is not None)
         held_out = None if validation is None else self._validation(*_pair(validation))
         return train, held_out
 
