@@ -161,10 +161,7 @@ class Forecaster(Trainer):
             before, needed, why = before[-past:], horizon, f"horizon={horizon}"
             needed += past - len(before)
         if len(values) < needed:
-            raise AgentlabError(
-                f"{name} has {len(values)} rows, but needs {needed} for {why}; pass smaller ones, "
-                "or more rows"
-            )
+            raise AgentlabError(f"{name} has {len(values)} rows, but needs {needed} for {why}")
         return Windows(np.concatenate([before, values]), past, horizon, self._usual)
 
     def losses(self, batch: Batch, training: bool) -> dict[str, Any]:
