@@ -219,12 +219,10 @@ class CSVFiles:
         path = self.paths[file]
         with reading(path), open_text(path, self.encodings[file]) as stream:
             rows = cells_of(stream, self.separator)
-            header, line = True, 0
-            for row in rows:
-                if row not in BLANK:
-                    if not header:
-                        yield line + 1, row
-                    header = False
+            line = 0
+            for number, row in enumerate(rows):
+                if row not in BLANK and number >= self._skip[file]:
+                    yield line + 1, row
                 line = rows.line_num
 
     def _frames(self, file: int, types: Mapping[str, type | None]) -> Iterator[Any]:

@@ -84,12 +84,10 @@ class NumberColumns:
 
     def _in_range(self) -> Flags:
         """Return which columns are in the range of dates, alone or with hours and minutes."""
-        return np.logical_or.reduce(
-            [
-                (self._low >= DATES[0] * factor) & (self._high < (DATES[1] + 1) * factor)
-                for factor in CLOCKS
-            ]
-        )
+        fits = np.zeros(len(self.names), bool)
+        for factor in CLOCKS:
+            fits |= (self._low >= DATES[0] * factor) & (self._high < (DATES[1] + 1) * factor)
+        return fits
 
     def keep(self, names: Sequence[str]) -> None:
         """Leave out all columns but those of ``names``, because the others contain texts."""
