@@ -163,7 +163,7 @@ def named_data(
         AgentlabError: if both are given, or if the recipe does not exist.
     """
     recipe = find_recipe(given["recipe"]) if given.get("recipe") is not None else None
-    source = fill(Source, {}, given)
+    source = Source.of(given)
     if recipe is not None and source.own is not None and not unsupervised:
         raise AgentlabError(
             f"--recipe {recipe.name} has its own data; leave out either --recipe or --{source.own}"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agentlab.config import Options, flag_of, option
+from agentlab.config import Options, flag_of, from_dict, option
 from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
-from agentlab.experiments.paths import absolute
+from agentlab.experiments.paths import absolute, in_home
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
@@ -98,6 +98,18 @@ class Source(Options):
         None, "folder with copies of public data sets, to use instead of downloading"
     )
     stand_in: bool = option(False, "use a small data set from an installed package instead")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Source:
+        """Return the source that settings describe; ``~`` in paths is the home folder."""
+        known = {field.name: given[field.name] for field in fields(cls) if field.name in given}
+        for name in known.keys() & {*FILES}:
+            value = known[name]
+            if isinstance(value, str):
+                known[name] = in_home(value)
+            elif isinstance(value, list | tuple):
+                known[name] = tuple(map(in_home, map(str, value)))
+        return from_dict(cls, known)
 
     def located(self) -> Source:
         """Return the source with absolute paths, so that runs can be resumed from any folder."""

@@ -79,7 +79,7 @@ class TrainerPlan(Plan):
             AgentlabError: for missing or unsuitable files.
         """
         chosen = None if recipe is None else find_recipe(recipe)
-        source = fill(Source, {}, settings)
+        source = Source.of(settings)
         name, data = choose_trainer(chosen, source, settings, trainer)
         check_names(settings, trainer_class(name).Config, Source, Fitting)
         return cls.of_recipe(chosen, source, name, settings, data)
