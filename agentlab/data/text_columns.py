@@ -101,9 +101,10 @@ class TextColumn:
         numbers = find_numbers(texts, decimal, hint)
         # Strings of digits in a DataFrame are strings on purpose, unlike those in a file.
         digits = self.files is None and numbers.form == NumberForm() and not numbers.absent
-        if self.kind == "number" or not (
+        inferred = self.kind is None and not (
             digits or numbers.others or self.identifier or not numbers.numbers
-        ):
+        )
+        if self.kind == "number" or inferred:
             self.meaning = numbers.form
             return
         if self.kind in (None, "date", "dayfirst", "monthfirst") and not self.identifier:

@@ -330,3 +330,11 @@ def test_the_order_of_day_and_month_is_found_in_later_rows_of_a_long_sorted_file
 def test_a_copy_of_the_target_in_another_spelling_is_left_out(tmp_path):
     fitted = table(tmp_path, "x,copy,y", lambda i: f"{i % 7},{'PQ'[i % 2]} ,{'pq'[i % 2]}")
     assert columns_of(fitted)["copy"].note == "it equals the target"
+
+
+@pytest.mark.parametrize("kind", ["date", "dayfirst", "monthfirst"])
+def test_numbers_are_not_dates_even_if_the_user_says_so(tmp_path, kind):
+    with pytest.raises(AgentlabError, match="'a' is not a column of dates: it contains '0.5'"):
+        table(tmp_path, "a,y", lambda i: f"{i}.5,{i * i}", kinds={"a": kind})
+    days = table(tmp_path, "a,y", lambda i: f"202401{1 + i % 28:02},{i * i}", kinds={"a": "date"})
+    assert columns_of(days)["a"].kind == "date"
