@@ -16,6 +16,7 @@ from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs", "ratings")
 FILES = (*OWN, "titles", "data_dir")
+SMALL_TABLE = 4000  # training rows
 LONG = 40  # rows of the past and the horizon of a forecaster by default
 USED = {  # the options that apply to the user's own data of each kind
     "csv": ("target", "kind", "missing", "decimal", "encoding", "task", "test"),
@@ -187,7 +188,8 @@ def own_defaults(
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
-    most are small, get many epochs with early stopping. Short series get forecasts that are short
+    most are small, get many epochs with early stopping, and small ones also small minibatches, for
+    enough updates. Short series get forecasts that are short
     enough for several to fit into the validation and the test split.
 
     Args:
@@ -200,9 +202,13 @@ def own_defaults(
         return unlabeled_defaults(trainer, source.own, given)
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
-    if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
+    if source.own == "csv":
+        small = data is not None and data.train[0].size <= SMALL_TABLE
+        options: dict[str, Any] = {"batch_size": 16, "learning_rate": 3e-3} if small else {}
+        if given.keys() & {"epochs", "patience"}:
+            return options
         stops = given.get("validation_split", 0.1) > 0
-        return {"epochs": 100, "patience": 20 if stops else None}
+        return {**options, "epochs": 100, "patience": (30 if small else 20) if stops else None}
     if source.own == "series" and data is not None:
         held_out = [len(part) for part in (data.validation, data.test[0]) if part is not None]
         return _short_forecasts(len(data.train[0]), min(held_out))

@@ -54,7 +54,8 @@ def choose_trainer(
     if recipe is not None or source.own is not None:
         source.check_used(is_unsupervised(trainer_of(source, recipe, trainer) or ""))
     name = trainer_of(source, recipe, trainer)
-    if name is not None and (recipe is not None or source.own != "series"):
+    depends = recipe is None and trainer is None and source.own in ("csv", "series")
+    if name is not None and not depends:
         return name, None
     seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
     data = load_data(source, recipe, seed, validation, given.get("standardize", True))
