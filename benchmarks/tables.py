@@ -33,7 +33,7 @@ HEADER = """# Tables of numbers and categories
 
 Written by `python benchmarks/tables.py`: `agentlab fit --csv` against scikit-learn's
 HistGradientBoosting, both with their defaults, on test rows that neither has seen; means over
-{seeds} splits. The network learns from four fifths of the rows that HistGradientBoosting learns from,
+{seeds} splits. The network learns from four fifths of the rows of HistGradientBoosting,
 because `fit` holds out a validation and a test split. {machine}
 
 | table | rows | columns | metric | agentlab | HistGradientBoosting | difference | within the bar |

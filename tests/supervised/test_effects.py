@@ -59,6 +59,11 @@ def test_options_of_built_in_nets_are_refused_with_a_keras_model():
             Classifier(net, epochs=1, **option).fit(X, Y, quiet=True)
 
 
+def test_measurements_are_not_classes():
+    with pytest.raises(AgentlabError, match="96 different numbers in 96 rows.*use Regressor"):
+        Classifier(epochs=1).fit(X, X[:, 0], quiet=True)
+
+
 def test_batches_are_not_split():
     with pytest.raises(AgentlabError, match="validation_split=0.3 has no effect on Batches"):
         Classifier(epochs=1, validation_split=0.3).fit(Arrays(X, Y), classes=[0, 1], quiet=True)
