@@ -184,14 +184,12 @@ def test_words_of_a_list_of_strings_are_its_items():
 )
 def test_messages_name_only_existing_flags(package):
     root = Path(agentlab.__file__).parent
-    defined = r"^    (\w+): [^\n]*= (?:option|override)\("
-    flags = {
-        name.replace("_", "-")
-        for path in root.rglob("*.py")
-        for name in re.findall(defined, path.read_text(encoding="utf-8"), re.MULTILINE)
-    }
+    sources = "".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
+    fields = re.findall(r"^    (\w+): [^\n]*= (?:option|override)\(", sources, re.MULTILINE)
+    flags = {name.replace("_", "-") for name in fields}
+    flags |= {"no", *re.findall(r'add_argument\(\s*"--([a-z-]+)"', sources)}
     for path in (root / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*[a-z0-9])", node.value))
-                assert named <= flags | {"no"}, (path, named - flags)
+                assert named <= flags, (path, named - flags)
