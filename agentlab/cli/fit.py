@@ -106,7 +106,7 @@ def run(words: list[str], unsupervised: bool = False) -> int:
     choice = fill(Choice, {}, given)
     plan = TrainerPlan.of_recipe(recipe, source, name, given, data)
     plan = plan.with_data(plan.load_data())
-    defaults, origin = own_defaults(source, given, name), f"for {source.own}"
+    defaults, origin = own_defaults(source, given, name, data), f"for {source.own}"
     if recipe is not None:
         defaults, origin = recipe.config, f"recipe {recipe.name}"
     origins = {**dict.fromkeys(defaults, origin), **dict.fromkeys(given, "flag")}
@@ -163,7 +163,7 @@ def named_data(
         AgentlabError: if both are given, or if the recipe does not exist.
     """
     recipe = find_recipe(given["recipe"]) if given.get("recipe") is not None else None
-    source = fill(Source, {}, given)
+    source = Source.of(given)
     if recipe is not None and source.own is not None and not unsupervised:
         raise AgentlabError(
             f"--recipe {recipe.name} has its own data; leave out either --recipe or --{source.own}"

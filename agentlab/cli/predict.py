@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import inspect
 import io
+import json
+import math
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,10 @@ from agentlab import config as configs
 from agentlab.cli import program
 from agentlab.cli.flags import Parser
 from agentlab.config import Options, flag_of, option
+from agentlab.data.json_rows import is_json_lines
 from agentlab.description import find_saved, read_description
 from agentlab.errors import AgentlabError, printable
+from agentlab.experiments.paths import in_home
 from agentlab.lazy import without_banners
 from agentlab.learner import load
 from agentlab.runs.files import reporting, write_text
@@ -30,6 +34,7 @@ a CSV file, JSON lines (.jsonl), an image, a folder of images, a text, a file wi
 line, or - for standard input; for a forecaster, a CSV file whose last rows are the past; for a
 language model, the start of a text."""
 MAX_STDIN = 1 << 30  # bytes
+OTHER_FORMATS = (".json", ".xlsx", ".xls", ".parquet", ".feather", ".tsv", ".gz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class Presentation(Options):
 class Output(Options):
     """Where to write predictions."""
 
-    out: str | None = option(None, "write predictions to this CSV file instead of printing them")
+    out: str | None = option(
+        None, "write predictions to this file, .csv or .jsonl, instead of printing them"
+    )
     overwrite: bool = option(False, "replace the file of --out if it exists")
 
 
@@ -72,10 +79,12 @@ def run(words: list[str]) -> int:
     folder, inputs, out = (given.pop(name, None) for name in ("run", "input", "out"))
     overwrite = given.pop("overwrite", False)
     presentation = Presentation(**given)
-    inputs = [re.sub("^ (?=-)", "", word) for word in inputs or ()]
+    inputs = [in_home(re.sub("^ (?=-)", "", word)) for word in inputs or ()]
     if folder is None or not inputs:
         raise AgentlabError(f"RUN or INPUT is missing; usage: {program('predict')} RUN INPUT")
     if out is not None:
+        if (suffix := Path(out).suffix.lower()) in OTHER_FORMATS:
+            raise AgentlabError(f"--out {out!r} must be .csv or .jsonl; {suffix} is not written")
         check_output("--out", out, overwrite, inputs)
     with without_banners():
         trainer = _load(Path(folder))
@@ -86,10 +95,13 @@ def run(words: list[str]) -> int:
                 lines = [line for s in sources for line in trainer.format_prediction(s, **options)]
                 print(printable("\n".join(lines)))
                 return 0
-            tables = [trainer.tabulate(source, **options) for source in sources]
-    header, rows = tables[0][0], [row for table in tables for row in table[1]]
+            tables = [(source, *trainer.tabulate(source, **options)) for source in sources]
+    header, rows = _joined(tables)
     with reporting(f"--out {out!r} cannot be written"):
-        write_text(Path(out), _as_csv([header, *rows]))
+        text = _as_csv([header, *rows])
+        if is_json_lines(out):
+            text = _as_json(header, rows, trainer.name)
+        write_text(Path(out), text)
     print(printable(f"wrote {len(rows):,} predictions to {out}"))
     return 0
 
@@ -101,6 +113,43 @@ def _check_used(trainer: Any, given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in used:
             raise AgentlabError(f"{flag_of(name)} has no effect on {trainer.name!r}; leave it out")
+
+
+def _joined(
+    tables: Sequence[tuple[str, list[str], list[list[str]]]],
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the predictions on all inputs.
+
+    If only some of them are folders, whose rows name their files, all rows do.
+    """
+    headers = [header for _, header, _ in tables]
+    if all(header == headers[0] for header in headers):
+        return headers[0], [row for _, _, rows in tables for row in rows]
+    longest = max(headers, key=len)
+    rows = [
+        row if header == longest else [source, *row]
+        for source, header, rows in tables
+        for row in rows
+    ]
+    return longest, rows
+
+
+def _as_json(header: list[str], rows: list[list[str]], trainer: str) -> str:
+    """Return rows as JSON lines, with numbers as numbers unless they are labels or texts."""
+    texts = {"text", "file", *(() if trainer == "regressor" else ("prediction",))}
+
+    def value(name: str, cell: str) -> Any:
+        try:
+            number = float(cell)
+        except ValueError:
+            return cell
+        return cell if name in texts or not math.isfinite(number) else number
+
+    lines = (
+        json.dumps({n: value(n, c) for n, c in zip(header, row, strict=True)}, ensure_ascii=False)
+        for row in rows
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _as_csv(rows: list[list[str]]) -> str:
@@ -123,7 +172,10 @@ def _sources(inputs: list[str]) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"stdin{suffix}")
         path.write_bytes(content)
-        yield [str(path) if each == "-" else each for each in inputs]
+        try:
+            yield [str(path) if each == "-" else each for each in inputs]
+        except AgentlabError as error:
+            raise AgentlabError(str(error).replace(str(path), "standard input")) from error
 
 
 def _load(folder: Path) -> Any:

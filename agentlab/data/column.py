@@ -20,9 +20,6 @@ NumberArray = npt.NDArray[np.float64]
 TextArray = npt.NDArray[np.object_]  # strings, NaN where missing
 MISSING_CELLS = frozenset(MISSING)
 
-# Pairs of words, false first; a column with only the words of one pair is boolean.
-BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
-
 
 @dataclass(frozen=True)
 class Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from agentlab.data.codes import padded
 from agentlab.data.column import Column, Floats, NumberArray, TextArray
 from agentlab.data.dates import ISO, DateForm, days
-from agentlab.data.labels import find_labels
+from agentlab.data.labels import FALSE, TRUE, clean_label, find_labels
 from agentlab.data.number_forms import is_absent
 from agentlab.errors import AgentlabError
 
@@ -37,6 +37,7 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
     if column.kind == "category":
         texts = padded(texts, column.width) if column.width else texts
         codes = find_labels(column.categories, texts, column.folded)
+        tell_unseen(column, texts[(codes < 0) & ~absent], int((~absent).sum()))
         codes[absent] = column.usual
         known = np.flatnonzero(codes >= 0)
         inputs[known, codes[known]] = 1
@@ -49,7 +50,7 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
             raise refuse(int(bad.argmax()), column.name, why)
         inputs[:, 0] = np.where(absent, 0, (values - column.mean) / column.deviation)
     else:
-        values = truths(column.categories, texts)
+        values = truths(texts)
         tell_others(column, texts[(values < 0) & ~absent])
         absent = values < 0
         inputs[:, 0] = np.where(absent, column.usual, values)
@@ -58,11 +59,11 @@ def text_inputs(column: Column, texts: TextArray, refuse: Refuse) -> Floats:
     return inputs
 
 
-def truths(pair: Sequence[str], texts: TextArray) -> NumberArray:
-    """Return 0 or 1 for the first or second word of a pair, ignoring case, and -1 for others."""
-    places = {word: float(i) for i, word in enumerate(pair)}
+def truths(texts: TextArray) -> NumberArray:
+    """Return 0 for words such as no, false and 0, 1 for yes, true and 1, and -1 for others."""
     words = texts.tolist()
-    found = {word: places.get(str(word).strip().lower(), -1.0) for word in set(words)}
+    keys = {word: clean_label(str(word)).lower() for word in set(words)}
+    found = {word: (key in TRUE) - float(key not in TRUE | FALSE) for word, key in keys.items()}
     return np.array([found[word] for word in words], np.float64)
 
 
@@ -81,5 +82,16 @@ def tell_others(column: Column, texts: TextArray) -> None:
         warnings.warn(
             f"column {column.name!r} contains {words[0]!r}, which is neither "
             f"{' nor '.join(column.categories)}; {len(texts):,} such cells are read as missing",
+            stacklevel=3,
+        )
+
+
+def tell_unseen(column: Column, texts: TextArray, known: int) -> None:
+    """Warn if most categories are unseen, as if the column had another meaning than in training."""
+    if 2 * len(texts) > known:
+        listed = ", ".join(column.categories[:3]) + ", ..." * (len(column.categories) > 3)
+        warnings.warn(
+            f"column {column.name!r} contains {texts[0]!r}, but {listed} in training; "
+            f"{len(texts):,} of {known:,} cells are of no known category and encoded as zeros",
             stacklevel=3,
         )

@@ -98,8 +98,10 @@ def fit_columns(
         fitted.get(name) or Column(name, "dropped", note="as requested") for name in features
     ]
     if not any(column.inputs for column in columns):
+        why = "; ".join(f"{column.name!r}: {column.note}" for column in columns[:5])
         raise AgentlabError(
             f"{files.paths[0]} has no usable column besides the target {target.name!r}"
+            + (f" ({why}); --kind sets the kind of a column" if why else "")
         )
     types: dict[str, type | None] = {
         column.name: float if column.name in whole else str for column in columns if column.inputs

@@ -9,8 +9,8 @@ from typing import Any
 
 from agentlab.data.column import Column
 from agentlab.data.csv_form import MISSING
-from agentlab.data.dates import ISO, QUARTER, DateForm
-from agentlab.data.labels import WHOLE, label_key
+from agentlab.data.dates import ISO, MONTH_WORDS, ORDINAL, QUARTER, QUARTERS, DateForm
+from agentlab.data.labels import FALSE, INVISIBLE, TRUE, WHOLE, label_key
 from agentlab.data.number_forms import ABSENT
 from agentlab.data.standardizing import shifted_and_scaled
 from agentlab.lazy import tf
@@ -34,7 +34,7 @@ TOKENS = {  # parts of date formats, as regular expressions
     "z": r"([+-])(\d\d):?(\d\d)",
     "f": r"\d*",
 }
-MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+BLANKS = r"[\s\p{Z}\x{85}\x{1c}-\x{1f}]+"  # as Python's str.split
 MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, February's in a leap year
 
 
@@ -91,7 +91,8 @@ def column_inputs(column: Column, cells: Any) -> Any:
             days = tf.where(missing, zero, (numbers - column.mean) / column.deviation)
             values = tf.cast(days, tf.float32)[:, None]
         else:
-            no, yes = (_keys(cells, True) == word for word in column.categories)
+            words = _keys(cells, True)
+            no, yes = (_any_equal(words, tuple(sorted(known))) for known in (FALSE, TRUE))
             missing = ~(no | yes)
             values = tf.where(missing, float(column.usual), tf.cast(yes, tf.float32))[:, None]
     if column.missing:
@@ -110,8 +111,11 @@ def days_of_dates(texts: Any, form: str = ISO) -> tuple[Any, Any]:
         float64 ``[n]``, and booleans ``[n]``.
     """
     texts = tf.strings.strip(texts)
-    for index, name in enumerate(MONTH_NAMES, 1) if "%b" in form else ():
-        texts = tf.strings.regex_replace(texts, rf"(?i)\b{name}[a-z]*\.?", f"{index:02}")
+    if "%b" in form:
+        texts = tf.strings.regex_replace(texts, ORDINAL.pattern, r"\1")
+        for index, names in enumerate(MONTH_WORDS.values(), 1):
+            word = rf"(?i)\b(?:{names})\p{{L}}*\.?"
+            texts = tf.strings.regex_replace(texts, word, f"{index:02}")
     pattern, groups = _pattern(form)
     written = tf.strings.regex_full_match(texts, pattern)
 
@@ -160,8 +164,9 @@ def _pattern(form: str) -> tuple[str, dict[str, int]]:
     if form == ISO:
         names = ["Y", "m", "d", "H", "M", "S", "z", "zh", "zm"]
         return DATE_AND_TIME, {name: i for i, name in enumerate(names, 1)}
-    if form == QUARTER:
-        return r"(\d{4})[ -]?[Qq]([1-4])", {"Y": 1, "q": 2}
+    if form in QUARTERS:
+        pattern = re.sub(r"\?P<\w+>", "", QUARTERS[form])
+        return pattern, {"Y": 1, "q": 2} if form == QUARTER else {"q": 1, "Y": 2}
     names, pattern = [], ""
     for part in re.findall(r"%[A-Za-z]|[^%]", form):
         name = part[1:] if part[0] == "%" else ""
@@ -173,7 +178,9 @@ def _pattern(form: str) -> tuple[str, dict[str, int]]:
 
 def _keys(cells: Any, folded: bool) -> Any:
     """Return the ``label_key`` of texts."""
-    texts = tf.strings.regex_replace(tf.strings.strip(cells), f"^{WHOLE.pattern}$", r"\1")
+    texts = tf.strings.regex_replace(cells, INVISIBLE.pattern, "")
+    texts = tf.strings.strip(tf.strings.regex_replace(texts, BLANKS, " "))
+    texts = tf.strings.regex_replace(texts, f"^{WHOLE.pattern}$", r"\1")
     return tf.strings.lower(texts, encoding="utf-8") if folded else texts
 
 

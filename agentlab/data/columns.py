@@ -242,13 +242,29 @@ class Columns(Preprocessor):
             return frame
         files = CSVFiles(source, missing=self.missing, encoding=encoding)
         files.need(list(self.types))
-        frames = []
-        for chunk in files.chunks(dict.fromkeys(files.names, str)):
-            self.encode(chunk, np.arange(len(chunk.frame)))  # an error here names file and row
-            frames.append(chunk.frame[list(self.types)])
-        if not sum(map(len, frames)):
+        texts: dict[str, type | None] = dict.fromkeys(files.names, str)
+        plain = [name for name, form in self._forms.items() if form == NumberForm()]
+        frames = None
+        if files.separator == "," or files.decimal == ".":  # pandas reads such numbers alike
+            typed = dict.fromkeys(files.names) | dict.fromkeys(self.types, str)
+            frames = self._rows(files, typed | dict.fromkeys(plain), plain)
+        frames = self._rows(files, texts) if frames is None else frames
+        if not frames or not sum(map(len, frames)):
             raise AgentlabError(f"{files.paths[0]} has no rows below its header")
         return pd.concat(frames, ignore_index=True)
+
+    def _rows(
+        self, files: CSVFiles, types: Mapping[str, type | None], numeric: Sequence[str] = ()
+    ) -> list[Any] | None:
+        """Return the required columns in chunks; ``None`` if a ``numeric`` one contains texts."""
+        frames = []
+        for chunk in files.chunks(types):
+            kinds = {name: dtype.kind for name, dtype in chunk.frame.dtypes.items()}
+            if not all(kinds[name] in "iuf" for name in numeric):
+                return None
+            self.encode(chunk, np.arange(len(chunk.frame)))  # an error here names file and row
+            frames.append(chunk.frame[list(self.types)])
+        return frames
 
     def describe(self) -> str:
         """Return a table for the user: each column, its kind and its encoding."""

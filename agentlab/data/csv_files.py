@@ -29,7 +29,7 @@ from agentlab.data.csv_form import (
     reading,
     sample_rows,
 )
-from agentlab.data.kept_frame import serves, texts_only
+from agentlab.data.kept_rows import KeptRows
 from agentlab.data.number_forms import NumberForm
 from agentlab.errors import AgentlabError
 
@@ -89,6 +89,7 @@ class CSVFiles:
         decimal: the decimal mark, a point or a comma; ``None`` infers it.
         missing: additional strings that are read as missing cells.
         encoding: encoding of the files; ``None`` for that of their byte order mark, or UTF-8.
+        memory_budget: bytes for rows to keep in memory, so that a second pass parses no file.
 
     Attributes:
         paths: the files.
@@ -109,6 +110,7 @@ class CSVFiles:
         decimal: str | None = None,
         missing: Sequence[str] = (),
         encoding: str | None = None,
+        memory_budget: int = 0,
     ) -> None:
         self.paths = find_files(source)
         self.encodings = [encoding_in(path, encoding) for path in self.paths]
@@ -120,7 +122,7 @@ class CSVFiles:
             read_header(path, self.separator, name)
             for path, name in zip(self.paths, self.encodings, strict=True)
         ]
-        self._small: Any = None  # a file that fits in one chunk, to read it only once
+        self._kept = KeptRows(memory_budget)
         self._skip = [skip for skip, _ in headers]
         self._names = [names for _, names in headers]
         self.names = self._names[0]
@@ -167,17 +169,25 @@ class CSVFiles:
             AgentlabError: for text in a column of numbers, a row that is longer than the header,
                 or a file that is damaged or not UTF-8.
         """
-        if self._small is not None and serves(self._small, types):
-            yield Chunk(self._small, self, 0, 0)
+        files = range(len(self.paths)) if order is None else order
+        if self._kept.serve(types):
+            for file in files:
+                for first, frame in self._kept.frames(file):
+                    yield Chunk(frame, self, file, first)
             return
-        whole = len(types) == len(self.names)
-        for file in range(len(self.paths)) if order is None else order:
+        keeps = len(types) == len(self.names) and self._kept.start()
+        for file in files:
             first = 0
             for frame in self._frames(file, types):
-                if len(self.paths) == 1 and len(frame) < self.rows and not first:
-                    self._small = texts_only(frame) if whole else self._small
+                keeps = keeps and self._kept.add(file, first, frame)
                 yield Chunk(frame, self, file, first)
                 first += len(frame)
+        if keeps:
+            self._kept.complete()
+
+    def forget(self) -> None:
+        """Free the memory of rows that were kept for a second pass."""
+        self._kept = KeptRows(0)
 
     def find_text(
         self,
@@ -209,18 +219,17 @@ class CSVFiles:
         path = self.paths[file]
         with reading(path), open_text(path, self.encodings[file]) as stream:
             rows = cells_of(stream, self.separator)
-            header, line = True, 0
-            for row in rows:
-                if row not in BLANK:
-                    if not header:
-                        yield line + 1, row
-                    header = False
+            line = 0
+            for number, row in enumerate(rows):
+                if row not in BLANK and number >= self._skip[file]:
+                    yield line + 1, row
                 line = rows.line_num
 
     def _frames(self, file: int, types: Mapping[str, type | None]) -> Iterator[Any]:
         import pandas as pd
 
         names, dtypes = self._names[file], {float: "float64", str: object}
+        given = {name: dtypes[type] for name, type in types.items() if type is not None}
         whole = set(types) == set(names)  # longer rows can be detected only if all columns are read
         with (
             reading(self.paths[file]),
@@ -233,7 +242,7 @@ class CSVFiles:
                 skiprows=self._skip[file],
                 names=[*names, BEYOND] if whole else names,
                 usecols=None if whole else list(types),
-                dtype={name: dtypes[type] for name, type in types.items() if type is not None},
+                dtype=given or None,  # even an empty dict makes pandas slow for many columns
                 keep_default_na=False,
                 na_values=[*MISSING, *self.missing],
                 skipinitialspace=True,
@@ -250,10 +259,9 @@ class CSVFiles:
                     return
                 except (ValueError, pd.errors.ParserWarning) as error:
                     raise self._explain(error, file, types) from None
-                if whole:
-                    if frame[BEYOND].notna().any():
-                        raise self._too_long(file)
-                    frame = frame.iloc[:, :-1]
+                frame = frame.copy()  # in one block per dtype, which is fast for many columns
+                if whole and frame.pop(BEYOND).notna().any():
+                    raise self._too_long(file)
                 yield frame
 
     def _explain(self, error: Exception, file: int, types: Mapping[str, type | None]) -> Exception:

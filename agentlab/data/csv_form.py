@@ -6,6 +6,7 @@ import csv
 import errno
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from agentlab.data.encodings import encoding_of, undecodable
+from agentlab.data.encodings import encoding_of, refuse_nul, undecodable
 from agentlab.data.number_forms import decimal_evidence
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import open_regular
@@ -30,6 +31,7 @@ MAX_LINE = 1 << 22  # bytes; a table of 100,000 columns has lines of about 1 MB
 MAX_COLUMNS = 100_000
 MAX_UNPACKED = 1 << 28  # unpacked bytes to which MAX_EXPANSION does not apply
 MAX_EXPANSION = 200  # tables of numbers compress to a third of their size, equal rows further
+SEPARATOR_LINE = re.compile(r"\ufeff?(?i:sep)=(.)")
 SAMPLE = 1 << 16  # characters from which the separator is inferred
 INSPECTED = 20_000  # cells from which the decimal mark is inferred
 LINES = 4  # minimum number of lines to infer the dialect from, even if they are long
@@ -158,6 +160,7 @@ def first_lines(path: Path, encoding: str) -> list[str]:
         text = more = stream.read(SAMPLE)
         while more and text.count("\n") < LINES and len(text) < MAX_LINE:  # a very wide table
             text += (more := stream.read(SAMPLE))
+    refuse_nul(path, text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     return lines[:-1] if more and len(lines) > 1 else lines
 
@@ -178,8 +181,11 @@ def sample_rows(sample: Sequence[str], separator: str) -> list[list[str]]:
 def guess_separator(sample: list[str]) -> str:
     """Return the separator with which most rows have as many cells as the header.
 
-    A file of one column has none; the result is then one that no row contains.
+    A file of one column has none; the result is then one that no row contains. A first line such
+    as ``sep=;``, which Excel writes, names it.
     """
+    if sample and (named := SEPARATOR_LINE.fullmatch(sample[0])):
+        return named[1]
 
     def fitness(separator: str) -> tuple[float, int]:
         try:
@@ -206,7 +212,15 @@ def read_header(path: Path, separator: str, encoding: str) -> tuple[int, list[st
     """Return the number of rows up to the header, blank lines included, and the column names."""
     with reading(path), open_text(path, encoding) as stream:
         rows = enumerate(cells_of(_bounded(stream, path), separator), 1)
-        skip, row = next(((n, row) for n, row in rows if row not in BLANK), (0, []))
+        named = ["sep=", ""]  # a first line that names the separator
+        skip, row = next(
+            (
+                (number, row)
+                for number, row in rows
+                if row not in BLANK and [cell.lower() for cell in row] != named
+            ),
+            (0, []),
+        )
     if not row:
         raise AgentlabError(f"{path} is empty; its first row must name the columns")
     if len(row) > MAX_COLUMNS:

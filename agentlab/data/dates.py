@@ -14,21 +14,53 @@ import numpy.typing as npt
 from agentlab.data.number_forms import is_absent
 
 ISO = "ISO8601"
-QUARTER = "%YQ"
+QUARTER, QUARTER_FIRST = "%YQ", "Q%Y"
+QUARTERS = {  # the year and the quarter
+    QUARTER: r"(?P<year>\d{4})[ -]?[Qq](?P<quarter>[1-4])",
+    QUARTER_FIRST: r"[Qq](?P<quarter>[1-4])[ '/-]?(?P<year>\d{4})",
+}
 DAY_FIRST = ("%d{0}%m{0}%Y", "%d{0}%m{0}%y")
 MONTH_FIRST = ("%m{0}%d{0}%Y", "%m{0}%d{0}%y")
 NAMED = (
     *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b, %Y", "%d %b %y", "%d-%b-%y"),
     *("%b %d, %Y", "%b %d %Y", "%b. %d, %Y", "%Y-%b-%d", "%Y %b %d", "%d.%b.%Y", "%d%b%Y"),
     *("%b %Y", "%b-%Y", "%b %y", "%b-%y", "%Y %b", "%Y-%b", "%a %b %d %Y", "%a %d %b %Y"),
-    *("%a, %d %b %Y", "%a, %b %d, %Y"),
+    *("%a, %d %b %Y", "%a, %b %d, %Y", "%b-%d-%Y", "%b %d %y", "%b-%d-%y", "%b/%d/%Y"),
 )
+WITH_TIME = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%d/%b/%Y:%H:%M:%S %z")  # in logs
+COMPACT = {  # the digits after the century
+    r"\d{10}": "%Y%m%d%H%M",
+    r"\d{12}": "%Y%m%d%H%M%S",
+    r"\d{6}T\d{4}": "%Y%m%dT%H%M",
+    r"\d{6}T\d{6}": "%Y%m%dT%H%M%S",
+    r"\d{6}T\d{6}Z": "%Y%m%dT%H%M%SZ",
+}
+TIME_FIRST = ("%H:%M ", "%H:%M:%S ", "%I:%M %p ")
 TIMES = (
     *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M", " %I:%M %p"),
     *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
-MONTH_NAME = (r"([A-Za-z]{3})[a-z]*\.?", r"\1")  # and names of weekdays, shortened to three letters
+# Beginnings of the names of the months in English, German, French, Spanish, Italian and Portuguese.
+MONTH_WORDS = {
+    "Jan": "jan|jän|ene|gen",
+    "Feb": "feb|fév|fev",
+    "Mar": "mar|mär|mrz",
+    "Apr": "apr|avr|abr",
+    "May": "may|mai|mag",
+    "Jun": "jun|juin|giu",
+    "Jul": "jul|juil|lug",
+    "Aug": "aug|aoû|aou|ago",
+    "Sep": "sep|set",
+    "Oct": "oct|okt|ott|out",
+    "Nov": "nov",
+    "Dec": "dec|dez|dic|déc",
+}
+MONTH_NAMES = {
+    month: re.compile(rf"(?i)\b(?:{names})[^\W\d_]*\.?") for month, names in MONTH_WORDS.items()
+}
+SHORT_NAME = re.compile(r"([A-Za-z]{3})[a-z]*\.?")  # of a month or weekday
+ORDINAL = re.compile(r"(?i)\b(\d{1,2})(?:st|nd|rd|th)\b|\b(?:de|of|del) ")
 MICROSECONDS = 86_400e6  # in a day
 SAMPLE = 200  # texts on which formats are tried first
 SHAPE = re.compile(r"(?=.*\d)[\w\s,.:/+-]{4,40}")
@@ -78,8 +110,9 @@ def find_dates(
         return None
     if all(map(ISO_SHAPE.fullmatch, texts[:SAMPLE])) and _all_read(texts, ISO):
         return DateForm(ISO)
-    if all(re.fullmatch(r"\d{4}[ -]?[Qq][1-4]", text) for text in texts):
-        return DateForm(QUARTER)
+    for form, pattern in QUARTERS.items():
+        if all(re.fullmatch(pattern, text) for text in texts):
+            return DateForm(form)
     found = [form for form in _candidates(texts[0]) if _all_read(texts[:SAMPLE], form)]
     found = [form for form in found if _all_read(texts, form)]
     if not found:
@@ -116,18 +149,33 @@ def days(texts: Any, form: str = ISO) -> Days:
     import pandas as pd
 
     series = pd.Series(texts, dtype=object).str.strip()
-    if form == QUARTER:
-        parts = series.str.extract(r"^(\d{4})[ -]?[Qq]([1-4])$")
-        months = pd.to_numeric(parts[1]) * 3 - 2
-        series = parts[0] + "-" + months.map("{:02.0f}".format) + "-01"
+    if form in QUARTERS:
+        parts = series.str.extract(f"^{QUARTERS[form]}$")
+        months = pd.to_numeric(parts["quarter"]) * 3 - 2
+        series = parts["year"] + "-" + months.map("{:02.0f}".format) + "-01"
         form = ISO
     if "%b" in form:
-        series = series.str.replace(*MONTH_NAME, regex=True)
+        names = series.dropna().unique()
+        series = series.map({name: english(name) for name in names})
     times = pd.to_datetime(series, format=form, errors="coerce", utc=True).dt.tz_localize(None)
     moments = times.to_numpy("datetime64[us]")
     numbers: Days = moments.astype(np.int64) / MICROSECONDS
     numbers[np.isnat(moments)] = np.nan
     return numbers
+
+
+def english(text: str) -> str:
+    """Return a date with the names of months and weekdays in three English letters.
+
+    >>> english("3. März 2021"), english("Tuesday, July 1st, 2021")
+    ('3. Mar 2021', 'Tue, Jul 1, 2021')
+    """
+    text = ORDINAL.sub(r"\1", text)
+    for month, names in MONTH_NAMES.items():
+        text, found = names.subn(month, text)
+        if found:
+            break
+    return SHORT_NAME.sub(r"\1", text)
 
 
 def without_absent(texts: Sequence[str]) -> list[str]:
@@ -137,30 +185,42 @@ def without_absent(texts: Sequence[str]) -> list[str]:
 
 def _candidates(text: str) -> Iterator[str]:
     """Yield the formats that may fit a text, by its letters and separators."""
-    dates: tuple[str, ...] = ()
+    if first := re.match(r"\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])? ", text):
+        for time, date in product(TIME_FIRST, _date_forms(text[first.end() :])):
+            if _marks(time + date) == _marks(english(text) if "%b" in date else text):
+                yield time + date
+        return
+    for digits, form in COMPACT.items():
+        if re.fullmatch(rf"(19|20){digits}", text):
+            yield form
+    for date, time in product(_date_forms(text), TIMES):
+        if "%z" in time or _marks(date + time) == _marks(english(text) if "%b" in date else text):
+            yield date + time
+    if re.search("[A-Za-z]{3}", text):
+        yield from WITH_TIME
+
+
+def _date_forms(text: str) -> tuple[str, ...]:
+    """Return the formats of dates that may fit the beginning of a text."""
     if numeric := re.match(r"(\d{1,4})([./-])\d{1,2}(\2\d{1,4})?(?![\d./-])", text):
         mark = numeric[2]
         if len(numeric[1]) == 4 and numeric[3]:
-            dates = (f"%Y{mark}%m{mark}%d",)
-        elif len(numeric[1]) == 4 and mark != ".":  # 1234.05 is a number
-            dates = (f"%Y{mark}%m",)
-        elif numeric[3]:
+            return (f"%Y{mark}%m{mark}%d",)
+        if len(numeric[1]) == 4 and mark != ".":  # 1234.05 is a number
+            return (f"%Y{mark}%m",)
+        if numeric[3]:
             year = "%Y" if len(numeric[3]) == 5 else "%y"
-            dates = tuple(
-                form.format(mark) for form in (*DAY_FIRST, *MONTH_FIRST) if form.endswith(year)
-            )
+            forms = (form.format(mark) for form in (*DAY_FIRST, *MONTH_FIRST))
+            return tuple(form for form in forms if form.endswith(year))
     elif re.match(r"\d{1,2}[/-](19|20)\d\d$", text):
-        dates = (f"%m{re.findall('[/-]', text)[0]}%Y",)
+        return (f"%m{re.findall('[/-]', text)[0]}%Y",)
     elif re.match(r"(19|20)\d{6}(?!\d)", text):
-        dates = ("%Y%m%d",)
+        return ("%Y%m%d",)
     elif re.fullmatch(r"(19|20)\d\d(0[1-9]|1[0-2])", text):
-        dates = ("%Y%m",)
-    elif re.search("[A-Za-z]{3}", text):
-        dates = NAMED
-    short = re.sub(*MONTH_NAME, text)
-    for date, time in product(dates, TIMES):
-        if "%z" in time or _marks(date + time) == _marks(short if "%b" in date else text):
-            yield date + time
+        return ("%Y%m",)
+    elif re.search(r"[^\W\d_]{3}", text):
+        return NAMED
+    return ()
 
 
 def _marks(text: str) -> str:

@@ -31,11 +31,21 @@ def encoding_of(start: bytes, encoding: str | None = None) -> str:
         return next((name for mark, name in MARKS if start.startswith(mark)), UTF8)
     try:
         name = codecs.lookup(encoding).name
+        "".encode(name)  # not all codecs are for texts
     except LookupError:
         raise AgentlabError(
             f"encoding={encoding!r} is unknown; use a name such as utf-8, cp1252 or utf-16"
         ) from None
     return UTF8 if name == "utf-8" else name
+
+
+def refuse_nul(path: Path | str, text: str) -> None:
+    """Raise ``AgentlabError`` for a text with NUL characters, such as UTF-16 read as UTF-8."""
+    if "\0" in text:
+        raise AgentlabError(
+            f"{path} contains NUL characters: it is not a text, or not in this encoding; if it is "
+            "UTF-16, pass --encoding utf-16-le or utf-16-be"
+        )
 
 
 def undecodable(path: Path | str, error: UnicodeError) -> AgentlabError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from agentlab.data.image_files import (
     files_below,
     find_images,
 )
-from agentlab.data.image_parts import find_parts, images_by_class
+from agentlab.data.image_parts import find_parts, images_by_class, unused_folders
 from agentlab.data.image_splits import (
     count_resized,
     cropped_size,
@@ -86,7 +87,15 @@ class ImageFolder:
         shape = (self.preprocessor.height, self.preprocessor.width)
         self._reduced_from = first if size is None and shape != first else None
         self._resized = count_resized(headers, self.preprocessor)
-        self._skipped = sum(path.suffix.lower() not in SUFFIXES for path in files_below(self.path))
+        self._unused = [
+            name for name in unused_folders(self.path, folders) if name not in self._unlabeled
+        ]
+        self._inside = folders[0] if folders[0] != self.path and len(self._parts) == 1 else None
+        self._skipped = Counter(
+            path.suffix.lower() or path.name
+            for path in files_below(self.path)
+            if path.suffix.lower() not in SUFFIXES
+        )
         self._sizes = [len(part) for part in examples]
         labels = [np.array([label for _, label in part], np.int32) for part in examples]
         train, self.validation, self.test = in_batches(
@@ -106,6 +115,10 @@ class ImageFolder:
         ]
         if len(self._parts) > 1:
             lines.append(f"splits: the folders {', '.join(self._parts)}")
+        if self._inside is not None:
+            lines.append(f"classes are the folders in {self._inside}")
+        if self._unused:
+            lines.append(f"left out: the folders {', '.join(self._unused[:10])}")
         for name in self._unlabeled:
             lines.append(f"left out: the folder {name}, which has no subfolder per class")
         if self._reduced_from is not None:
@@ -124,7 +137,10 @@ class ImageFolder:
         if self._resized:
             lines.append(f"resized: {self._resized:,} images of another size")
         if self._skipped:
-            lines.append(f"skipped: {self._skipped:,} files without an image suffix")
+            kinds = ", ".join(f"{n:,} {suffix}" for suffix, n in self._skipped.most_common(5))
+            lines.append(
+                f"skipped: {self._skipped.total():,} files of formats that are not read: {kinds}"
+            )
         return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from agentlab.data.image_files import SUFFIXES, files_below, find_images, is_hidden
@@ -11,7 +12,7 @@ from agentlab.errors import AgentlabError
 WORDS = (
     ("train", "training"),
     ("val", "valid", "validation", "dev"),
-    ("test", "testing", "eval", "evaluation"),
+    ("test", "testing", "eval", "evaluation", "holdout", "heldout"),
 )
 NOTES = (".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml")  # beside images
 DEPTH = 4  # nested folders with a single folder inside that are searched
@@ -27,6 +28,9 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
     Args:
         path: the folder of the image set.
         classes: whether there is one folder per class.
+
+    Raises:
+        AgentlabError: for a training split beside other folders, of which none is another split.
     """
     folder = path
     for _ in range(DEPTH):
@@ -35,11 +39,33 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
         if parts[0] is not None and not classes:
             return parts
         if parts[0] is not None and _folders(parts[0]):
+            others = [entry.name for entry in inner if entry not in parts and _folders(entry)]
+            if others and parts[1:] == [None, None]:
+                raise AgentlabError(
+                    f"{folder} has the folder {parts[0].name!r}, as for training images, beside "
+                    f"{', '.join(map(repr, others[:5]))}; rename that of the test images to "
+                    "'test', or move the others away"
+                )
             return [None if part is None else _classes_in(part, path) for part in parts]
         if len(inner) != 1 or not _folders(inner[0]):
             break
         folder = inner[0]
-    return [path, None, None]
+    return [folder, None, None]
+
+
+def unused_folders(path: Path, used: Sequence[Path | None]) -> list[str]:
+    """Return the names of folders that hold images, or nothing, but are neither split nor class.
+
+    Args:
+        path: the folder of the image set.
+        used: the folders of the splits, see ``find_parts``.
+    """
+    parts = [folder for folder in used if folder is not None]
+    within = [folder.relative_to(path).parts[:1] for folder in parts if folder != path]
+    if within:
+        names = {name for part in within for name in part}
+        return [entry.name for entry in _folders(path) if entry.name not in names]
+    return [entry.name for entry in _folders(path) if not find_images(entry)]
 
 
 def images_by_class(folder: Path) -> dict[str, list[Path]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from agentlab.data.batches import Array
 from agentlab.data.image_files import MAX_PIXELS, SUFFIXES, Bytes, decode_images, find_images
 from agentlab.data.preprocessors import Preprocessor
-from agentlab.data.raw_inputs import as_numbers
+from agentlab.data.raw_inputs import as_numbers, is_bytes
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 
@@ -77,7 +77,8 @@ class Images(Preprocessor):
         """Learn the shape and dtype of the training images.
 
         Args:
-            x: uint8 or float ``[n, height, width]`` or ``[n, height, width, channels]``.
+            x: uint8, whole numbers from 0 to 255 or floats, ``[n, height, width]`` or
+                ``[n, height, width, channels]``.
 
         Raises:
             InvalidArgument: for another shape or dtype.
@@ -88,10 +89,13 @@ class Images(Preprocessor):
                 f"x has the shape {list(x.shape)}; images must be [n, height, width] or "
                 "[n, height, width, channels]"
             )
-        if x.dtype != np.uint8 and x.dtype.kind != "f":
-            raise InvalidArgument(f"x has the dtype {x.dtype}; images must be uint8 or floats")
+        if x.dtype != np.uint8 and x.dtype.kind != "f" and not is_bytes(x):
+            raise InvalidArgument(
+                f"x has the dtype {x.dtype}; images must be uint8, floats, or whole numbers from 0 "
+                "to 255"
+            )
         channels = 1 if x.ndim == 3 else x.shape[3]
-        return cls(x.shape[1], x.shape[2], channels, "uint8" if x.dtype == np.uint8 else "float32")
+        return cls(x.shape[1], x.shape[2], channels, "float32" if x.dtype.kind == "f" else "uint8")
 
     def transform(self, x: Any) -> Array:
         """Return images of the fitted dtype, ``[n, height, width, channels]``.

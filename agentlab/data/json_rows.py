@@ -19,6 +19,11 @@ def is_json(source: Any) -> bool:
     return isinstance(source, str | Path) and str(source).lower().endswith(SUFFIXES)
 
 
+def is_json_lines(path: str) -> bool:
+    """Return whether a file has one JSON object per line, by its name."""
+    return path.lower().endswith(SUFFIXES[:2])
+
+
 def read_json_rows(path: str) -> Any:
     """Return the rows of a file as a DataFrame.
 

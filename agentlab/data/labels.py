@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+# Pairs of words, false first; a column with only the words of one pair is boolean.
+BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
+FALSE = frozenset(["0", "0.0", *(false for false, _ in BOOLEANS)])
+TRUE = frozenset(["1", "1.0", *(true for _, true in BOOLEANS)])
+INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")  # such as zero-width spaces
 WHOLE = re.compile(r"([+-]?\d+)\.0*")
 RARE = 0.05  # a spelling of a short word is a typo up to this fraction of the usual one
 
@@ -46,18 +51,29 @@ def label_key(text: str, folded: bool) -> str:
     >>> label_key(" Cat ", folded=True), label_key("3.0", folded=False)
     ('cat', '3')
     """
-    text = text.strip()
-    text = text if text.isascii() else unicodedata.normalize("NFC", text)  # é as one character
+    text = clean_label(text)
     if match := WHOLE.fullmatch(text):
         return match[1]
     return text.lower() if folded else text
+
+
+def clean_label(text: str) -> str:
+    """Return a label without characters that nobody sees, and with single spaces inside.
+
+    >>> clean_label(" New  York\u200b ")
+    'New York'
+    """
+    text = " ".join(text.split())
+    if text.isascii():
+        return text
+    return " ".join(unicodedata.normalize("NFC", INVISIBLE.sub("", text)).split())
 
 
 def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
     """Return the distinct labels among texts, merging those that differ only by typos.
 
     Case is ignored if all labels that differ only in case are taken for typos: words of three or
-    more letters, or shorter ones of which one spelling is rare.
+    more letters, shorter ones of which one spelling is rare, or a pair such as ``yes`` and ``no``.
 
     Args:
         counts: how often each text occurs.
@@ -70,7 +86,7 @@ def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
     """
     stripped: Counter[str] = Counter()
     for text, count in counts.items():
-        stripped[text.strip()] += count
+        stripped[clean_label(text)] += count
     folded = not exact and _only_slips(stripped)
     groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for text, count in counts.items():
@@ -79,7 +95,7 @@ def find_spellings(counts: Mapping[str, int], exact: bool = False) -> Spellings:
     for spelled in groups.values():
         texts: Counter[str] = Counter()
         for text, count in spelled.items():
-            texts[text.strip()] += count
+            texts[clean_label(text)] += count
         label = texts.most_common(1)[0][0]
         labels[label] = sum(spelled.values())
         others = {text: count for text, count in spelled.items() if text != label}
@@ -112,6 +128,8 @@ def _only_slips(counts: Mapping[str, int]) -> bool:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for text in counts:
         groups[text.lower()].append(text)
+    if any(groups.keys() == set(pair) for pair in BOOLEANS):
+        return True
     several = [texts for texts in groups.values() if len(texts) > 1]
     return all(
         len(re.findall(r"[^\W\d_]", texts[0])) >= 3

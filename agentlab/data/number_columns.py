@@ -20,6 +20,7 @@ COUNTER = re.compile(
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"
 )
 DATES = (19_000_101, 21_001_231)  # range of dates that are written without separators
+CLOCKS = (1, 10**4, 10**6)  # what such a date is multiplied by before hour and minute, and second
 TIME = re.compile(r"(?i).*(year|time|date|day|month|week|jahr|datum|zeit).*")
 
 
@@ -69,11 +70,9 @@ class NumberColumns:
         self._low = np.fmin(self._low, np.where(known, values, np.inf).min(axis=0))
         self._high = np.fmax(self._high, np.where(known, values, -np.inf).max(axis=0))
         self._look_for_counters(values, filled, rows)
-        self._dated &= self._whole & (self._low >= DATES[0]) & (self._high <= DATES[1])
+        self._dated &= self._whole & self._in_range()
         for i in np.flatnonzero(self._dated).tolist():
-            month, day = values[known[:, i], i] // 100 % 100, values[known[:, i], i] % 100
-            dated = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-            self._dated[i] = bool(dated.all())
+            self._dated[i] = bool(_are_dates(values[known[:, i], i]).all())
         if targets is None or not np.array_equal(targets, targets):
             self._is_target[:] = False
         else:
@@ -82,6 +81,13 @@ class NumberColumns:
             if len(examples) < EXAMPLES:
                 texts = (f"{value:.6g}" for value in values[known[:, i], i][:50])
                 self.examples[i] = tuple(dict.fromkeys([*examples, *texts]))[:EXAMPLES]
+
+    def _in_range(self) -> Flags:
+        """Return which columns are in the range of dates, alone or with hours and minutes."""
+        fits = np.zeros(len(self.names), bool)
+        for factor in CLOCKS:
+            fits |= (self._low >= DATES[0] * factor) & (self._high < (DATES[1] + 1) * factor)
+        return fits
 
     def keep(self, names: Sequence[str]) -> None:
         """Leave out all columns but those of ``names``, because the others contain texts."""
@@ -157,3 +163,17 @@ class NumberColumns:
                 mean, std = float(self.mean[i]), float(deviation[i])
                 found[name] = Column(name, "number", missing, examples, mean=mean, deviation=std)
         return found
+
+
+def _are_dates(numbers: Numbers) -> Flags:
+    """Return which numbers are dates without separators, such as 20241231 or 202412312359."""
+    fits = np.zeros(len(numbers), bool)
+    for factor in CLOCKS:
+        date, clock = numbers // factor, numbers % factor
+        month, day = date // 100 % 100, date % 100
+        found = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (date >= DATES[0])
+        second = clock % 100 if factor == CLOCKS[2] else np.zeros(len(numbers))
+        minute = clock // (factor // 10**4 or 1) % 100
+        hour = clock // (factor // 100 or 1)
+        fits |= found & (date <= DATES[1]) & (second < 60) & (minute < 60) & (hour < 24)
+    return fits

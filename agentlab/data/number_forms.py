@@ -24,7 +24,16 @@ ABSENT = frozenset(
 )
 SPACES = " \xa0\u2007\u2009\u202f"
 MINUS = "\u2212\u2012\u2013\ufe63\uff0d"
-TRANSLATION = str.maketrans({**dict.fromkeys(SPACES, " "), **dict.fromkeys(MINUS, "-"), "’": "'"})
+DIGITS = "０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹"  # fullwidth, Arabic and Persian digits
+MARKS = {"’": "'", "．": ".", "，": ",", "٫": ".", "٬": ","}
+TRANSLATION = str.maketrans(
+    {
+        **dict.fromkeys(SPACES, " "),
+        **dict.fromkeys(MINUS, "-"),
+        **{digit: str(i % 10) for i, digit in enumerate(DIGITS)},
+        **MARKS,
+    }
+)
 BODY = r"[0-9](?:[0-9.,' ]*[0-9])?[.,]?|[.,][0-9]+"
 UNIT = (
     r"[^\W\d_]{1,8}[.23]?(?:/[^\W\d_]{1,8}[23²³]?)?[²³]?"  # kg, km/h, m²
@@ -83,9 +92,9 @@ class NumberForm:
             if self.unit or unit not in FACTORS:
                 return np.inf
             factor = FACTORS[unit]
-        digits = _digits(body, self.decimal, self.thousands)
+        digits = _digits(body, self.decimal, self.thousands, power)
         if digits is None:  # written as in another file, if that is unambiguous
-            found = [_digits(body, *marks) for marks in (*POINT, *COMMA)]
+            found = [_digits(body, *marks, power) for marks in (*POINT, *COMMA)]
             values = {digits for digits in found if digits is not None}
             if len(values) != 1:
                 return np.inf
@@ -139,12 +148,16 @@ def find_numbers(texts: Sequence[str], decimal: str | None = None, hint: str = "
     kinds: tuple[tuple[str, str], ...] = POINT + COMMA if hint == "." else COMMA + POINT
     if decimal is not None:
         kinds = POINT if decimal == "." else COMMA
-    bodies = {parts[1] for parts in split.values()}
-    marks = max(kinds, key=lambda marks: sum(_digits(body, *marks) is not None for body in bodies))
+    bodies = {parts[1:3] for parts in split.values()}
+
+    def fitness(marks: tuple[str, str]) -> int:
+        return sum(_digits(body, *marks, power) is not None for body, power in bodies)
+
+    marks = max(kinds, key=fitness)
     form = NumberForm(*marks, unit)
     values = {}
     for text, (sign, body, power, its) in split.items():
-        digits = _digits(body, *marks)
+        digits = _digits(body, *marks, power)
         if digits is not None:
             factor = 1.0 if its == unit or its == "" else FACTORS[its]
             values[text] = sign * float(digits + power) * factor
@@ -163,7 +176,7 @@ def decimal_evidence(texts: Iterable[str]) -> str | None:
         ):
             mark, after = ("," if match[1] else "."), match[1] or match[2]
             other = "." if mark == "," else ","
-            if len(after) != 3 or other in parts[1] or parts[1].startswith(("0", mark)):
+            if len(after) != 3 or other in parts[1] or parts[2] or parts[1][0] in f"0{mark}":
                 marks.add(mark)
     return marks.pop() if len(marks) == 1 else None
 
@@ -205,13 +218,16 @@ def _unit(counts: Counter[str]) -> str:
     return max(named, key=lambda unit: named[unit]) if counts[""] <= sum(named.values()) else ""
 
 
-def _digits(body: str, decimal: str, thousands: str) -> str | None:
-    """Return the digits of a number with a decimal point; ``None`` if the marks do not fit."""
+def _digits(body: str, decimal: str, thousands: str, power: str = "") -> str | None:
+    """Return the digits of a number with a decimal point; ``None`` if the marks do not fit.
+
+    Numbers with a ``power``, such as ``e-3``, have no thousands separators.
+    """
     whole, mark, rest = body.partition(decimal)
     if mark and not rest.isdigit() and rest:
         return None
     if not whole.isdigit() and (whole or not rest):
-        if not thousands or not GROUPED[thousands].fullmatch(whole):
+        if not thousands or "e" in power.lower() or not GROUPED[thousands].fullmatch(whole):
             return None
         whole = whole.replace(thousands, "")
     return f"{whole or '0'}.{rest or '0'}"

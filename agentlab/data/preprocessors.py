@@ -18,7 +18,7 @@ import numpy as np
 
 from agentlab.data.batches import Array
 from agentlab.data.preprocessor_kinds import PREPROCESSORS
-from agentlab.data.raw_inputs import as_numbers, as_texts, has_columns, has_texts
+from agentlab.data.raw_inputs import as_numbers, as_texts, has_columns, has_texts, is_bytes
 from agentlab.errors import InvalidArgument
 from agentlab.lazy import keras
 
@@ -176,8 +176,9 @@ def choose_kind(x: Any, takes: str | None = None) -> str:
     """Return the kind of preprocessor for raw training data.
 
     Named columns give ``columns``, texts ``words``, uint8 arrays ``[n, height, width]`` and
-    ``[n, height, width, channels]`` ``images``; whole numbers give ``token_ids`` if the network
-    takes ids, and everything else gives ``numbers``.
+    ``[n, height, width, channels]`` ``images``, and so do whole numbers from 0 to 255 in any dtype
+    if they have channels or the network takes images; whole numbers give ``token_ids`` if the
+    network takes ids, and everything else gives ``numbers``.
 
     Args:
         x: the raw inputs of the training split.
@@ -191,7 +192,9 @@ def choose_kind(x: Any, takes: str | None = None) -> str:
     if has_texts(x):
         return "words"
     array = as_numbers(x)
-    if array.dtype == np.uint8 and array.ndim in (3, 4) and takes != "sequences":
-        return "images"
+    if array.ndim in (3, 4) and takes != "sequences":
+        pixels = array.ndim == 4 or takes == "images"
+        if array.dtype == np.uint8 or (pixels and is_bytes(array)):
+            return "images"
     rows_of_ids = takes == "ids" or (takes == "sequences" and array.ndim == 2)
     return "token_ids" if rows_of_ids and array.dtype.kind in "iu" else "numbers"

@@ -73,6 +73,16 @@ def as_numbers(x: Any) -> Array:
     return array
 
 
+def is_bytes(array: Array) -> bool:
+    """Return whether an array of integers, of any size, could be uint8: it is from 0 to 255.
+
+    Arrays of zeros and ones could also be anything else, and are not.
+    """
+    if array.dtype.kind not in "iu" or not array.size:
+        return False
+    return bool(array.min() >= 0 and 1 < array.max() <= 255)
+
+
 def as_texts(x: Any) -> list[str]:
     """Return ``x`` as a flat list of texts.
 

@@ -154,8 +154,9 @@ def read_series(
     cells = read_cells(files)
     if not len(cells):
         raise AgentlabError(f"{path} has no column of numbers")
-    dropped = _dropped(kinds or {})
     files.need(list(kinds or {}))
+    dropped = _dropped(kinds or {})
+    cells = cells.drop(columns=list(dropped))
     taken = {*(columns or ()), *filter(None, (group,)), *dropped}
     names = [name for name in files.names if name not in taken]
     found = None
@@ -189,10 +190,9 @@ def read_series(
     if found is None:
         if group is not None:
             raise AgentlabError(f"group={group!r} needs a column of times; name it with --time")
-        notes.append(
-            "no column of times was found: rows are taken in the order of the file, one step "
-            "apart; name one with --time"
-        )
+        why = "" if in_order else "no column of times was found: "
+        name_one = "" if in_order else "; name one with --time"
+        notes.append(f"{why}rows are taken in the order of the file, one step apart{name_one}")
         values = _fill(files, values, list(forms), gaps, notes)
         form = SeriesForm(tuple(forms), missing=tuple(missing), forms=tuple(forms.values()))
         return Series(values, list(forms), form, 0.0, tuple(notes))

@@ -14,7 +14,7 @@ from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import ISO, find_dates, without_absent
 from agentlab.data.number_columns import COUNTER
 from agentlab.data.number_forms import NumberForm, find_numbers
-from agentlab.data.time_index import NUMBER, find_step, is_clock, read_times
+from agentlab.data.time_index import NUMBER, find_step, is_clock, read_times, without_offsets
 from agentlab.errors import AgentlabError
 
 Values = npt.NDArray[np.float64]
@@ -91,7 +91,7 @@ def find_time(
     day_first = files.decimal == ","
     counted = None
     for name in names if given is None else [given]:
-        texts = [str(text) for text in cells[name].dropna()]
+        texts, zone = without_offsets([str(text) for text in cells[name].dropna()])
         order = (orders or {}).get(name)
         found = read_times(texts, day_first, order, known) if texts else None
         if found is None:
@@ -116,6 +116,7 @@ def find_time(
             words = "dates" if form.format == ISO else f"dates, {form.words}"
         if form.doubtful:
             words += f"; day and month could be swapped: --kind {name}=dayfirst or monthfirst"
+        words += f", {zone}" if zone else ""
         return Times(name, form.format, values, words)
     if counted is not None:
         return find_time(files, cells, counted, names)

@@ -16,6 +16,8 @@ from agentlab.errors import AgentlabError
 Gaps = Literal["interpolate", "refuse"]
 Values = npt.NDArray[np.float64]
 MOST = 0.8  # minimum fraction of the times at which each series has a value
+MAX_BETWEEN = 0.1  # fraction of the rows that may lie between the steps
+STRAY = 0.05  # fraction of the duplicates that a column which names the series may leave
 MAX_FILLED = 10  # rows on the grid for each row of the file
 
 
@@ -55,8 +57,10 @@ def pivot(
     if (np.diff(times.values) < 0).any():
         notes.append(f"rows sorted by {times.name}, the times ({times.words})")
     doubled = pd.DataFrame({"time": times.values, "key": keys.to_numpy()}).duplicated()
+    if doubled.any() and group is None:
+        _refuse_several(files, cells, times, doubled.to_numpy())
     if doubled.any() and frequency is None:
-        _tell_doubles(files, cells, times, values, doubled.to_numpy(), group, gaps, notes)
+        _tell_doubles(files, cells, times, doubled.to_numpy(), gaps, notes)
     found = sorted(set(keys))
     frame = pd.DataFrame(values[order], columns=range(len(columns)))
     frame["time"], frame["key"] = times.values[order], keys.to_numpy()[order]
@@ -101,13 +105,16 @@ def on_grid(
             f"frequency={frequency!r} must be a number, since the times in column {times.name!r} "
             f"are {times.words}"
         )
+    if len(rows) < 2:
+        raise AgentlabError(f"{path} has one time only; a series needs several")
     step = frequency or find_step(rows, times.format)
+    irregular = AgentlabError(
+        f"{path}: the times in column {times.name!r} are irregular; pass --frequency, such as "
+        f"{'1' if times.format == 'number' else 'D or 1h'}, to average them over equal steps, or "
+        "--time rows to treat the rows as equally spaced"
+    )
     if step is None:
-        raise AgentlabError(
-            f"{path}: the times in column {times.name!r} are irregular; pass --frequency, such as "
-            f"{'1' if times.format == 'number' else 'D or 1h'}, to average them over equal steps, "
-            "or --time rows to treat the rows as equally spaced"
-        )
+        raise irregular
     index = TimeIndex(times.name, times.format, step)
     if frequency is not None:
         rows, values = _averaged(rows, values, index)
@@ -120,6 +127,8 @@ def on_grid(
     near = 1e-3 * float(np.diff(places).min()) if len(places) > 1 else 0.0
     at = np.minimum(np.searchsorted(places, rows - near), len(places) - 1)
     fits = np.abs(places[at] - rows) <= near
+    if fits.mean() < 1 - MAX_BETWEEN:
+        raise irregular
     if not fits.all():
         notes.append(f"left out: {(~fits).sum():,} rows between the steps")
     filled = np.full((len(places), values.shape[1]), np.nan)
@@ -165,35 +174,61 @@ def _averaged(rows: Values, values: Values, index: TimeIndex) -> tuple[Values, V
     return np.asarray(days, np.float64), means.to_numpy(np.float64)
 
 
+def _refuse_several(
+    files: CSVFiles, cells: Any, times: Times, doubled: npt.NDArray[np.bool_]
+) -> None:
+    """Raise an error if times occur more than once because there are several series."""
+    others = [
+        name
+        for name in cells.columns
+        if name != times.name and 1 < cells[name].nunique() <= len(cells) / 2
+    ]
+    texts = [
+        name
+        for name in others
+        if not cells[name].dropna().astype(str).str.fullmatch(r"[-+\d.,eE ]+").all()
+    ]
+    candidates = [[name] for name in others] + ([texts] if len(texts) > 1 else [])
+    for names in candidates:
+        both = cells[[times.name, *names]]
+        left = int(both.duplicated().sum())
+        numeric = names[0] not in texts
+        if left <= (0 if numeric else STRAY * doubled.sum()) and (
+            not numeric or _at_all_times(both)
+        ):
+            advice = f"pass --group {names[0]} to make each a column"
+            if len(names) > 1:
+                advice = (
+                    f"they are named by {', '.join(names)}: join these columns into one and name "
+                    "it with --group"
+                )
+            raise AgentlabError(
+                f"{_first(files, cells, times, doubled)} occurs more than once, because there are "
+                f"several series; {advice}"
+            )
+
+
 def _tell_doubles(
     files: CSVFiles,
     cells: Any,
     times: Times,
-    values: Values,
     doubled: npt.NDArray[np.bool_],
-    group: str | None,
     gaps: Gaps,
     notes: list[str],
 ) -> None:
-    row = int(doubled.argmax())
-    place = f"{files.place(0, row)}, column {times.name!r}: {cells[times.name].iloc[row]}"
-    if group is None:
-        for name in cells.columns:
-            if name != times.name and 1 < cells[name].nunique() <= len(cells) / 2:
-                both = cells[[times.name, name]]
-                texts = cells[name].dropna().astype(str)
-                numeric = texts.str.fullmatch(r"[-+\d.,eE ]+").all()
-                if not both.duplicated().any() and (not numeric or _at_all_times(both)):
-                    raise AgentlabError(
-                        f"{place} occurs more than once, because there are several series; "
-                        f"pass --group {name} to make each a column"
-                    )
     if gaps == "refuse":
         raise AgentlabError(
-            f"{place} occurs more than once; correct it, or pass --gaps interpolate to average "
-            "such rows, or --group with the column that names the series"
+            f"{_first(files, cells, times, doubled)} occurs more than once; correct it, or pass "
+            "--gaps interpolate to average such rows, or --group with the column that names the "
+            "series"
         )
     notes.append(f"averaged: {doubled.sum():,} rows whose time occurs more than once")
+
+
+def _first(files: CSVFiles, cells: Any, times: Times, doubled: npt.NDArray[np.bool_]) -> str:
+    """Return the place and the text of the first time that occurs more than once."""
+    row = int(doubled.argmax())
+    return f"{files.place(0, row)}, column {times.name!r}: {cells[times.name].iloc[row]}"
 
 
 def _at_all_times(both: Any) -> bool:

@@ -76,7 +76,8 @@ class Table:
     ) -> None:
         check_type("task", task, Task | None)
         check_fractions(seed, validation, test)
-        self.files = CSVFiles(files, separator, decimal, missing, encoding)
+        keep = memory_budget // 2  # rows as read take twice the bytes of encoded ones
+        self.files = CSVFiles(files, separator, decimal, missing, encoding, keep)
         self.files.need([target, *(kinds or {})])
         for name, kind in (kinds or {}).items():
             check_type(f"the kind of column {name!r}", kind, ColumnKind)
@@ -107,11 +108,16 @@ class Table:
             arrays.get(part) or (_Streamed(self, part, size) if size else None)
             for part, size in enumerate(sizes)
         ]
+        if all(isinstance(batches, Arrays) for batches in self._batches if batches):
+            self.files.forget()
         train, self.validation, self.test = self._batches
         assert train is not None
         first = next(iter(train.epoch(compared_rows(len(self.columns.inputs)))))
         inputs, goals = np.asarray(first.inputs), np.asarray(first.targets)
-        self.notes += leak_notes(self.columns.columns, inputs, goals, len(self.columns.classes))
+        blocks = self.task == "classification" and goal.blocks
+        self.notes += leak_notes(
+            self.columns.columns, inputs, goals, len(self.columns.classes), blocks
+        )
         self.train: Batches = train
 
     def describe(self) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from agentlab.data.codes import find_width
 from agentlab.data.column import Target, Task, numbers_of
 from agentlab.data.csv_files import Chunk, CSVFiles
+from agentlab.data.dates import find_dates
 from agentlab.data.labels import find_spellings, label_key
 from agentlab.data.number_forms import Found, NumberForm, find_numbers, is_absent
 from agentlab.errors import AgentlabError
@@ -187,6 +188,12 @@ class TargetColumn:
                 f"{where} contains {len(labels):,} different texts in {sum(labels.values()):,} "
                 f"rows, such as {next(iter(labels))!r}, too many for classes; choose another "
                 "target, or pass --task classification if each is a class"
+            )
+        dates = self.task is None and len(labels) > LEVELS and find_dates(list(labels))
+        if dates:
+            raise AgentlabError(
+                f"{where} contains dates, such as {next(iter(labels))!r}; choose a number or "
+                "classes to predict, or pass --task classification if each date is a class"
             )
         classes = sorted(labels, key=lambda text: (found.numbers.get(text, np.inf), text))
         return replace(target, classes=tuple(classes), folded=spellings.folded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from dataclasses import replace
 from typing import Literal
@@ -11,7 +12,6 @@ import numpy as np
 
 from agentlab.data.codes import code_note, find_width
 from agentlab.data.column import (
-    BOOLEANS,
     Column,
     NumberArray,
     TextArray,
@@ -20,14 +20,15 @@ from agentlab.data.column import (
 from agentlab.data.column_arrays import day_cells
 from agentlab.data.csv_files import CSVFiles
 from agentlab.data.dates import DateForm, find_dates, without_absent
-from agentlab.data.labels import find_spellings, label_key
+from agentlab.data.labels import BOOLEANS, clean_label, find_spellings, label_key
 from agentlab.data.number_forms import Found, NumberForm, find_numbers, is_absent
 from agentlab.data.target_column import CLASSES, EXAMPLES, LEVELS, Moments, mistakes
 from agentlab.errors import AgentlabError
 
 ColumnKind = Literal["number", "category", "date", "dayfirst", "monthfirst", "drop"]
 CATEGORIES = 100  # columns with more distinct texts are dropped
-COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d *")  # not counted as a number
+# Not counted as numbers: dates, or dates and times, without separators.
+COMPACT_DATE = re.compile(r" *(19|20)\d\d(0[1-9]|1[0-2])[0-3]\d([0-2]\d[0-5]\d([0-5]\d)?)? *")
 LEADING_ZERO = re.compile(r" *0\d+ *")
 SAMPLED = 100  # texts per chunk that are inspected beyond those that are counted
 RARE_WORDS = 0.02  # fraction of the cells of a boolean column that may be other words
@@ -100,9 +101,10 @@ class TextColumn:
         numbers = find_numbers(texts, decimal, hint)
         # Strings of digits in a DataFrame are strings on purpose, unlike those in a file.
         digits = self.files is None and numbers.form == NumberForm() and not numbers.absent
-        if self.kind == "number" or not (
+        inferred = self.kind is None and not (
             digits or numbers.others or self.identifier or not numbers.numbers
-        ):
+        )
+        if self.kind == "number" or inferred:
             self.meaning = numbers.form
             return
         if self.kind in (None, "date", "dayfirst", "monthfirst") and not self.identifier:
@@ -130,11 +132,15 @@ class TextColumn:
             values, absent = day_cells(chunk.texts([self.name])[:, 0], form.format)
             bad = np.isnan(values) & ~absent
             if bad.any():
+                row = int(bad.argmax())
+                word, name = (
+                    shlex.quote(str(t)) for t in (chunk.frame[self.name].iloc[row], self.name)
+                )
                 raise chunk.refuse(
-                    int(bad.argmax()),
+                    row,
                     self.name,
-                    f"but others are dates ({form.words}); correct "
-                    f"it, or pass --missing with this word or --kind {self.name}=category",
+                    f"but others are dates ({form.words}); correct it, or pass --missing {word} or "
+                    f"--kind {name}=category",
                 )
 
     def _refuse_mistakes(self, found: Found) -> None:
@@ -239,7 +245,7 @@ class TextColumn:
             return None
         words: Counter[str] = Counter()
         for text, count in self.counts.items():
-            words[text.strip().lower()] += count
+            words[clean_label(text).lower()] += count
         for pair in BOOLEANS:
             others = {word: count for word, count in words.items() if word not in pair}
             strange = sum(count for word, count in others.items() if not is_absent(word))

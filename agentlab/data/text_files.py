@@ -6,13 +6,14 @@ import os
 import re
 from pathlib import Path
 
-from agentlab.data.encodings import encoding_of, undecodable
+from agentlab.data.encodings import encoding_of, refuse_nul, undecodable
 from agentlab.errors import AgentlabError
 from agentlab.runs.reading import open_regular
 
 FILE_NAME = re.compile(
-    r"(?i)(?s:(?!.*\n).{1,250})\.(txt|text|md|csv|tsv|jsonl?|log|xml|html?|docx?|pdf|gz|zip)"
-    r"|[\w.~-]*/[\w./-]*\.\w{1,5}"
+    r"(?i)(?s:(?!.*\n).{1,250})\."
+    r"(txt|text|md|csv|tsv|jsonl?|log|xml|html?|docx?|pdf|gz|zip|dat|rtf|odt|tex|ya?ml)"
+    r"|[\w.~-]*/[\w./-]*\.\w{1,5}|(\.{1,2}|~)?/\S+"
 )
 
 
@@ -36,6 +37,7 @@ def read_text(path: Path | str, encoding: str | None = None) -> str:
         raise undecodable(path, error) from error
     except OSError as error:
         raise AgentlabError(f"{path} cannot be read: {error.strerror}") from error
+    refuse_nul(path, text)
     if not text.strip():
         raise AgentlabError(f"{path} is empty; it must contain text")
     text = text.replace("\r\n", "\n")

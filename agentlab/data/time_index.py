@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agentlab.data.dates import ISO, QUARTER, DateForm, days, find_dates
+from agentlab.data.dates import ISO, QUARTER, QUARTERS, DateForm, days, find_dates
 from agentlab.data.number_forms import NumberForm
 
 CLOCKS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
@@ -17,6 +18,8 @@ CLOCK = (3e8, 4e9)  # seconds since 1970: the years 1979 to 2096
 DAY_SECONDS = 86_400
 NUMBER = "number"  # the format of times that are numbers
 REGULAR = 0.8  # fraction of the steps that are multiples of the usual one in a regular series
+OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) ?(Z|UTC|GMT|[+-]\d\d:?\d\d)$")
+UTC = {"Z", "UTC", "GMT", "+00:00", "-00:00", "+0000"}
 Values = npt.NDArray[np.float64]
 
 
@@ -45,8 +48,9 @@ class TimeIndex:
         times = pd.date_range(start, periods=count + 1, freq=self.step)
         times = times[times > start][:count]
         whole = bool((times == times.normalize()).all())
-        if self.format == QUARTER:
-            return [f"{time.year}Q{time.quarter}" for time in times]
+        if self.format in QUARTERS:
+            form = "{0}Q{1}" if self.format == QUARTER else "Q{1} {0}"
+            return [form.format(time.year, time.quarter) for time in times]
         if self.format == ISO:
             form = "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S"
             return [time.strftime(form) for time in times]
@@ -84,6 +88,32 @@ def read_times(
         return days(list(texts), form.format), form
     numbers = NumberForm().parse(texts)
     return (numbers, DateForm(NUMBER)) if np.isfinite(numbers).all() else None
+
+
+def without_offsets(texts: list[str]) -> tuple[list[str], str]:
+    """Return times in local time, without their offsets from UTC, unless they are hours of several.
+
+    With daylight saving time, days are equal steps in local time, but hours are so in UTC.
+
+    Args:
+        texts: times with or without an offset, such as ``2024-12-31T00:00+01:00``.
+
+    Returns:
+        The times, and a remark for the user, empty if none has an offset.
+
+    >>> without_offsets(["2024-03-30T00:00+01:00", "2024-03-31T00:00+01:00"])[0]
+    ['2024-03-30T00:00', '2024-03-31T00:00']
+    """
+    offsets = {match[2] if (match := OFFSET.search(text)) else None for text in texts}
+    if None in offsets or not offsets:
+        return texts, ""
+    local = [OFFSET.sub(r"\1", text) for text in texts]
+    if len(offsets) > 1:
+        found = read_times(local, False)
+        step = None if found is None else find_step(np.unique(found[0]), found[1].format)
+        if step is None or step.endswith(("h", "min", "s")):
+            return texts, "in UTC"
+    return local, "in UTC" if offsets <= UTC else "local times without their offset from UTC"
 
 
 def is_clock(numbers: Values) -> str | None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agentlab.config import Options, flag_of, option
+from agentlab.config import Options, flag_of, from_dict, option
 from agentlab.errors import AgentlabError
-from agentlab.experiments.paths import absolute
+from agentlab.experiments.data_splits import TrainingData
+from agentlab.experiments.paths import absolute, in_home
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
 from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs", "ratings")
 FILES = (*OWN, "titles", "data_dir")
+SMALL_TABLE = 4000  # training rows
+LONG = 40  # rows of the past and the horizon of a forecaster by default
 USED = {  # the options that apply to the user's own data of each kind
     "csv": ("target", "kind", "missing", "decimal", "encoding", "task", "test"),
     "images": ("size", "crop", "skip_unreadable", "test"),
@@ -97,6 +100,18 @@ class Source(Options):
     )
     stand_in: bool = option(False, "use a small data set from an installed package instead")
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Source:
+        """Return the source that settings describe; ``~`` in paths is the home folder."""
+        known = {field.name: given[field.name] for field in fields(cls) if field.name in given}
+        for name in known.keys() & {*FILES}:
+            value = known[name]
+            if isinstance(value, str):
+                known[name] = in_home(value)
+            elif isinstance(value, list | tuple):
+                known[name] = tuple(map(in_home, map(str, value)))
+        return from_dict(cls, known)
+
     def located(self) -> Source:
         """Return the source with absolute paths, so that runs can be resumed from any folder."""
         changed: dict[str, Any] = {}
@@ -164,21 +179,43 @@ class Source(Options):
         return given[0] if given else None
 
 
-def own_defaults(source: Source, given: Mapping[str, Any], trainer: str = "") -> dict[str, Any]:
+def own_defaults(
+    source: Source,
+    given: Mapping[str, Any],
+    trainer: str = "",
+    data: TrainingData | None = None,
+) -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
     Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
-    most are small, get many epochs with early stopping.
+    most are small, get many epochs with early stopping, and small ones also small minibatches, for
+    enough updates. Short series get forecasts that are short
+    enough for several to fit into the validation and the test split.
 
     Args:
         source: the source of the data.
         given: the settings that the user has given.
         trainer: the trainer's name.
+        data: the data, if they are known.
     """
     if is_unsupervised(trainer):
         return unlabeled_defaults(trainer, source.own, given)
     if source.own == "images" and not given.keys() & {"net", "hidden", "activation"}:
         return {"net": "small_lenet"}
-    if source.own == "csv" and not given.keys() & {"epochs", "patience"}:
-        return {"epochs": 100, "patience": 20}
+    if source.own == "csv":
+        small = data is not None and data.train[0].size <= SMALL_TABLE
+        options: dict[str, Any] = {"batch_size": 16, "learning_rate": 3e-3} if small else {}
+        if given.keys() & {"epochs", "patience"}:
+            return options
+        stops = given.get("validation_split", 0.1) > 0
+        return {**options, "epochs": 100, "patience": (30 if small else 20) if stops else None}
+    if source.own == "series" and data is not None:
+        held_out = [len(part) for part in (data.validation, data.test[0]) if part is not None]
+        return _short_forecasts(len(data.train[0]), min(held_out))
     return {}
+
+
+def _short_forecasts(train: int, held_out: int) -> dict[str, int]:
+    """Return the options ``past`` and ``horizon`` for splits of few rows."""
+    suited = {"past": max(2, train // 3), "horizon": max(1, held_out // 2)}
+    return {name: rows for name, rows in suited.items() if rows < LONG}

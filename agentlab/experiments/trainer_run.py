@@ -79,7 +79,7 @@ class TrainerPlan(Plan):
             AgentlabError: for missing or unsuitable files.
         """
         chosen = None if recipe is None else find_recipe(recipe)
-        source = fill(Source, {}, settings)
+        source = Source.of(settings)
         name, data = choose_trainer(chosen, source, settings, trainer)
         check_names(settings, trainer_class(name).Config, Source, Fitting)
         return cls.of_recipe(chosen, source, name, settings, data)
@@ -94,7 +94,7 @@ class TrainerPlan(Plan):
         data: TrainingData | None = None,
     ) -> Self:
         """Create a plan; settings that are not given come from ``recipe`` or the defaults."""
-        defaults = own_defaults(source, given, trainer) if recipe is None else recipe.config
+        defaults = own_defaults(source, given, trainer, data) if recipe is None else recipe.config
         config = fill(trainer_class(trainer).Config, defaults, given)
         return cls(recipe, source.located(), trainer, config, fill(Fitting, {}, given), data)
 

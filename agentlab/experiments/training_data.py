@@ -46,14 +46,16 @@ def trainer_of(source: Source, recipe: Recipe | None, trainer: str | None = None
 def choose_trainer(
     recipe: Recipe | None, source: Source, given: Mapping[str, Any], trainer: str | None = None
 ) -> tuple[str, TrainingData | None]:
-    """Return the name of the trainer, and the data if they had to be loaded to determine it.
+    """Return the name of the trainer, and the data if the trainer or its settings depend on them.
 
     Raises:
         AgentlabError: for missing or unsuitable data, or an option that has no effect on them.
     """
     if recipe is not None or source.own is not None:
         source.check_used(is_unsupervised(trainer_of(source, recipe, trainer) or ""))
-    if (name := trainer_of(source, recipe, trainer)) is not None:
+    name = trainer_of(source, recipe, trainer)
+    depends = recipe is None and trainer is None and source.own in ("csv", "series")
+    if name is not None and not depends:
         return name, None
     seed, validation = given.get("seed", 0), given.get("validation_split", 0.1)
     data = load_data(source, recipe, seed, validation, given.get("standardize", True))
@@ -218,7 +220,10 @@ def _series(source: Source, seed: int, validation: float) -> TrainingData:
     notes = [*series.notes, f"the last {len(test):,} rows are the test split"]
     before = np.concatenate([train, held_out])  # the past of the first forecasts of the test split
     options = {"names": series.names, "form": series.form}
-    return TrainingData("forecaster", (train,), (test, before), held_out, options, notes=notes)
+    validation_data = held_out if len(held_out) else None
+    return TrainingData(
+        "forecaster", (train,), (test, before), validation_data, options, notes=notes
+    )
 
 
 def _pairs(source: Source, seed: int, validation: float) -> TrainingData:

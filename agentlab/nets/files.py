@@ -22,6 +22,7 @@ from agentlab.runs.reading import check_archive, count_values, open_regular, unp
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # members of a .keras file
 CONFIG_BYTES, CONFIG_VALUES = 16 << 20, 500_000
+LAMBDA = 3  # parts in which Keras describes a lambda: code, defaults, closure
 ALLOWED_PACKAGES = ("keras", "agentlab", "builtins")  # of classes in a file
 
 
@@ -72,33 +73,38 @@ def check_loadable(name: str, net: Any) -> None:
         net: a Keras model.
     """
     try:
-        described = keras.saving.serialize_keras_object(net)
-        if (layer := _find_lambda(described)) is not None:
-            raise ValueError(
-                f"it has the Lambda layer {layer!r}, whose code is not saved; write a layer instead"
-            )
-        _check_modules(described)
-    except ValueError as error:
-        raise AgentlabError(
-            f"the net {name!r} could not be loaded again: {error}; decorate its class with "
-            "@keras.saving.register_keras_serializable()"
-        ) from None
-    except (NotImplementedError, TypeError) as error:
-        raise AgentlabError(
-            f"the net {name!r} could not be loaded again, because Keras cannot describe it: "
-            f"{str(error).strip().splitlines()[0]}"
-        ) from None
+        problem = _find_problem(keras.saving.serialize_keras_object(net))
+    except (NotImplementedError, TypeError, ValueError, OSError) as error:
+        problem = f"Keras cannot describe it: {str(error).strip().splitlines()[0]}"
+    if problem:
+        raise AgentlabError(f"the net {name!r} could not be loaded again: {problem}")
 
 
-def _find_lambda(config: Any) -> str | None:
-    """Return the name of the first Lambda layer in a configuration."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "Lambda" and isinstance(config.get("config"), dict):
-            return str(config["config"].get("name"))
-        config = list(config.values())
+def _find_problem(config: Any) -> str:
+    """Return why a description of a net cannot be read again; empty if it can."""
     if isinstance(config, list | tuple):
-        return next((name for item in config if (name := _find_lambda(item)) is not None), None)
-    return None
+        return next(filter(None, map(_find_problem, config)), "")
+    if not isinstance(config, dict):
+        return ""
+    name, inner = config.get("class_name"), config.get("config")
+    if name == "Lambda" and isinstance(inner, dict):
+        layer = str(inner.get("name"))
+        return f"it has the Lambda layer {layer!r}, whose code is not saved; write a layer instead"
+    code = config.get("value")
+    if name == "__lambda__" or (isinstance(code, list | tuple) and len(code) == LAMBDA):
+        return "it has a lambda function, whose code is not saved; register a function instead"
+    used = inner if name == "function" else name
+    registered = config.get("registered_name")
+    known = inner if name == "function" else registered
+    package = str(config.get("module")).partition(".")[0]
+    foreign = name == "function" or (registered and package not in ALLOWED_PACKAGES)
+    if foreign and keras.saving.get_registered_object(str(known)) is None:
+        what = "function" if name == "function" else "class"
+        return (
+            f"it uses the {what} {str(used)!r}, which is not registered; decorate it with "
+            "@keras.saving.register_keras_serializable()"
+        )
+    return _find_problem(list(config.values()))
 
 
 def _check_contents(file: BinaryIO) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
 
+MEASURED = 20  # fewer different numbers with fractions may be classes
+
 
 def class_numbers(y: Any, labels: Sequence[Any]) -> Array:
     """Return the index of each label in ``labels``, int32 ``[n]``.
@@ -30,9 +32,17 @@ def distinct_labels(y: Any) -> list[Any]:
     """Return the distinct labels of ``y``, sorted.
 
     Raises:
-        InvalidArgument: if labels are missing or of different types.
+        InvalidArgument: if labels are missing or of different types, or are measurements rather
+            than classes: nearly all different, with fractions.
     """
-    found = set(_flat(y).tolist())
+    labels = _flat(y)
+    found = set(labels.tolist())
+    fractions = any(isinstance(label, float) and label % 1 > 0 for label in found)  # not NaN
+    if fractions and len(found) > max(MEASURED, len(labels) // 2):
+        raise InvalidArgument(
+            f"y contains {len(found)} different numbers in {len(labels)} rows, too many for "
+            "classes; use Regressor, or convert y to texts if each is a class"
+        )
     if any(label is None or label != label for label in found):
         raise InvalidArgument("y contains None or NaN; every example needs a label")
     try:

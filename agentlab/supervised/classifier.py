@@ -197,7 +197,8 @@ class Classifier(ScikitLearn, FeatureTrainer):
         names = [str(name) for name in self.classes]
         rows = [[names[row.argmax()], *(f"{p:.6f}" for p in row)] for row in probabilities]
         header = ["prediction", *(f"probability_{name}" for name in names)]
-        if not os.path.isdir(source):
+        assert self.preprocessor is not None
+        if self.preprocessor.kind != "images" or not os.path.isdir(source):
             return header, rows
         files = find_images(Path(source))
         return ["file", *header], [[str(f), *row] for f, row in zip(files, rows, strict=True)]

@@ -14,8 +14,9 @@ from agentlab.data.raw_inputs import as_frame, as_numbers, as_texts, has_columns
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import keras, tf
 from agentlab.nets import TORSOS, make_net, torso_class
+from agentlab.supervised.effects import check_effects, check_validated
 from agentlab.supervised.options import Augmentation
-from agentlab.training.examples import applied, is_batches
+from agentlab.training.examples import applied, checked_weights, is_batches
 from agentlab.training.pretrained import start_from
 from agentlab.training.trainer import Trainer
 
@@ -73,7 +74,9 @@ class FeatureTrainer(Trainer):
                 raise InvalidArgument(
                     f"x has {sizes[0]} rows and y has {sizes[1]}; they must match"
                 )
-            weights = np.ones(len(y), np.float32) if weights is None else _weights(weights, len(y))
+            weights = (
+                np.ones(len(y), np.float32) if weights is None else checked_weights(weights, len(y))
+            )
             if not weights.all():
                 kept = np.flatnonzero(weights)
                 x, y, weights = _take(x, kept), y[kept], weights[kept]
@@ -85,6 +88,9 @@ class FeatureTrainer(Trainer):
             self.units = self.learn_targets(x, y)
             self._fit_preprocessor(x, getattr(self.config, "standardize", False))
             train = self.arrays(x, y, weights)
+        assert self.preprocessor is not None
+        check_effects(self.config, self.preprocessor.kind, self.given_net)
+        check_validated(self.config, not is_batches(x), validation is not None)
         held_out = None if validation is None else self._validation(*_pair(validation))
         return train, held_out
 
@@ -107,6 +113,8 @@ class FeatureTrainer(Trainer):
         if not self.given_net:
             torso_class(self.config.net)  # so that an unknown name raises an error first
             takes = TORSOS[self.config.net].takes
+        elif _takes_ids(self.net):
+            takes = "ids"
         return make_preprocessor(
             x,
             takes=takes,
@@ -267,19 +275,10 @@ def _rows(x: Any) -> Any:
     return np.array(as_texts(x), object) if has_texts(x) else as_numbers(x)
 
 
-def _weights(weights: Any, n: int) -> Array:
-    """Return weights of examples as float32 ``[n]``, after a check."""
-    array = np.asarray(weights, np.float32)
-    if array.shape != (n,) or not np.isfinite(array).all() or (array < 0).any():
-        raise InvalidArgument(
-            f"sample_weight has the shape {list(array.shape)}; it must be [{n}], with finite "
-            "numbers of 0 or more"
-        )
-    if not array.any():
-        raise InvalidArgument(
-            "sample_weight is zero for all examples; at least one must be positive"
-        )
-    return array
+def _takes_ids(net: Any) -> bool:
+    """Return whether a Keras model declares that its input is int32 or int64."""
+    inputs = getattr(net, "inputs", None) or []
+    return any(str(tensor.dtype).startswith("int") for tensor in inputs)
 
 
 def _length(x: Any) -> int:

@@ -1,4 +1,4 @@
-"""A check of nets that users pass: whether a classifier's outputs are logits."""
+"""Checks of nets that users pass: whether their outputs are logits, or numbers of both signs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
 
 ROWS = 32  # examples on which the net is tried
+ROUNDING = 1e-5
 STRETCH = 30.0  # factor on inputs that takes logits out of the range from 0 to 1
 
 
@@ -23,22 +24,49 @@ def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
         outputs: returns the net's outputs, ``[n, classes]``.
         inputs: some of the training inputs ``[n, ...]``.
     """
-    tried = outputs(inputs)
-    if getattr(tried, "ndim", 0) != 2:
-        return  # its shape is refused later
-    rows = [np.asarray(tried, np.float64)]
-    if inputs.dtype.kind == "f":
-        rows.append(np.asarray(outputs(inputs * np.float32(STRETCH)), np.float64))
-        rows.append(np.asarray(outputs(inputs * np.float32(-STRETCH)), np.float64))
-    found = np.concatenate(rows)
-    if not np.isfinite(found).all() or found.min() < 0 or found.max() > 1 or not found.any():
+    found, stretched = _tried(outputs, inputs)
+    if not len(found) or found.min() < -ROUNDING or found.max() > 1 + ROUNDING or not found.any():
         return
     if np.abs(found.sum(axis=1) - 1).max() < 1e-3:
         raise AgentlabError(
             "the net ends in softmax, but must return logits; remove the last activation"
         )
-    if np.ptp(found) > 0 and len(rows) > 1:
+    if np.ptp(found) > 0 and stretched:
         raise AgentlabError(
             "the net returns only values from 0 to 1, such as those of a sigmoid, but must return "
             "logits; remove the last activation"
         )
+
+
+def refuse_bounded(outputs: Callable[[Any], Any], inputs: Array) -> None:
+    """Raise ``AgentlabError`` if a net cannot return numbers of both signs, as regression needs.
+
+    Args:
+        outputs: returns the net's outputs, ``[n, targets]``.
+        inputs: some of the training inputs ``[n, ...]``.
+    """
+    found, stretched = _tried(outputs, inputs)
+    if not stretched or not found.any():  # a net of zeros may learn anything
+        return
+    if found.min() >= -ROUNDING and (found.max() <= 1 + ROUNDING or (found == 0).any()):
+        raise AgentlabError(
+            f"the net returns only values of {found.min():.3g} to {found.max():.3g}, such as those "
+            "of a softmax, sigmoid or ReLU, but the targets are standardized, so half of them are "
+            "negative; remove the last activation"
+        )
+
+
+def _tried(outputs: Callable[[Any], Any], inputs: Array) -> tuple[Array, bool]:
+    """Return outputs for some inputs, and whether much larger inputs of both signs are among them.
+
+    The outputs are empty if their shape is wrong or they are not finite, which is refused later.
+    """
+    tried = outputs(inputs)
+    if getattr(tried, "ndim", 0) != 2:
+        return np.empty((0, 1)), False
+    rows = [np.asarray(tried, np.float64)]
+    numbers = inputs.dtype.kind == "f" or inputs.ndim > 2  # not ids
+    for factor in (STRETCH, -STRETCH) if numbers else ():
+        rows.append(np.asarray(outputs(inputs.astype(np.float32) * np.float32(factor)), np.float64))
+    found = np.concatenate(rows)
+    return (found, numbers) if np.isfinite(found).all() else (np.empty((0, 1)), False)

@@ -15,10 +15,12 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer
+from agentlab.supervised.net_checks import ROWS, refuse_bounded
 from agentlab.supervised.options import Augmentation, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback
+from agentlab.training.examples import applied
 from agentlab.training.losses import huber
 from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
@@ -82,6 +84,15 @@ class Regressor(ScikitLearn, FeatureTrainer):
         self.note_features(x)
         train, held_out = self.prepare(x, y, validation_data, sample_weight)
         return self.train(train, held_out, run, quiet, callbacks)
+
+    def check_net(self, data: Batches) -> None:
+        """Check a net's input and output shapes, and that it returns numbers of both signs."""
+        if self.given_net:
+            first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
+            refuse_bounded(
+                lambda inputs: applied(lambda x: self.forward(x, False), tf.constant(inputs)), first
+            )
+        super().check_net(data)
 
     def learn_targets(self, x: Any, y: Any) -> int:
         """Fit the mean and deviation of the targets; return the number of targets per example."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from agentlab.data import Arrays, Batch, Batches, split_indices
 from agentlab.data.batches import Array
-from agentlab.errors import AgentlabError
+from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import tf
 
 T = TypeVar("T")
@@ -95,3 +95,18 @@ def _take(data: Arrays, rows: Array) -> Arrays:
         return tuple(a[rows] for a in arrays) if isinstance(arrays, tuple) else arrays[rows]
 
     return Arrays(part(data.inputs), part(data.targets), data.weights[rows])
+
+
+def checked_weights(weights: Any, n: int) -> Array:
+    """Return weights of examples as float32 ``[n]``, after a check."""
+    array = np.asarray(weights, np.float32)
+    if array.shape != (n,) or not np.isfinite(array).all() or (array < 0).any():
+        raise InvalidArgument(
+            f"sample_weight has the shape {list(array.shape)}; it must be [{n}], with finite "
+            "numbers of 0 or more"
+        )
+    if not array.any():
+        raise InvalidArgument(
+            "sample_weight is zero for all examples; at least one must be positive"
+        )
+    return array

@@ -1,15 +1,18 @@
 """Flags are made of dataclasses, whole and once, and read back what they show."""
 
+import ast
 import dataclasses
 import re
 import typing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agentlab
 from agentlab.agents import ALGORITHMS, agent_class
 from agentlab.cli.flags import Parser
 from agentlab.config import format_value, option, parse_value
@@ -174,3 +177,19 @@ def test_words_of_a_list_of_strings_are_its_items():
     assert given["missing"] == ("-", "--", "n a")
     assert given["hidden"] == (3, 4, 5)
     assert parser.given(["--csv", "none"])["csv"] is None
+
+
+@pytest.mark.parametrize(
+    "package", ["data", "supervised", "unsupervised", "training", "experiments", "nets"]
+)
+def test_messages_name_only_existing_flags(package):
+    root = Path(agentlab.__file__).parent
+    sources = "".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
+    fields = re.findall(r"^    (\w+): [^\n]*= (?:option|override)\(", sources, re.MULTILINE)
+    flags = {name.replace("_", "-") for name in fields}
+    flags |= {"no", *re.findall(r'add_argument\(\s*"--([a-z-]+)"', sources)}
+    for path in (root / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*[a-z0-9])", node.value))
+                assert named <= flags, (path, named - flags)

@@ -159,3 +159,41 @@ def test_an_unknown_column_raises_an_error(tmp_path, header, said):
 
 def test_unnamed_columns_are_numbered(tmp_path):
     assert CSVFiles(write(tmp_path, ",b, \n1,2,\n")).names == ["column 1", "b", "column 3"]
+
+
+def test_a_first_line_of_excel_names_the_separator(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("sep=;\na;b\n1,5;2\nx;3\n")
+    files = CSVFiles(path)
+    assert (files.separator, files.names, files.decimal) == (";", ["a", "b"], ",")
+    (chunk,) = files.chunks({"a": str, "b": float})
+    assert chunk.frame["b"].tolist() == [2, 3]
+    assert files.place(0, 1).endswith("row 4")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_unmarked_utf_16_is_refused_until_it_is_named(tmp_path, encoding):
+    path = tmp_path / "data.csv"
+    path.write_bytes("a,b\n1,2\n".encode(encoding))
+    with pytest.raises(AgentlabError, match="contains NUL characters.*--encoding utf-16-le"):
+        CSVFiles(path)
+    assert CSVFiles(path, encoding=encoding).names == ["a", "b"]
+
+
+def test_rows_that_fit_into_memory_are_parsed_once(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,c\n" + "".join(f"{i},{'uv'[i % 2]},{'true'}\n" for i in range(250)))
+    files = CSVFiles(path, memory_budget=10**6)
+    files.rows = 100
+    types = {"a": None, "b": str, "c": None}
+    first = [chunk.frame["a"].tolist() for chunk in files.chunks(types)]
+    path.write_text("a,b,c\n9,u,true\n")  # later passes do not see it, unless they need other types
+    assert [c.frame["a"].tolist() for c in files.chunks({"a": float, "b": str})] == first
+    assert [c.first for c in files.chunks({"a": float})] == [0, 100, 200]
+    assert [c.frame["c"].tolist() for c in files.chunks({"c": str})] == [["true"]]
+    files.forget()
+    assert [c.frame["a"].tolist() for c in files.chunks({"a": float})] == [[9]]
+    small = CSVFiles(path, memory_budget=1)
+    list(small.chunks(dict.fromkeys("abc")))
+    path.write_text("a,b,c\n8,u,true\n")
+    assert [c.frame["a"].tolist() for c in small.chunks({"a": float})] == [[8]]

@@ -34,6 +34,7 @@ def fill(folder, classes=("bar", "disc"), n=6, size=(12, 12)):
         ("Train/Train", "Test/Test"),
         ("data/train", "data/test"),
         ("training-set/training-set", "test-set/test-set"),
+        ("Trainset", "Holdout"),
     ],
 )
 def test_splits_are_found_under_any_usual_name(tmp_path, train, test):
@@ -51,6 +52,30 @@ def test_a_test_folder_without_classes_is_left_out_and_reported(tmp_path):
     folder = ImageFolder(tmp_path, validation=0, test=0.25)
     assert (folder.train.size, folder.test.size) == (12, 4)  # split off the training folder
     assert "left out: the folder test, which has no subfolder per class" in folder.describe()
+
+
+def test_a_training_folder_beside_unknown_folders_is_refused(tmp_path):
+    fill(tmp_path / "train", n=8)
+    fill(tmp_path / "later", n=3)
+    with pytest.raises(AgentlabError, match="'train', as for training images, beside 'later'"):
+        ImageFolder(tmp_path)
+    fill(tmp_path / "test", n=3)
+    assert "left out: the folders later" in ImageFolder(tmp_path).describe()
+
+
+def test_classes_may_be_inside_a_single_folder(tmp_path):
+    fill(tmp_path / "archive" / "photos")
+    folder = ImageFolder(tmp_path)
+    assert folder.classes == ["bar", "disc"]
+    assert f"classes are the folders in {tmp_path / 'archive' / 'photos'}" in folder.describe()
+
+
+def test_photos_of_unsupported_formats_among_others_are_counted(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "bar" / "photo.HEIC").write_bytes(b"ftypheic")
+    assert "skipped: 1 files of formats that are not read: 1 .heic" in (
+        ImageFolder(tmp_path).describe()
+    )
 
 
 def test_hidden_folders_are_not_classes(tmp_path):

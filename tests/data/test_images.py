@@ -145,7 +145,8 @@ def test_files_that_are_not_images_are_skipped_and_counted(tmp_path):
     assert folder.describe().splitlines() == [
         "classes: 3: ant, bee, cat",
         "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
-        "skipped: 2 files without an image suffix",
+        "left out: the folders empty",
+        "skipped: 2 files of formats that are not read: 1 .csv, 1 .txt",
     ]
 
 

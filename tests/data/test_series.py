@@ -287,3 +287,49 @@ def test_consecutive_years_are_times_whatever_their_name(tmp_path):
     series = read_series(path)
     assert series.values[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert series.form.time.after(series.last, 1) == ["2004"]
+
+
+def daily(end="", changed=None):
+    days = [
+        f"2024-03-{i:02}T00:00:00{changed if changed and i > 20 else end}" for i in range(1, 32)
+    ]
+    return "date,sold\n" + "".join(f"{day},{i}\n" for i, day in enumerate(days, 1))
+
+
+@pytest.mark.parametrize(("end", "changed"), [("+02:00", None), ("+01:00", "+02:00")])
+def test_days_with_an_offset_from_utc_are_local_days_also_if_it_changes(tmp_path, end, changed):
+    (tmp_path / "s.csv").write_text(daily(end, changed))
+    series = read_series(tmp_path / "s.csv")
+    assert series.values[:, 0].tolist() == list(range(1, 32))
+    assert series.form.time.after(series.last, 1) == ["2024-04-01"]
+    assert "local times without their offset from UTC" in series.notes[1]
+
+
+def test_days_between_the_steps_are_irregular(tmp_path):
+    days = [f"2024-03-{i:02} {'23' if i > 20 else '00'}:00" for i in range(1, 32)]
+    (tmp_path / "s.csv").write_text("date,sold\n" + "".join(f"{day},1\n" for day in days))
+    with pytest.raises(AgentlabError, match="are irregular; pass --frequency"):
+        read_series(tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize("options", [{}, {"frequency": "2D"}])
+def test_several_series_named_by_two_columns_are_not_averaged_in_silence(tmp_path, options):
+    rows = [
+        f"2024-03-{i:02},{store},{item},{i}"
+        for i in range(1, 21)
+        for store in "AB"
+        for item in "xy"
+    ]
+    (tmp_path / "s.csv").write_text("date,store,item,sold\n" + "\n".join([*rows, rows[0]]))
+    with pytest.raises(AgentlabError, match="they are named by store, item: join these columns"):
+        read_series(tmp_path / "s.csv", **options)
+    kinds = {"store": "drop", "item": "drop"}
+    averaged = read_series(tmp_path / "s.csv", kinds=kinds)
+    assert averaged.values[:, 0].tolist() == list(range(1, 21))
+
+
+def test_quarters_are_continued_as_they_are_written(tmp_path):
+    quarters = [f"Q{i % 4 + 1} {2020 + i // 4}" for i in range(10)]
+    (tmp_path / "s.csv").write_text("when,sold\n" + "".join(f"{q},1{q[1]}\n" for q in quarters))
+    series = read_series(tmp_path / "s.csv")
+    assert series.form.time.after(series.last, 2) == ["Q3 2022", "Q4 2022"]

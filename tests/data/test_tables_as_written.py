@@ -110,6 +110,53 @@ def test_spellings_of_a_label_are_one_class_and_reported(tmp_path):
     assert exact.columns.classes == ("Cat", "DOG", "cat", "dog")
 
 
+@pytest.mark.parametrize(
+    ("spelled", "classes"),
+    [
+        (["Yes", "yes", "NO", "no"], 2),  # a pair of which case is never part of the meaning
+        (["new york", "new  york", "new\u00a0york", "rome"], 2),
+        (["cat", "cat\u200b", "\ufeffdog", "dog"], 2),  # characters that nobody sees
+        (["m", "M", "f", "F"], 4),
+    ],
+)
+def test_labels_that_look_alike_are_one_class_in_training_prediction_and_export(
+    tmp_path, spelled, classes
+):
+    fitted = table(tmp_path, "c,x,y", lambda i: f"{spelled[i % 4]},{i % 7},{spelled[i % 4]}")
+    assert len(fitted.columns.classes) == classes
+    (column,) = (c for c in fitted.columns.columns if c.name == "x")
+    assert column.kind == "number"
+    targets = fitted.columns.classes
+    found = [targets[i] for i in fitted.train.targets[:4]]
+    assert len(set(found)) == classes
+    labels = np.array(spelled, object)
+    encoded = table(tmp_path, "c,y", lambda i: f"{spelled[i % 4]},{i / 4}").columns
+    again = encoded.transform({"c": labels})
+    np.testing.assert_array_equal(again, encoded.transform_tensors({"c": labels}))
+    assert len(np.unique(again, axis=0)) == classes
+
+
+def test_dates_are_not_classes(tmp_path):
+    with pytest.raises(AgentlabError, match="contains dates, such as '2024-01-01'; choose"):
+        table(tmp_path, "x,y", lambda i: f"{i * i},2024-01-{1 + i % 25:02}")
+
+
+def test_a_table_without_usable_columns_says_why(tmp_path):
+    with pytest.raises(
+        AgentlabError, match=r"\('t': it has 60 different values in 60 rows\); --kind"
+    ):
+        table(tmp_path, "t,y", lambda i: f"text {i},{i / 2}")
+
+
+def test_a_word_among_dates_is_named_in_the_option_that_helps(tmp_path):
+    def row(i):
+        return f"{'0000-00-00' if i == 7 else f'2024-01-{1 + i % 28:02}'},{i / 2}"
+
+    with pytest.raises(AgentlabError, match="others are dates .* pass --missing 0000-00-00 or"):
+        table(tmp_path, "day,y", row)
+    assert columns_of(table(tmp_path, "day,y", row, missing=["0000-00-00"]))["day"].missing == 1
+
+
 def test_zero_and_zero_point_zero_are_one_class(tmp_path):
     fitted = table(tmp_path, "x,y", lambda i: f"{i % 7},{('0', '0.0', '1', '1.0')[i % 4]}")
     assert fitted.columns.classes == ("0", "1")
@@ -283,3 +330,11 @@ def test_the_order_of_day_and_month_is_found_in_later_rows_of_a_long_sorted_file
 def test_a_copy_of_the_target_in_another_spelling_is_left_out(tmp_path):
     fitted = table(tmp_path, "x,copy,y", lambda i: f"{i % 7},{'PQ'[i % 2]} ,{'pq'[i % 2]}")
     assert columns_of(fitted)["copy"].note == "it equals the target"
+
+
+@pytest.mark.parametrize("kind", ["date", "dayfirst", "monthfirst"])
+def test_numbers_are_not_dates_even_if_the_user_says_so(tmp_path, kind):
+    with pytest.raises(AgentlabError, match="'a' is not a column of dates: it contains '0.5'"):
+        table(tmp_path, "a,y", lambda i: f"{i}.5,{i * i}", kinds={"a": kind})
+    days = table(tmp_path, "a,y", lambda i: f"202401{1 + i % 28:02},{i * i}", kinds={"a": "date"})
+    assert columns_of(days)["a"].kind == "date"

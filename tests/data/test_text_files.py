@@ -46,3 +46,16 @@ def test_the_name_of_a_missing_file_is_not_a_text(name):
 @pytest.mark.parametrize("text", ["To be, or not", "and/or", "He said no.", "3.5", "a\nb.txt"])
 def test_a_text_is_not_a_file_name(text):
     assert text_of(text) == text
+
+
+@pytest.mark.parametrize("content", [b"one\0two\n", "one two\n".encode("utf-16-le"), b"\0" * 9])
+def test_texts_with_nul_characters_are_refused(tmp_path, content):
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(AgentlabError, match="contains NUL characters.* --encoding utf-16-le or"):
+        read_text(tmp_path / "text.txt")
+
+
+def test_codecs_that_are_not_of_texts_are_unknown_encodings(tmp_path):
+    (tmp_path / "text.txt").write_text("abc")
+    with pytest.raises(AgentlabError, match="encoding='base64' is unknown"):
+        read_text(tmp_path / "text.txt", "base64")

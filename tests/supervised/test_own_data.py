@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from agentlab.data import Arrays
 from agentlab.data.table import Table
 from agentlab.errors import AgentlabError
+from agentlab.nets.files import check_loadable, load_net
 from agentlab.supervised import Classifier, Regressor
 from agentlab.supervised.confusion import balanced_metrics, say_confusion
 
@@ -113,7 +114,6 @@ def model(end):
         "sigmoids": keras.ops.sigmoid,
         "logits": lambda tensor: tensor,
         "log": keras.ops.log_softmax,
-        "Lambda": keras.layers.Lambda(lambda tensor: tensor * 2),
     }
     return keras.Model(inputs, ends[end](logits))
 
@@ -143,12 +143,92 @@ class Unregistered(keras.layers.Layer):
         return inputs * 2
 
 
-def test_what_cannot_be_loaded_again_is_refused_when_it_is_saved(tmp_path):
-    plain = keras.Sequential([keras.Input((2,)), Unregistered(), keras.layers.Dense(2)])
-    for net, told in ((model("Lambda"), "Lambda layer 'lambda"), (plain, "'Unregistered' of the")):
-        classifier = Classifier(net, epochs=1).fit(X[:64], Y[-64:], quiet=True)
-        with pytest.raises(AgentlabError, match=f"could not be loaded again: .*{told}"):
-            classifier.save(tmp_path / "net")
+@keras.saving.register_keras_serializable("tests")
+class Doubled(Unregistered):
+    pass
+
+
+def twice(inputs):
+    return inputs * 2
+
+
+class Tenths(keras.initializers.Initializer):
+    def __call__(self, shape, dtype=None):
+        return keras.ops.full(shape, 0.1)
+
+    def get_config(self):
+        return {}
+
+
+class OfScript(Unregistered):
+    """A layer as in the script that the user runs."""
+
+
+OfScript.__module__ = "__main__"
+DENSE = keras.layers.Dense
+
+
+def images_to(end):
+    inputs = keras.Input((4, 4, 1))
+    return keras.Model(inputs, DENSE(2, activation=end)(keras.layers.Flatten()(inputs)))
+
+
+@pytest.mark.parametrize("end", ["softmax", "sigmoid"])
+def test_a_net_of_images_that_ends_in_probabilities_is_refused(end):
+    pixels = RNG.integers(0, 256, (64, 4, 4, 1), dtype=np.uint8)
+    with pytest.raises(AgentlabError, match="remove the last activation"):
+        Classifier(images_to(end), epochs=1).fit(pixels, Y[-64:], quiet=True)
+
+
+@pytest.mark.parametrize("end", ["softmax", "sigmoid", "relu"])
+def test_a_net_for_regression_must_return_numbers_of_both_signs(end):
+    net = keras.Sequential([keras.Input((2,)), DENSE(8, "relu"), DENSE(1, activation=end)])
+    with pytest.raises(AgentlabError, match="the targets are standardized"):
+        Regressor(net, epochs=1).fit(X[:64], X[:64, 0], quiet=True)
+
+
+def test_a_keras_model_of_word_ids_takes_whole_numbers():
+    inputs = keras.Input((5,), dtype="int32")
+    hidden = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(50, 4)(inputs))
+    net = keras.Model(inputs, DENSE(2)(hidden))
+    classifier = Classifier(net, epochs=1, vocabulary=50)
+    classifier.fit(RNG.integers(1, 50, (64, 5)), Y[-64:], quiet=True)
+    assert classifier.preprocessor.kind == "token_ids"
+
+
+CANNOT = [
+    (lambda: [Unregistered()], "uses the class 'Unregistered', which is not registered"),
+    (lambda: [OfScript()], "uses the class 'OfScript', which is not registered"),
+    (lambda: [keras.Sequential([OfScript()])], "uses the class 'OfScript'"),
+    (lambda: [DENSE(2, activation=twice)], "uses the function 'twice', which is not registered"),
+    (lambda: [DENSE(2, activation=lambda x: x)], "has a lambda function"),
+    (lambda: [DENSE(2, kernel_initializer=Tenths())], "uses the class 'Tenths'"),
+    (lambda: [DENSE(2, kernel_initializer=lambda s, dtype=None: keras.ops.ones(s))], "a lambda"),
+    (lambda: [keras.layers.Lambda(lambda x: 2 * x)], "Lambda layer .*; write a layer instead"),
+    (lambda: [Doubled(), DENSE(2, activation="tanh", kernel_regularizer="l2")], ""),
+]
+
+
+@pytest.mark.parametrize(("layers", "told"), CANNOT)
+def test_what_cannot_be_loaded_again_is_refused_when_it_is_saved(tmp_path, layers, told):
+    net = keras.Sequential([keras.Input((2,)), *layers(), keras.layers.Dense(2)])
+    if not told:
+        check_loadable("net", net)
+        net.save(tmp_path / "net.keras")
+        assert np.array_equal(
+            load_net(tmp_path / "net.keras").predict(X, verbose=0), net.predict(X, verbose=0)
+        )
+        return
+    with pytest.raises(AgentlabError, match=f"the net 'net' could not be loaded again: .*{told}"):
+        check_loadable("net", net)
+
+
+def test_a_net_that_cannot_be_loaded_again_is_not_saved(tmp_path):
+    net = keras.Sequential([keras.Input((2,)), OfScript(), keras.layers.Dense(2)])
+    classifier = Classifier(net, epochs=1).fit(X[:64], Y[-64:], quiet=True)
+    with pytest.raises(AgentlabError, match="could not be loaded again"):
+        classifier.save(tmp_path / "net")
+    assert not (tmp_path / "net").exists()
 
 
 def test_data_that_cannot_be_read_twice_are_refused_in_one_sentence():
