@@ -2,9 +2,10 @@
 
     python benchmarks/ray_rollouts.py [--actors 2] [--rounds 5] [--only Pong-v0]
 
-A rollout is acting by the network of `pg` and stepping. The rates are steps per second of CPU time
-of all processes, those of Ray itself included, so that a busy machine changes them little. Also the
-memory of an actor, and the time from killing one to the first step after it. It needs Linux.
+A rollout alternates between acting with the network of `pg` and stepping the environments. The
+rates are steps per second of CPU time of all processes, including Ray's own, so that other load on
+the machine has little effect. The memory of an actor, and the time from killing one to the next
+completed step, are measured too. Linux is required.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     print(machine())
-    print("| environment | copies | local | on Ray | ratio | an actor | back after |")
+    print("| environment | copies | local | on Ray | ratio | memory per actor | recovery |")
     print("|---|---|---|---|---|---|---|")
     for env, n in ROWS:
         if arguments.only in env:

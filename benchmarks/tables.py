@@ -2,9 +2,9 @@
 
     python benchmarks/tables.py [--seeds 3] [--only iris friedman] [--out docs/tables.md]
 
-Both use their defaults on all tables. A quarter of the rows is the test part, which neither sees
-before its predictions. ``fit`` holds out a validation and a test split of its own, so that its
-network learns from four fifths of the rows that HistGradientBoosting learns from.
+Both use their defaults on all tables. A quarter of the rows is held out as the test set. ``fit``
+holds out a validation and a test split of its own, so its network learns from four fifths of the
+rows that HistGradientBoosting learns from.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ POINTS, PERCENT = 3.0, 5.0  # by which the network may be worse
 HEADER = """# Tables of numbers and categories
 
 Written by `python benchmarks/tables.py`: `agentlab fit --csv` against scikit-learn's
-HistGradientBoosting, both with their defaults, on test rows that neither has seen; means over
-{seeds} splits. The network learns from four fifths of the rows of HistGradientBoosting,
-because `fit` holds out a validation and a test split. {machine}
+HistGradientBoosting, both with their defaults, on held-out test rows. Number of random splits, over
+which the metrics are averaged: {seeds}. The network learns from four fifths of the rows that
+HistGradientBoosting learns from, because `fit` holds out a validation and a test split of its own.
+A negative difference means that agentlab is worse; up to 3 points, or 5 %, is acceptable. {machine}
 
-| table | rows | columns | metric | agentlab | HistGradientBoosting | difference | within the bar |
+| table | rows | columns | metric | agentlab | HistGradientBoosting | difference | acceptable |
 |---|---|---|---|---|---|---|---|
 """
 

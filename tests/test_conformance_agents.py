@@ -17,7 +17,7 @@ from agentlab.testing.envs import Sign
 
 CONTINUOUS = partial(make_envs, partial(Sign, continuous=True))
 RECALL = (check_seeded_repeat, check_resume, check_save_and_load)
-VARIANTS = {  # algorithms that options make from others
+VARIANTS = {  # algorithms that are options of others
     "iqn": AgentCase("dqn", config={"distribution": "iqn", "n_atoms": 4}, steps=64),
     "rainbow-iqn": AgentCase("rainbow", config={"distribution": "iqn", "n_atoms": 4}, steps=64),
     "ppo-gsde": AgentCase("ppo", CONTINUOUS, {"use_sde": True, "sde_sample_freq": 5}, 64),

@@ -96,11 +96,11 @@ class CriticOptions(Options):
     layer_norm: bool = option(False, "layer normalization in the critics (DroQ)")
     crossq: bool = option(
         False,
-        "batch renormalization in the critics, which replaces their target networks (CrossQ, with "
-        "learning_rate=0.001, policy_delay=3 and wide critic_hidden)",
+        "batch renormalization in the critics, which replaces their target networks (CrossQ; use "
+        "with learning_rate=0.001, policy_delay=3 and wide critic_hidden)",
     )
     critic_hidden: tuple[int, ...] = option(
-        (), "units of the critics' hidden layers; empty for those of hidden", ge=1
+        (), "units of the critics' hidden layers; empty to use hidden", ge=1
     )
 
     def check(self) -> None:

@@ -184,7 +184,7 @@ def make_critics(
         action_size: number of components of an action.
         critics: number of Q-functions.
         seed: seeds the initial weights.
-        hidden: units of the hidden layers; empty for those of the options.
+        hidden: units of the hidden layers; empty to use those of the options.
         further: further arguments of ``Critics``.
     """
     arguments = {"hidden": ()} if options.net == "mlp" else {}

@@ -17,7 +17,7 @@ from agentlab.lazy import tf
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 LARGE = 100.0  # first observations beyond this are normalized unless the user says otherwise
-FIRST_STEPS = 200  # of each environment, in which returns beyond LARGE turn normalization on
+FIRST_STEPS = 200  # per environment; a return beyond LARGE within them turns normalization on
 CLIP = 10.0  # normalized observations and rewards are clipped to this, as in VecNormalize
 EPSILON = 1e-8  # added to variances, as in VecNormalize
 
@@ -34,7 +34,7 @@ class NormalizerOptions(Options):
     normalize_returns: bool | None = option(
         False,
         "divide rewards by the running standard deviation of the discounted return; none: only if "
-        f"it soon exceeds {LARGE:g}",
+        f"it exceeds {LARGE:g} in the first steps",
     )
 
     def make_return_normalizer(self, agent: Any, gamma: float) -> ReturnNormalizer:
@@ -195,8 +195,8 @@ class ReturnNormalizer:
     Args:
         num_envs: number of environments.
         gamma: discount factor.
-        on: whether to normalize; otherwise rewards are returned as they are. ``None`` decides in
-            the first 200 steps: if a return exceeds 100 in absolute value.
+        on: whether to normalize; otherwise rewards are returned as they are. ``None`` normalizes
+            only if a return exceeds 100 in absolute value within the first 200 steps.
     """
 
     def __init__(self, num_envs: int, gamma: float, on: bool | None = True) -> None:
@@ -219,8 +219,8 @@ class ReturnNormalizer:
         if abs(largest) > LARGE:
             self.on = True
             print(
-                f"discounted returns reach {largest:,.0f}, so rewards are divided by their "
-                "running standard deviation; normalize_returns=False turns this off",
+                f"discounted returns reach {largest:,.0f}, so rewards are divided by the "
+                "running standard deviation of returns; normalize_returns=False turns this off",
                 file=sys.stderr,
             )
         elif self.statistics.count >= FIRST_STEPS * len(self._returns):

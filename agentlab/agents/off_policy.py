@@ -205,12 +205,12 @@ class Experience:
 
 
 def per_policy_update(metrics: dict[str, float], names: Sequence[str]) -> dict[str, float]:
-    """Return metrics of updates of which only some also updated the policy.
+    """Return metrics in which those of the policy are means over its own updates only.
 
     Args:
         metrics: means over all updates, 0 where the policy was not updated; ``policy_updates`` is
             the fraction in which it was.
-        names: the metrics of the policy, which become means over its updates, or are left out.
+        names: the metrics of the policy; left out if it was never updated.
     """
     fraction = metrics.pop("policy_updates")
     policy = {name: metrics.pop(name) for name in names}

@@ -98,7 +98,7 @@ class PolicyGradient(Agent):
         self.rollout, self.steps = Rollout(config.rollout_length), 0
         count = config.n_minibatches
         if config.recurrent and count == type(config).n_minibatches:
-            count = min(count, self.num_envs)  # the default suits any number of whole sequences
+            count = min(count, self.num_envs)  # minibatches hold whole sequences
         sizes = (self.num_envs, config.rollout_length, count)
         initial_state = self.net.initial_state if config.recurrent else None
         self.minibatches = RolloutMinibatches(encoding, policy, sizes, self.sparse, initial_state)

@@ -31,7 +31,7 @@ class Policy(Protocol):
         shape: shape of one action in the loss.
         dtype: dtype of actions in the loss.
         gaussian: whether the network also has a log standard deviation.
-        state_dependent: whether the network's features follow the parameters (gSDE).
+        state_dependent: whether the network's features are appended to the parameters (gSDE).
         components: objects to save in checkpoints, by name.
     """
 
@@ -43,7 +43,7 @@ class Policy(Protocol):
     components: Mapping[str, Any] = MappingProxyType({})
 
     def reset(self, episode_starts: npt.NDArray[np.bool_]) -> None:
-        """Reset the noise of environments in which an episode starts, if it is kept."""
+        """Reset the noise of environments in which an episode starts, if it persists over steps."""
         return
 
     def sample(

@@ -63,7 +63,7 @@ class SACConfig(OffPolicyOptions, CriticOptions, SDEOptions):
     policy_delay: int = option(1, "updates of the critics per update of the policy", gt=0)
 
     def make_optimizer(self, learning_rate: Any = None, **arguments: Any) -> Any:
-        """Create the optimizer; CrossQ's Adam averages gradients over about two updates."""
+        """Create the optimizer; CrossQ uses Adam with ``beta_1`` 0.5."""
         if self.crossq and self.optimizer == "adam":
             arguments.setdefault("beta_1", 0.5)
         return super().make_optimizer(learning_rate, **arguments)
@@ -263,7 +263,7 @@ class SAC(Agent):
 
     def histograms(self) -> dict[str, Array]:
         found = dict(super().histograms())
-        statistics = self.critics.statistics  # which evaluating the loss updates
+        statistics = self.critics.statistics  # updated by evaluating the loss
         before = [variable.numpy() for variable in statistics]
         found |= network_histograms(self.critics, self.update_critics, self.last_batch)
         for variable, value in zip(statistics, before, strict=True):

@@ -29,7 +29,7 @@ class SDEOptions(Options):
         -1, "steps between samples of gSDE's noise matrix; -1 for one per episode", ge=-1
     )
     log_std_init: float = option(
-        -3.0, "initial log standard deviation of gSDE's matrix, or of a Gaussian policy"
+        -3.0, "initial log standard deviation of gSDE's noise matrix, or of a Gaussian policy"
     )
 
     def check(self) -> None:
@@ -99,7 +99,7 @@ class StateDependentGaussian(Gaussian):
     Its parameters are the means and the features of the state. The noise of an action is
     ``features @ theta`` with ``theta ~ N(0, exp(log_std)^2)``, and the probabilities are those of
     an action with a new ``theta``, whose variance is ``features^2 @ exp(log_std)^2`` (Raffin et al.
-    2021, equation 5). The features are learned from the means only, as in the authors' code.
+    2021, equation 5). Gradients reach the features only through the means, as in the authors' code.
 
     Args:
         space: the action space.
@@ -146,7 +146,7 @@ def make_exploring_policy(space: gymnasium.Space[Any], options: SDEOptions) -> P
     """Return the distribution of a policy gradient agent's actions.
 
     Raises:
-        InvalidArgument: for a space without a distribution, or gSDE with discrete actions.
+        InvalidArgument: for an unsupported space, or gSDE with discrete actions.
     """
     policy = make_policy(space)
     if not options.use_sde:

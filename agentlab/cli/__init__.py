@@ -141,8 +141,8 @@ def run_process(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command line, and end this process with its exit code.
 
     After Ctrl-C the process ends at once: everything has been saved, and a thread that is still
-    compiling a network would delay the prompt for seconds. So does a task of a cluster, since
-    TensorFlow would wait for other tasks at the exit, even for one that was killed.
+    compiling a network would delay the prompt for seconds. So does a task of a cluster: at
+    exit, TensorFlow would wait for the other tasks, even for one that was killed.
     """
     from agentlab.runs.task import VARIABLE
 

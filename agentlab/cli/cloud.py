@@ -38,7 +38,7 @@ class CloudOptions(Options):
     image: str = option("agentlab:latest", "container image, built from the Dockerfile")
     cpus: int | None = option(None, "CPU cores (kubernetes, vertex); none for 4", ge=1, le=1_024)
     memory: int | None = option(None, "memory in GiB (kubernetes); none for 16", ge=1, le=100_000)
-    gpus: int = option(0, "number of GPUs; on azure, the compute cluster decides", ge=0, le=64)
+    gpus: int = option(0, "number of GPUs; on azure, set by the compute cluster", ge=0, le=64)
     storage: str | None = option(
         None,
         "where runs are stored: a volume claim (kubernetes), gs://BUCKET (vertex), an azureml:// "

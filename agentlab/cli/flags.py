@@ -104,15 +104,15 @@ class Parser(argparse.ArgumentParser):
         """Return the only positional argument and the flags given in ``words``.
 
         Args:
-            name: the argument in the help, such as ``RUN``.
+            name: the argument's name in the help, such as ``RUN``.
             about: its help text.
             words: the command line arguments.
 
         Returns:
-            ``None`` if the help was asked for, which is printed.
+            ``None`` if help was requested, which is printed.
 
         Raises:
-            AgentlabError: if the argument is missing, and as ``given``.
+            AgentlabError: if the argument is missing, or from ``given``.
         """
         self.add_argument("argument", nargs="?", metavar=name, help=about)
         given = self.given(words)

@@ -84,7 +84,7 @@ def run(words: list[str]) -> int:
         raise AgentlabError(f"RUN or INPUT is missing; usage: {program('predict')} RUN INPUT")
     if out is not None:
         if (suffix := Path(out).suffix.lower()) in OTHER_FORMATS:
-            raise AgentlabError(f"--out {out!r} must be .csv or .jsonl; {suffix} is not written")
+            raise AgentlabError(f"--out {out!r} must be .csv or .jsonl; {suffix} is not supported")
         check_output("--out", out, overwrite, inputs)
     with without_banners():
         trainer = _load(Path(folder))
@@ -120,7 +120,7 @@ def _joined(
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the predictions on all inputs.
 
-    If only some of them are folders, whose rows name their files, all rows do.
+    If only some inputs are folders, whose rows contain file names, all rows contain them.
     """
     headers = [header for _, header, _ in tables]
     if all(header == headers[0] for header in headers):

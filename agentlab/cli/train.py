@@ -95,7 +95,7 @@ def run(words: list[str]) -> int:
     if newest != env:
         origins["env"] = f"the newest version of {env}"
     if file.entry is not None:
-        show("config", f"uses the entry of {file.entry}, since there is none of {newest}")
+        show("config", f"uses the entry for {file.entry}, since there is none for {newest}")
     for left, value in file.left_out.items():
         show("ignored", f"{left}={value}, which agentlab does not support")
     runs_dir, name = given.get("runs_dir", "runs"), given.get("name") or plan.default_name

@@ -64,7 +64,7 @@ class Choice(Options):
     sampler: Sampler = option("tpe", "how settings are sampled; tpe learns from finished trials")
     points: int = option(5, "number of values from each range, for grid", ge=2)
     workers: int | None = option(
-        None, "number of parallel trials; none for 1, or with --ray for one for each CPU", ge=1
+        None, "number of parallel trials; none for 1, or for one per CPU with --ray", ge=1
     )
     ray: str | None = option(
         None,
@@ -126,7 +126,7 @@ def run(words: list[str]) -> int:
 
 @contextmanager
 def _trial_starter(choice: Choice) -> Iterator[tuple[Any, int]]:
-    """Connect to the Ray cluster, if any; yield what starts a trial and how many run at once."""
+    """Connect to the Ray cluster, if any; yield what starts trials, and how many in parallel."""
     if choice.ray is None:
         yield None, choice.workers or 1
         return

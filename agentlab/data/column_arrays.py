@@ -87,11 +87,11 @@ def tell_others(column: Column, texts: TextArray) -> None:
 
 
 def tell_unseen(column: Column, texts: TextArray, known: int) -> None:
-    """Warn if most categories are unseen, as if the column had another meaning than in training."""
+    """Warn if most cells are of unseen categories: the column's meaning may have changed."""
     if 2 * len(texts) > known:
         listed = ", ".join(column.categories[:3]) + ", ..." * (len(column.categories) > 3)
         warnings.warn(
             f"column {column.name!r} contains {texts[0]!r}, but {listed} in training; "
-            f"{len(texts):,} of {known:,} cells are of no known category and encoded as zeros",
+            f"{len(texts):,} of {known:,} cells belong to no known category and become zeros",
             stacklevel=3,
         )

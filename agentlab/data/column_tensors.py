@@ -34,7 +34,7 @@ TOKENS = {  # parts of date formats, as regular expressions
     "z": r"([+-])(\d\d):?(\d\d)",
     "f": r"\d*",
 }
-BLANKS = r"[\s\p{Z}\x{85}\x{1c}-\x{1f}]+"  # as Python's str.split
+BLANKS = r"[\s\p{Z}\x{85}\x{1c}-\x{1f}]+"  # like Python's str.split
 MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, February's in a leap year
 
 

@@ -89,7 +89,7 @@ class CSVFiles:
         decimal: the decimal mark, a point or a comma; ``None`` infers it.
         missing: additional strings that are read as missing cells.
         encoding: encoding of the files; ``None`` for that of their byte order mark, or UTF-8.
-        memory_budget: bytes for rows to keep in memory, so that a second pass parses no file.
+        memory_budget: maximum bytes of rows to keep in memory, so that files are parsed only once.
 
     Attributes:
         paths: the files.

@@ -182,7 +182,7 @@ def guess_separator(sample: list[str]) -> str:
     """Return the separator with which most rows have as many cells as the header.
 
     A file of one column has none; the result is then one that no row contains. A first line such
-    as ``sep=;``, which Excel writes, names it.
+    as ``sep=;``, which Excel understands, names it.
     """
     if sample and (named := SEPARATOR_LINE.fullmatch(sample[0])):
         return named[1]

@@ -41,7 +41,7 @@ TIMES = (
     *(" %I:%M:%S %p", " %I:%M%p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %H.%M"),
     *(" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H"),
 )
-# Beginnings of the names of the months in English, German, French, Spanish, Italian and Portuguese.
+# Prefixes of month names in English, German, French, Spanish, Italian and Portuguese.
 MONTH_WORDS = {
     "Jan": "jan|jän|ene|gen",
     "Feb": "feb|fév|fev",

@@ -31,7 +31,7 @@ def encoding_of(start: bytes, encoding: str | None = None) -> str:
         return next((name for mark, name in MARKS if start.startswith(mark)), UTF8)
     try:
         name = codecs.lookup(encoding).name
-        "".encode(name)  # not all codecs are for texts
+        "".encode(name)  # not all codecs are text encodings
     except LookupError:
         raise AgentlabError(
             f"encoding={encoding!r} is unknown; use a name such as utf-8, cp1252 or utf-16"
@@ -43,7 +43,7 @@ def refuse_nul(path: Path | str, text: str) -> None:
     """Raise ``AgentlabError`` for a text with NUL characters, such as UTF-16 read as UTF-8."""
     if "\0" in text:
         raise AgentlabError(
-            f"{path} contains NUL characters: it is not a text, or not in this encoding; if it is "
+            f"{path} contains NUL characters: it is not text, or not in this encoding; if it is "
             "UTF-16, pass --encoding utf-16-le or utf-16-be"
         )
 

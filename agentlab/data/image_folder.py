@@ -139,7 +139,7 @@ class ImageFolder:
         if self._skipped:
             kinds = ", ".join(f"{n:,} {suffix}" for suffix, n in self._skipped.most_common(5))
             lines.append(
-                f"skipped: {self._skipped.total():,} files of formats that are not read: {kinds}"
+                f"skipped: {self._skipped.total():,} files in unsupported formats: {kinds}"
             )
         return "\n".join(lines)
 

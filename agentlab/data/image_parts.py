@@ -30,7 +30,7 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
         classes: whether there is one folder per class.
 
     Raises:
-        AgentlabError: for a training split beside other folders, of which none is another split.
+        AgentlabError: for a training split beside other folders, none of which is another split.
     """
     folder = path
     for _ in range(DEPTH):
@@ -42,9 +42,9 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
             others = [entry.name for entry in inner if entry not in parts and _folders(entry)]
             if others and parts[1:] == [None, None]:
                 raise AgentlabError(
-                    f"{folder} has the folder {parts[0].name!r}, as for training images, beside "
-                    f"{', '.join(map(repr, others[:5]))}; rename that of the test images to "
-                    "'test', or move the others away"
+                    f"{folder} has the folder {parts[0].name!r}, as for a training split, beside "
+                    f"{', '.join(map(repr, others[:5]))}; rename the folder of test images to "
+                    "'test', or move the others elsewhere"
                 )
             return [None if part is None else _classes_in(part, path) for part in parts]
         if len(inner) != 1 or not _folders(inner[0]):
@@ -54,7 +54,7 @@ def find_parts(path: Path, classes: bool = True) -> list[Path | None]:
 
 
 def unused_folders(path: Path, used: Sequence[Path | None]) -> list[str]:
-    """Return the names of folders that hold images, or nothing, but are neither split nor class.
+    """Return the names of folders that are neither a split nor a class that contains images.
 
     Args:
         path: the folder of the image set.

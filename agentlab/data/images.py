@@ -77,7 +77,7 @@ class Images(Preprocessor):
         """Learn the shape and dtype of the training images.
 
         Args:
-            x: uint8, whole numbers from 0 to 255 or floats, ``[n, height, width]`` or
+            x: uint8, integers from 0 to 255, or floats, ``[n, height, width]`` or
                 ``[n, height, width, channels]``.
 
         Raises:
@@ -91,8 +91,8 @@ class Images(Preprocessor):
             )
         if x.dtype != np.uint8 and x.dtype.kind != "f" and not is_bytes(x):
             raise InvalidArgument(
-                f"x has the dtype {x.dtype}; images must be uint8, floats, or whole numbers from 0 "
-                "to 255"
+                f"x has the dtype {x.dtype}; images must be uint8, floats, or integers from 0 to "
+                "255"
             )
         channels = 1 if x.ndim == 3 else x.shape[3]
         return cls(x.shape[1], x.shape[2], channels, "float32" if x.dtype.kind == "f" else "uint8")

@@ -20,7 +20,7 @@ def is_json(source: Any) -> bool:
 
 
 def is_json_lines(path: str) -> bool:
-    """Return whether a file has one JSON object per line, by its name."""
+    """Return whether a path has the suffix of a JSON Lines file."""
     return path.lower().endswith(SUFFIXES[:2])
 
 

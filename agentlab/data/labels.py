@@ -58,7 +58,7 @@ def label_key(text: str, folded: bool) -> str:
 
 
 def clean_label(text: str) -> str:
-    """Return a label without characters that nobody sees, and with single spaces inside.
+    """Return a label without invisible characters, with each run of whitespace as one space.
 
     >>> clean_label(" New  York\u200b ")
     'New York'

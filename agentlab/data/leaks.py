@@ -14,7 +14,7 @@ from agentlab.data.column import Column, Floats
 ROWS, CELLS = 10_000, 4_000_000  # maximum training rows and cells to compare
 FEW = 20  # minimum number of rows; in fewer, columns may fit the target by chance
 EXACT = 3e-9  # maximum 1 - r² of two numeric columns if one is computed from the other
-RISING = 0.97  # minimum fraction of the steps from row to row that rise in numbers of the rows
+RISING = 0.97  # minimum fraction of rows at which a column of row numbers or times rises
 
 
 def compared_rows(inputs: int) -> int:
@@ -29,7 +29,7 @@ def leak_notes(
     classes: int,
     in_blocks: bool = False,
 ) -> list[str]:
-    """Return a note about each column that gives the target away.
+    """Return a note about each column that leaks the target.
 
     Args:
         columns: the columns of the table.
@@ -37,7 +37,7 @@ def leak_notes(
         targets: class indices, or numbers, ``[n]``.
         classes: number of classes; 0 for numbers.
         in_blocks: whether the rows of each class are contiguous in the file, so that times or
-            numbers of the rows would give the class away.
+            row numbers would reveal the class.
     """
     if len(inputs) < FEW:
         return []
@@ -49,7 +49,7 @@ def leak_notes(
         if first == end:
             continue
         mine, goals, fit = inputs[:, first:end], targets, fits[first:end]
-        if column.missing:  # only rows with a value tell
+        if column.missing:  # compare only rows with a value
             known = mine[:, -1] == 0
             mine, goals = mine[known, :-1], targets[known]
             fit = _determined(mine, goals, classes) if known.sum() >= FEW else np.array([False])
@@ -61,21 +61,21 @@ def leak_notes(
         elif column.kind in ("number", "date") and rising[first]:
             notes.append(
                 f"{column.name!r} rises or falls from row to row, and the file is sorted by class; "
-                "if it numbers or dates the rows, leave it out with "
+                "if it is a row number or a timestamp, leave it out with "
                 f"--kind {shlex.quote(column.name)}=drop"
             )
     return notes
 
 
 def _determined(inputs: Floats, targets: npt.NDArray[Any], classes: int) -> npt.NDArray[np.bool_]:
-    """Return which inputs are functions of the targets that can be inverted, ``[inputs]``."""
+    """Return which inputs are invertible functions of the targets, ``[inputs]``."""
     if classes:
         return _constant(inputs, targets)
     return _linear(inputs, targets)
 
 
 def _merges(inputs: Floats, targets: npt.NDArray[Any]) -> bool:
-    """Return whether a column has fewer different rows than there are classes."""
+    """Return whether a column has fewer distinct values than there are classes."""
     return len(np.unique(inputs, axis=0)) < len(np.unique(targets))
 
 

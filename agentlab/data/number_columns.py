@@ -20,7 +20,7 @@ COUNTER = re.compile(
     r"sample|subject|patient|order|ticket|entry|lfd|nummer|#|column 1|unnamed.*)\.?"
 )
 DATES = (19_000_101, 21_001_231)  # range of dates that are written without separators
-CLOCKS = (1, 10**4, 10**6)  # what such a date is multiplied by before hour and minute, and second
+CLOCKS = (1, 10**4, 10**6)  # of the date alone, before hhmm, and before hhmmss
 TIME = re.compile(r"(?i).*(year|time|date|day|month|week|jahr|datum|zeit).*")
 
 

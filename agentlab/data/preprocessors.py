@@ -175,9 +175,9 @@ def make_preprocessor(
 def choose_kind(x: Any, takes: str | None = None) -> str:
     """Return the kind of preprocessor for raw training data.
 
-    Named columns give ``columns``, texts ``words``, uint8 arrays ``[n, height, width]`` and
-    ``[n, height, width, channels]`` ``images``, and so do whole numbers from 0 to 255 in any dtype
-    if they have channels or the network takes images; whole numbers give ``token_ids`` if the
+    Named columns give ``columns``, and texts ``words``. uint8 arrays ``[n, height, width]`` and
+    ``[n, height, width, channels]`` give ``images``; so do integers from 0 to 255 of any dtype, if
+    they have a channel axis or the network takes images. Other integers give ``token_ids`` if the
     network takes ids, and everything else gives ``numbers``.
 
     Args:

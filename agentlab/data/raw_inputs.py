@@ -74,9 +74,9 @@ def as_numbers(x: Any) -> Array:
 
 
 def is_bytes(array: Array) -> bool:
-    """Return whether an array of integers, of any size, could be uint8: it is from 0 to 255.
+    """Return whether the values of an integer array of any dtype are pixels from 0 to 255.
 
-    Arrays of zeros and ones could also be anything else, and are not.
+    Arrays of only zeros and ones are ambiguous, and are not taken for pixels.
     """
     if array.dtype.kind not in "iu" or not array.size:
         return False

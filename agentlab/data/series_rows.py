@@ -106,7 +106,7 @@ def on_grid(
             f"are {times.words}"
         )
     if len(rows) < 2:
-        raise AgentlabError(f"{path} has one time only; a series needs several")
+        raise AgentlabError(f"{path} has only one time; a series needs several")
     step = frequency or find_step(rows, times.format)
     irregular = AgentlabError(
         f"{path}: the times in column {times.name!r} are irregular; pass --frequency, such as "

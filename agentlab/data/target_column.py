@@ -192,8 +192,8 @@ class TargetColumn:
         dates = self.task is None and len(labels) > LEVELS and find_dates(list(labels))
         if dates:
             raise AgentlabError(
-                f"{where} contains dates, such as {next(iter(labels))!r}; choose a number or "
-                "classes to predict, or pass --task classification if each date is a class"
+                f"{where} contains dates, such as {next(iter(labels))!r}; choose a target of "
+                "numbers or classes, or pass --task classification if each date is a class"
             )
         classes = sorted(labels, key=lambda text: (found.numbers.get(text, np.inf), text))
         return replace(target, classes=tuple(classes), folded=spellings.folded)

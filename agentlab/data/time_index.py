@@ -91,9 +91,9 @@ def read_times(
 
 
 def without_offsets(texts: list[str]) -> tuple[list[str], str]:
-    """Return times in local time, without their offsets from UTC, unless they are hours of several.
+    """Return local times without UTC offsets, unless they are hourly or finer and offsets differ.
 
-    With daylight saving time, days are equal steps in local time, but hours are so in UTC.
+    With daylight saving time, days are equal steps in local time, but hours are equal steps in UTC.
 
     Args:
         texts: times with or without an offset, such as ``2024-12-31T00:00+01:00``.

@@ -102,7 +102,7 @@ def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Trac
         with recurrence.unrolled():
             module.serve = tf.function(serve, autograph=False).get_concrete_function(**specs)
     except AgentlabError as error:
-        if recurrence.NOT_FIXED not in str(error):  # Keras adds its own words
+        if recurrence.NOT_FIXED not in str(error):  # Keras adds text of its own
             raise
         what = f"{recurrence.NOT_FIXED}; pass time_steps, such as --time-steps 100"
         raise AgentlabError(what) from None

@@ -82,9 +82,9 @@ def make_envs(
         render: whether ``render()`` will be called.
         wrappers: applied to each copy before preprocessing, the first one innermost: classes, or
             names such as ``"my_module:MyWrapper"``.
-        vector: makes the vector instead of ``workers``, such as ``agentlab.scale.RayVector``. It is
+        vector: makes the vectorized environment, such as ``agentlab.scale.RayVector``. It is
             called with a function ``(start, count)`` that makes some of the environments as a
-            ``ReplayedVector``, with ``n`` and with the environment's id.
+            ``ReplayedVector``, and with ``n`` and the environment's id. ``workers`` is then unused.
         kwargs: passed to the environment's constructor, such as ``map_name="8x8"``.
 
     Returns:

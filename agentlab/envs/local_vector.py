@@ -26,7 +26,7 @@ class LocalVector(ReplayedVector):
     Args:
         makers: functions that make the environments, one for each.
         id: id of the environment, for messages.
-        start: index of the first environment, in a vector of which these are a part.
+        start: index of the first environment in the vector of which these are a part.
 
     >>> import gymnasium
     >>> envs = LocalVector([lambda: gymnasium.make("CartPole-v1")] * 2, "CartPole-v1")

@@ -1,4 +1,4 @@
-"""Control tasks without the velocities in their observations, which need a memory."""
+"""Control tasks without velocities in their observations: partially observable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.envs.classic_control import CartPoleEnv
 from gymnasium.envs.registration import register
 
-NO_VELOCITY = "CartPoleNoVel-v1"  # the name that RL Baselines3 Zoo gives it
+NO_VELOCITY = "CartPoleNoVel-v1"  # the name in RL Baselines3 Zoo, which sets the velocities to 0
 
 
 class NoVelocity(gymnasium.ObservationWrapper[Any, Any, Any]):

@@ -50,7 +50,7 @@ class RegisteredVector(ReplayedVector):
     Args:
         spec: an environment that ``registers_vector`` accepts.
         n: number of copies.
-        start: index of the first copy, in a vector of which these are a part.
+        start: index of the first copy in the vector of which these are a part.
 
     >>> import gymnasium
     >>> envs = RegisteredVector(gymnasium.spec("CartPole-v1"), 8)

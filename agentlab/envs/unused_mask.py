@@ -1,4 +1,4 @@
-"""A note about action masks that an environment offers and nobody reads."""
+"""A note about action masks that an environment provides but the agent does not use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report_unused_mask(id: str, info: Mapping[str, Any], space: gymnasium.Space[
         return
     _reported.add(id)
     print(
-        f"env={id!r}: info[{MASK!r}] is not used; to forbid these actions to the agent, add "
+        f"env={id!r}: info[{MASK!r}] is not used; to mask invalid actions, add "
         "--action-masks or Preprocessing(action_masks=True)",
         file=sys.stderr,
     )

@@ -70,9 +70,9 @@ class Step:
         final_observations: their last observations, ``[len(ended), ...]``.
         episode_over: bool ``[n]``; where the whole episode ended, not only a life was lost.
         extras: what the agent's ``act`` returned besides the actions, by name.
-        lost: bool ``[n]``; where the machine of an environment was lost, and its episode with it.
-            Such an episode is truncated at the last known observation, with reward 0, and does not
-            count. ``None`` for none.
+        lost: bool ``[n]``; where the process of an environment was lost and its episode could not
+            be replayed. Such an episode is truncated at the last known observation, with reward 0,
+            and is not counted. ``None`` if there are none.
     """
 
     observations: Array

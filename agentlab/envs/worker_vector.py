@@ -217,7 +217,7 @@ def in_words(rows: slice) -> str:
 
 
 def pickled_for_process(makers: Any, id: str) -> bytes:
-    """Return what makes environments as bytes for ``cloudpickle.loads``.
+    """Pickle what makes environments, for ``cloudpickle.loads`` in another process.
 
     Raises:
         InvalidArgument: if one of them refers to something that cannot be sent to a process.

@@ -83,7 +83,7 @@ class Training(Options):
         super().check()
         if self.ray is not None and self.workers == 0:
             raise InvalidArgument(
-                f"workers=0 must be 1 or more, or none for one for each CPU, with ray={self.ray!r}"
+                f"workers=0 must be 1 or more, or none for one per CPU, with ray={self.ray!r}"
             )
         if self.eval_every and not self.eval_episodes:
             raise InvalidArgument(

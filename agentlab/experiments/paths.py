@@ -11,5 +11,5 @@ def absolute(path: str) -> str:
 
 
 def in_home(path: str) -> str:
-    """Return a path with the home folder in place of ``~``, which shells keep between quotes."""
+    """Return a path with the home folder in place of ``~``, which shells keep in quotes."""
     return str(Path(path).expanduser()) if path.startswith("~/") else path

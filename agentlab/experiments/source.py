@@ -187,10 +187,10 @@ def own_defaults(
 ) -> dict[str, Any]:
     """Return the settings for the user's own data that differ from those of the trainer.
 
-    Images get a small convolutional network, unless settings of the mlp are given. Tables, of which
-    most are small, get many epochs with early stopping, and small ones also small minibatches, for
-    enough updates. Short series get forecasts that are short
-    enough for several to fit into the validation and the test split.
+    Images get a small convolutional network, unless settings of the mlp are given. Tables, most of
+    which are small, get many epochs with early stopping; small ones also get small minibatches, for
+    enough updates. Short series get a ``past`` and a ``horizon`` so short that the validation and
+    test splits contain several forecasts.
 
     Args:
         source: the source of the data.

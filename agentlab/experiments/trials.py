@@ -53,7 +53,7 @@ class Task:
 class Search:
     """Runs the trials of a study as processes.
 
-    A trial whose Ray process is lost is started again once, from its latest checkpoint.
+    A trial whose Ray process is lost is restarted once, from its latest checkpoint.
 
     Args:
         task: the command that all trials run.
@@ -79,7 +79,7 @@ class Search:
     ) -> None:
         self.task, self.study, self.folder = task, study, folder
         self._begin = begin or start
-        self._again: set[int] = set()  # trials that were started again
+        self._again: set[int] = set()  # trials that were restarted
         self.workers, self.seed, self.report = workers, seed, report
         wanted = trials or study.size or TRIALS
         self.wanted = min(wanted, study.size or wanted)
@@ -158,7 +158,7 @@ class Search:
         if not isinstance(process, RayProcess) or not process.lost or trial.number in self._again:
             return False
         self._again.add(trial.number)
-        self.report(self.path(trial).name, "its Ray process was lost; it is started again")
+        self.report(self.path(trial).name, "its Ray process was lost; restarting the trial")
         return True
 
     def _finish(self, trial: Trial, code: int, stopped: bool) -> None:

@@ -213,7 +213,7 @@ class _Translation:
         parts = dict(_literal("policy_kwargs", value))
         if (arch := parts.pop("net_arch", None)) is not None:
             if isinstance(arch, list) and len(arch) == 1 and isinstance(arch[0], dict):
-                arch = arch[0]  # as older versions write it
+                arch = arch[0]  # the form of older versions
             kinds = list(arch.values()) if isinstance(arch, dict) else [arch]
             if self.algo == "sac" and isinstance(arch, dict) and arch.keys() == {"pi", "qf"}:
                 kinds, self.found["critic_hidden"] = [arch["pi"]], arch["qf"]

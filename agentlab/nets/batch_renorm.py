@@ -12,7 +12,7 @@ EPSILON = 1e-3
 
 @keras.saving.register_keras_serializable("agentlab")
 class BatchRenorm(keras.layers.Layer):  # type: ignore[misc]
-    """Normalizes each unit by the statistics of the batch, corrected toward running ones.
+    """Normalizes each unit by the batch statistics, corrected toward the running statistics.
 
     Ioffe 2017, "Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized
     Models", algorithm 1. It is plain batch normalization for the first ``warmup`` batches.
@@ -64,7 +64,7 @@ class BatchRenorm(keras.layers.Layer):  # type: ignore[misc]
         Args:
             inputs: ``[stack, batch, units]``, or ``[1, batch, units]`` for equal inputs.
             training: normalize by the batch, and update the running statistics.
-            first: apply only this many of the stack; ``None`` for all.
+            first: evaluate only this many networks of the stack; ``None`` for all.
         """
         running_mean, running_variance = self.moving_mean[:first], self.moving_variance[:first]
         running_deviation = tf.sqrt(running_variance + EPSILON)

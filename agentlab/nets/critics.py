@@ -117,8 +117,8 @@ class Critics(keras.Model):  # type: ignore[misc]
             actions: ``[batch, size]``.
             critics: evaluate only this many of them; ``None`` for all.
             seed: seeds dropout, int32 ``[2]``; ``None`` for no dropout.
-            training: normalize by the batch, and update the running statistics of
-                ``batch_renorm``; otherwise normalize by these.
+            training: normalize by the batch statistics, and update the running statistics of
+                ``batch_renorm``; otherwise, normalize by the running statistics.
         """
         features = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
         if self.batch_renorm:
@@ -152,7 +152,7 @@ class Critics(keras.Model):  # type: ignore[misc]
 
     @property
     def statistics(self) -> list[Any]:
-        """The running statistics of ``batch_renorm``, which calls with ``training`` update."""
+        """The running statistics of ``batch_renorm``, updated by calls with ``training``."""
         return [variable for renorm in self.renorms for variable in renorm.non_trainable_variables]
 
     def _product(self, layer: int, inputs: Any, critics: int | None) -> Any:

@@ -132,16 +132,16 @@ class Scored(NamedTuple):
 
 
 def scored_greedy(net: SequenceNet, source_ids: Any) -> Scored:
-    """Decode greedily at most as many tokens as the sources have.
+    """Decode greedily, up to as many tokens as the sources have.
 
-    If that number is known, there is no loop, which runtimes for exported networks may not support.
+    If that number is static, there is no loop: runtimes of exported networks may not support loops.
 
     Args:
         net: the network that predicts tokens.
         source_ids: int32 ``[batch, time]``.
 
     Raises:
-        AgentlabError: within ``agentlab.nets.recurrence.unrolled``, if it is not known.
+        AgentlabError: within ``agentlab.nets.recurrence.unrolled``, if it is not static.
     """
     rows, time = tf.shape(source_ids)[0], source_ids.shape[1]
     recurrence.check_steps(time)

@@ -22,7 +22,7 @@ from agentlab.runs.reading import check_archive, count_values, open_regular, unp
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # members of a .keras file
 CONFIG_BYTES, CONFIG_VALUES = 16 << 20, 500_000
-LAMBDA = 3  # parts in which Keras describes a lambda: code, defaults, closure
+LAMBDA = 3  # parts of a lambda serialized by Keras: code, defaults, closure
 ALLOWED_PACKAGES = ("keras", "agentlab", "builtins")  # of classes in a file
 
 
@@ -75,13 +75,13 @@ def check_loadable(name: str, net: Any) -> None:
     try:
         problem = _find_problem(keras.saving.serialize_keras_object(net))
     except (NotImplementedError, TypeError, ValueError, OSError) as error:
-        problem = f"Keras cannot describe it: {str(error).strip().splitlines()[0]}"
+        problem = f"Keras cannot serialize it: {str(error).strip().splitlines()[0]}"
     if problem:
         raise AgentlabError(f"the net {name!r} could not be loaded again: {problem}")
 
 
 def _find_problem(config: Any) -> str:
-    """Return why a description of a net cannot be read again; empty if it can."""
+    """Return why a serialized net could not be loaded again; empty if it could."""
     if isinstance(config, list | tuple):
         return next(filter(None, map(_find_problem, config)), "")
     if not isinstance(config, dict):

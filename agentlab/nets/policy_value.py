@@ -18,8 +18,8 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
     Input shape: that of the torso.
     Output: a pair ``(policy, value)``, float32 ``[batch, outputs]`` and ``[batch]``. A Gaussian
     policy has a trainable ``log_std`` of shape ``[outputs]``, which does not depend on the state.
-    With ``state_dependent`` it is ``[features, outputs]``, and the torso's features follow the
-    means: ``policy`` is ``[batch, outputs + features]``.
+    With ``state_dependent`` it is ``[features, outputs]``, and the torso's features are appended to
+    the means: ``policy`` is ``[batch, outputs + features]``.
 
     Args:
         torso: a built torso.

@@ -24,7 +24,7 @@ class Actor(Protocol):
 
 
 class Cluster(Protocol):
-    """Starts actors, as ``RayCluster``."""
+    """Starts actors, like ``RayCluster``."""
 
     cpus: int
 
@@ -57,7 +57,7 @@ class ActorLink:
 
         Raises:
             ActorLost: if it was lost while it started.
-            EnvFailure: if the cluster has no place for it, or it cannot be reached.
+            EnvFailure: if the cluster has no free CPU for it, or it cannot be reached.
         """
         self.end()
         actor = self._actor = self._cluster.start_actor()
@@ -67,8 +67,8 @@ class ActorLink:
             raise ActorLost from None
         except (OSError, AuthenticationError) as error:
             raise EnvFailure(
-                f"the Ray actor at {actor.address[0]} cannot be reached ({error}); learners run on "
-                "a machine in the cluster's network"
+                f"the Ray actor at {actor.address[0]} cannot be reached ({error}); the learner "
+                "must run on a machine of the cluster"
             ) from error
         use_promptly(self._connection)
         self.send(self._description)
@@ -82,7 +82,7 @@ class ActorLink:
         self._connection = self._actor = None
 
     def send(self, message: bytes) -> None:
-        """Send a message; if the actor was lost, ``receive`` says so."""
+        """Send a message; if the actor was lost, ``receive`` raises ``ActorLost``."""
         with contextlib.suppress(OSError):
             if self._connection is not None:
                 self._connection.send_bytes(message)
@@ -91,8 +91,8 @@ class ActorLink:
         """Return the actor's reply.
 
         Returns:
-            The result of a command. After a step a tuple: its arrays as bytes, the offset at which
-            they begin, and what else is known where an episode ended, or ``None``.
+            The result of a command. After a step, a tuple: its arrays as bytes, the offset at which
+            they begin, and details of the episodes that ended, or ``None``.
 
         Raises:
             ActorLost: if the actor was lost.

@@ -65,8 +65,8 @@ def distributed(strategy: str | None, devices: Sequence[str] | None = None) -> I
 def _collective(strategy: str, devices: tuple[str, ...] | None) -> Any:
     """Return a strategy; the same for the same devices.
 
-    Another one would number its collective operations from the same start, and TensorFlow takes
-    operations of equal number for the same one: an error if their shapes differ.
+    A second one would number its collective operations from the same start, and TensorFlow treats
+    operations with the same number as one, which is an error if their shapes differ.
     """
     with without_banners():
         if strategy == "mirrored":

@@ -24,12 +24,12 @@ from agentlab.errors import AgentlabError
 STEPPED, ENDED, RESULT, FAILURE = b"s", b"e", b"r", b"f"  # the first byte of a reply
 # The arrays in the reply to a step, one after the other.
 ARRAYS = ("next_observations", "raw_rewards", "rewards", "terminated", "truncated", "episode_over")
-# Seconds until the kernel asks whether the other machine is still there, and how often it asks.
+# TCP keepalive: seconds before the first probe and between probes, and the number of probes.
 IDLE, INTERVAL, PROBES = 10, 5, 3
 
 
 class ActorLost(Exception):
-    """An actor was lost: its process was killed, or its machine."""
+    """An actor was lost: its process was killed, or its machine failed."""
 
 
 class EnvActor:
@@ -57,7 +57,7 @@ class EnvActor:
             try:
                 connection = self._listener.accept()
                 break
-            except (AuthenticationError, OSError, EOFError):  # somebody else: wait for the learner
+            except (AuthenticationError, OSError, EOFError):  # not the learner: keep waiting
                 continue
         with self._listener, connection:
             use_promptly(connection)
@@ -113,7 +113,7 @@ def _reply(connection: Connection, envs: ReplayedVector) -> None:
 
 
 def _stepped(envs: ReplayedVector, step: Step) -> bytes:
-    """Return the reply to a step: its arrays, and what began where an episode ended."""
+    """Return the reply to a step: its arrays, and the new episodes where one ended."""
     arrays = b"".join(getattr(step, name).tobytes() for name in ARRAYS)
     if not len(step.ended):
         return STEPPED + arrays

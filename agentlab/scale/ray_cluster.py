@@ -20,12 +20,12 @@ from agentlab.scale.env_actor import ActorLost, EnvActor
 
 ray: Any = LazyModule("ray")
 
-STORE_BYTES = 100 << 20  # memory for Ray's objects, of which we store none
+STORE_BYTES = 100 << 20  # memory of Ray's object store, which is not used
 CONNECT_SECONDS = 10.0  # how long the head of a cluster may take to answer
 START_SECONDS = 60.0  # how long a new actor may take to start
 TOKEN = ".ray/auth_token"
 ENVIRON = {
-    "RAY_worker_niceness": "0",  # actors are what the machine is for: the default is 15
+    "RAY_worker_niceness": "0",  # normal priority for actors; the default is 15
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
 }
@@ -36,7 +36,7 @@ class RayCluster:
 
     Args:
         address: ``"local"`` starts Ray on this machine; otherwise the address of a cluster, such as
-            ``"10.0.0.1:6379"`` or ``"auto"`` for that of this machine.
+            ``"10.0.0.1:6379"`` or ``"auto"`` for the one on this machine.
         cpus: with ``"local"``, at least this many actors may run, even on fewer cores.
 
     Attributes:
@@ -73,7 +73,7 @@ class RayActor:
 
     Raises:
         ActorLost: if it was killed while it started, or could not be made.
-        EnvFailure: if the cluster has no place for it.
+        EnvFailure: if the cluster has no free CPU for it.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class RayActor:
 
 
 class _RemoteEnvs(EnvActor):
-    """An ``EnvActor`` that listens in the network of its cluster.
+    """An ``EnvActor`` that listens in the network of its Ray cluster.
 
     Args:
         key: the secret that the learner must know to connect.
@@ -133,13 +133,13 @@ def _connect(address: str, cpus: int) -> None:
                 ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise _unreachable(address, f": {_lines(error)[0].rstrip('.')}") from None
-    # Ray has no option against its own paragraph about every lost process.
+    # Ray has no option that turns off its long message about each lost process.
     with contextlib.suppress(ImportError):
         vars(importlib.import_module("ray._private.worker"))["print_to_stdstream"] = _ignore
 
 
 def _check_address(address: str) -> None:
-    """Raise ``InvalidArgument`` unless something listens at an address; Ray tries for minutes."""
+    """Raise ``InvalidArgument`` unless something listens at an address; Ray retries for minutes."""
     if address in ("local", "auto"):
         return
     host, _, port = address.rpartition(":")

@@ -24,32 +24,32 @@ from agentlab.scale.actor_link import ActorLink, Cluster
 from agentlab.scale.env_actor import ARRAYS, ActorLost
 from agentlab.scale.ray_cluster import RayCluster
 
-ATTEMPTS = 5  # actors in a row that may be lost without a step in between
+ATTEMPTS = 5  # replacements in a row that may be lost without a step in between
 
 
 class RayVector(ReplayedVector):
-    """Environments stepped by the actors of a Ray cluster, which act for nobody: the learner acts.
+    """Environments stepped by the actors of a Ray cluster; actions are chosen by the learner.
 
     Each actor steps a fixed subset of the environments, preprocessing included, so results do not
     depend on timing or on the number of actors: they equal those of ``WorkerVector`` bit for bit.
-    Every algorithm can learn from them, since the policy runs where it learns, batched over all
-    environments; actors need neither TensorFlow nor weights. The price is a message to each actor
-    at each step. Ray starts the actors and notices when they cannot run; the steps themselves are
-    exchanged over a connection of their own, which costs a tenth of a call of an actor's method.
+    Every algorithm can learn from them, since the policy is evaluated in the learner, batched over
+    all environments; actors need neither TensorFlow nor weights. The cost is one message to each
+    actor at each step. Ray starts the actors and detects those that cannot run; the steps are
+    exchanged over separate connections, at a tenth of the cost of calling an actor's method.
 
-    An actor that is lost is replaced. Since an episode is a function of its seed and its actions,
+    An actor that is lost is replaced. Since an episode is determined by its seed and its actions,
     the new actor replays the episodes of the lost one and repeats the interrupted step: the results
     are as if nothing had happened. An environment that does not reproduce its last observation
-    begins a new episode instead, and the broken one ends as truncated without being counted.
+    begins a new episode instead, and the interrupted one is truncated and not counted.
 
     Args:
-        make: makes some of the environments, from the index of the first of them and their number;
-            sent to actors by cloudpickle.
+        make: makes some of the environments, given the index of the first one and their number;
+            sent to actors with cloudpickle.
         n: number of environments.
         id: id of the environment, for messages.
         address: ``"local"`` for a new cluster on this machine, or the address of a cluster.
         actors: number of actors, each on a CPU of the cluster; ``None`` for one for each CPU.
-        report: called with a sentence about a lost actor.
+        report: called with a message about each lost actor.
         cluster: the cluster to use instead of the one at ``address``.
 
     Raises:
@@ -157,7 +157,7 @@ class RayVector(ReplayedVector):
     def _abandoned(self, step: Step) -> Step:
         """Truncate the episodes that could not be reproduced, and begin new ones.
 
-        They end with the last observation that is known; what followed it is not.
+        They end with the last known observation; what followed it is unknown.
         """
         lost, final_observations = self._lost.copy(), step.true_next_observations.copy()
         final_observations[lost] = step.observations[lost]
@@ -244,7 +244,7 @@ class RayVector(ReplayedVector):
             if link.losses > ATTEMPTS:
                 self._failure = EnvFailure(
                     f"env={self.id!r}: {ATTEMPTS} actors of {envs} were lost in a row{why}; "
-                    "perhaps the environment kills its process, or needs more memory than there is"
+                    "perhaps the environment kills its process, or runs out of memory"
                 )
                 raise self._failure
             self._report(f"the Ray actor of {envs} was lost{why}; another one takes over")

@@ -10,7 +10,7 @@ import numpy as np
 from agentlab.data.batches import Array
 from agentlab.errors import InvalidArgument
 
-MEASURED = 20  # fewer different numbers with fractions may be classes
+MEASURED = 20  # up to this many distinct fractional numbers may be classes
 
 
 def class_numbers(y: Any, labels: Sequence[Any]) -> Array:
@@ -41,7 +41,7 @@ def distinct_labels(y: Any) -> list[Any]:
     if fractions and len(found) > max(MEASURED, len(labels) // 2):
         raise InvalidArgument(
             f"y contains {len(found)} different numbers in {len(labels)} rows, too many for "
-            "classes; use Regressor, or convert y to texts if each is a class"
+            "classes; use Regressor, or convert y to strings if each is a class"
         )
     if any(label is None or label != label for label in found):
         raise InvalidArgument("y contains None or NaN; every example needs a label")

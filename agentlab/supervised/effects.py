@@ -1,4 +1,4 @@
-"""Refusal of options that would have no effect on the data or the net."""
+"""Checks that no option is given that would have no effect on the data or the net."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from agentlab.errors import InvalidArgument
 
-TEXTS = {  # the kinds of preprocessors on which options of texts have an effect
+TEXTS = {  # kinds of preprocessors for which options for texts have an effect
     "vocabulary": ("words", "subwords", "token_ids"),
     "length": ("words", "characters", "subwords"),
 }

@@ -46,12 +46,12 @@ def refuse_bounded(outputs: Callable[[Any], Any], inputs: Array) -> None:
         inputs: some of the training inputs ``[n, ...]``.
     """
     found, stretched = _tried(outputs, inputs)
-    if not stretched or not found.any():  # a net of zeros may learn anything
+    if not stretched or not found.any():  # a net whose outputs are all 0 may still learn
         return
     if found.min() >= -ROUNDING and (found.max() <= 1 + ROUNDING or (found == 0).any()):
         raise AgentlabError(
-            f"the net returns only values of {found.min():.3g} to {found.max():.3g}, such as those "
-            "of a softmax, sigmoid or ReLU, but the targets are standardized, so half of them are "
+            f"the net returns only values from {found.min():.3g} to {found.max():.3g}, such as "
+            "those of a softmax, sigmoid or ReLU, but the targets are standardized, so some are "
             "negative; remove the last activation"
         )
 

@@ -222,7 +222,7 @@ def reporting_lost_workers() -> Iterator[None]:
 
     Raises:
         AgentlabError: in place of TensorFlow's error. Its ``InternalError``, which has many causes,
-            is replaced only if its message speaks of a collective operation or a connection.
+            is replaced only if its message mentions a collective operation or a connection.
     """
     try:
         yield

@@ -35,7 +35,7 @@ class Tracker(Protocol):
             name: the run's name.
             config: its settings.
             known: the id under which it was recorded before, or ``None``.
-            new: an id for a run that was not.
+            new: an id to use if it was not.
 
         Returns:
             Its id.
@@ -51,15 +51,15 @@ class Tracker(Protocol):
 class WeightsAndBiases(Tracker):
     """Runs of Weights & Biases; the axis of all metrics is ``step``.
 
-    Its own step never decreases: it would drop the metrics of a run that resumes from an older
-    checkpoint.
+    Its built-in step can never decrease: the metrics of a run that resumes from an older checkpoint
+    would be dropped.
     """
 
     def start(self, name: str, config: Mapping[str, Any], known: str | None, new: str) -> str:
         import wandb
 
         key = known or new
-        # Its files are in ./wandb or WANDB_DIR: it makes links, which a run's folder must not have.
+        # Its files go to ./wandb or WANDB_DIR: they include symbolic links, which runs must not.
         wandb.init(project=PROJECT, name=name, id=key, config=dict(config), resume="allow")
         wandb.define_metric("step", hidden=True)
         wandb.define_metric("*", step_metric="step")

@@ -32,7 +32,7 @@ class AutoencoderConfig(Standardization, TorsoChoice, Optimization):
     hidden: tuple[int, ...] = override(TorsoChoice, "hidden", (128,))
     code_size: int | None = option(
         None,
-        "size of the code; none for 32 or half the values of an input, whichever is smaller; 0 to "
+        "size of the code; none for 32 or half the size of an input, whichever is smaller; 0 to "
         "use the torso's features",
         ge=0,
     )

@@ -73,7 +73,7 @@ class Scores:
         Raises:
             InvalidArgument: if there are fewer than 2 held-out inputs.
         """
-        # The first examples are not like the others in some data sets: in MNIST, they are neater.
+        # In some data sets, the first examples differ: in MNIST's test set, they are cleaner.
         chosen = evenly_spaced(held_out.size, self.count)
         if len(chosen) < FEWEST:
             raise InvalidArgument(

@@ -30,7 +30,7 @@ def test_predictions_are_written_as_csv_or_json_lines(call, saved):
     ] * 2
     assert all(abs(row["probability_no"] + row["probability_yes, sure"] - 1) < 1e-5 for row in rows)
     result = call(["predict", saved, "new.csv", "--out", "out.xlsx"])
-    assert "must be .csv or .jsonl; .xlsx is not written" in result.err
+    assert "must be .csv or .jsonl; .xlsx is not supported" in result.err
 
 
 def test_a_folder_of_tables_and_a_path_in_the_home_folder_are_read(call, saved, monkeypatch):

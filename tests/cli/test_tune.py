@@ -215,7 +215,7 @@ def test_a_trial_whose_ray_process_is_lost_is_started_again_once(call, faked, mo
     result = call(f"{FIT} {words}")
     assert result.code == 0, result.err
     assert "3 of 3 in the grid, 2 in parallel" in result.out
-    assert result.out.count("its Ray process was lost; it is started again") == 2
+    assert result.out.count("its Ray process was lost; restarting the trial") == 2
     assert "failed: its process was killed by SIGKILL   hidden=16" in result.out
     assert "finished    2 trials; 1 failed" in result.out
     assert len(calls) == 6 and calls[-1] == "closed"

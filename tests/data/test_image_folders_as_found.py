@@ -57,7 +57,7 @@ def test_a_test_folder_without_classes_is_left_out_and_reported(tmp_path):
 def test_a_training_folder_beside_unknown_folders_is_refused(tmp_path):
     fill(tmp_path / "train", n=8)
     fill(tmp_path / "later", n=3)
-    with pytest.raises(AgentlabError, match="'train', as for training images, beside 'later'"):
+    with pytest.raises(AgentlabError, match="'train', as for a training split, beside 'later'"):
         ImageFolder(tmp_path)
     fill(tmp_path / "test", n=3)
     assert "left out: the folders later" in ImageFolder(tmp_path).describe()
@@ -73,9 +73,7 @@ def test_classes_may_be_inside_a_single_folder(tmp_path):
 def test_photos_of_unsupported_formats_among_others_are_counted(tmp_path):
     fill(tmp_path)
     (tmp_path / "bar" / "photo.HEIC").write_bytes(b"ftypheic")
-    assert "skipped: 1 files of formats that are not read: 1 .heic" in (
-        ImageFolder(tmp_path).describe()
-    )
+    assert "skipped: 1 files in unsupported formats: 1 .heic" in (ImageFolder(tmp_path).describe())
 
 
 def test_hidden_folders_are_not_classes(tmp_path):

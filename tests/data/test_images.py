@@ -146,7 +146,7 @@ def test_files_that_are_not_images_are_skipped_and_counted(tmp_path):
         "classes: 3: ant, bee, cat",
         "images: 42 for training, 6 for validation, 12 for test; 4 x 6 pixels, gray",
         "left out: the folders empty",
-        "skipped: 2 files of formats that are not read: 1 .csv, 1 .txt",
+        "skipped: 2 files in unsupported formats: 1 .csv, 1 .txt",
     ]
 
 

@@ -113,9 +113,9 @@ def test_spellings_of_a_label_are_one_class_and_reported(tmp_path):
 @pytest.mark.parametrize(
     ("spelled", "classes"),
     [
-        (["Yes", "yes", "NO", "no"], 2),  # a pair of which case is never part of the meaning
+        (["Yes", "yes", "NO", "no"], 2),  # a pair whose case never matters
         (["new york", "new  york", "new\u00a0york", "rome"], 2),
-        (["cat", "cat\u200b", "\ufeffdog", "dog"], 2),  # characters that nobody sees
+        (["cat", "cat\u200b", "\ufeffdog", "dog"], 2),  # invisible characters
         (["m", "M", "f", "F"], 4),
     ],
 )

@@ -79,7 +79,7 @@ async def _client(host, port, bodies, answers):
 
 
 def ask(url, bodies, clients):
-    """Return the answers of so many clients at once, and the server's CPU seconds."""
+    """Return the answers to that many concurrent clients, and the server's CPU seconds."""
     host, port = url.removeprefix("http://").split(":")
     answers, left = {}, list(enumerate(bodies))
 

@@ -161,7 +161,7 @@ class Tenths(keras.initializers.Initializer):
 
 
 class OfScript(Unregistered):
-    """A layer as in the script that the user runs."""
+    """A layer defined in the script that the user runs."""
 
 
 OfScript.__module__ = "__main__"

@@ -61,10 +61,10 @@ def test_wandb_gets_settings_and_every_row_of_metrics(service, tmp_path):
     path = train(tmp_path / "tracked", service("wandb", WANDB))
     calls = sys.modules["wandb"].calls
     assert [call[0] for call in calls] == ["init", *["define"] * 2, *["log"] * 4, "finish"]
-    # Its own step would drop rows after a resume from an older checkpoint.
+    # With its built-in step, rows would be dropped after a resume from an older checkpoint.
     assert calls[2] == ("define", "*", {"step_metric": "step"})
     given = calls[0][1]
-    assert "dir" not in given  # a folder with the links that it makes would not be resumed
+    assert "dir" not in given  # a run with its symbolic links could not be resumed
     assert (given["name"], given["config"]["env"]) == (path.name, "CartPole-v1")
     assert [step for kind, step, *_ in calls[3:-1]] == [100, 200, 300, 400]
     assert "return/mean" in calls[-2][2]

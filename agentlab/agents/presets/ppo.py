@@ -74,7 +74,7 @@ PRESETS = [
         training=training(200_000, 8),
         source={
             "": f"{ZOO} for ppo_lstm",
-            **dict.fromkeys(("decay_steps", "steps"), "tuned: twice the zoo's"),
+            **dict.fromkeys(("decay_steps", "steps"), "tuned: twice the RL Zoo's"),
             **dict.fromkeys(("gamma", "gae_lambda"), "tuned: longer horizons"),
         },
     ),

@@ -83,7 +83,7 @@ class Job:
             machine = field.name in ("cpus", "memory", "gpus") and "machine" in takes
             raise AgentlabError(
                 f"{field.name}={value!r} has no effect on {platform}"
-                f"{': the machine decides' * machine}; the options there are {flags}"
+                f"{': --machine determines it' * machine}; the options there are {flags}"
             )
 
 

@@ -19,13 +19,13 @@ from agentlab.lazy import LazyModule
 
 yaml: Any = LazyModule("yaml")
 RUNS = "/runs"  # the runs folder in containers
-USER = 1000  # the user in containers, by number, so that clusters can see that it is not root
+USER = 1000  # the user in containers; numeric, so that Kubernetes can verify that it is not root
 GRACE = 120  # seconds between SIGTERM and SIGKILL, for the last checkpoint
 CPUS, MEMORY = 4, 16  # defaults: cores, and GiB
 DAYS = 5  # time limit of a cloud job
 N1_CPUS = (4, 8, 16, 32, 64, 96)  # of Vertex AI's n1-standard machines
 N1_T4 = {4: (1, 2, 4), 8: (1, 2, 4), 16: (1, 2, 4), 32: (2, 4), 64: (4,), 96: (4,)}  # GPUs
-VERTEX_GPUS = {  # by the beginning of the machine type; the others have none
+VERTEX_GPUS = {  # by the prefix of the machine type; others have none
     "n1-": "NVIDIA_TESLA_T4",
     "g2-": "NVIDIA_L4",
     "a2-high": "NVIDIA_TESLA_A100",
@@ -63,7 +63,7 @@ class Platform:
         """Return the content of the file.
 
         Raises:
-            AgentlabError: for a job without a necessary field, or with one that has no effect.
+            AgentlabError: for a job without a required field, or with one that has no effect.
         """
         job.check(self.name, self.takes)
         return self.content(job)
@@ -166,7 +166,7 @@ def _vertex_machine(job: Job) -> dict[str, Any]:
     if cpus not in N1_CPUS:
         valid = ", ".join(map(str, N1_CPUS))
         raise AgentlabError(
-            f"cpus={cpus} must be one of {valid}, as n1-standard machines have; for other "
+            f"cpus={cpus} must be one of {valid}, the sizes of n1-standard machines; for other "
             "machines, pass --machine"
         )
     kind = job.machine or f"n1-standard-{cpus}"
@@ -176,7 +176,7 @@ def _vertex_machine(job: Job) -> dict[str, Any]:
     if gpu is None:
         raise AgentlabError(
             f"machine={kind!r} has no GPUs: pass one that begins with {', '.join(VERTEX_GPUS)}, "
-            "or no --machine for NVIDIA T4"
+            "or omit --machine for NVIDIA T4"
         )
     if job.machine is None and job.gpus not in N1_T4[cpus]:
         valid = ", ".join(map(str, N1_T4[cpus]))

@@ -100,7 +100,7 @@ def make_app(store: Store, settings: Serving | None = None) -> Any:
 
 
 def _answers(store: Store, metrics: Metrics, verb: str, handler: Handler) -> Any:
-    """Return the endpoint that answers a verb, and counts its requests."""
+    """Return an endpoint that answers the requests of a verb and counts them."""
 
     async def endpoint(request: Request) -> Response:
         name, number = request.path_params["name"], request.path_params.get("number")

@@ -43,7 +43,7 @@ class Metrics:
     def refuse(self, code: int, verb: str = "") -> None:
         """Count a request that was refused before a version was chosen.
 
-        Its name of a model is not kept, since a client could send any number of names.
+        The model's name is not recorded, since a client could send any number of names.
         """
         self._requests["", "", verb, code] += 1
 
