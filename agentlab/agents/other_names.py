@@ -38,7 +38,8 @@ OTHER_NAMES = {
     "expectedsarsa": "use q_table with --method expected_sarsa",
     "tqc": "use sac with --n-quantiles 25",
     "droq": "use sac with --dropout 0.01 --layer-norm --gradient-steps 20",
-    "crossq": "use sac with --crossq --policy-delay 3 --critic-hidden 1024 1024",
+    "crossq": "use sac with --crossq --policy-delay 3 --critic-hidden 1024 1024 "
+    "--learning-rate 0.001",
     "her": _MISSING,
     "impala": _MISSING,
     "muzero": _MISSING,

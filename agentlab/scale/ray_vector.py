@@ -243,8 +243,8 @@ class RayVector(ReplayedVector):
             link.losses += 1
             if link.losses > ATTEMPTS:
                 self._failure = EnvFailure(
-                    f"env={self.id!r}: {ATTEMPTS} actors of {envs} were lost in a row{why}; "
-                    "perhaps the environment kills its process, or runs out of memory"
+                    f"env={self.id!r}: the actor of {envs} and {ATTEMPTS} replacements were "
+                    f"lost{why}; perhaps the environment kills its process, or runs out of memory"
                 )
                 raise self._failure
             self._report(f"the Ray actor of {envs} was lost{why}; another one takes over")

@@ -273,7 +273,9 @@ def test_actors_that_always_die_end_the_run(make, cluster, told):
     envs.reset(seed=0)
     cluster.start_actor = lambda: DeadOnArrival()
     cluster.actors[0].die()
-    with pytest.raises(EnvFailure, match=f"{ATTEMPTS} actors of environments 0 to 1 were lost"):
+    with pytest.raises(
+        EnvFailure, match=f"the actor of environments 0 to 1 and {ATTEMPTS} replacements"
+    ):
         envs.step(np.zeros(2, np.int64))
     assert len(told) == ATTEMPTS
 
