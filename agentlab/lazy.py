@@ -27,6 +27,8 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute == "__wrapped__":  # asked by inspect and doctest, even if not installed
+            raise AttributeError(attribute)
         if self._name not in sys.modules and "tensorflow" not in sys.modules:
             _check_backend()
             with without_banners():

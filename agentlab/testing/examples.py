@@ -113,7 +113,10 @@ def sentences() -> Examples:
     german = {"one": "eins", "two": "zwei", "three": "drei", "four": "vier"}
     sources = [" ".join(rng.choice(list(german), rng.integers(1, 4))) for _ in range(48)]
     targets = [" ".join(german[word] for word in s.split()[::-1]) for s in sources]
-    return Examples((sources[:40], targets[:40]), (sources[40:], targets[40:]), sources[40:44])
+    ids = np.array([[3, 4, 2]], np.int32)
+    return Examples(
+        (sources[:40], targets[:40]), (sources[40:], targets[40:]), sources[40:44], exported=ids
+    )
 
 
 def points() -> Examples:

@@ -31,7 +31,8 @@ REGISTERED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "classifier": [
         ("classes", {"dropout": 0.2, "schedule": "cosine"}),
         ("images", {"flip": True}),
-        ("texts", {"net": "text_cnn", "vocabulary": 20, "length": 8}),
+        # hidden has its default, since text_cnn has no hidden layers.
+        ("texts", {"net": "text_cnn", "hidden": (128, 128), "vocabulary": 20, "length": 8}),
     ],
     "capsules": [("images", CAPSULES)],
     "overlapping_capsules": [("overlapping", CAPSULES)],

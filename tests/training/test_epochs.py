@@ -240,7 +240,9 @@ def test_patience_is_kept_over_a_resumption(tmp_path: Path) -> None:
 
     def fit(at: int) -> Scripted:
         train = Stream(Arrays(ROWS, SUMS), at, interrupt)
-        return Scripted(linear(), **options).fit(train, run=run, quiet=True)
+        held_out = Arrays(ROWS, SUMS)
+        trainer = Scripted(linear(), **options)
+        return trainer.fit(train, validation_data=held_out, run=run, quiet=True)
 
     assert fit(4 * 5 + 2).interrupted
     resumed = fit(-1)
