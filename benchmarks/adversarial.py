@@ -34,7 +34,9 @@ def dcgan_keras(meter: Meter) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.generator = GENERATORS.load("dcgan")(LATENT, (28, 28, 1), seed=0)
-            self.discriminator = Discriminator(make_torso("dcgan", (28, 28, 1), scale=1.0, seed=1))
+            self.discriminator = Discriminator(
+                make_torso("dcgan", (28, 28, 1), depth=3, scale=1.0, seed=1)
+            )
             self.loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
             self.means = [keras.metrics.Mean(name=name) for name in ("d_loss", "g_loss")]
             self.optimizers = [keras.optimizers.Adam(RATE, beta_1=BETA) for _ in range(2)]

@@ -13,6 +13,16 @@ from agentlab.nets.image_torso import ImageTorso, layer_seed
 from agentlab.nets.spectral import normalized
 
 SLOPE = 0.2  # negative slope of leaky ReLU (Radford et al. 2016, section 3)
+SMALLEST = 4  # pixels per side of a DCGAN discriminator's last feature map, as in the paper
+
+
+def discriminator_depth(height: int, width: int) -> int:
+    """Return how many convolutions with stride 2 reduce an image to at most 4 pixels per side.
+
+    >>> [discriminator_depth(size, size) for size in (28, 48, 64)]
+    [3, 4, 4]
+    """
+    return max(1, math.ceil(math.log2(max(height, width) / SMALLEST)))
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -96,11 +106,11 @@ class DCGANTorso(ImageTorso):
 
     Args:
         filters: output channels of the first convolution; each later one has twice as many.
-        depth: number of convolutions: 2 for 28x28 pixels, 3 for 48x48, 4 for 64x64.
+        depth: number of convolutions; see ``discriminator_depth``.
         spectral_norm: whether to normalize the kernels by their largest singular value.
         scale: divisor of the inputs: 255 for uint8 images.
-        seed: seed of the initial kernels, normal with a standard deviation of 0.02 (section 3 of
-            the paper).
+        seed: seed of the initial kernels (He et al. 2015): the paper's standard deviation of 0.02
+            suits only layers with batch normalization.
 
     >>> DCGANTorso()(tf.zeros((2, 28, 28, 1))).shape
     TensorShape([2, 6272])
@@ -125,7 +135,7 @@ class DCGANTorso(ImageTorso):
                 4,
                 2,
                 padding="same",
-                kernel_initializer=keras.initializers.RandomNormal(0, 0.02, layer_seed(seed, i)),
+                kernel_initializer=keras.initializers.HeNormal(seed=layer_seed(seed, i)),
                 name=f"conv_{i}",
                 dtype=dtype,
             )

@@ -44,14 +44,14 @@ class DCGAN(GAN):
 
     def make_discriminator(self, shape: tuple[int, ...]) -> Any:
         """Build the discriminator's torso for images of ``shape``."""
-        from agentlab.nets.generators import dcgan_depth
+        from agentlab.nets.discriminators import discriminator_depth
 
         config = self.config
         return make_torso(
             "dcgan",
             shape,
             filters=config.filters,
-            depth=dcgan_depth(shape),
+            depth=discriminator_depth(*shape[:2]),
             spectral_norm=config.spectral_norm,
             scale=1.0,
             seed=self.seed + 1000,
