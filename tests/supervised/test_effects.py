@@ -106,7 +106,7 @@ def test_each_option_acts_on_arrays_frames_batches_and_files_alike(tmp_path, cls
     for field in fields(cls.Config):
         if field.name in OTHER:
             acting = weights("arrays", **{field.name: OTHER[field.name]})
-            assert acting.shape != plain.shape or np.abs(acting - plain).max() > 1e-4, field.name
+            assert not np.array_equal(acting, plain), field.name  # equal seeds repeat bit for bit
             for source in ("frame", "batches", "file"):
                 found = weights(source, **{field.name: OTHER[field.name]})
-                np.testing.assert_allclose(found, acting, atol=1e-4, err_msg=field.name)
+                np.testing.assert_allclose(found, acting, atol=1e-6, err_msg=field.name)

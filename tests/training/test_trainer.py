@@ -199,7 +199,9 @@ def test_a_file_altered_by_one_byte_is_refused_in_one_sentence(
     altered.write_bytes(content)
     with pytest.raises(AgentlabError) as caught:
         load(tmp_path)
-    assert str(altered) in str(caught.value) and "is damaged" in str(caught.value)
+    # The byte may be the number of the format, which is checked first.
+    says = "is damaged", "upgrade agentlab"
+    assert str(altered) in str(caught.value) and any(one in str(caught.value) for one in says)
     assert "\n" not in str(caught.value)
 
 
