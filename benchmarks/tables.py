@@ -35,7 +35,8 @@ Written by `python benchmarks/tables.py`: `agentlab fit --csv` against scikit-le
 HistGradientBoosting, both with their defaults, on held-out test rows. Number of random splits, over
 which the metrics are averaged: {seeds}. The network learns from four fifths of the rows that
 HistGradientBoosting learns from, because `fit` holds out a validation and a test split of its own.
-A negative difference means that agentlab is worse; up to 3 points, or 5 %, is acceptable. {machine}
+A negative difference means that agentlab is worse; up to {points:g} points, or {percent:g} %, is
+acceptable. {machine}
 
 | table | rows | columns | metric | agentlab | HistGradientBoosting | difference | acceptable |
 |---|---|---|---|---|---|---|---|
@@ -184,7 +185,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", choices=[*TABLES], help="tables to measure")
     parser.add_argument("--out", help="Markdown file to write")
     options = parser.parse_args(words)
-    text = HEADER.format(seeds=options.seeds, machine=machine())
+    text = HEADER.format(seeds=options.seeds, points=POINTS, percent=PERCENT, machine=machine())
     for name in options.only or TABLES:
         results = [measure(name, seed) for seed in range(options.seeds)]
         frame = results[0][0]

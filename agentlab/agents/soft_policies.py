@@ -20,9 +20,9 @@ from agentlab.agents.bounded_actions import (
 from agentlab.agents.exploration import random_actions
 from agentlab.agents.noise import ActionNoise, NoiseType
 from agentlab.agents.policies import Softmax, masked, masked_tensor
+from agentlab.agents.space_checks import require_continuous
 from agentlab.agents.state_dependent_noise import StateDependentNoise
 from agentlab.envs.vector import Array
-from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 
 Critics = Callable[[Any], Any]  # from actions to Q-values, both tensors
@@ -233,11 +233,7 @@ def make_soft_policy(space: gymnasium.Space[Any], algo: str, config: Any) -> Sof
     if isinstance(space, gymnasium.spaces.Discrete):
         defaults = {"noise_type": "normal", "n_quantiles": 1, "use_sde": False, "crossq": False}
         for name, default in defaults.items():
-            if (value := getattr(config, name)) != default:
-                raise InvalidArgument(
-                    f"{name}={value!r} needs continuous actions, but the environment has {space}; "
-                    f"use {name}={default!r}"
-                )
+            require_continuous(name, getattr(config, name), default, space)
         return SoftmaxPolicy(space)
     if config.use_sde:
         return SDEPolicy(space, algo, config.sde_sample_freq)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
+
 from agentlab.config import flag_of
 from agentlab.envs.parts import MASK, mask_size
 from agentlab.envs.spaces import check_kind
@@ -35,6 +37,15 @@ def check_spaces(agent: Any) -> None:
         raise InvalidArgument(
             f"net={agent.config.net!r} is recurrent, but algo={agent.name!r} learns from single "
             "steps; use algo='pg', 'ppo' or 'a2c'"
+        )
+
+
+def require_continuous(name: str, value: Any, default: Any, space: gymnasium.Space[Any]) -> None:
+    """Raise ``InvalidArgument`` for an option other than its default without continuous actions."""
+    if value != default and not isinstance(space, gymnasium.spaces.Box):
+        raise InvalidArgument(
+            f"{name}={value!r} needs continuous actions, but the environment has {space}; "
+            f"use {name}={default!r}"
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agentlab.agents.policies import HALF_LOG_2PI, Gaussian, Policy, make_policy
+from agentlab.agents.space_checks import require_continuous
 from agentlab.config import Options, option
 from agentlab.envs.vector import Array
 from agentlab.errors import InvalidArgument
@@ -151,9 +152,6 @@ def make_exploring_policy(space: gymnasium.Space[Any], options: SDEOptions) -> P
     policy = make_policy(space)
     if not options.use_sde:
         return policy
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise InvalidArgument(
-            f"use_sde=True needs continuous actions, but the environment has {space}; use "
-            "use_sde=False"
-        )
+    require_continuous("use_sde", True, False, space)
+    assert isinstance(space, gymnasium.spaces.Box)
     return StateDependentGaussian(space, options.sde_sample_freq)

@@ -12,6 +12,7 @@ from agentlab.cli.report import show
 from agentlab.config import Options, option
 from agentlab.deploy.cloud import PLATFORMS, Job
 from agentlab.deploy.cloud.job import job_name
+from agentlab.deploy.cloud.platforms import CPUS, MEMORY
 from agentlab.errors import AgentlabError
 from agentlab.experiments.plan import fill
 from agentlab.runs.files import reporting, write_text
@@ -36,8 +37,12 @@ class CloudOptions(Options):
         None, "name of the job and of the run; none to derive it from the command"
     )
     image: str = option("agentlab:latest", "container image, built from the Dockerfile")
-    cpus: int | None = option(None, "CPU cores (kubernetes, vertex); none for 4", ge=1, le=1_024)
-    memory: int | None = option(None, "memory in GiB (kubernetes); none for 16", ge=1, le=100_000)
+    cpus: int | None = option(
+        None, f"CPU cores (kubernetes, vertex); none for {CPUS}", ge=1, le=1_024
+    )
+    memory: int | None = option(
+        None, f"memory in GiB (kubernetes); none for {MEMORY}", ge=1, le=100_000
+    )
     gpus: int = option(0, "number of GPUs; on azure, set by the compute cluster", ge=0, le=64)
     storage: str | None = option(
         None,

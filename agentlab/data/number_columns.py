@@ -169,11 +169,9 @@ def _are_dates(numbers: Numbers) -> Flags:
     """Return which numbers are dates without separators, such as 20241231 or 202412312359."""
     fits = np.zeros(len(numbers), bool)
     for factor in CLOCKS:
-        date, clock = numbers // factor, numbers % factor
+        date, clock = numbers // factor, numbers % factor * (CLOCKS[-1] // factor)  # hhmmss
         month, day = date // 100 % 100, date % 100
         found = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (date >= DATES[0])
-        second = clock % 100 if factor == CLOCKS[2] else np.zeros(len(numbers))
-        minute = clock // (factor // 10**4 or 1) % 100
-        hour = clock // (factor // 100 or 1)
+        hour, minute, second = clock // 10_000, clock // 100 % 100, clock % 100
         fits |= found & (date <= DATES[1]) & (second < 60) & (minute < 60) & (hour < 24)
     return fits

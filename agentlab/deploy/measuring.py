@@ -12,11 +12,8 @@ import numpy as np
 
 from agentlab.deploy.signature import Tensors
 
-CHOICES = (
-    "actions",
-    "classes",
-    "tokens",
-)  # outputs that are compared as a whole, if they are integers
+# Outputs that are compared as a whole, if they are integers.
+CHOICES = ("actions", "classes", "tokens")
 SECONDS = 0.3  # of the measurement of one batch size
 Run = Callable[[Mapping[str, Any]], Tensors]
 

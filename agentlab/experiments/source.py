@@ -12,12 +12,12 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.data_splits import TrainingData
 from agentlab.experiments.paths import absolute, in_home
 from agentlab.experiments.unlabeled_data import unlabeled_defaults
+from agentlab.registry import trainer_class
 from agentlab.unsupervised import is_unsupervised
 
 OWN = ("csv", "images", "text", "series", "pairs", "ratings")
 FILES = (*OWN, "titles", "data_dir")
 SMALL_TABLE = 4000  # training rows
-LONG = 40  # rows of the past and the horizon of a forecaster by default
 USED = {  # the options that apply to the user's own data of each kind
     "csv": ("target", "kind", "missing", "decimal", "encoding", "task", "test"),
     "images": ("size", "crop", "skip_unreadable", "test"),
@@ -218,4 +218,5 @@ def own_defaults(
 def _short_forecasts(train: int, held_out: int) -> dict[str, int]:
     """Return the options ``past`` and ``horizon`` for splits of few rows."""
     suited = {"past": max(2, train // 3), "horizon": max(1, held_out // 2)}
-    return {name: rows for name, rows in suited.items() if rows < LONG}
+    usual = trainer_class("forecaster").Config
+    return {name: rows for name, rows in suited.items() if rows < getattr(usual, name)}

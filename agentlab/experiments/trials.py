@@ -16,9 +16,8 @@ from typing import Any
 
 from agentlab.errors import AgentlabError
 from agentlab.experiments.search import Field, Study, Trial
-from agentlab.import_path import python_command
 from agentlab.runs import stop_signals
-from agentlab.runs.files import open_append
+from agentlab.runs.logged_process import start_logged
 from agentlab.runs.reading import open_regular, read_bytes, read_json
 from agentlab.scale.ray_process import RayProcess
 
@@ -205,16 +204,9 @@ class Search:
 def start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start ``agentlab WORDS`` as a subprocess whose output is appended to ``log``.
 
-    It runs in a new session, so that Ctrl-C reaches only the search, which then stops its trials.
+    Ctrl-C reaches only the search, which then stops its trials.
     """
-    with open_append(log) as file:
-        return subprocess.Popen(
-            python_command(CODE, words),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return start_logged(CODE, words, log)
 
 
 def start_on_ray(words: Sequence[str], log: Path) -> RayProcess:

@@ -168,9 +168,8 @@ def _environ(address: str) -> Iterator[None]:
     """Set variables that Ray reads, and that the processes of a new cluster inherit."""
     wanted = dict(ENVIRON)
     if address != "local" and (Path.home() / TOKEN).is_file():
-        wanted["RAY_AUTH_MODE"] = os.environ.get(
-            "RAY_AUTH_MODE", "token"
-        )  # `ray start` asks for it
+        # `ray start` asks for it.
+        wanted["RAY_AUTH_MODE"] = os.environ.get("RAY_AUTH_MODE", "token")
     own = str(Path(__file__).parents[2])
     if own != sysconfig.get_path("purelib"):  # a script in a folder that is not installed
         given = os.environ.get("PYTHONPATH")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentlab.import_path import python_command
 from agentlab.lazy import LazyModule
-from agentlab.runs.files import open_append
+from agentlab.runs.logged_process import start_logged
 
 ray: Any = LazyModule("ray")
 
@@ -69,16 +67,7 @@ class Supervisor:
             os.setpriority(os.PRIO_PROCESS, 0, 0)
         life, self._lifeline = os.pipe()
         code = f"from agentlab.envs.worker import die_with; die_with({life})\n{code}"
-        with open_append(Path(log)) as file:
-            self._child = subprocess.Popen(
-                python_command(code, words),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(life,),
-                cwd=folder,
-            )
+        self._child = start_logged(code, words, Path(log), pass_fds=(life,), cwd=folder)
         os.close(life)
 
     def wait(self) -> int:

@@ -21,11 +21,10 @@ from agentlab.supervised.class_labels import class_numbers, distinct_labels
 from agentlab.supervised.class_weights import Weighted, balanced_weights, class_counts, has_rare
 from agentlab.supervised.confusion import balanced_metrics, confusion, say_confusion
 from agentlab.supervised.features import FeatureTrainer, check_classes, is_image
-from agentlab.supervised.net_checks import ROWS, refuse_probabilities
+from agentlab.supervised.net_checks import refuse_probabilities
 from agentlab.supervised.options import Augmentation, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.training.callbacks import Callback
-from agentlab.training.examples import applied
 from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
 from agentlab.training.presented import Table
@@ -115,11 +114,8 @@ class Classifier(ScikitLearn, FeatureTrainer):
 
     def check_net(self, data: Batches) -> None:
         """Check a net's input and output shapes, and that it returns logits."""
-        first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
         if self.given_net:
-            refuse_probabilities(
-                lambda inputs: applied(lambda x: self.forward(x, False), tf.constant(inputs)), first
-            )
+            refuse_probabilities(self, data)
         super().check_net(data)
 
     def learn_targets(self, x: Any, y: Any) -> int:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from agentlab.data import Batches
 from agentlab.data.batches import Array
 from agentlab.errors import AgentlabError
+from agentlab.lazy import tf
+from agentlab.training.examples import applied
 
 ROWS = 32  # examples on which the net is tried
 ROUNDING = 1e-5
 STRETCH = 30.0  # factor on inputs that takes logits out of the range from 0 to 1
 
 
-def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
+def refuse_probabilities(trainer: Any, data: Batches) -> None:
     """Raise ``AgentlabError`` if a net returns probabilities instead of logits.
 
     The outputs are checked, not the layers: a softmax may be in a nested model or in ``call``.
 
     Args:
-        outputs: returns the net's outputs, ``[n, classes]``.
-        inputs: some of the training inputs ``[n, ...]``.
+        trainer: whose network returns outputs ``[n, classes]``.
+        data: the training data.
     """
-    found, stretched = _tried(outputs, inputs)
+    found, stretched = _tried(trainer, data)
     if not len(found) or found.min() < -ROUNDING or found.max() > 1 + ROUNDING or not found.any():
         return
     if np.abs(found.sum(axis=1) - 1).max() < 1e-3:
@@ -38,14 +40,14 @@ def refuse_probabilities(outputs: Callable[[Any], Any], inputs: Array) -> None:
         )
 
 
-def refuse_bounded(outputs: Callable[[Any], Any], inputs: Array) -> None:
+def refuse_bounded(trainer: Any, data: Batches) -> None:
     """Raise ``AgentlabError`` if a net cannot return numbers of both signs, as regression needs.
 
     Args:
-        outputs: returns the net's outputs, ``[n, targets]``.
-        inputs: some of the training inputs ``[n, ...]``.
+        trainer: whose network returns outputs ``[n, targets]``.
+        data: the training data.
     """
-    found, stretched = _tried(outputs, inputs)
+    found, stretched = _tried(trainer, data)
     if not stretched or not found.any():  # a net whose outputs are all 0 may still learn
         return
     if found.min() >= -ROUNDING and (found.max() <= 1 + ROUNDING or (found == 0).any()):
@@ -56,11 +58,16 @@ def refuse_bounded(outputs: Callable[[Any], Any], inputs: Array) -> None:
         )
 
 
-def _tried(outputs: Callable[[Any], Any], inputs: Array) -> tuple[Array, bool]:
+def _tried(trainer: Any, data: Batches) -> tuple[Array, bool]:
     """Return outputs for some inputs, and whether much larger inputs of both signs are among them.
 
     The outputs are empty if their shape is wrong or they are not finite, which is refused later.
     """
+    inputs = np.asarray(next(iter(data.epoch(ROWS))).inputs)
+
+    def outputs(values: Array) -> Any:
+        return applied(lambda x: trainer.forward(x, False), tf.constant(values))
+
     tried = outputs(inputs)
     if getattr(tried, "ndim", 0) != 2:
         return np.empty((0, 1)), False

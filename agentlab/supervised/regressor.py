@@ -15,12 +15,11 @@ from agentlab.errors import InvalidArgument
 from agentlab.lazy import tf
 from agentlab.runs import Run
 from agentlab.supervised.features import FeatureTrainer
-from agentlab.supervised.net_checks import ROWS, refuse_bounded
+from agentlab.supervised.net_checks import refuse_bounded
 from agentlab.supervised.options import Augmentation, Tokens
 from agentlab.supervised.scikit_learn import ScikitLearn
 from agentlab.supervised.targets import all_targets, as_targets, r2, target_scale
 from agentlab.training.callbacks import Callback
-from agentlab.training.examples import applied
 from agentlab.training.losses import huber
 from agentlab.training.network import Network, Standardization
 from agentlab.training.optimization import Optimization
@@ -88,10 +87,7 @@ class Regressor(ScikitLearn, FeatureTrainer):
     def check_net(self, data: Batches) -> None:
         """Check a net's input and output shapes, and that it returns numbers of both signs."""
         if self.given_net:
-            first = np.asarray(next(iter(data.epoch(ROWS))).inputs)
-            refuse_bounded(
-                lambda inputs: applied(lambda x: self.forward(x, False), tf.constant(inputs)), first
-            )
+            refuse_bounded(self, data)
         super().check_net(data)
 
     def learn_targets(self, x: Any, y: Any) -> int:
