@@ -40,12 +40,13 @@ SB3_ATARI_PPO = {
     "vf_coef": 0.5,
     "ent_coef": 0.01,
 }
+BFLOAT16 = {"precision": "bfloat16"}
 SB3_ATARI_A2C = {"ent_coef": 0.01, "vf_coef": 0.25}
 
 
-def _ours(algo: str, env: str, n: int, options: dict[str, Any], **more: Any) -> Measurement:
-    arguments = {"env": env, "algo": algo, "n": n, "options": options, **more}
-    return Measurement(f"agentlab {algo}", "ours.py", "train", arguments)
+def _ours(algo: str, env: str, n: int, options: dict[str, Any], how: str = "") -> Measurement:
+    arguments = {"env": env, "algo": algo, "n": n, "options": options}
+    return Measurement(f"agentlab {algo}{how}", "ours.py", "train", arguments)
 
 
 def _sb3(algo: str, env: str, n: int, options: dict[str, Any], threads: int = 1) -> Measurement:
@@ -77,14 +78,28 @@ CONTROL_ROWS = (
     Row(
         "halfcheetah-ppo",
         f"PPO in 8 copies of {CHEETAH}: nets 64-64, 10 epochs of 32 minibatches of 64",
-        (_ours("ppo", CHEETAH, 8, OUR_PPO), _sb3("PPO", CHEETAH, 8, SB3_PPO)),
-        (Ratio("agentlab ppo", "SB3 PPO", 3.0),),
+        (
+            _ours("ppo", CHEETAH, 8, OUR_PPO),
+            _ours("ppo", CHEETAH, 8, {**OUR_PPO, "overlap": True}, ", overlap"),
+            _sb3("PPO", CHEETAH, 8, SB3_PPO),
+        ),
+        (
+            Ratio("agentlab ppo", "SB3 PPO", 3.0),
+            Ratio("agentlab ppo, overlap", "SB3 PPO", 3.0),
+        ),
     ),
     Row(
         "cartpole-ppo",
         f"PPO in 8 copies of {CARTPOLE}: nets 64-64, 10 epochs of 32 minibatches of 64",
-        (_ours("ppo", CARTPOLE, 8, OUR_PPO), _sb3("PPO", CARTPOLE, 8, SB3_PPO)),
-        (Ratio("agentlab ppo", "SB3 PPO", 20.0),),
+        (
+            _ours("ppo", CARTPOLE, 8, OUR_PPO),
+            _ours("ppo", CARTPOLE, 8, {**OUR_PPO, "overlap": True}, ", overlap"),
+            _sb3("PPO", CARTPOLE, 8, SB3_PPO),
+        ),
+        (
+            Ratio("agentlab ppo", "SB3 PPO", 20.0),
+            Ratio("agentlab ppo, overlap", "SB3 PPO", 20.0),
+        ),
     ),
     Row(
         "cartpole-a2c",
@@ -95,13 +110,27 @@ CONTROL_ROWS = (
     Row(
         "pong-ppo",
         f"PPO in 8 copies of {ATARI}: Nature CNN, 4 epochs of 4 minibatches of 256",
-        (_ours("ppo", ATARI, 8, {}), _sb3("PPO", ATARI, 8, SB3_ATARI_PPO)),
-        (Ratio("agentlab ppo", "SB3 PPO", 2.0),),
+        (
+            _ours("ppo", ATARI, 8, {}),
+            _ours("ppo", ATARI, 8, BFLOAT16, ", bfloat16"),
+            _sb3("PPO", ATARI, 8, SB3_ATARI_PPO),
+        ),
+        (
+            Ratio("agentlab ppo", "SB3 PPO", 2.0),
+            Ratio("agentlab ppo, bfloat16", "SB3 PPO", 2.0),
+        ),
     ),
     Row(
         "pong-a2c",
         f"A2C in 16 copies of {ATARI}: Nature CNN, an update every 5 steps",
-        (_ours("a2c", ATARI, 16, {}), _sb3("A2C", ATARI, 16, SB3_ATARI_A2C)),
-        (Ratio("agentlab a2c", "SB3 A2C", 2.0),),
+        (
+            _ours("a2c", ATARI, 16, {}),
+            _ours("a2c", ATARI, 16, BFLOAT16, ", bfloat16"),
+            _sb3("A2C", ATARI, 16, SB3_ATARI_A2C),
+        ),
+        (
+            Ratio("agentlab a2c", "SB3 A2C", 2.0),
+            Ratio("agentlab a2c, bfloat16", "SB3 A2C", 2.0),
+        ),
     ),
 )

@@ -124,6 +124,15 @@ WORKS = (
         3,
     ),
     _zoo("mountaincar-sac", "MountainCarContinuous-v0", "sac", 3, "94.7"),
+    _zoo("lunarlander-ppo", "LunarLander-v3", "ppo", 3, "242.1 (LunarLander-v2)"),
+    Work("lunarlander-sac", "--env LunarLanderContinuous-v3 --algo sac", 1),
+    Work("bipedalwalker-ppo", "--env BipedalWalker-v3 --algo ppo", 1),
+    Work("halfcheetah-ppo", "--env HalfCheetah-v5 --algo ppo", 3),
+    Work("hopper-ppo", "--env Hopper-v5 --algo ppo", 3),
+    Work("halfcheetah-sac", "--env HalfCheetah-v5 --algo sac --steps 320000", 1),
+    Work("hopper-sac", "--env Hopper-v5 --algo sac --steps 320000", 1),
+    Work("doorkey-ppo", "--env MiniGrid-DoorKey-5x5-v0 --algo ppo", 3),
+    Work("minatar-breakout-ppo", "--env MinAtar/Breakout-v1 --algo ppo", 1),
 )
 FITS = (
     Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),

@@ -35,6 +35,8 @@ def make_agent_torso(
         arguments: arguments of the torso's class, which override the options.
     """
     check_channels(options, encoding)
+    if options.precision == "bfloat16":
+        arguments["dtype"] = "mixed_bfloat16"
     if has_images(options, encoding):
         torso = make_combined(options, encoding, name, seed, **arguments)
         torso.trainable = not options.freeze_pretrained
@@ -77,8 +79,6 @@ def make_q_network(
     """
     arguments: dict[str, Any] = {}
     streams, hidden = options.dueling or options.noisy or cosines > 0, 0
-    if options.precision == "bfloat16":
-        arguments["dtype"] = "mixed_bfloat16"
     if streams and options.net == "mlp":
         *rest, hidden = options.hidden
         arguments["hidden"] = tuple(rest)

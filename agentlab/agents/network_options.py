@@ -35,6 +35,9 @@ class NetworkOptions(NormalizerOptions):
         None, "initialize the torso from this run or saved learner (a trainer or an agent)"
     )
     freeze_pretrained: bool = option(False, "do not train the pretrained torso")
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "dtype of convolutions; bfloat16 is faster on processors that support it"
+    )
 
     def check(self) -> None:
         """Check that the options are consistent."""
@@ -46,6 +49,11 @@ class NetworkOptions(NormalizerOptions):
         if self.freeze_pretrained and self.pretrained is None:
             raise InvalidArgument(
                 "freeze_pretrained=True needs pretrained set to a run or saved learner"
+            )
+        if self.xla and self.precision != "float32":
+            raise InvalidArgument(
+                f"precision={self.precision!r} needs a convolutional network; net={self.net!r} "
+                "needs precision='float32'"
             )
 
     def check_network_memory(
@@ -85,18 +93,6 @@ class QNetworkOptions(NetworkOptions):
     activation: str = override(NetworkOptions, "activation", "relu")
     dueling: bool = option(False, "separate streams for value and advantages (dueling DQN)")
     noisy: bool = option(False, "explore with noisy layers (NoisyNet) instead of epsilon-greedy")
-    precision: Literal["float32", "bfloat16"] = option(
-        "float32", "dtype of convolutions; bfloat16 is faster on processors that support it"
-    )
-
-    def check(self) -> None:
-        """Check that the options are consistent."""
-        super().check()
-        if self.net == "mlp" and self.precision != "float32":
-            raise InvalidArgument(
-                f"precision={self.precision!r} needs a convolutional network; net='mlp' needs "
-                "precision='float32'"
-            )
 
 
 def set_up_tensorflow(options: NetworkOptions) -> None:

@@ -120,7 +120,8 @@ class Critics(keras.Model):  # type: ignore[misc]
             training: normalize by the batch statistics, and update the running statistics of
                 ``batch_renorm``; otherwise, normalize by the running statistics.
         """
-        features = tf.concat([self.torso.call(observations), actions], 1)[None]  # [1, b, inputs]
+        features = tf.cast(self.torso.call(observations), actions.dtype)  # [b, features]
+        features = tf.concat([features, actions], 1)[None]  # [1, b, inputs]
         if self.batch_renorm:
             features = self.renorms[0].call(features, training, critics)
         for layer in range(len(self.hidden)):

@@ -79,7 +79,9 @@ class PolicyValue(keras.Model):  # type: ignore[misc]
     def policy(self, features: Any) -> Any:
         """Return the parameters of the policy for the torso's features."""
         outputs = self.policy_head(features)
-        return tf.concat([outputs, features], 1) if self.state_dependent else outputs
+        if not self.state_dependent:
+            return outputs
+        return tf.concat([outputs, tf.cast(features, outputs.dtype)], 1)
 
     @property
     def torsos(self) -> list[Any]:
