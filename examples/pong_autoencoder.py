@@ -33,7 +33,7 @@ def random_frames(count):
 
 def main(count=50_000):
     frames = random_frames(count)
-    trainer = Autoencoder(net=preset("dqn", ENV).config["net"], code_size=256, epochs=3)
+    trainer = Autoencoder(net=preset("dqn", ENV).config["net"], code_size=256, batch_size=128, epochs=2)
     with agentlab.Run.create("runs", "frames", {}) as run:
         trainer.fit(frames, run=run)
         print(f"wrote {run.path}: {trainer.evaluate(frames[:1000])}")

@@ -102,13 +102,16 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
         depth = len(self._encoder_blocks())
         return depth if depth == len(getattr(self.decoder, "blocks", ())) else 0
 
-    def layer_reconstruction(self, inputs: Any, number: int, corrupt: Any) -> tuple[Any, Any]:
+    def layer_reconstruction(
+        self, inputs: Any, number: int, corrupt: Any, training: bool = False
+    ) -> tuple[Any, Any]:
         """Return the inputs of encoder block ``number`` and their reconstruction by it alone.
 
         Args:
             inputs: scaled inputs, float ``[batch, *shape]``.
             number: index of the block, from 0.
             corrupt: a function that corrupts the inputs of the first block before they are encoded.
+            training: normalize by the statistics of the batch, if the block normalizes.
 
         Returns:
             The inputs of the block, and what its decoder block returns for its outputs; of the
@@ -121,11 +124,11 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
             wanted = _applied(block, wanted)
         # Blocks that are already trained keep their weights.
         wanted = tf.stop_gradient(wanted)
-        codes = _applied(blocks[number], corrupt(wanted) if number == 0 else wanted)
+        codes = _applied(blocks[number], corrupt(wanted) if number == 0 else wanted, training)
         inverse = self.decoder.blocks[len(blocks) - 1 - number]
         if self.tied:
             return wanted, inverse[0](codes, self._denses()[number].kernel)
-        return wanted, tf.reshape(_applied(inverse, codes), tf.shape(wanted))
+        return wanted, tf.reshape(_applied(inverse, codes, training), tf.shape(wanted))
 
     def layer_names(self, number: int) -> list[str]:
         """Return the names of the layers that ``layer_reconstruction`` of a block trains."""
@@ -203,7 +206,7 @@ class Codes(keras.layers.Layer):  # type: ignore[misc]
         return cls(**{**config, "net": keras.saving.deserialize_keras_object(config["net"])})
 
 
-def _applied(block: Sequence[Any], inputs: Any) -> Any:
+def _applied(block: Sequence[Any], inputs: Any, training: bool = False) -> Any:
     for layer in block:
-        inputs = layer(inputs)
+        inputs = layer(inputs, training=training)
     return inputs

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from agentlab.nets.image_torso import convolution, layer_seed
+from agentlab.nets.image_torso import convolution, convolved, layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -180,6 +180,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         maps: the shapes of the intermediate feature maps, from the smallest to the largest.
         code_size: size of the codes; ``None`` if the codes are the smallest map.
         kernel: kernel size of the convolutions.
+        normalized: whether batch normalization follows each convolution but the last.
         seed: seed of the initial weights.
 
     Attributes:
@@ -195,11 +196,13 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         maps: Sequence[Sequence[int]],
         code_size: int | None = None,
         kernel: int = 3,
+        normalized: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.shape, self.code_size, self.kernel, self.seed = tuple(shape), code_size, kernel, seed
+        self.shape, self.code_size, self.seed = tuple(shape), code_size, seed
+        self.kernel, self.normalized = kernel, normalized
         self.maps = [(int(h), int(w), int(n)) for h, w, n in maps]
         dtype, smallest = self.dtype_policy, self.maps[0]
         first: list[Any] = []
@@ -223,12 +226,12 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         for i, (h, w, filters) in enumerate([*self.maps[1:], (height, width, self.maps[-1][2])]):
             up = Upsampling(h, w, name=f"decoder_up_{i}", dtype=dtype)
             conv_seed = layer_seed(seed, i + 1)
-            conv = convolution(
-                filters, kernel, f"decoder_conv_{i}", conv_seed, dtype, activation="relu"
-            )
-            conv.build((None, h, w, given[2]))
-            steps.append([up, conv])
+            layers = convolved(filters, kernel, normalized, i, conv_seed, dtype, "decoder_")
+            layers[0].build((None, h, w, given[2]))
             given = (h, w, filters)
+            for layer in layers[1:]:
+                layer.build((None, *given))
+            steps.append([up, *layers])
         last = convolution(
             channels, kernel, "decoder_outputs", layer_seed(seed, len(self.maps) + 1), dtype
         )
@@ -244,12 +247,14 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
             return self.steps
         return [[*self.steps[0], *self.steps[1]], *self.steps[2:]]
 
-    def call(self, codes: Any) -> Any:
+    def call(self, codes: Any, training: bool = False) -> Any:
         """Return the images for ``codes``, before the activation."""
         outputs = tf.cast(codes, self.compute_dtype)
         for block in self.steps:
             for layer in block:
-                outputs = layer(outputs)  # [batch, code_size], then [batch, h, w, filters]
+                outputs = layer(
+                    outputs, training=training
+                )  # [batch, code_size], then [batch, h, w, filters]
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         return tf.reshape(tf.cast(outputs, dtype), (-1, *self.shape))
 
@@ -261,5 +266,6 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
             "maps": self.maps,
             "code_size": self.code_size,
             "kernel": self.kernel,
+            "normalized": self.normalized,
             "seed": self.seed,
         }

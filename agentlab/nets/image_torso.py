@@ -104,6 +104,36 @@ def convolution(
     )
 
 
+def convolved(
+    filters: int,
+    kernel_size: int,
+    normalized: bool,
+    number: int,
+    seed: int | None,
+    dtype: Any,
+    prefix: str = "",
+) -> list[keras.layers.Layer]:
+    """Make a convolution and a ReLU, with batch normalization in between if ``normalized``.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: side of the square kernel.
+        normalized: whether to normalize; the convolution then has no bias.
+        number: number of the convolution, which ends the names of the layers.
+        seed: seed of the initial kernel.
+        dtype: dtype policy.
+        prefix: start of the names of the layers.
+    """
+    name = f"{prefix}conv_{number}"
+    if not normalized:
+        return [convolution(filters, kernel_size, name, seed, dtype, activation="relu")]
+    return [
+        convolution(filters, kernel_size, name, seed, dtype, use_bias=False),
+        batch_norm(f"{prefix}norm_{number}", dtype),
+        keras.layers.ReLU(name=f"{prefix}relu_{number}", dtype=dtype),
+    ]
+
+
 def dense(units: int, name: str, seed: int | None, dtype: Any) -> keras.layers.Layer:
     """Make a dense layer with ReLU and He initialization."""
     kernel = keras.initializers.HeNormal(seed=seed)

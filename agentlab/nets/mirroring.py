@@ -13,6 +13,7 @@ from agentlab.nets.cnn import CNN
 from agentlab.nets.decoders import ConvDecoder, DenseDecoder
 from agentlab.nets.image_torso import ImageTorso, image_shape
 from agentlab.nets.mlp import MLP
+from agentlab.nets.pooled_cnn import PooledCNN
 
 Map = tuple[int, int, int]  # height, width, channels
 
@@ -92,7 +93,8 @@ def mirror(
             f"the net {type(torso).__name__} does not reduce the size of images, so no decoder "
             "mirrors it; pass a decoder"
         )
-    given = code_size
+    given, pooled = code_size, isinstance(torso, PooledCNN)
     if code_size is None and torso.features != math.prod(maps[-1]):
         given = torso.features  # it ends in a dense layer
-    return ConvDecoder(input_shape, maps[::-1], given, seed=seed, name="decoder")
+    same = {"kernel": torso.kernel, "normalized": torso.normalized} if pooled else {}
+    return ConvDecoder(input_shape, maps[::-1], given, seed=seed, name="decoder", **same)

@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 
-from agentlab.nets.image_torso import ImageTorso, convolution, layer_seed
+from agentlab.nets.image_torso import ImageTorso, convolved, layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
 class PooledCNN(ImageTorso):
-    """Convolutions with ReLU and max pooling, whose size is rounded up: 28, 14, 7, 4 pixels.
+    """Convolutions with batch normalization, ReLU and max pooling: 28, 14, 7 pixels.
 
-    The encoder of convolutional autoencoders; it has no dense layer.
+    The encoder of convolutional autoencoders; it has no dense layer. Odd sizes are rounded up.
 
     Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]`` of any number
     type, divided by ``scale``.
@@ -23,34 +23,40 @@ class PooledCNN(ImageTorso):
     Args:
         filters: number of output channels of each convolution.
         kernel: kernel size of all convolutions.
+        normalized: whether batch normalization follows each convolution.
         scale: divisor of the inputs: 255 for uint8 images.
         seed: seed of the initial weights (He et al. 2015).
 
     >>> import numpy as np
     >>> PooledCNN()(np.zeros((2, 28, 28), np.uint8)).shape
-    TensorShape([2, 256])
+    TensorShape([2, 1568])
     """
 
     def __init__(
         self,
-        filters: Sequence[int] = (32, 32, 16),
+        filters: Sequence[int] = (32, 32),
         kernel: int = 3,
+        normalized: bool = True,
         scale: float = 255.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(scale, seed, **kwargs)
-        self.filters, self.kernel = tuple(filters), kernel
+        self.filters, self.kernel, self.normalized = tuple(filters), kernel, normalized
         dtype = self.dtype_policy
         self.steps = []
         for i, n in enumerate(self.filters):
-            conv_seed = layer_seed(seed, i)
             self.steps += [
-                convolution(n, kernel, f"conv_{i}", conv_seed, dtype, activation="relu"),
+                *convolved(n, kernel, normalized, i, layer_seed(seed, i), dtype),
                 keras.layers.MaxPooling2D(2, padding="same", name=f"pool_{i}", dtype=dtype),
             ]
         self.steps.append(keras.layers.Flatten(name="flatten", dtype=dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
-        return {**super().get_config(), "filters": self.filters, "kernel": self.kernel}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel": self.kernel,
+            "normalized": self.normalized,
+        }

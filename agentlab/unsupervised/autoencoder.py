@@ -147,7 +147,7 @@ class Autoencoder(Reconstructing):
         """Return ``loss`` and ``mse`` of each example ``[b]``, and noise and sparsity metrics."""
         config, inputs = self.config, self.scaled(batch.inputs)  # [b, ...]
         if training and self._layer is not None:
-            return self._layer_losses(inputs, self._layer)
+            return self._layer_losses(inputs, self._layer, training)
         noisy = self.corrupted(inputs, training)
         scale = self.preprocessor.scale if self.preprocessor else 1.0
         codes = tf.cast(self.net.encode(noisy * scale, training), tf.float32)  # [b, code_size]
@@ -165,10 +165,10 @@ class Autoencoder(Reconstructing):
             found["objective"] = found["loss"] + self._sparsity(codes, batch.weights, inputs)
         return found
 
-    def _layer_losses(self, inputs: Any, number: int) -> dict[str, Any]:
+    def _layer_losses(self, inputs: Any, number: int, training: bool) -> dict[str, Any]:
         """Return the squared error of the layer that is being pretrained, ``[b]``."""
         wanted, outputs = self.net.layer_reconstruction(
-            inputs, number, lambda x: self.corrupted(x, True)
+            inputs, number, lambda x: self.corrupted(x, True), training
         )
         if number == 0 and self.pixels:
             outputs = tf.sigmoid(outputs)

@@ -24,8 +24,8 @@ def autoencoder(net, shape=(28, 28, 1), code_size=None, tied=False, **arguments)
     ("net", "shape", "code_size", "parameters"),
     [
         ("mlp", (784,), 256, 784 * 256 + 256 + 256 * 784 + 784),
-        # three convolutions down, and four up: 16 to 32, twice 32 to 32, 32 to 1
-        ("pooled_cnn", (28, 28, 1), None, 14_192 + 4_640 + 2 * 9_248 + 289),
+        # convolutions of 1 to 32 and thrice 32 to 32 filters, each normalized, and 32 to 1
+        ("pooled_cnn", (28, 28, 1), None, 288 + 3 * 9_216 + 4 * 128 + 289),
         ("nature_cnn", (84, 84, 4), 64, None),
         ("vgg", (32, 32, 3), 64, None),
         ("resnet20", (32, 32, 3), 8, None),
@@ -41,7 +41,7 @@ def test_a_decoder_returns_the_shape_of_the_inputs(net, shape, code_size, parame
 
 
 def test_feature_maps_round_up_and_upsampling_returns_to_the_same_sizes():
-    torso = make_torso("pooled_cnn", (28, 28, 1))
+    torso = make_torso("pooled_cnn", (28, 28, 1), filters=(32, 32, 16))
     assert feature_maps(torso, (28, 28, 1)) == [(14, 14, 32), (7, 7, 32), (4, 4, 16)]
     maps = np.arange(4.0, dtype=np.float32).reshape(1, 1, 4, 1)
     # 7 columns from 4: the nearest are 0, 0, 1, 1, 2, 2, 3
@@ -73,7 +73,7 @@ def test_a_net_computes_the_same_after_saving_and_loading(tmp_path, tied):
 
 @pytest.mark.parametrize(
     ("net", "code_size", "depth"),
-    [("mlp", 4, 3), ("mlp", 5, 1), ("pooled_cnn", None, 3), ("pooled_cnn", 4, 4)],
+    [("mlp", 4, 3), ("mlp", 5, 1), ("pooled_cnn", None, 2), ("pooled_cnn", 4, 3)],
 )
 def test_each_layer_reconstructs_its_own_inputs(net, code_size, depth):
     hidden = {"hidden": (16, 8)[: depth - 1]} if net == "mlp" else {}
@@ -82,7 +82,7 @@ def test_each_layer_reconstructs_its_own_inputs(net, code_size, depth):
     x = tf.cast(IMAGES, tf.float32) / 255
     names = [name for i in range(depth) for name in model.layer_names(i)]
     assert len(names) == len(set(names))
-    trained = {n for n in names if n.startswith(("dense", "conv", "code", "decoder_"))}
+    trained = {n for n in names if n.startswith(("dense", "conv", "norm", "code", "decoder_"))}
     assert {w.path.split("/")[-2] for w in model.weights} <= trained
     for i in range(depth):
         wanted, outputs = model.layer_reconstruction(x, i, lambda x: x)

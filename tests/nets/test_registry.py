@@ -22,7 +22,7 @@ PARAMETERS = {  # with a head of 10 outputs, for the registered example of an in
     "minatar_cnn": (3 * 3 * 4 * 16 + 16) + (8 * 8 * 16 * 128 + 128) + (128 * 10 + 10),
     "lenet": 3_274_634,
     "small_lenet": 208 + 3_216 + 100_480 + 1_290,
-    "pooled_cnn": 320 + 9_248 + 4_624 + 2_570,
+    "pooled_cnn": 288 + 9_216 + 2 * 128 + 15_690,
     "vgg": 2_159_114,
     "gan_mlp": (784 * 128 + 128) + 1_290,
     "dcgan": (4 * 4 * 1 * 64 + 64) + (4 * 4 * 64 * 128 + 128) + (6272 * 10 + 10),

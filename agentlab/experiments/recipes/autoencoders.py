@@ -66,9 +66,10 @@ RECIPES = [
             "code_size": 0,
             "noise": "gaussian",
             "noise_level": 0.5,
-            "epochs": 5,
+            "epochs": 10,
         },
-        source="Gulli and Kapoor 2017, chapter 8: 32, 32 and 16 filters of 3x3",
+        source="Gulli and Kapoor 2017, chapter 8, with batch normalization, and without the last "
+        "16 filters and pooling",
     ),
     Recipe(
         "mnist-stacked",
