@@ -67,6 +67,9 @@ def _zoo(name: str, env: str, algo: str, seeds: int, published: str) -> Work:
     return Work(name, f"--env {env} --algo {algo}", seeds, published=published, source=source)
 
 
+SMALL_PONG = (
+    "--env PongNoFrameskip-v4 --algo dqn --crop 34,194 --resize 44 --background 87 --steps 300000"
+)
 WORKS = (
     Work("frozenlake-q_table", "--env FrozenLake-v1 --algo q_table", 5),
     Work("cartpole-q_linear", "--env CartPole-v0 --algo q_linear", 5),
@@ -110,7 +113,12 @@ WORKS = (
     _zoo("cartpole-ppo", "CartPole-v1", "ppo", 5, "500.0"),
     _zoo("cartpole-a2c", "CartPole-v1", "a2c", 5, "500.0"),
     _zoo("acrobot-ppo", "Acrobot-v1", "ppo", 5, "-73.5"),
-    Work("acrobot-ppo-short", "--env Acrobot-v1 --algo ppo --steps 100000", 5),
+    Work(
+        "acrobot-ppo-short",
+        "--env Acrobot-v1 --algo ppo --steps 100000 --rollout-length 128 --n-minibatches 32 "
+        "--n-epochs 10 --learning-rate 1e-3",
+        5,
+    ),
     _zoo("acrobot-dqn", "Acrobot-v1", "dqn", 5, "-76.6"),
     _zoo("mountaincar-dqn", "MountainCar-v0", "dqn", 5, "-100.8"),
     Work("cartpole-no-velocity-ppo", "--env CartPoleNoVel-v1 --algo ppo", 5),
@@ -133,6 +141,9 @@ WORKS = (
     Work("hopper-sac", "--env Hopper-v5 --algo sac --steps 320000", 1),
     Work("doorkey-ppo", "--env MiniGrid-DoorKey-5x5-v0 --algo ppo", 3),
     Work("minatar-breakout-ppo", "--env MinAtar/Breakout-v1 --algo ppo", 1),
+    Work("pong-small-dqn", SMALL_PONG, 3, frames_per_step=4),
+    # Pretrained by examples/pong_autoencoder.py.
+    Work("pong-pretrained-dqn", f"{SMALL_PONG} --pretrained runs/frames", 3, frames_per_step=4),
 )
 FITS = (
     Fit("mnist-logistic", "--recipe mnist-logistic", 3, "accuracy", "0.925", "0.909"),

@@ -1,9 +1,10 @@
 """An autoencoder of random frames of Pong, whose encoder a DQN can start from.
 
     python examples/pong_autoencoder.py [FRAMES]
-    python scripts/train_agent.py --env PongNoFrameskip-v4 --algo dqn --pretrained runs/frames
+    python scripts/train_agent.py --env PongNoFrameskip-v4 --algo dqn --crop 34,194 \\
+        --resize 44 --background 87 --pretrained runs/frames
 
-The observations are those of the DQN's preset: four stacked frames of 84 x 84 pixels.
+Frames are small and their background is black; otherwise, the ball would hardly count in the error.
 """
 
 import sys
@@ -16,12 +17,13 @@ from agentlab.envs import Preprocessing
 from agentlab.unsupervised import Autoencoder
 
 ENV, ENVS = "PongNoFrameskip-v4", 16
+FIELD = {"crop": (34, 194), "resize": 44, "background": (87,)}
 
 
 def random_frames(count):
-    """Return observations of random actions, uint8 [count, 84, 84, 4]."""
+    """Return observations of random actions, uint8 [count, 44, 44, 4]."""
     rng = np.random.default_rng(0)
-    preprocessing = Preprocessing(**preset("dqn", ENV).preprocessing)
+    preprocessing = Preprocessing(**{**preset("dqn", ENV).preprocessing, **FIELD})
     with agentlab.make_envs(ENV, ENVS, preprocessing=preprocessing) as envs:
         envs.reset(seed=0)
         steps = [
@@ -33,7 +35,9 @@ def random_frames(count):
 
 def main(count=50_000):
     frames = random_frames(count)
-    trainer = Autoencoder(net=preset("dqn", ENV).config["net"], code_size=256, batch_size=128, epochs=2)
+    net = preset("dqn", ENV).config["net"]
+    options = {"loss": "bce", "batch_size": 128, "learning_rate": 2e-3, "schedule": "cosine"}
+    trainer = Autoencoder(net=net, code_size=256, epochs=10, **options)
     with agentlab.Run.create("runs", "frames", {}) as run:
         trainer.fit(frames, run=run)
         print(f"wrote {run.path}: {trainer.evaluate(frames[:1000])}")

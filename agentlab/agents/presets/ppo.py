@@ -14,15 +14,6 @@ from agentlab.agents.presets.control import (
     training,
 )
 
-# What the zoo's settings for MuJoCo have in common.
-ZOO_MUJOCO = {
-    **NORMALIZED,
-    "hidden": (256, 256),
-    "activation": "relu",
-    "log_std_init": -2.0,
-    "rollout_length": 512,
-}
-
 ATARI_STEPS = 10_000_000
 ATARI = {
     "net": "nature_cnn",
@@ -142,7 +133,11 @@ PRESETS = [
         name="halfcheetah",
         env=r"HalfCheetah-v\d",
         config={
-            **ZOO_MUJOCO,
+            **NORMALIZED,
+            "hidden": (256, 256),
+            "activation": "relu",
+            "log_std_init": -2.0,
+            "rollout_length": 512,
             "n_minibatches": 8,
             "gamma": 0.98,
             "learning_rate": 2.0633e-5,
@@ -152,24 +147,6 @@ PRESETS = [
             "gae_lambda": 0.92,
             "max_grad_norm": 0.8,
             "vf_coef": 0.58096,
-        },
-        training=training(1_000_000, 1),
-        source={"": ZOO},
-    ),
-    Preset(
-        name="hopper",
-        env=r"Hopper-v\d",
-        config={
-            **ZOO_MUJOCO,
-            "n_minibatches": 16,
-            "gamma": 0.999,
-            "learning_rate": 9.80828e-5,
-            "ent_coef": 0.00229519,
-            "clip_range": 0.2,
-            "n_epochs": 5,
-            "gae_lambda": 0.99,
-            "max_grad_norm": 0.7,
-            "vf_coef": 0.835671,
         },
         training=training(1_000_000, 1),
         source={"": ZOO},
