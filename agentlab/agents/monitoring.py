@@ -1,7 +1,9 @@
-"""An agent's network and image observations, written to TensorBoard."""
+"""An agent's network and image observations, written to TensorBoard, and a note about both."""
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import count
 from typing import Any
 
 import gymnasium
@@ -10,10 +12,19 @@ from agentlab.agents.agent import Agent
 from agentlab.envs.rendering import observation_image
 from agentlab.errors import AgentlabError
 from agentlab.runs import Run
+from agentlab.runs.aside import tell
+
+LEFT_OUT = 0.05  # fraction of the rows or columns of an image
 
 
 def show_network(run: Run | None, agent: Agent) -> None:
-    """Write the graph of an agent's network, if it has one that can be exported, to ``run``."""
+    """Write the graph of an agent's network, if it has one that can be exported, to ``run``.
+
+    If its convolutions leave out more than a twentieth of an image, a note says so.
+    """
+    for line in dict.fromkeys(map(partial(_left_out, agent), agent.torsos())):
+        if line:
+            tell(line)
     if run is None:
         return
     try:
@@ -49,3 +60,19 @@ def show_observation(
     image = observation_image(space, observations[0])
     if image is not None:
         run.image(f"rollout/{tag}", step, image)
+
+
+def _left_out(agent: Agent, torso: Any) -> str:
+    """Return a note about the part of images that a CNN does not depend on, or ``""``."""
+    if not hasattr(torso, "covered"):
+        return ""
+    sizes = agent.encoding.shape[:2]
+    seen = [torso.covered(size) for size in sizes]
+    if all(size - part <= LEFT_OUT * size for size, part in zip(sizes, seen, strict=True)):
+        return ""
+    better = [next(n for n in count(size) if torso.covered(n) == n) for size in sizes]
+    return (
+        f"net={agent.config.net!r} sees only {seen[0]} of {sizes[0]} rows and {seen[1]} of "
+        f"{sizes[1]} columns, since its strides do not fit; it would see all of {better[0]} x "
+        f"{better[1]} pixels"
+    )

@@ -119,6 +119,21 @@ class CNN(keras.Model):  # type: ignore[misc]
         features = self.flatten(features)  # [batch, h * w * filters]
         return features if self.dense is None else self.dense(features)
 
+    def covered(self, size: int) -> int:
+        """Return how many of ``size`` rows or columns the last convolution depends on.
+
+        Convolutions without padding leave out the last ones if a stride does not fit.
+
+        >>> CNN().covered(84), CNN().covered(64)
+        (84, 60)
+        """
+        layers = list(zip(self.kernels, self.strides, strict=True))
+        for kernel, stride in layers:
+            size = (size - kernel) // stride + 1
+        for kernel, stride in reversed(layers):
+            size = (size - 1) * stride + kernel
+        return size
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of ``__init__``."""
         return {
