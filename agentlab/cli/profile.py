@@ -46,7 +46,7 @@ def run(words: list[str]) -> int:
     with without_banners():
         if path.is_dir() or path.suffix == ".keras":
             model = load(path).inference_model() if path.is_dir() else net_files.load_net(path)
-            traced = trace(model, options.time_steps)
+            traced = trace(model, options.time_steps, float32=False)
             found = profile_model(traced, options.batch, options.calls)
         else:
             found = profile_file(path, options.batch, options.calls)

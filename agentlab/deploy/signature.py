@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,23 @@ class Traced:
         }
 
 
-def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Traced:
+@contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """Compute the layers of a mixed-precision model in the dtype of their weights."""
+    mixed = [each for each in model._flatten_layers() if each.compute_dtype != each.variable_dtype]
+    policies = [layer.dtype_policy for layer in mixed]
+    try:
+        for layer in mixed:
+            layer.dtype_policy = layer.variable_dtype
+        yield
+    finally:
+        for layer, policy in zip(mixed, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def trace(
+    model: Any, time_steps: int | None = None, texts: bool = True, float32: bool = True
+) -> Traced:
     """Trace an inference model for export.
 
     Args:
@@ -76,6 +93,8 @@ def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Trac
             networks do not support.
         texts: whether the format supports inputs that are texts. If not, the function starts after
             the preprocessing of texts.
+        float32: compute mixed-precision layers in float32, since ONNX Runtime and LiteRT cannot
+            run convolutions in bfloat16.
 
     Raises:
         AgentlabError: for a recurrent network without a fixed number of time steps.
@@ -99,7 +118,7 @@ def trace(model: Any, time_steps: int | None = None, texts: bool = True) -> Trac
     lookups = [each for each in model.layers if isinstance(each, keras.layers.StringLookup)]
     module.tables = [layer.lookup_table for layer in lookups]
     try:
-        with recurrence.unrolled():
+        with recurrence.unrolled(), in_float32(model) if float32 else nullcontext():
             module.serve = tf.function(serve, autograph=False).get_concrete_function(**specs)
     except AgentlabError as error:
         if recurrence.NOT_FIXED not in str(error):  # Keras adds text of its own

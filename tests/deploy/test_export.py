@@ -20,7 +20,7 @@ from agentlab.errors import AgentlabError
 from agentlab.experiments.results.export import export
 from agentlab.experiments.results.held_out import random_examples
 from agentlab.lazy import keras, tf
-from agentlab.nets import make_net
+from agentlab.nets import make_net, make_torso
 from agentlab.supervised import Classifier
 
 PACKAGES = ("ai_edge_litert", "onnx", "onnxruntime", "tf2onnx")
@@ -65,6 +65,21 @@ def test_the_file_computes_what_the_network_does(tmp_path, format, net, shape, a
     assert [info.name for info in exported.inputs] == ["x"]
     examples = random_examples(traced.inputs).inputs
     assert compare(traced, exported, examples).largest < 1e-5
+
+
+@pytest.mark.parametrize("format", SUFFIXES)
+def test_a_network_in_bfloat16_is_exported_in_float32(tmp_path, format):
+    torso = make_torso("lenet", (8, 8, 1), seed=0, dtype="mixed_bfloat16")
+    inputs = keras.Input((8, 8, 1), name="x")
+    model = keras.Model(inputs, {"features": keras.ops.cast(torso(inputs), "float32")})
+    path = tmp_path / f"model{SUFFIXES[format]}"
+    write_file(trace(model), path, format, isolated=False)
+    assert torso.compute_dtype == "bfloat16"
+    exported = open_file(path)
+    examples = random_examples(exported.inputs).inputs
+    rounded = trace(model, float32=False)(examples)["features"]
+    assert 1e-4 < np.abs(exported(examples)["features"] - rounded).max() < 0.1
+    assert compare(trace(model), exported, examples).largest < 1e-5
 
 
 def test_a_saved_model_holds_each_weight_once(tmp_path):
