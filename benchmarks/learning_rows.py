@@ -133,16 +133,22 @@ WORKS = (
     ),
     _zoo("mountaincar-sac", "MountainCarContinuous-v0", "sac", 3, "94.7"),
     _zoo("lunarlander-ppo", "LunarLander-v3", "ppo", 3, "242.1 (LunarLander-v2)"),
-    Work("lunarlander-sac", "--env LunarLanderContinuous-v3 --algo sac", 1),
+    _zoo(
+        "lunarlander-sac",
+        "LunarLanderContinuous-v3",
+        "sac",
+        1,
+        "260.4 (LunarLanderContinuous-v2)",
+    ),
     Work("bipedalwalker-ppo", "--env BipedalWalker-v3 --algo ppo", 1),
-    Work("halfcheetah-ppo", "--env HalfCheetah-v5 --algo ppo", 3),
-    Work("hopper-ppo", "--env Hopper-v5 --algo ppo", 3),
+    _zoo("halfcheetah-ppo", "HalfCheetah-v5", "ppo", 3, "5819.1 (HalfCheetah-v3)"),
+    _zoo("hopper-ppo", "Hopper-v5", "ppo", 3, "2410.4 (Hopper-v3)"),
     Work("halfcheetah-sac", "--env HalfCheetah-v5 --algo sac --steps 320000", 1),
     Work("hopper-sac", "--env Hopper-v5 --algo sac --steps 320000", 1),
     Work("doorkey-ppo", "--env MiniGrid-DoorKey-5x5-v0 --algo ppo", 3),
     Work("minatar-breakout-ppo", "--env MinAtar/Breakout-v1 --algo ppo", 1),
     Work("pong-small-dqn", SMALL_PONG, 3, frames_per_step=4),
-    # Pretrained by examples/pong_autoencoder.py.
+    # Run examples/pong_autoencoder.py first; it writes runs/frames.
     Work("pong-pretrained-dqn", f"{SMALL_PONG} --pretrained runs/frames", 3, frames_per_step=4),
 )
 FITS = (

@@ -1,10 +1,11 @@
-"""An autoencoder of random frames of Pong, whose encoder a DQN can start from.
+"""Train an autoencoder on Pong frames from random play; a DQN can start from its encoder.
 
     python examples/pong_autoencoder.py [FRAMES]
     python scripts/train_agent.py --env PongNoFrameskip-v4 --algo dqn --crop 34,194 \\
-        --resize 44 --background 87 --pretrained runs/frames
+        --resize 44 --background 87 --steps 300000 --pretrained runs/frames
 
-Frames are small and their background is black; otherwise, the ball would hardly count in the error.
+A second run writes runs/frames-2; use the folder that the script prints. Frames are small and their
+background is black; otherwise, the ball would contribute almost nothing to the loss.
 """
 
 import sys
@@ -21,7 +22,7 @@ FIELD = {"crop": (34, 194), "resize": 44, "background": (87,)}
 
 
 def random_frames(count):
-    """Return observations of random actions, uint8 [count, 44, 44, 4]."""
+    """Return observations collected with random actions, uint8 [count, 44, 44, 4]."""
     rng = np.random.default_rng(0)
     preprocessing = Preprocessing(**{**preset("dqn", ENV).preprocessing, **FIELD})
     with agentlab.make_envs(ENV, ENVS, preprocessing=preprocessing) as envs:

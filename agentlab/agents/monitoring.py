@@ -1,4 +1,4 @@
-"""An agent's network and image observations, written to TensorBoard, and a note about both."""
+"""Write an agent's network and image observations to TensorBoard, and report pixels it ignores."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from agentlab.errors import AgentlabError
 from agentlab.runs import Run
 from agentlab.runs.aside import tell
 
-LEFT_OUT = 0.05  # fraction of the rows or columns of an image
+LEFT_OUT = 0.05  # fraction of an image's rows or columns that may be ignored without a note
 
 
 def show_network(run: Run | None, agent: Agent) -> None:
     """Write the graph of an agent's network, if it has one that can be exported, to ``run``.
 
-    If its convolutions leave out more than a twentieth of an image, a note says so.
+    Print a note, even without a run, if its convolutions ignore more than a twentieth of an image's
+    rows or columns.
     """
     for line in dict.fromkeys(map(partial(_left_out, agent), agent.torsos())):
         if line:
@@ -63,7 +64,7 @@ def show_observation(
 
 
 def _left_out(agent: Agent, torso: Any) -> str:
-    """Return a note about the part of images that a CNN does not depend on, or ``""``."""
+    """Return a note about the part of images that a CNN ignores, or ``""``."""
     if not hasattr(torso, "covered"):
         return ""
     sizes = agent.encoding.shape[:2]
@@ -73,6 +74,6 @@ def _left_out(agent: Agent, torso: Any) -> str:
     better = [next(n for n in count(size) if torso.covered(n) == n) for size in sizes]
     return (
         f"net={agent.config.net!r} sees only {seen[0]} of {sizes[0]} rows and {seen[1]} of "
-        f"{sizes[1]} columns, since its strides do not fit; it would see all of {better[0]} x "
-        f"{better[1]} pixels"
+        f"{sizes[1]} columns of the image, because its strides do not fit the size; it would see "
+        f"all of an image of {better[0]} x {better[1]} pixels"
     )

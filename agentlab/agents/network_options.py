@@ -36,7 +36,8 @@ class NetworkOptions(NormalizerOptions):
     )
     freeze_pretrained: bool = option(False, "do not train the pretrained torso")
     precision: Literal["float32", "bfloat16"] = option(
-        "float32", "dtype of convolutions; bfloat16 is faster on processors that support it"
+        "float32",
+        "compute dtype of a convolutional torso; bfloat16 is faster on processors that support it",
     )
 
     def check(self) -> None:

@@ -93,8 +93,8 @@ def trace(
             networks do not support.
         texts: whether the format supports inputs that are texts. If not, the function starts after
             the preprocessing of texts.
-        float32: compute mixed-precision layers in float32, since ONNX Runtime and LiteRT cannot
-            run convolutions in bfloat16.
+        float32: whether mixed-precision layers compute in float32, because ONNX Runtime and LiteRT
+            do not support bfloat16 convolutions.
 
     Raises:
         AgentlabError: for a recurrent network without a fixed number of time steps.

@@ -111,7 +111,8 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc]
             inputs: scaled inputs, float ``[batch, *shape]``.
             number: index of the block, from 0.
             corrupt: a function that corrupts the inputs of the first block before they are encoded.
-            training: normalize by the statistics of the batch, if the block normalizes.
+            training: whether the batch normalization of this block and its inverse uses the
+                statistics of the batch, and updates the running statistics.
 
         Returns:
             The inputs of the block, and what its decoder block returns for its outputs; of the

@@ -122,7 +122,7 @@ class CNN(keras.Model):  # type: ignore[misc]
     def covered(self, size: int) -> int:
         """Return how many of ``size`` rows or columns the last convolution depends on.
 
-        Convolutions without padding leave out the last ones if a stride does not fit.
+        Without padding, convolutions ignore the last ones if a stride does not fit the size.
 
         >>> CNN().covered(84), CNN().covered(64)
         (84, 60)

@@ -113,16 +113,16 @@ def convolved(
     dtype: Any,
     prefix: str = "",
 ) -> list[keras.layers.Layer]:
-    """Make a convolution and a ReLU, with batch normalization in between if ``normalized``.
+    """Make the layers of a convolution with ReLU, and batch normalization if ``normalized``.
 
     Args:
         filters: number of output channels.
         kernel_size: side of the square kernel.
-        normalized: whether to normalize; the convolution then has no bias.
-        number: number of the convolution, which ends the names of the layers.
+        normalized: whether to normalize before the ReLU; the convolution then has no bias.
+        number: index of the convolution, the suffix of the layer names.
         seed: seed of the initial kernel.
         dtype: dtype policy.
-        prefix: start of the names of the layers.
+        prefix: prefix of the layer names.
     """
     name = f"{prefix}conv_{number}"
     if not normalized:

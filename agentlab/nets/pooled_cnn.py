@@ -12,9 +12,10 @@ from agentlab.nets.image_torso import ImageTorso, convolved, layer_seed
 
 @keras.saving.register_keras_serializable("agentlab")
 class PooledCNN(ImageTorso):
-    """Convolutions with batch normalization, ReLU and max pooling: 28, 14, 7 pixels.
+    """Convolutions with batch normalization, ReLU and max pooling, from 28 pixels to 14 and then 7.
 
-    The encoder of convolutional autoencoders; it has no dense layer. Odd sizes are rounded up.
+    The encoder of convolutional autoencoders; it has no dense layer. Pooling halves the size,
+    rounding up.
 
     Input shape: ``[batch, height, width, channels]`` or ``[batch, height, width]`` of any number
     type, divided by ``scale``.
@@ -60,3 +61,8 @@ class PooledCNN(ImageTorso):
             "kernel": self.kernel,
             "normalized": self.normalized,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> PooledCNN:
+        """Build a network from the dictionary of ``get_config``."""
+        return cls(**{"normalized": False, **config})  # files older than this option have none

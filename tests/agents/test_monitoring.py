@@ -17,7 +17,7 @@ def told_about(side, capsys):
 def test_a_cnn_that_leaves_out_part_of_the_images_is_reported_once(capsys):
     told = told_about(42, capsys)
     assert told.count("net='small_cnn' sees only 36 of 42 rows and 36 of 42 columns") == 1
-    assert "all of 44 x 44 pixels" in told
+    assert "all of an image of 44 x 44 pixels" in told
     assert not told_about(44, capsys) and not told_about(36, capsys)
 
 

@@ -24,7 +24,7 @@ def autoencoder(net, shape=(28, 28, 1), code_size=None, tied=False, **arguments)
     ("net", "shape", "code_size", "parameters"),
     [
         ("mlp", (784,), 256, 784 * 256 + 256 + 256 * 784 + 784),
-        # convolutions of 1 to 32 and thrice 32 to 32 filters, each normalized, and 32 to 1
+        # one convolution from 1 to 32 channels and three from 32 to 32, normalized; one to 1
         ("pooled_cnn", (28, 28, 1), None, 288 + 3 * 9_216 + 4 * 128 + 289),
         ("nature_cnn", (84, 84, 4), 64, None),
         ("vgg", (32, 32, 3), 64, None),

@@ -69,7 +69,7 @@ RECIPES = [
             "epochs": 10,
         },
         source="Gulli and Kapoor 2017, chapter 8, with batch normalization, and without the last "
-        "16 filters and pooling",
+        "convolution (16 filters) and its pooling",
     ),
     Recipe(
         "mnist-stacked",
