@@ -13,6 +13,7 @@ from agentlab.data.column_tensors import signature_names
 from agentlab.errors import AgentlabError, InvalidArgument
 from agentlab.lazy import LazyModule, keras, tf
 
+net_layers: Any = LazyModule("agentlab.nets.layers")
 recurrence: Any = LazyModule("agentlab.nets.recurrence")
 Shape = tuple[int | None, ...]
 Tensors = dict[str, Any]  # arrays by name, ``[n, ...]`` each
@@ -71,7 +72,8 @@ class Traced:
 @contextmanager
 def in_float32(model: Any) -> Iterator[None]:
     """Compute the layers of a mixed-precision model in the dtype of their weights."""
-    mixed = [each for each in model._flatten_layers() if each.compute_dtype != each.variable_dtype]
+    every = [model, *net_layers.nested_layers(model)]
+    mixed = [layer for layer in every if layer.compute_dtype != layer.variable_dtype]
     policies = [layer.dtype_policy for layer in mixed]
     try:
         for layer in mixed:

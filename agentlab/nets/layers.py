@@ -19,11 +19,11 @@ def sublayers(layer: Any) -> list[Any]:
     return list({id(part): part for part in found}.values())
 
 
-def _nested(layer: Any) -> Iterator[Any]:
+def nested_layers(layer: Any) -> Iterator[Any]:
     """Yield all layers within a layer, at any depth."""
     for part in sublayers(layer):
         yield part
-        yield from _nested(part)
+        yield from nested_layers(part)
 
 
 def leaf_layers(layer: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -62,7 +62,7 @@ def kind_of(layer: Any) -> str:
 
 def input_shapes(net: Any) -> Any:
     """Return the input shape, or shapes, that a network or a model nested in it was built for."""
-    models = [net, *(layer for layer in _nested(net) if isinstance(layer, keras.Model))]
+    models = [net, *(layer for layer in nested_layers(net) if isinstance(layer, keras.Model))]
     for model in models:
         if getattr(model, "inputs", None):
             shapes = tuple(tuple(tensor.shape) for tensor in model.inputs)
