@@ -180,7 +180,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         maps: the shapes of the intermediate feature maps, from the smallest to the largest.
         code_size: size of the codes; ``None`` if the codes are the smallest map.
         kernel: kernel size of the convolutions.
-        normalized: whether batch normalization follows each convolution but the last.
+        batch_norm: whether batch normalization follows each convolution but the last.
         seed: seed of the initial weights.
 
     Attributes:
@@ -196,13 +196,13 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         maps: Sequence[Sequence[int]],
         code_size: int | None = None,
         kernel: int = 3,
-        normalized: bool = False,
+        batch_norm: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.shape, self.code_size, self.seed = tuple(shape), code_size, seed
-        self.kernel, self.normalized = kernel, normalized
+        self.kernel, self.batch_norm = kernel, batch_norm
         self.maps = [(int(h), int(w), int(n)) for h, w, n in maps]
         dtype, smallest = self.dtype_policy, self.maps[0]
         first: list[Any] = []
@@ -226,7 +226,7 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         for i, (h, w, filters) in enumerate([*self.maps[1:], (height, width, self.maps[-1][2])]):
             up = Upsampling(h, w, name=f"decoder_up_{i}", dtype=dtype)
             conv_seed = layer_seed(seed, i + 1)
-            layers = convolved(filters, kernel, normalized, i, conv_seed, dtype, "decoder_")
+            layers = convolved(filters, kernel, batch_norm, str(i), conv_seed, dtype, "decoder_")
             layers[0].build((None, h, w, given[2]))
             given = (h, w, filters)
             for layer in layers[1:]:
@@ -252,9 +252,8 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
         outputs = tf.cast(codes, self.compute_dtype)
         for block in self.steps:
             for layer in block:
-                outputs = layer(
-                    outputs, training=training
-                )  # [batch, code_size], then [batch, h, w, filters]
+                # [batch, code_size], then [batch, h, w, filters]
+                outputs = layer(outputs, training=training)
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         return tf.reshape(tf.cast(outputs, dtype), (-1, *self.shape))
 
@@ -266,6 +265,6 @@ class ConvDecoder(keras.Model):  # type: ignore[misc]
             "maps": self.maps,
             "code_size": self.code_size,
             "kernel": self.kernel,
-            "normalized": self.normalized,
+            "batch_norm": self.batch_norm,
             "seed": self.seed,
         }

@@ -108,7 +108,7 @@ def convolved(
     filters: int,
     kernel_size: int,
     normalized: bool,
-    number: int,
+    name: str,
     seed: int | None,
     dtype: Any,
     prefix: str = "",
@@ -119,18 +119,18 @@ def convolved(
         filters: number of output channels.
         kernel_size: side of the square kernel.
         normalized: whether to normalize before the ReLU; the convolution then has no bias.
-        number: index of the convolution, the suffix of the layer names.
+        name: suffix of the layer names, such as the index of the convolution.
         seed: seed of the initial kernel.
         dtype: dtype policy.
         prefix: prefix of the layer names.
     """
-    name = f"{prefix}conv_{number}"
+    given = (filters, kernel_size, f"{prefix}conv_{name}", seed, dtype)
     if not normalized:
-        return [convolution(filters, kernel_size, name, seed, dtype, activation="relu")]
+        return [convolution(*given, activation="relu")]
     return [
-        convolution(filters, kernel_size, name, seed, dtype, use_bias=False),
-        batch_norm(f"{prefix}norm_{number}", dtype),
-        keras.layers.ReLU(name=f"{prefix}relu_{number}", dtype=dtype),
+        convolution(*given, use_bias=False),
+        batch_norm(f"{prefix}norm_{name}", dtype),
+        keras.layers.ReLU(name=f"{prefix}relu_{name}", dtype=dtype),
     ]
 
 

@@ -96,5 +96,5 @@ def mirror(
     given, pooled = code_size, isinstance(torso, PooledCNN)
     if code_size is None and torso.features != math.prod(maps[-1]):
         given = torso.features  # it ends in a dense layer
-    same = {"kernel": torso.kernel, "normalized": torso.normalized} if pooled else {}
+    same = {"kernel": torso.kernel, "batch_norm": torso.batch_norm} if pooled else {}
     return ConvDecoder(input_shape, maps[::-1], given, seed=seed, name="decoder", **same)

@@ -24,7 +24,7 @@ class PooledCNN(ImageTorso):
     Args:
         filters: number of output channels of each convolution.
         kernel: kernel size of all convolutions.
-        normalized: whether batch normalization follows each convolution.
+        batch_norm: whether batch normalization follows each convolution.
         scale: divisor of the inputs: 255 for uint8 images.
         seed: seed of the initial weights (He et al. 2015).
 
@@ -37,18 +37,18 @@ class PooledCNN(ImageTorso):
         self,
         filters: Sequence[int] = (32, 32),
         kernel: int = 3,
-        normalized: bool = True,
+        batch_norm: bool = True,
         scale: float = 255.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(scale, seed, **kwargs)
-        self.filters, self.kernel, self.normalized = tuple(filters), kernel, normalized
+        self.filters, self.kernel, self.batch_norm = tuple(filters), kernel, batch_norm
         dtype = self.dtype_policy
         self.steps = []
         for i, n in enumerate(self.filters):
             self.steps += [
-                *convolved(n, kernel, normalized, i, layer_seed(seed, i), dtype),
+                *convolved(n, kernel, batch_norm, str(i), layer_seed(seed, i), dtype),
                 keras.layers.MaxPooling2D(2, padding="same", name=f"pool_{i}", dtype=dtype),
             ]
         self.steps.append(keras.layers.Flatten(name="flatten", dtype=dtype))
@@ -59,10 +59,10 @@ class PooledCNN(ImageTorso):
             **super().get_config(),
             "filters": self.filters,
             "kernel": self.kernel,
-            "normalized": self.normalized,
+            "batch_norm": self.batch_norm,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PooledCNN:
         """Build a network from the dictionary of ``get_config``."""
-        return cls(**{"normalized": False, **config})  # files older than this option have none
+        return cls(**{"batch_norm": False, **config})  # files older than this option have none

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from agentlab.errors import InvalidArgument
-from agentlab.nets.image_torso import ImageTorso, batch_norm, convolution, dense, layer_seed
+from agentlab.nets.image_torso import ImageTorso, convolved, dense, layer_seed
 
 
 @keras.saving.register_keras_serializable("agentlab")
@@ -67,7 +67,9 @@ class VGG(ImageTorso):
         self.steps = []
         for i, (n, count) in enumerate(zip(self.filters, self.convolutions, strict=True)):
             for j in range(count):
-                self.steps += self._convolution(n, f"{i}_{j}")
+                self.steps += convolved(
+                    n, 3, batch_norm, f"{i}_{j}", self._next_seed(), self.dtype_policy
+                )
             self.steps.append(
                 keras.layers.MaxPooling2D(2, name=f"pool_{i}", dtype=self.dtype_policy)
             )
@@ -76,16 +78,6 @@ class VGG(ImageTorso):
         for i, n in enumerate(self.units):
             self.steps.append(dense(n, f"dense_{i}", self._next_seed(), self.dtype_policy))
             self.steps += self._dropout(dropout, f"drop_{i}")
-
-    def _convolution(self, filters: int, name: str) -> list[keras.layers.Layer]:
-        dtype, seed = self.dtype_policy, self._next_seed()
-        if not self.batch_norm:
-            return [convolution(filters, 3, f"conv_{name}", seed, dtype, activation="relu")]
-        return [
-            convolution(filters, 3, f"conv_{name}", seed, dtype, use_bias=False),
-            batch_norm(f"norm_{name}", dtype),
-            keras.layers.ReLU(name=f"relu_{name}", dtype=dtype),
-        ]
 
     def _dropout(self, rate: float, name: str) -> list[keras.layers.Layer]:
         if not rate:
